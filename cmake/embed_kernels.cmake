@@ -1,0 +1,35 @@
+# Turns kernels/<name>.cl into a header with its text, its includes expanded, and the text's SHA-256.
+# Called as: cmake -DNAME=... -DKERNELS=folder -DOUT=file -P embed_kernels.cmake
+cmake_minimum_required(VERSION 3.25)
+
+# file(STRINGS) would drop empty lines and eat brackets; a regular expression on the whole text does not.
+function(expand path out)
+  file(READ "${path}" text)
+  while(text MATCHES "#include \"([a-z0-9_]+\\.clh)\"\n")
+    set(line "${CMAKE_MATCH_0}")
+    set(name "${CMAKE_MATCH_1}")
+    file(READ "${KERNELS}/${name}" included)
+    string(REPLACE "${line}" "${included}" text "${text}")
+  endwhile()
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+expand("${KERNELS}/${NAME}.cl" text)
+string(SHA256 hash "${text}")
+file(WRITE "${OUT}" "// Generated from kernels/${NAME}.cl.
+#pragma once
+
+#include <string_view>
+
+#include \"variants/variant.h\"
+
+namespace loratune::${NAME} {
+
+extern const Variant variant;
+void reference(const Problem&, const Config&, const DeviceInfo&, const HostTensors&);
+
+inline constexpr std::string_view kSourceSha256 = \"${hash}\";
+inline constexpr std::string_view kSource = R\"CL(${text})CL\";
+
+}  // namespace loratune::${NAME}
+")

@@ -1,0 +1,30 @@
+// A Choice is what runs for a problem, and how it was found.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "variants/variant.h"
+
+namespace loratune {
+
+// fast: whatever is fastest. deterministic: the same bits every run. batch_invariant: variant and
+// order of summation do not depend on m.
+enum class Mode : std::uint8_t { fast, deterministic, batch_invariant };
+
+// How the file's device compares with the one at hand: exact; other_driver: all but the driver;
+// similar: same vendor id, name stem and local memory, compute units within a factor of two.
+enum class DeviceMatch : std::uint8_t { exact, other_driver, similar, none };
+
+// exact: a record of this very problem; rule: a range that holds it; fallback: the built-in
+// default.
+enum class ShapeMatch : std::uint8_t { exact, rule, fallback };
+
+struct Choice {
+  const Variant* variant = nullptr;
+  Config config;
+  DeviceMatch device_match = DeviceMatch::none;
+  ShapeMatch shape_match = ShapeMatch::fallback;
+};
+
+}  // namespace loratune

@@ -1,0 +1,32 @@
+// What planning may know of a device, as plain data: read from OpenCL by the engine, from a tuned
+// file by the dispatcher, or made up by a test that simulates a smaller device.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace loratune {
+
+enum class DeviceType : std::uint8_t { cpu, gpu, other };
+
+struct DeviceInfo {
+  std::string platform, vendor, name, driver;
+  std::string opencl_c;  // "1.2", "2.0", "3.0": the highest OpenCL C the device compiles
+  std::vector<std::string> extensions;  // sorted
+  std::uint32_t vendor_id = 0;
+  DeviceType type = DeviceType::other;
+  bool dedicated_local_mem = false;  // local memory is storage of its own, not global memory
+  int compute_units = 1;
+  int preferred_multiple = 1;  // work-items that run in step (warp, wavefront); 1 where unknown
+  std::int64_t max_work_group_size = 1;
+  std::int64_t local_mem_bytes = 0;
+  std::int64_t max_alloc_bytes = 0;
+
+  bool operator==(const DeviceInfo&) const = default;
+};
+
+bool has_extension(const DeviceInfo& device, std::string_view name);
+
+}  // namespace loratune

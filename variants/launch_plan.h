@@ -1,0 +1,97 @@
+// A LaunchPlan is all that one run of a variant needs, as plain data: it can be compared, stored,
+// sent to another process, and run by any executor that knows these few roles.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace loratune {
+
+// What the executor passes for a kernel argument. x, a, b, y, scratch: a buffer. scale: float. m,
+// k, n, rank: int. ld_* (row pitch) and off_*: long, in elements. i32: the constant `value`.
+// scratch: the buffer number `value` of the plan. local: `value` bytes of local memory.
+enum class Role : std::uint8_t {
+  x,
+  a,
+  b,
+  y,
+  scale,
+  m,
+  k,
+  n,
+  rank,
+  ld_x,
+  ld_a,
+  ld_b,
+  ld_y,
+  off_x,
+  off_a,
+  off_b,
+  off_y,
+  scratch,
+  local,
+  i32
+};
+
+struct Arg {
+  Role role{};
+  std::int64_t value = 0;
+  bool operator==(const Arg&) const = default;
+};
+
+struct Launch {
+  std::string kernel;
+  int dims = 1;
+  std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
+  std::vector<Arg> args;
+  bool operator==(const Launch&) const = default;
+};
+
+// When a scratch buffer is zeroed. once: the kernel leaves it zero; each_run: by a fill that
+// belongs to the timed run.
+enum class Zero : std::uint8_t { never, once, each_run };
+
+struct Scratch {
+  std::uint64_t bytes = 0;
+  Zero zero = Zero::never;
+  bool operator==(const Scratch&) const = default;
+};
+
+// The layout that a plan wants a weight matrix in: element (i, j) of `rows` x `cols` stands at
+//   row_major   i * ld + j                                   ld = cols
+//   transposed  j * ld + i                                   ld = rows
+//   panel       ((i / tile) * cols + j) * tile + i % tile    ld = cols
+// A panel's last tile is filled up with zeros, so that a kernel may load whole tiles.
+enum class Layout : std::uint8_t { row_major, transposed, panel };
+
+struct Packing {
+  Layout layout = Layout::row_major;
+  int tile = 1;
+  bool operator==(const Packing&) const = default;
+};
+
+struct LaunchPlan {
+  std::string source;                                         // OpenCL C
+  std::vector<std::pair<std::string, std::int64_t>> defines;  // sorted by name
+  std::vector<std::string> flags;                             // out of allowed_flags()
+  Packing a, b;
+  std::vector<Scratch> scratch;
+  std::vector<Launch> launches;  // run in order; none is legal (m = 0)
+  int align = 0;  // bytes that pointers, pitches and offsets of x and y must be multiples of; 0:
+                  // the element
+  bool deterministic = true;     // the same bits every run
+  bool needs_residency = false;  // correct only while all work-groups are resident at once
+  bool operator==(const LaunchPlan&) const = default;
+};
+
+// `-DNAME=1 ... flags`, the text that is given to the compiler. Throws std::invalid_argument on a
+// name that is no identifier or a flag that is not allowed, so that no data can smuggle options in.
+std::string build_options(const LaunchPlan& plan);
+
+// A key that is equal exactly for plans that share a program: source, defines and flags.
+std::string program_key(const LaunchPlan& plan);
+
+}  // namespace loratune

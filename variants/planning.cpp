@@ -1,0 +1,48 @@
+#include "variants/planning.h"
+
+#define IMATH_HALF_NO_LOOKUP_TABLE
+#include <Imath/half.h>
+
+namespace loratune {
+
+LaunchPlan start_plan(std::string_view source, const Problem& problem,
+                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines) {
+  LaunchPlan plan;
+  plan.source = source;
+  for (const auto& [name, value] : defines) plan.defines.emplace_back(name, value);
+  plan.defines.emplace_back("F16", problem.dtype == Dtype::f16 ? 1 : 0);
+  plan.defines.emplace_back("ACCUMULATE", problem.accumulate ? 1 : 0);
+  std::sort(plan.defines.begin(), plan.defines.end());
+  plan.flags = {"-cl-std=CL1.2", "-cl-mad-enable"};
+  return plan;
+}
+
+Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                   std::vector<Arg> args) {
+  Launch launch;
+  launch.kernel = kernel;
+  launch.global[0] = static_cast<std::uint64_t>(groups * size);
+  launch.local[0] = static_cast<std::uint64_t>(size);
+  launch.args = std::move(args);
+  return launch;
+}
+
+float round_to(Dtype dtype, float value) {
+  return dtype == Dtype::f16 ? static_cast<float>(Imath::half(value)) : value;
+}
+
+void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,
+                  std::int64_t column, float value) {
+  float& y = t.y[row * problem.n + column];
+  y = round_to(problem.dtype, problem.accumulate ? y + t.scale * value : t.scale * value);
+}
+
+void sum_lanes(std::span<float> values, int lanes, int width) {
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half * width; ++i) {
+      values[static_cast<std::size_t>(i)] += values[static_cast<std::size_t>(i + half * width)];
+    }
+  }
+}
+
+}  // namespace loratune

@@ -1,0 +1,44 @@
+// What the variants' plan() functions and references share.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "variants/variant.h"
+
+namespace loratune {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The smallest power of two that is at least `value`; value in [1, 2^30].
+constexpr int pow2_ceil(std::int64_t value) {
+  int power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
+
+// A plan of `variant` for `problem` with F16, ACCUMULATE and the given macros defined.
+LaunchPlan start_plan(std::string_view source, const Problem& problem,
+                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines);
+
+// A one-dimensional launch of `groups` work-groups of `size` work-items.
+Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                   std::vector<Arg> args);
+
+// y (+)= scale * value, rounded to the problem's dtype.
+void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,
+                  std::int64_t column, float value);
+
+// The sum of lanes[lane][0..width) over a power-of-two number of lanes, in the pairwise order of
+// sum_lanes() in kernels/common.clh; the result stands in lanes[0..width).
+void sum_lanes(std::span<float> values, int lanes, int width);
+
+// The value of type T nearest to `value` of the problem's storage type, as a float.
+float round_to(Dtype dtype, float value);
+
+}  // namespace loratune

@@ -1,0 +1,120 @@
+#include <array>
+
+#include "kernels/rank_specialized.cl.h"
+#include "variants/planning.h"
+
+namespace loratune::rank_specialized {
+namespace {
+
+constexpr int kMaxSpecializedRank = 256;  // above, unrolled loops over ranks compile too slowly
+constexpr int kMaxRegisterFloats = 256;   // of h in a work-item, unless one row needs more
+
+enum : int { kLanes, kRows, kAVec, kBTile, kBlockN };
+constexpr std::array<std::int32_t, 8> kLanesValues = {1, 8, 16, 32, 64, 128, 256, 512};
+constexpr std::array<std::int32_t, 5> kRowsValues = {1, 2, 4, 8, 16};
+constexpr std::array<std::int32_t, 4> kVectorValues = {1, 4, 8, 16};
+constexpr std::array<std::int32_t, 5> kBlockNValues = {64, 256, 512, 1024, 4096};
+constexpr std::array<Parameter, 5> kParameters = {{{"LANES", kLanesValues},
+                                                   {"ROWS", kRowsValues},
+                                                   {"A_VEC", kVectorValues},
+                                                   {"B_TILE", kVectorValues},
+                                                   {"BLOCK_N", kBlockNValues}}};
+
+std::int64_t padded_rank(const Config& config, int rank) {
+  return ceil_div(rank, config[kAVec]) * config[kAVec];
+}
+
+bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
+  const std::int64_t h_floats = config[kRows] * padded_rank(config, problem.rank);
+  return problem.rank <= kMaxSpecializedRank && config[kLanes] <= device.max_work_group_size &&
+         config[kAVec] <= std::max(pow2_ceil(problem.rank), 4) &&
+         (config[kRows] == 1 || h_floats <= kMaxRegisterFloats) &&
+         (config[kLanes] == 1 || config[kLanes] * h_floats * 4 <= device.local_mem_bytes);
+}
+
+bool supports(const Problem& problem, const DeviceInfo&) {
+  return problem.rank <= kMaxSpecializedRank;
+}
+
+// On a CPU one work-item does whole rows; elsewhere lanes share k, and columns are cut into blocks
+// while there are few rows.
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  const bool cpu = device.type == DeviceType::cpu;
+  const std::int64_t most_rows = cpu ? 8 : (problem.m >= 64 ? 4 : 1);
+  Config config = {
+      cpu ? 1
+          : at_most(kParameters[kLanes], std::min<std::int64_t>(device.max_work_group_size, 128)),
+      at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, most_rows)),
+      std::min(cpu ? 16 : 4, std::max(pow2_ceil(problem.rank), 4)), cpu ? 16 : 4, cpu ? 4096 : 512};
+  const auto fits = [&] { return constraint(config, problem, device); };
+  while (!fits() && config[kRows] > 1) config[kRows] /= 2;
+  while (!fits() && config[kLanes] > 1) {
+    config[kLanes] = at_most(kParameters[kLanes], config[kLanes] - 1);
+  }
+  return config;
+}
+
+LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
+  LaunchPlan plan = start_plan(variant.source, problem,
+                               {{"RANK", problem.rank},
+                                {"LANES", config[kLanes]},
+                                {"ROWS", config[kRows]},
+                                {"A_VEC", config[kAVec]},
+                                {"B_TILE", config[kBTile]}});
+  plan.a = {Layout::panel, static_cast<int>(padded_rank(config, problem.rank))};
+  plan.b = {Layout::panel, config[kBTile]};
+  if (problem.m == 0) return plan;
+  // A block wider than y is the block of all of y: the same plan, so the same config.
+  const std::int64_t tiles = ceil_div(problem.n, config[kBTile]);
+  const std::int64_t block_tiles = std::min<std::int64_t>(tiles, config[kBlockN] / config[kBTile]);
+  const std::int64_t blocks = ceil_div(tiles, block_tiles);
+  plan.launches.push_back(make_launch("rank_specialized",
+                                      ceil_div(problem.m, config[kRows]) * blocks, config[kLanes],
+                                      {{Role::x},
+                                       {Role::off_x},
+                                       {Role::ld_x},
+                                       {Role::a},
+                                       {Role::b},
+                                       {Role::y},
+                                       {Role::off_y},
+                                       {Role::ld_y},
+                                       {Role::scale},
+                                       {Role::m},
+                                       {Role::k},
+                                       {Role::n},
+                                       {Role::i32, blocks},
+                                       {Role::i32, block_tiles}}));
+  return plan;
+}
+
+}  // namespace
+
+constinit const Variant variant = {"rank_specialized",        kSource,  kSourceSha256,  1,
+                                   {kParameters, constraint}, supports, default_config, plan};
+
+void reference(const Problem& problem, const Config& config, const DeviceInfo&,
+               const HostTensors& t) {
+  const int lanes = config[kLanes];
+  std::vector<float> sums(static_cast<std::size_t>(lanes));
+  std::vector<float> h(static_cast<std::size_t>(problem.rank));
+  for (std::int64_t row = 0; row < problem.m; ++row) {
+    for (int j = 0; j < problem.rank; ++j) {
+      std::fill(sums.begin(), sums.end(), 0.0F);
+      for (std::int64_t i = 0; i < problem.k; ++i) {
+        sums[static_cast<std::size_t>(i % lanes)] +=
+            t.x[row * problem.k + i] * t.a[j * problem.k + i];
+      }
+      sum_lanes(sums, lanes, 1);
+      h[static_cast<std::size_t>(j)] = sums[0];
+    }
+    for (std::int64_t column = 0; column < problem.n; ++column) {
+      float sum = 0.0F;
+      for (int j = 0; j < problem.rank; ++j) {
+        sum += h[static_cast<std::size_t>(j)] * t.b[column * problem.rank + j];
+      }
+      store_output(problem, t, row, column, sum);
+    }
+  }
+}
+
+}  // namespace loratune::rank_specialized

@@ -1,0 +1,133 @@
+#include <array>
+
+#include "kernels/tiled.cl.h"
+#include "variants/planning.h"
+
+namespace loratune::tiled {
+namespace {
+
+enum : int { kWgSize, kTileM, kTileK, kKLanes, kATile, kBTile, kBlockN };
+constexpr std::array<std::int32_t, 6> kWgSizeValues = {1, 16, 32, 64, 128, 256};
+constexpr std::array<std::int32_t, 5> kTileMValues = {1, 2, 4, 8, 16};
+constexpr std::array<std::int32_t, 4> kTileKValues = {32, 64, 128, 256};
+constexpr std::array<std::int32_t, 6> kKLanesValues = {1, 4, 8, 16, 32, 64};
+constexpr std::array<std::int32_t, 4> kVectorValues = {1, 4, 8, 16};
+constexpr std::array<std::int32_t, 4> kBlockNValues = {64, 256, 1024, 4096};
+constexpr std::array<Parameter, 7> kParameters = {{{"WG_SIZE", kWgSizeValues},
+                                                   {"TILE_M", kTileMValues},
+                                                   {"TILE_K", kTileKValues},
+                                                   {"K_LANES", kKLanesValues},
+                                                   {"A_TILE", kVectorValues},
+                                                   {"B_TILE", kVectorValues},
+                                                   {"BLOCK_N", kBlockNValues}}};
+
+// Floats of the buffer that holds x and later the partial sums; and of h.
+std::int64_t stage_floats(const Config& config) {
+  return std::max(config[kTileM] * config[kTileK],
+                  config[kWgSize] * config[kTileM] * config[kATile]);
+}
+
+std::int64_t h_floats(const Config& config, const Problem& problem) {
+  return config[kTileM] * ceil_div(problem.rank, config[kATile]) * config[kATile];
+}
+
+bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
+  return config[kWgSize] <= device.max_work_group_size && config[kKLanes] <= config[kWgSize] &&
+         config[kATile] <= std::max(pow2_ceil(problem.rank), 4) &&
+         (stage_floats(config) + h_floats(config, problem)) * 4 <= device.local_mem_bytes;
+}
+
+constexpr Config kSmallest = {1, 1, 32, 1, 1, 1, 4096};
+
+bool supports(const Problem& problem, const DeviceInfo& device) {
+  return constraint(kSmallest, problem, device);
+}
+
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  const bool cpu = device.type == DeviceType::cpu;
+  const std::int32_t size = at_most(
+      kParameters[kWgSize], std::min<std::int64_t>(device.max_work_group_size, cpu ? 16 : 128));
+  const int a_tile = std::min(cpu ? 16 : 4, std::max(pow2_ceil(problem.rank), 4));
+  Config config = {
+      size,
+      at_most(kParameters[kTileM], std::clamp<std::int64_t>(problem.m, 1, cpu ? 8 : 4)),
+      128,
+      at_most(kParameters[kKLanes], cpu ? 1 : size / 2),
+      a_tile,
+      cpu ? 16 : 4,
+      cpu || problem.m > 256 ? 4096 : 256};
+  while (!constraint(config, problem, device) && config[kTileM] > 1) config[kTileM] /= 2;
+  if (!constraint(config, problem, device)) config[kTileK] = 32;
+  return constraint(config, problem, device) ? config : kSmallest;
+}
+
+LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
+  LaunchPlan plan = start_plan(variant.source, problem,
+                               {{"WG_SIZE", config[kWgSize]},
+                                {"TILE_M", config[kTileM]},
+                                {"TILE_K", config[kTileK]},
+                                {"K_LANES", config[kKLanes]},
+                                {"A_TILE", config[kATile]},
+                                {"B_TILE", config[kBTile]}});
+  plan.a = {Layout::panel, config[kATile]};
+  plan.b = {Layout::panel, config[kBTile]};
+  if (problem.m == 0) return plan;
+  // A block wider than y is the block of all of y: the same plan, so the same config.
+  const std::int64_t tiles = ceil_div(problem.n, config[kBTile]);
+  const std::int64_t block_tiles = std::min<std::int64_t>(tiles, config[kBlockN] / config[kBTile]);
+  const std::int64_t blocks = ceil_div(tiles, block_tiles);
+  plan.launches.push_back(make_launch("tiled", ceil_div(problem.m, config[kTileM]) * blocks,
+                                      config[kWgSize],
+                                      {{Role::x},
+                                       {Role::off_x},
+                                       {Role::ld_x},
+                                       {Role::a},
+                                       {Role::b},
+                                       {Role::y},
+                                       {Role::off_y},
+                                       {Role::ld_y},
+                                       {Role::scale},
+                                       {Role::m},
+                                       {Role::k},
+                                       {Role::n},
+                                       {Role::rank},
+                                       {Role::i32, ceil_div(problem.rank, config[kATile])},
+                                       {Role::i32, blocks},
+                                       {Role::i32, block_tiles},
+                                       {Role::local, stage_floats(config) * 4},
+                                       {Role::local, h_floats(config, problem) * 4}}));
+  return plan;
+}
+
+}  // namespace
+
+constinit const Variant variant = {
+    "tiled", kSource, kSourceSha256, 1, {kParameters, constraint}, supports, default_config, plan};
+
+void reference(const Problem& problem, const Config& config, const DeviceInfo&,
+               const HostTensors& t) {
+  const int lanes = config[kKLanes];
+  const int tile_k = config[kTileK];
+  std::vector<float> sums(static_cast<std::size_t>(lanes));
+  std::vector<float> h(static_cast<std::size_t>(problem.rank));
+  for (std::int64_t row = 0; row < problem.m; ++row) {
+    for (int j = 0; j < problem.rank; ++j) {
+      std::fill(sums.begin(), sums.end(), 0.0F);
+      for (std::int64_t i = 0; i < problem.k; ++i) {
+        sums[static_cast<std::size_t>(i % tile_k % lanes)] +=
+            t.x[row * problem.k + i] * t.a[j * problem.k + i];
+      }
+      sum_lanes(sums, lanes, 1);
+      h[static_cast<std::size_t>(j)] = sums[0];
+    }
+    for (std::int64_t column = 0; column < problem.n; ++column) {
+      float sum = 0.0F;
+      for (int j = 0; j < problem.rank; ++j) {
+        sum += h[static_cast<std::size_t>(j)] * t.b[column * problem.rank + j];
+      }
+      store_output(problem, t, row, column, sum);
+    }
+  }
+}
+
+}  // namespace loratune::tiled

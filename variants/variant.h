@@ -1,0 +1,55 @@
+// A Variant is one kernel implementation: its OpenCL C text and the functions that turn a problem,
+// a config and a device into a LaunchPlan. kernels/<name>.cl and variants/<name>.cpp make one; the
+// table of all of them is generated from the files that are there.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "variants/device_info.h"
+#include "variants/launch_plan.h"
+#include "variants/problem.h"
+#include "variants/search_space.h"
+
+namespace loratune {
+
+struct Variant {
+  std::string_view name;
+  std::string_view source;         // kernels/<name>.cl, includes expanded
+  std::string_view source_sha256;  // of `source`
+  int revision;                    // raised when plan() changes what the same config means
+  SearchSpace space;
+  // Whether the variant can run the problem on the device with at least one config.
+  bool (*supports)(const Problem&, const DeviceInfo&);
+  // A config that satisfies the constraint wherever supports() holds.
+  Config (*default_config)(const Problem&, const DeviceInfo&);
+  // The plan of a config that satisfies the constraint. m = 0 gives a plan without launches.
+  LaunchPlan (*plan)(const Problem&, const Config&, const DeviceInfo&);
+};
+
+// Sorted by name; needs no device.
+std::span<const Variant* const> variants();
+const Variant* find_variant(std::string_view name);
+
+// supports() and the constraint together: what every pick re-checks.
+bool can_run(const Variant& variant, const Config& config, const Problem& problem,
+             const DeviceInfo& device);
+
+// Dense row-major operands in float (f16 values widened exactly); y holds the input when
+// accumulating, and the result afterwards, rounded to the problem's dtype.
+struct HostTensors {
+  const float* x;
+  const float* a;
+  const float* b;
+  float* y;
+  float scale;
+};
+
+// Computes the problem on the host in the order of summation and with the rounding points of the
+// variant's kernel under this config, so that the two differ by contracted multiply-adds at most.
+using Reference = void (*)(const Problem&, const Config&, const DeviceInfo&, const HostTensors&);
+
+// The reference of a variant; linked into the harness and the tests, not into a runtime.
+Reference find_reference(std::string_view variant);
+
+}  // namespace loratune
