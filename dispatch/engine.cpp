@@ -1,1 +1,210 @@
-namespace loratune {}
+#include "dispatch/engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace loratune {
+namespace {
+
+template <class T>
+void set(cl::Kernel& kernel, cl_uint index, T value) {
+  kernel.setArg(index, value);
+}
+
+// Why the built kernel cannot run the launch, or nothing.
+std::string refusal(const cl::Kernel& kernel, const Launch& launch, const cl::Device& device,
+                    const DeviceInfo& info) {
+  const std::uint64_t size = launch.local[0] * launch.local[1] * launch.local[2];
+  const std::size_t most = kernel.getWorkGroupInfo<CL_KERNEL_WORK_GROUP_SIZE>(device);
+  if (size > most) {
+    return launch.kernel + ": work-group of " + std::to_string(size) +
+           ", the built kernel allows " + std::to_string(most);
+  }
+  std::uint64_t local = kernel.getWorkGroupInfo<CL_KERNEL_LOCAL_MEM_SIZE>(device);
+  for (const Arg& arg : launch.args) {
+    if (arg.role == Role::local) local += static_cast<std::uint64_t>(arg.value);
+  }
+  if (local > static_cast<std::uint64_t>(info.local_mem_bytes)) {
+    return launch.kernel + ": " + std::to_string(local) +
+           " bytes of local memory, the device has " + std::to_string(info.local_mem_bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+Weights::Weights(cl::Context context, const Problem& shape, const void* a, const void* b)
+    : context_(std::move(context)), shape_(shape) {
+  const auto copy = [&](const void* source, std::int64_t elements) {
+    const auto* bytes = static_cast<const unsigned char*>(source);
+    return Bytes(bytes, bytes + elements * element_bytes(shape.dtype));
+  };
+  dense_a_ = copy(a, shape.rank * shape.k);
+  dense_b_ = copy(b, shape.n * shape.rank);
+}
+
+cl::Buffer Weights::a(const cl::CommandQueue& queue, const Packing& packing) {
+  return form(queue, packing, dense_a_, shape_.rank, shape_.k, forms_a_);
+}
+
+cl::Buffer Weights::b(const cl::CommandQueue& queue, const Packing& packing) {
+  return form(queue, packing, dense_b_, shape_.n, shape_.rank, forms_b_);
+}
+
+cl::Buffer Weights::form(const cl::CommandQueue& queue, const Packing& packing, const Bytes& dense,
+                         std::int64_t rows, std::int64_t cols, std::vector<Form>& forms) {
+  const auto found = std::find_if(forms.begin(), forms.end(),
+                                  [&](const Form& form) { return form.packing == packing; });
+  if (found != forms.end()) return found->buffer;
+  const auto upload = [&](const auto* elements) -> cl::Buffer {
+    const auto packed = pack(packing, rows, cols, elements);
+    const std::size_t bytes = packed.size() * sizeof(packed[0]);
+    cl::Buffer buffer(context_, CL_MEM_READ_ONLY, bytes);
+    queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes, packed.data());
+    forms.push_back({packing, buffer});
+    return buffer;
+  };
+  if (shape_.dtype == Dtype::f16) {
+    return upload(reinterpret_cast<const std::uint16_t*>(dense.data()));
+  }
+  return upload(reinterpret_cast<const float*>(dense.data()));
+}
+
+void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands,
+                         std::vector<cl::Event>* events) {
+  const auto event = [&]() -> cl::Event* {
+    if (events == nullptr) return nullptr;
+    events->emplace_back();
+    return &events->back();
+  };
+  for (std::size_t i = 0; i < scratch_.size(); ++i) {
+    const Zero zero = plan_.scratch[i].zero;
+    if (zero == Zero::each_run || (zero == Zero::once && dirty_)) {
+      queue.enqueueFillBuffer(scratch_[i], cl_uchar{0}, 0, plan_.scratch[i].bytes, nullptr,
+                              event());
+    }
+  }
+  dirty_ = true;  // until every launch is under way
+  for (std::size_t l = 0; l < plan_.launches.size(); ++l) {
+    const Launch& launch = plan_.launches[l];
+    cl::Kernel& kernel = kernels_[l];
+    for (cl_uint i = 0; i < launch.args.size(); ++i) {
+      const Arg& arg = launch.args[i];
+      const auto number = [&](std::int64_t value) { set(kernel, i, static_cast<cl_int>(value)); };
+      const auto wide = [&](std::int64_t value) { set(kernel, i, static_cast<cl_long>(value)); };
+      switch (arg.role) {
+        case Role::x:
+          set(kernel, i, operands.x);
+          break;
+        case Role::a:
+          set(kernel, i, operands.a);
+          break;
+        case Role::b:
+          set(kernel, i, operands.b);
+          break;
+        case Role::y:
+          set(kernel, i, operands.y);
+          break;
+        case Role::scale:
+          set(kernel, i, operands.scale);
+          break;
+        case Role::m:
+          number(problem_.m);
+          break;
+        case Role::k:
+          number(problem_.k);
+          break;
+        case Role::n:
+          number(problem_.n);
+          break;
+        case Role::rank:
+          number(problem_.rank);
+          break;
+        case Role::ld_x:
+          wide(operands.ld_x);
+          break;
+        case Role::ld_a:
+          wide(packed_ld(plan_.a, problem_.rank, problem_.k));
+          break;
+        case Role::ld_b:
+          wide(packed_ld(plan_.b, problem_.n, problem_.rank));
+          break;
+        case Role::ld_y:
+          wide(operands.ld_y);
+          break;
+        case Role::off_x:
+          wide(operands.off_x);
+          break;
+        case Role::off_a:
+        case Role::off_b:
+          wide(0);
+          break;
+        case Role::off_y:
+          wide(operands.off_y);
+          break;
+        case Role::scratch:
+          set(kernel, i, scratch_.at(static_cast<std::size_t>(arg.value)));
+          break;
+        case Role::local:
+          kernel.setArg(i, static_cast<std::size_t>(arg.value), nullptr);
+          break;
+        case Role::i32:
+          number(arg.value);
+          break;
+      }
+    }
+    const auto range = [&](const std::array<std::uint64_t, 3>& sizes) {
+      if (launch.dims == 1) return cl::NDRange(sizes[0]);
+      if (launch.dims == 2) return cl::NDRange(sizes[0], sizes[1]);
+      return cl::NDRange(sizes[0], sizes[1], sizes[2]);
+    };
+    queue.enqueueNDRangeKernel(kernel, cl::NullRange, range(launch.global), range(launch.local),
+                               nullptr, event());
+  }
+  dirty_ = false;
+}
+
+Engine::Engine(const Device& device) : device_(device), context_(device.handle) {}
+
+cl::CommandQueue Engine::make_queue(bool profiling) const {
+  return {context_, device_.handle,
+          profiling ? CL_QUEUE_PROFILING_ENABLE : cl_command_queue_properties{0}};
+}
+
+Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
+  auto executable = std::make_unique<Executable>();
+  executable->plan_ = plan;
+  executable->problem_ = problem;
+  try {
+    const std::string key = program_key(plan);
+    auto found = programs_.find(key);
+    if (found == programs_.end() && !plan.launches.empty()) {
+      cl::Program program(context_, plan.source);
+      try {
+        program.build(device_.handle, build_options(plan).c_str());
+      } catch (const cl::Error& error) {
+        std::string log = describe(error);
+        log += '\n' + program.getBuildInfo<CL_PROGRAM_BUILD_LOG>(device_.handle);
+        return {nullptr, Outcome::compile, log};
+      }
+      found = programs_.emplace(key, std::move(program)).first;
+    }
+    for (const Launch& launch : plan.launches) {
+      cl::Kernel kernel(found->second, launch.kernel.c_str());
+      std::string why = refusal(kernel, launch, device_.handle, device_.info);
+      if (!why.empty()) return {nullptr, Outcome::constraints, std::move(why)};
+      executable->kernels_.push_back(std::move(kernel));
+    }
+    for (const Scratch& scratch : plan.scratch) {
+      executable->scratch_.emplace_back(context_, CL_MEM_READ_WRITE, scratch.bytes);
+    }
+  } catch (const cl::Error& error) {
+    return {nullptr, Outcome::runtime, describe(error)};
+  } catch (const std::invalid_argument& error) {
+    return {nullptr, Outcome::compile, error.what()};
+  }
+  return {std::move(executable), Outcome::correct, {}};
+}
+
+}  // namespace loratune

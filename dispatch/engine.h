@@ -1,0 +1,104 @@
+// The Engine is the one executor of LaunchPlans: it builds programs, packs weights and enqueues.
+// The correctness check, the sweep and a runtime all run plans through it, so that what is measured
+// is what runs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dispatch/device.h"
+#include "dispatch/outcome.h"
+#include "variants/packing.h"
+#include "variants/problem.h"
+
+namespace loratune {
+
+// The adapter of one problem shape on the device, in every layout that a plan has asked for.
+class Weights {
+ public:
+  // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
+  // copied, so that layouts can be made later.
+  Weights(cl::Context context, const Problem& shape, const void* a, const void* b);
+
+  // Buffers in the layouts of the plan; made by a blocking write on the queue when first asked for.
+  // Throws cl::Error.
+  cl::Buffer a(const cl::CommandQueue& queue, const Packing& packing);
+  cl::Buffer b(const cl::CommandQueue& queue, const Packing& packing);
+
+ private:
+  using Bytes = std::vector<unsigned char>;
+  struct Form {
+    Packing packing;
+    cl::Buffer buffer;
+  };
+  cl::Buffer form(const cl::CommandQueue& queue, const Packing& packing, const Bytes& dense,
+                  std::int64_t rows, std::int64_t cols, std::vector<Form>& forms);
+
+  cl::Context context_;
+  Problem shape_;
+  Bytes dense_a_, dense_b_;
+  std::vector<Form> forms_a_, forms_b_;
+};
+
+// Where a call's operands stand. Offsets and row pitches in elements.
+struct Operands {
+  cl::Buffer x, y;
+  std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
+  cl::Buffer a, b;  // in the plan's layouts
+  float scale = 1.0F;
+};
+
+// A built plan with kernels and scratch of its own. It belongs to one in-order queue at a time and
+// is not thread-safe; runs enqueued one after another on that queue are correct.
+class Executable {
+ public:
+  // Enqueues the plan's fills and launches. With `events` given, appends one event a command.
+  // Throws cl::Error.
+  void enqueue(const cl::CommandQueue& queue, const Operands& operands,
+               std::vector<cl::Event>* events = nullptr);
+  const LaunchPlan& plan() const { return plan_; }
+
+ private:
+  friend class Engine;
+  LaunchPlan plan_;
+  Problem problem_;
+  std::vector<cl::Kernel> kernels_;  // one a launch
+  std::vector<cl::Buffer> scratch_;
+  bool dirty_ = true;  // scratch of Zero::once must be zeroed before the next run
+};
+
+// What building gave: an executable, or why there is none.
+struct Built {
+  std::unique_ptr<Executable> executable;
+  Outcome outcome = Outcome::correct;
+  std::string detail;
+};
+
+class Engine {
+ public:
+  // A context of its own for the device. Throws cl::Error.
+  explicit Engine(const Device& device);
+
+  const cl::Context& context() const { return context_; }
+  const cl::Device& device() const { return device_.handle; }
+  const DeviceInfo& info() const { return device_.info; }
+
+  // An in-order queue. Throws cl::Error.
+  cl::CommandQueue make_queue(bool profiling = false) const;
+
+  // Builds the plan's program, or finds it among those built before, and checks every launch
+  // against the built kernel's own limits. Outcome `compile` with the build log, `constraints` with
+  // the limit, `runtime` with the failing call.
+  Built build(const Problem& problem, const LaunchPlan& plan);
+
+ private:
+  Device device_;
+  cl::Context context_;
+  std::map<std::string, cl::Program> programs_;  // by program_key()
+};
+
+}  // namespace loratune
