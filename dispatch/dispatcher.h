@@ -1,0 +1,73 @@
+// A Dispatcher answers, for one device and out of one tuned file or none, which variant and config
+// to run for a problem. It never prints, aborts or reads the environment.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dispatch/choice.h"
+#include "dispatch/tuned_file.h"
+
+namespace loratune {
+
+std::string_view to_string(DeviceMatch match);
+std::string_view to_string(ShapeMatch match);
+
+// How a device of a tuned file compares with the one at hand.
+DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand);
+
+// The letters of a device name before its first digit, in lower case, other characters between them
+// as one space: "nvidia geforce rtx" for "NVIDIA GeForce RTX 4090". A family of similar devices.
+std::string name_stem(std::string_view device_name);
+
+class Dispatcher {
+ public:
+  struct Loaded;  // a dispatcher, or the error in one line
+
+  // Without a tuned file: every pick is the built-in default.
+  explicit Dispatcher(const DeviceInfo& device);
+  // The file must be one that parse_tuned_file() accepts, or was made to be.
+  Dispatcher(TunedFile file, const DeviceInfo& device);
+  // A moved-from dispatcher may only be assigned to or destroyed.
+  Dispatcher(Dispatcher&&) noexcept;
+  Dispatcher& operator=(Dispatcher&&) noexcept;
+  ~Dispatcher();
+
+  static Loaded load(const std::filesystem::path& path, const DeviceInfo& device);
+  static Loaded load_bytes(std::string_view bytes, const DeviceInfo& device);
+
+  // What to run. Takes no lock, allocates nothing, and may be called by any number of threads. The
+  // variant is null only for a problem that invalid_reason() refuses. For Mode::fast and
+  // Mode::deterministic the choice may depend on m; for Mode::batch_invariant it does not, unless
+  // the device has too little memory for it at some m.
+  Choice pick(const Problem& problem, Mode mode = Mode::fast) const noexcept;
+
+  // The same answer in words, several lines: the record or rule, the matches, the expected
+  // speed-up, and why other entries for this problem were passed over.
+  std::string explain(const Problem& problem, Mode mode = Mode::fast) const;
+
+  // Problems that ended in the built-in default since the load, most frequent first. The table is
+  // of fixed size: what comes when it is full is not kept.
+  std::vector<Problem> misses() const;
+
+  // Records and rules for this or a similar device that cannot be used, by reason, with how many.
+  std::vector<std::pair<std::string, int>> skipped() const;
+
+  const DeviceInfo& device() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct Dispatcher::Loaded {
+  std::optional<Dispatcher> dispatcher;
+  std::string error;
+};
+
+}  // namespace loratune
