@@ -1,6 +1,7 @@
 // A Race decides which of a few arms runs fastest, in rounds of interleaved blocks, each arm scored
-// against the anchor of the same round so that drift and noise common to a round cancel. It asks for rounds and
-// is told samples; it knows no clock and no device, and is a function of seed and replies only.
+// against the anchor of the same round so that drift and noise common to a round cancel. It asks
+// for rounds and is told samples; it knows no clock and no device, and is a function of seed and
+// replies only.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,10 @@
 
 namespace loratune {
 
-inline constexpr int kCanary = -1;  // the fixed kernel that tells a disturbed round
-inline constexpr int kAnchor = 0;   // the default: what every arm is compared with
+inline constexpr int kCanary = -1;     // the fixed kernel that tells a disturbed round
+inline constexpr int kMaxArms = 12;    // more in one round and its blocks lie too far apart to pair
+inline constexpr int kMinRounds = 12;  // rounds before a race may blame its environment
+inline constexpr int kAnchor = 0;      // the default: what every arm is compared with
 
 // The blocks to run, in this order; an entry is an arm or kCanary, each as often as
 // RaceRules::sub_blocks says. `doubled` asks for each block a second time at twice its length.
@@ -27,9 +30,9 @@ struct Round {
 };
 
 // What came of a round. `ns` is parallel to Round::order: wall time of a block divided by its runs.
-// `doubled_ns` likewise for the blocks of twice the length, or empty. A value that is not positive and finite is
-// void. `stolen`: another tenant took processor time during the round. `failed`: an arm that could
-// not go on, and why; the round is void then.
+// `doubled_ns` likewise for the blocks of twice the length, or empty. A value that is not positive
+// and finite is void. `stolen`: another tenant took processor time during the round. `failed`: an
+// arm that could not go on, and why; the round is void then.
 struct RoundReply {
   std::vector<double> ns, doubled_ns;
   bool stolen = false;
@@ -39,19 +42,21 @@ struct RoundReply {
 };
 
 struct RaceRules {
-  int sub_blocks = 4;                     // blocks of an arm in a round; its time is their minimum
+  int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
   std::vector<int> looks = {10, 20, 40, 80};  // valid rounds after which the intervals are read
-  double level = 0.975;                   // least coverage of an interval
-  double drop_after_3 = 1.5;              // an arm whose best time is beyond this multiple of the leader's
-  double tie = 1.02;                      // ratios inside are no difference worth a choice
-  double canary_limit = 2.0;              // a round is void above this multiple of the canary's 10th percentile
-  bool doubled = false;                   // measure the slope too
+  double level = 0.975;                       // least coverage of an interval
+  double drop_after_3 = 1.5;  // an arm whose best time is beyond this multiple of the leader's
+  double tie = 1.02;          // ratios inside are no difference worth a choice
+  double canary_limit = 2.0;  // a round is void above this multiple of the canary's 10th percentile
+  bool doubled = false;       // measure the slope too
 };
 
 // One arm's standing. `ratio` is of its time to the anchor's.
 struct Standing {
   Outcome outcome = Outcome::correct;
-  bool dropped = false;        // behind the leader by more than a tie, with confidence
+  // Behind the leader by more than a tie, with confidence, or without a time in over half of the
+  // rounds. The anchor is measured on, and may come back if the arm that led it fails.
+  bool dropped = false;
   int rounds = 0;              // valid rounds it took part in
   MedianInterval log_ratio{};  // of ln(t_arm / t_anchor), paired by round
   double ns = 0;               // median over its rounds of the wall time of a run
@@ -61,7 +66,7 @@ struct Standing {
 enum class RaceEnd : std::uint8_t {
   running,
   separated,    // one arm leads every other by more than a tie, or only one is left
-  tied,         // the last look left several arms within a tie
+  tied,         // several arms are left: at the last look, or none can be told to be worth more
   stopped,      // stop() was called
   anchor_lost,  // the anchor failed
   environment   // over half of the rounds were void
@@ -69,25 +74,50 @@ enum class RaceEnd : std::uint8_t {
 
 class Race {
  public:
-  // Arms 0..arms-1, arm 0 the anchor; at most 12.
+  // Arms 0..arms-1, arm 0 the anchor; at most kMaxArms. Throws std::invalid_argument on other
+  // numbers, or rules without a look.
   Race(int arms, std::uint64_t seed, RaceRules rules);
 
   // The round wanted next; nothing when the race has ended.
   std::optional<Round> next() const;
-  // The reply to next(). An arm that failed is dropped with its outcome.
+  // The reply to next(); ignored once the race has ended. An arm that failed is dropped with its
+  // outcome. No values at all: a void round. Throws std::invalid_argument if the values are not
+  // parallel to the order, or the failed arm was not in it.
   void report(const RoundReply& reply);
-  // Ends the race with what is known.
+  // Ends the race with what is known: the intervals are read once more.
   void stop();
 
   RaceEnd end() const;
   const std::vector<Standing>& standings() const;
-  // Arms that no look put behind the leader, best median first.
+  // Arms that no look put behind the leader, best median first. The anchor if none is left, unless
+  // it failed.
   std::vector<int> leaders() const;
   int valid_rounds() const;
   int void_rounds() const;
 
  private:
-  // (the implementation's state)
+  bool contends(int arm) const;
+  std::vector<int> contenders() const;
+  int leader() const;
+  bool undisturbed(const Round& round, const RoundReply& reply);
+  void fail(const Round& round, const RoundReply& reply);
+  void add_times(const Round& round, const RoundReply& reply);
+  void update_standings();
+  void drop_far();
+  void drop_by_interval();
+  bool none_worth_more() const;
+  // Of ln(t_arm / t_other) over the rounds that timed both.
+  MedianInterval compare(int arm, int other) const;
+
+  std::uint64_t seed_;
+  RaceRules rules_;
+  RaceEnd end_ = RaceEnd::running;
+  int rounds_ = 0;  // replies, void ones included
+  int valid_ = 0;
+  int failures_ = 0;
+  std::vector<Standing> standings_;
+  std::vector<std::vector<double>> ns_, doubled_ns_;  // [arm][valid round]; NaN: not timed in it
+  std::vector<double> canary_ns_;                     // of every round, void or not
 };
 
 }  // namespace loratune

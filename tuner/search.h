@@ -17,10 +17,10 @@ struct Candidate {
 };
 
 // Up to `count` distinct configs of the variant that satisfy supports() and the constraint for at
-// least one of `problems` on the device, the variant's default configs for them first. Exhaustive when the constrained
-// space has at most `count` points; else seeded: half are mutations (one or two parameters moved) of the
-// default configs, half are drawn uniformly from the constrained space. Problems of one call should
-// share rank, dtype and accumulate, so that they share programs.
+// least one of `problems` on the device, the variant's default configs for them first. Exhaustive
+// when the constrained space has at most `count` points; else seeded: half are mutations (one or
+// two parameters moved) of the default configs, half are drawn uniformly from the constrained
+// space. Problems of one call should share rank, dtype and accumulate, so that they share programs.
 std::vector<Config> sample_configs(const Variant& variant, std::span<const Problem> problems,
                                    const DeviceInfo& device, int count, std::uint64_t seed);
 

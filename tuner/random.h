@@ -1,0 +1,42 @@
+// Seeded draws that come out the same with every standard library: the distributions and shuffle
+// of <random> and <algorithm> leave their results to the implementation, the engine does not.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace loratune {
+
+// A seed for stream number `stream` of a run; near inputs give unrelated seeds (splitmix64).
+constexpr std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t stream) {
+  std::uint64_t z = seed + (stream + 1) * 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31);
+}
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine_(seed) {}
+
+  // Uniform in [0, bound); bound > 0.
+  std::uint64_t below(std::uint64_t bound) {
+    // 2^64 modulo bound draws are refused, so that the rest divides evenly.
+    const std::uint64_t refused = (0 - bound) % bound;
+    std::uint64_t draw = engine_();
+    while (draw < refused) draw = engine_();
+    return draw % bound;
+  }
+
+  template <class T>
+  void shuffle(std::vector<T>& values) {
+    for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+}  // namespace loratune

@@ -1,0 +1,162 @@
+#include "tuner/search.h"
+
+#include <algorithm>
+
+#include "tuner/random.h"
+
+namespace loratune {
+namespace {
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+// Calls visit(config) for every point of the product, in the order of config_at().
+template <class Visit>
+void for_each_config(const SearchSpace& space, Visit visit) {
+  const int size = static_cast<int>(space.parameters.size());
+  std::array<std::size_t, kMaxParameters> digits{};
+  Config config;
+  for (const Parameter& parameter : space.parameters) config.push_back(parameter.values[0]);
+  for (int i = 0; i >= 0;) {
+    visit(static_cast<const Config&>(config));
+    for (i = size - 1; i >= 0; --i) {
+      const auto& values = space.parameters[at(i)].values;
+      digits[at(i)] = (digits[at(i)] + 1) % values.size();
+      config[i] = values[digits[at(i)]];
+      if (digits[at(i)] != 0) break;
+    }
+  }
+}
+
+// Collects configs of one variant, refusing what some problem cannot tell from an earlier one.
+class Sample {
+ public:
+  Sample(const Variant& variant, std::span<const Problem> problems, const DeviceInfo& device)
+      : variant_(variant), device_(device) {
+    for (const Problem& problem : problems) {
+      if (variant.supports(problem, device)) problems_.push_back(problem);
+    }
+  }
+
+  const std::vector<Problem>& problems() const { return problems_; }
+  std::vector<Config>& configs() { return configs_; }
+  int size() const { return static_cast<int>(configs_.size()); }
+
+  bool allowed(const Config& config) const {
+    return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+      return variant_.space.constraint(config, problem, device_);
+    });
+  }
+
+  bool add(const Config& config) {
+    if (std::find(configs_.begin(), configs_.end(), config) != configs_.end()) return false;
+    configs_.push_back(config);
+    return true;
+  }
+
+  // As add(), but also refuses a config whose plans are all equal to those of an earlier one.
+  bool add_distinct(const Config& config) {
+    for (; planned_ < configs_.size(); ++planned_) plans_.push_back(plans(configs_[planned_]));
+    std::vector<LaunchPlan> own = plans(config);
+    if (std::find(plans_.begin(), plans_.end(), own) != plans_.end() || !add(config)) return false;
+    plans_.push_back(std::move(own));
+    ++planned_;
+    return true;
+  }
+
+ private:
+  // One for each problem; without a launch where the config is not allowed.
+  std::vector<LaunchPlan> plans(const Config& config) const {
+    std::vector<LaunchPlan> all;
+    for (const Problem& problem : problems_) {
+      const bool allowed = variant_.space.constraint(config, problem, device_);
+      all.push_back(allowed ? variant_.plan(problem, config, device_) : LaunchPlan{});
+      all.back().source.clear();  // the same in all plans of a variant, and long to compare
+    }
+    return all;
+  }
+
+  const Variant& variant_;
+  const DeviceInfo& device_;
+  std::vector<Problem> problems_;
+  std::vector<Config> configs_;
+  std::vector<std::vector<LaunchPlan>> plans_;
+  std::size_t planned_ = 0;
+};
+
+// The config with one or two of its parameters at another value.
+Config mutate(const SearchSpace& space, Config config, Random& random) {
+  const std::uint64_t moves = 1 + random.below(2);
+  for (std::uint64_t move = 0; move < moves; ++move) {
+    const auto i = static_cast<int>(random.below(space.parameters.size()));
+    const auto& values = space.parameters[at(i)].values;
+    config[i] = values[random.below(values.size())];
+  }
+  return config;
+}
+
+}  // namespace
+
+std::vector<Config> sample_configs(const Variant& variant, std::span<const Problem> problems,
+                                   const DeviceInfo& device, int count, std::uint64_t seed) {
+  Sample sample(variant, problems, device);
+  for (const Problem& problem : sample.problems()) {
+    const Config config = variant.default_config(problem, device);
+    if (sample.size() < count && can_run(variant, config, problem, device)) sample.add(config);
+  }
+  const std::vector<Config> defaults = sample.configs();
+  if (defaults.empty()) return defaults;
+
+  std::vector<Config> allowed;
+  for_each_config(variant.space, [&](const Config& config) {
+    if (sample.allowed(config)) allowed.push_back(config);
+  });
+  if (static_cast<std::int64_t>(allowed.size()) <= count) {
+    for (const Config& config : allowed) sample.add(config);
+    return sample.configs();
+  }
+
+  Random random(seed);
+  const int mutations = sample.size() + (count - sample.size()) / 2;
+  // The neighbourhood of the defaults may hold fewer than are wanted.
+  constexpr int kTries = 20;
+  for (int tries = kTries * count; sample.size() < mutations && tries > 0; --tries) {
+    const Config config = mutate(variant.space, defaults[random.below(defaults.size())], random);
+    if (sample.allowed(config)) sample.add_distinct(config);
+  }
+  random.shuffle(allowed);
+  for (const Config& config : allowed) {
+    if (sample.size() >= count) break;
+    sample.add_distinct(config);
+  }
+  return sample.configs();
+}
+
+std::vector<Candidate> candidates_for(const Problem& problem, const DeviceInfo& device,
+                                      std::span<const Candidate> pool, const Candidate& anchor) {
+  std::vector<Candidate> candidates = {anchor};
+  std::vector<LaunchPlan> plans = {anchor.variant->plan(problem, anchor.config, device)};
+  for (const Candidate& candidate : pool) {
+    if (!can_run(*candidate.variant, candidate.config, problem, device)) continue;
+    LaunchPlan plan = candidate.variant->plan(problem, candidate.config, device);
+    bool known = false;
+    for (std::size_t i = 0; i < plans.size() && !known; ++i) {
+      known = candidates[i].variant == candidate.variant && plans[i] == plan;
+    }
+    if (known) continue;
+    candidates.push_back(candidate);
+    plans.push_back(std::move(plan));
+  }
+  return candidates;
+}
+
+std::int64_t constrained_size(const Variant& variant, const Problem& problem,
+                              const DeviceInfo& device) {
+  if (!variant.supports(problem, device)) return 0;
+  std::int64_t size = 0;
+  for_each_config(variant.space, [&](const Config& config) {
+    if (variant.space.constraint(config, problem, device)) ++size;
+  });
+  return size;
+}
+
+}  // namespace loratune
