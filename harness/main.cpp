@@ -1,1 +1,46 @@
-int main() { return 0; }
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "dispatch/device.h"
+#include "harness/modes.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+  using namespace loratune;
+  const Options options = parse_command_line(argc, argv);
+  switch (options.command) {
+    case Command::list:
+      return list_mode(options);
+    case Command::check:
+      return check_mode(options);
+    case Command::sweep:
+      return sweep_mode(options);
+    case Command::pick:
+      return pick_mode(options);
+    case Command::worker:
+      return worker_mode();
+    case Command::help:
+      std::printf("%s", options.help.c_str());
+      return kExitGood;
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const loratune::Failure& failure) {
+    std::fprintf(stderr, "lora-bench: %s\n", failure.what());
+    return failure.code();
+  } catch (const cl::Error& error) {
+    std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
+    return loratune::kExitDeviceFault;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "lora-bench: %s\n", error.what());
+    return loratune::kExitUsage;
+  }
+}

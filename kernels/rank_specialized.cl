@@ -26,6 +26,7 @@
 #define RANK_VECS ((RANK + A_VEC - 1) / A_VEC)
 #define RANK_PADDED (RANK_VECS * A_VEC)
 
+#define OUT_ROWS ROWS
 #include "common.clh"
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
@@ -83,6 +84,7 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
 #endif
 
   const long tile0 = group % column_blocks * block_tiles;
+  const int rows = (int)min((long)m - row0, (long)ROWS);
   y += off_y + row0 * ld_y;
   for (int t = lane; t < block_tiles; t += LANES) {
     const long column = (tile0 + t) * B_TILE;
@@ -98,9 +100,6 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
       for (int r = 0; r < ROWS; ++r) out[r] += h[r][j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-#pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
-      if (row0 + r < m) put_columns(y + r * ld_y + column, columns, scale, out[r]);
-    }
+    put_rows(y + column, ld_y, rows, columns, scale, out);
   }
 }

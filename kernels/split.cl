@@ -29,6 +29,7 @@
 #define EXPAND_WG 64  // work-items of an expand group
 #endif
 
+#define OUT_ROWS EXPAND_ROWS
 #include "common.clh"
 
 kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
@@ -109,8 +110,5 @@ kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
   }
   y += off_y + row0 * ld_y + column;
   const int columns = (int)min((long)n - column, (long)B_TILE);
-#pragma unroll
-  for (int r = 0; r < EXPAND_ROWS; ++r) {
-    if (r < rows) put_columns(y + r * ld_y, columns, scale, sum[r]);
-  }
+  put_rows(y, ld_y, rows, columns, scale, sum);
 }

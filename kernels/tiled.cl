@@ -32,6 +32,7 @@
 #endif
 #define PANEL_LANES (WG_SIZE / K_LANES)
 
+#define OUT_ROWS TILE_M
 #include "common.clh"
 
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
@@ -102,9 +103,6 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       for (int r = 0; r < TILE_M; ++r) sum[r] += h[r * rank_padded + j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-#pragma unroll
-    for (int r = 0; r < TILE_M; ++r) {
-      if (r < rows) put_columns(y + r * ld_y + column, columns, scale, sum[r]);
-    }
+    put_rows(y + column, ld_y, rows, columns, scale, sum);
   }
 }

@@ -30,6 +30,11 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
           1, 0};
 }
 
+double flops(const Problem& p, const Config&) {
+  return 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * p.rank *
+         static_cast<double>(p.k + 1);
+}
+
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
   LaunchPlan plan = start_plan(variant.source, problem,
                                {{"WG_M", config[kWgM]},
@@ -61,7 +66,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }  // namespace
 
 constinit const Variant variant = {
-    "naive", kSource, kSourceSha256, 1, {kParameters, constraint}, supports, default_config, plan};
+    "naive",  kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    supports, default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config&, const DeviceInfo&, const HostTensors& t) {
   for (std::int64_t row = 0; row < problem.m; ++row) {

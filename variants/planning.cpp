@@ -27,6 +27,17 @@ Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t si
   return launch;
 }
 
+Blocks cut(const Problem& problem, int tile, int block_columns) {
+  const std::int64_t tiles = ceil_div(problem.n, tile);
+  const std::int64_t per_block = std::min<std::int64_t>(tiles, std::max(block_columns / tile, 1));
+  return {per_block, ceil_div(tiles, per_block)};
+}
+
+double blocked_flops(const Problem& p, const Blocks& blocks) {
+  return 2.0 * static_cast<double>(p.m) * p.rank *
+         (static_cast<double>(p.k) * static_cast<double>(blocks.count) + static_cast<double>(p.n));
+}
+
 float round_to(Dtype dtype, float value) {
   return dtype == Dtype::f16 ? static_cast<float>(Imath::half(value)) : value;
 }
@@ -35,6 +46,17 @@ void store_output(const Problem& problem, const HostTensors& t, std::int64_t row
                   std::int64_t column, float value) {
   float& y = t.y[row * problem.n + column];
   y = round_to(problem.dtype, problem.accumulate ? y + t.scale * value : t.scale * value);
+}
+
+void expand_row(const Problem& problem, const HostTensors& t, std::int64_t row,
+                std::span<const float> h) {
+  for (std::int64_t column = 0; column < problem.n; ++column) {
+    float sum = 0.0F;
+    for (std::size_t j = 0; j < h.size(); ++j) {
+      sum += h[j] * t.b[column * problem.rank + static_cast<std::int64_t>(j)];
+    }
+    store_output(problem, t, row, column, sum);
+  }
 }
 
 void sum_lanes(std::span<float> values, int lanes, int width) {

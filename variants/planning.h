@@ -30,15 +30,29 @@ LaunchPlan start_plan(std::string_view source, const Problem& problem,
 Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
                    std::vector<Arg> args);
 
+// The columns of y cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block wider
+// than y is the block of all of y, so that such configs have equal plans.
+struct Blocks {
+  std::int64_t tiles, count;
+};
+Blocks cut(const Problem& problem, int tile, int block_columns);
+
+// Flops where every block computes h of its rows again.
+double blocked_flops(const Problem& problem, const Blocks& blocks);
+
 // y (+)= scale * value, rounded to the problem's dtype.
 void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,
                   std::int64_t column, float value);
+
+// Row `row` of y from h[rank] = x A^T of that row, summing over ranks in order.
+void expand_row(const Problem& problem, const HostTensors& t, std::int64_t row,
+                std::span<const float> h);
 
 // The sum of lanes[lane][0..width) over a power-of-two number of lanes, in the pairwise order of
 // sum_lanes() in kernels/common.clh; the result stands in lanes[0..width).
 void sum_lanes(std::span<float> values, int lanes, int width);
 
-// The value of type T nearest to `value` of the problem's storage type, as a float.
+// `value` rounded to the storage type, as a float.
 float round_to(Dtype dtype, float value);
 
 }  // namespace loratune

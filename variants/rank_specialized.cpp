@@ -54,6 +54,10 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   return config;
 }
 
+double flops(const Problem& problem, const Config& config) {
+  return blocked_flops(problem, cut(problem, config[kBTile], config[kBlockN]));
+}
+
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
   LaunchPlan plan = start_plan(variant.source, problem,
                                {{"RANK", problem.rank},
@@ -64,33 +68,31 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.a = {Layout::panel, static_cast<int>(padded_rank(config, problem.rank))};
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
-  // A block wider than y is the block of all of y: the same plan, so the same config.
-  const std::int64_t tiles = ceil_div(problem.n, config[kBTile]);
-  const std::int64_t block_tiles = std::min<std::int64_t>(tiles, config[kBlockN] / config[kBTile]);
-  const std::int64_t blocks = ceil_div(tiles, block_tiles);
-  plan.launches.push_back(make_launch("rank_specialized",
-                                      ceil_div(problem.m, config[kRows]) * blocks, config[kLanes],
-                                      {{Role::x},
-                                       {Role::off_x},
-                                       {Role::ld_x},
-                                       {Role::a},
-                                       {Role::b},
-                                       {Role::y},
-                                       {Role::off_y},
-                                       {Role::ld_y},
-                                       {Role::scale},
-                                       {Role::m},
-                                       {Role::k},
-                                       {Role::n},
-                                       {Role::i32, blocks},
-                                       {Role::i32, block_tiles}}));
+  const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
+  plan.launches.push_back(make_launch(
+      "rank_specialized", ceil_div(problem.m, config[kRows]) * blocks.count, config[kLanes],
+      {{Role::x},
+       {Role::off_x},
+       {Role::ld_x},
+       {Role::a},
+       {Role::b},
+       {Role::y},
+       {Role::off_y},
+       {Role::ld_y},
+       {Role::scale},
+       {Role::m},
+       {Role::k},
+       {Role::n},
+       {Role::i32, blocks.count},
+       {Role::i32, blocks.tiles}}));
   return plan;
 }
 
 }  // namespace
 
-constinit const Variant variant = {"rank_specialized",        kSource,  kSourceSha256,  1,
-                                   {kParameters, constraint}, supports, default_config, plan};
+constinit const Variant variant = {
+    "rank_specialized", kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    supports,           default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
@@ -107,13 +109,7 @@ void reference(const Problem& problem, const Config& config, const DeviceInfo&,
       sum_lanes(sums, lanes, 1);
       h[static_cast<std::size_t>(j)] = sums[0];
     }
-    for (std::int64_t column = 0; column < problem.n; ++column) {
-      float sum = 0.0F;
-      for (int j = 0; j < problem.rank; ++j) {
-        sum += h[static_cast<std::size_t>(j)] * t.b[column * problem.rank + j];
-      }
-      store_output(problem, t, row, column, sum);
-    }
+    expand_row(problem, t, row, h);
   }
 }
 

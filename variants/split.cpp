@@ -83,6 +83,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   return config;
 }
 
+double flops(const Problem& problem, const Config&) { return useful_flops(problem); }
+
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
   LaunchPlan plan = start_plan(variant.source, problem,
                                {{"A_TILE", config[kATile]},
@@ -133,7 +135,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }  // namespace
 
 constinit const Variant variant = {
-    "split", kSource, kSourceSha256, 1, {kParameters, constraint}, supports, default_config, plan};
+    "split",  kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    supports, default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
@@ -157,13 +160,7 @@ void reference(const Problem& problem, const Config& config, const DeviceInfo&,
       }
       h[static_cast<std::size_t>(j)] = total;
     }
-    for (std::int64_t column = 0; column < problem.n; ++column) {
-      float sum = 0.0F;
-      for (int j = 0; j < problem.rank; ++j) {
-        sum += h[static_cast<std::size_t>(j)] * t.b[column * problem.rank + j];
-      }
-      store_output(problem, t, row, column, sum);
-    }
+    expand_row(problem, t, row, h);
   }
 }
 

@@ -61,6 +61,10 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   return constraint(config, problem, device) ? config : kSmallest;
 }
 
+double flops(const Problem& problem, const Config& config) {
+  return blocked_flops(problem, cut(problem, config[kBTile], config[kBlockN]));
+}
+
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
   LaunchPlan plan = start_plan(variant.source, problem,
                                {{"WG_SIZE", config[kWgSize]},
@@ -72,11 +76,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.a = {Layout::panel, config[kATile]};
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
-  // A block wider than y is the block of all of y: the same plan, so the same config.
-  const std::int64_t tiles = ceil_div(problem.n, config[kBTile]);
-  const std::int64_t block_tiles = std::min<std::int64_t>(tiles, config[kBlockN] / config[kBTile]);
-  const std::int64_t blocks = ceil_div(tiles, block_tiles);
-  plan.launches.push_back(make_launch("tiled", ceil_div(problem.m, config[kTileM]) * blocks,
+  const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
+  plan.launches.push_back(make_launch("tiled", ceil_div(problem.m, config[kTileM]) * blocks.count,
                                       config[kWgSize],
                                       {{Role::x},
                                        {Role::off_x},
@@ -92,8 +93,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                        {Role::n},
                                        {Role::rank},
                                        {Role::i32, ceil_div(problem.rank, config[kATile])},
-                                       {Role::i32, blocks},
-                                       {Role::i32, block_tiles},
+                                       {Role::i32, blocks.count},
+                                       {Role::i32, blocks.tiles},
                                        {Role::local, stage_floats(config) * 4},
                                        {Role::local, h_floats(config, problem) * 4}}));
   return plan;
@@ -102,7 +103,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }  // namespace
 
 constinit const Variant variant = {
-    "tiled", kSource, kSourceSha256, 1, {kParameters, constraint}, supports, default_config, plan};
+    "tiled",  kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    supports, default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
@@ -120,13 +122,7 @@ void reference(const Problem& problem, const Config& config, const DeviceInfo&,
       sum_lanes(sums, lanes, 1);
       h[static_cast<std::size_t>(j)] = sums[0];
     }
-    for (std::int64_t column = 0; column < problem.n; ++column) {
-      float sum = 0.0F;
-      for (int j = 0; j < problem.rank; ++j) {
-        sum += h[static_cast<std::size_t>(j)] * t.b[column * problem.rank + j];
-      }
-      store_output(problem, t, row, column, sum);
-    }
+    expand_row(problem, t, row, h);
   }
 }
 

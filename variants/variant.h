@@ -25,6 +25,8 @@ struct Variant {
   Config (*default_config)(const Problem&, const DeviceInfo&);
   // The plan of a config that satisfies the constraint. m = 0 gives a plan without launches.
   LaunchPlan (*plan)(const Problem&, const Config&, const DeviceInfo&);
+  // Floating-point operations that the plan really does, repeated work included.
+  double (*flops)(const Problem&, const Config&);
 };
 
 // Sorted by name; needs no device.

@@ -1,0 +1,257 @@
+#include "harness/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+
+namespace loratune {
+namespace {
+
+[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
+
+Mode parse_mode(const std::string& text) {
+  if (text == "fast") return Mode::fast;
+  if (text == "deterministic") return Mode::deterministic;
+  usage("--mode " + text + ": there are fast and deterministic");
+}
+
+// "90s", "10m", "1h", or plain seconds.
+double parse_seconds(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (error != std::errc() || factor == 0 || !(value > 0) || value * factor > 1e6) {
+    usage("--budget " + text + ": a time like 90s, 10m or 1h");
+  }
+  return value * factor;
+}
+
+}  // namespace
+
+Options parse_command_line(int argc, const char* const* argv) {
+  Options options;
+  std::string mode = "fast";
+  std::string budget;
+  bool list = false;
+  bool check = false;
+  bool sweep = false;
+  bool worker = false;
+  CLI::App app{"Fused LoRA kernels for OpenCL: checked, timed and tuned.", "lora-bench"};
+  app.add_flag("--list", list, "Devices, variants with their search spaces, default problems")
+      ->group("Modes");
+  app.add_flag("--check", check, "The correctness matrix on a device")->group("Modes");
+  app.add_flag("--sweep", sweep, "Check, tune, write the tuned file")->group("Modes");
+  app.add_option("--pick", options.pick_key, "What the dispatcher answers for a problem, and why")
+      ->option_text("KEY")
+      ->group("Modes");
+  app.add_flag("--worker", worker)->group("");
+
+  const auto list_of = [&](const char* name, auto& values, const char* text) {
+    app.add_option(name, values, text)->delimiter(',')->group("Selection");
+  };
+  app.add_option("--device", options.device, "Index of --list, or part of the name")
+      ->group("Selection");
+  list_of("--tokens", options.tokens, "m");
+  list_of("--features", options.features, "k = n");
+  list_of("--in", options.in, "k");
+  list_of("--out-features", options.out_features, "n");
+  list_of("--ranks", options.ranks, "Ranks");
+  list_of("--dtypes", options.dtypes, "f32, f16");
+  list_of("--variants", options.variants, "Variants by name");
+  list_of("--problem", options.problem_keys, "Problems by key, like m1_k1024_n1024_r8_f16_acc");
+  app.add_option("--problems", options.problems_file, "File of problem keys, one a line")
+      ->group("Selection");
+  app.add_flag("--set", options.set, "Overwrite y instead of adding to it")->group("Selection");
+  app.add_option("--mode", mode, "fast or deterministic")->group("Selection");
+
+  app.add_flag("--full", options.full, "The whole product of boundary values: hours")
+      ->group("Check");
+  app.add_option("--cases", options.most_cases, "At most so many cases of a variant")
+      ->group("Check");
+  app.add_option("--config", options.config, "Check this config: \"NAME=value ...\"")
+      ->group("Check");
+  app.add_option("--strides", options.strides, "off_x,pad_x,off_y,pad_y in elements")
+      ->group("Check");
+
+  app.add_option("--out", options.out, "The tuned file to write")
+      ->capture_default_str()
+      ->group("Sweep");
+  app.add_option("--journal", options.journal, "The journal; <out>.journal by default")
+      ->group("Sweep");
+  app.add_flag("--resume", options.resume, "Go on from the journal")->group("Sweep");
+  app.add_option("--replay", options.replay, "Make the tuned file from a journal, without a device")
+      ->group("Sweep");
+  app.add_flag("--quick", options.quick, "12 problems, about a minute")->group("Sweep");
+  app.add_option("--budget", budget, "Time to work to, like 10m")->group("Sweep");
+  app.add_option("--seed", options.seed, "Of everything random")
+      ->capture_default_str()
+      ->group("Sweep");
+
+  app.add_option("--tuned", options.tuned, "The tuned file to pick from")->group("Pick");
+  app.add_flag("--json", options.json, "Results as JSON on stdout");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    options.command = Command::help;
+    options.help = app.help();
+    return options;
+  } catch (const CLI::ParseError& error) {
+    std::string line = error.what();
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    usage(line);
+  }
+  const bool pick = app.count("--pick") > 0;
+  const bool replay = !options.replay.empty() && !sweep;
+  const int modes = list + check + sweep + pick + worker + replay;
+  if (modes != 1) usage("one of --list, --check, --sweep, --pick is wanted; see --help");
+  options.command = list     ? Command::list
+                    : check  ? Command::check
+                    : pick   ? Command::pick
+                    : worker ? Command::worker
+                             : Command::sweep;
+  options.mode = parse_mode(mode);
+  if (!budget.empty()) options.budget_s = parse_seconds(budget);
+  if (options.most_cases < 0) usage("--cases is a positive number");
+  if (options.journal.empty()) options.journal = options.out + ".journal";
+  if (options.resume && !options.replay.empty()) usage("--resume and --replay exclude each other");
+  return options;
+}
+
+std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
+
+Device select_device(const std::string& selector) {
+  std::vector<std::string> complaints;
+  const std::vector<Device> devices = list_devices(complaints);
+  if (devices.empty()) {
+    std::string line =
+        "no OpenCL device: no ICD with a device is installed (on Debian, pocl-opencl-icd gives "
+        "one)";
+    for (const std::string& complaint : complaints) line += "; " + complaint;
+    throw Failure(kExitNoDevice, line);
+  }
+  if (selector.empty()) {
+    const auto gpu = std::find_if(devices.begin(), devices.end(), [](const Device& device) {
+      return device.info.type == DeviceType::gpu;
+    });
+    return gpu != devices.end() ? *gpu : devices.front();
+  }
+  std::size_t index = 0;
+  const auto [end, error] =
+      std::from_chars(selector.data(), selector.data() + selector.size(), index);
+  if (error == std::errc() && end == selector.data() + selector.size()) {
+    if (index < devices.size()) return devices[index];
+    usage("--device " + selector + ": there are " + std::to_string(devices.size()) + " devices");
+  }
+  std::vector<const Device*> matches;
+  for (const Device& device : devices) {
+    if (display_name(device.info).find(selector) != std::string::npos) matches.push_back(&device);
+  }
+  if (matches.empty()) usage("--device '" + selector + "' matches no device; --list shows them");
+  if (matches.size() > 1) {
+    usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
+          " devices; give the index that --list shows");
+  }
+  return *matches.front();
+}
+
+std::vector<const Variant*> select_variants(const Options& options) {
+  if (options.variants.empty()) return {variants().begin(), variants().end()};
+  std::vector<const Variant*> chosen;
+  for (const std::string& name : options.variants) {
+    const Variant* variant = find_variant(name);
+    if (variant == nullptr)
+      usage("--variants: there is no variant '" + name + "'; --list shows them");
+    if (std::find(chosen.begin(), chosen.end(), variant) == chosen.end()) chosen.push_back(variant);
+  }
+  return chosen;
+}
+
+namespace {
+
+std::vector<Problem> listed_problems(const Options& options) {
+  std::vector<std::string> keys = options.problem_keys;
+  if (!options.problems_file.empty()) {
+    std::ifstream file(options.problems_file);
+    if (!file) usage("--problems: '" + options.problems_file + "' cannot be read");
+    for (std::string line; std::getline(file, line);) {
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (!line.empty() && line[0] != '#') keys.push_back(line);
+    }
+    if (keys.empty()) usage("--problems: '" + options.problems_file + "' holds no problem");
+  }
+  std::vector<Problem> problems;
+  for (const std::string& key : keys) {
+    std::string why;
+    const auto problem = parse_problem(key, why);
+    if (!problem) usage(why);
+    problems.push_back(*problem);
+  }
+  return problems;
+}
+
+std::vector<Problem> grid_problems(const Options& o) {
+  using Extents = std::vector<std::int64_t>;
+  const auto or_else = [](const auto& given, auto otherwise) {
+    return given.empty() ? otherwise : given;
+  };
+  if (!o.features.empty() && (!o.in.empty() || !o.out_features.empty())) {
+    usage("--features means k = n; give it, or --in and --out-features");
+  }
+  std::vector<std::pair<std::int64_t, std::int64_t>> shapes;
+  if (o.in.empty() && o.out_features.empty()) {
+    const Extents square =
+        or_else(o.features, o.quick ? Extents{512, 2048} : Extents{512, 1024, 2048});
+    for (const std::int64_t size : square) shapes.emplace_back(size, size);
+  } else {
+    for (const std::int64_t k : or_else(o.in, o.out_features)) {
+      for (const std::int64_t n : or_else(o.out_features, Extents{k})) shapes.emplace_back(k, n);
+    }
+  }
+  const Extents tokens =
+      or_else(o.tokens, o.quick ? Extents{1, 16, 128} : Extents{1, 16, 128, 512});
+  const std::vector<int> ranks =
+      or_else(o.ranks, o.quick ? std::vector<int>{8, 64} : std::vector<int>{4, 8, 16, 32, 64});
+  const std::vector<std::string> dtypes = or_else(
+      o.dtypes, o.quick ? std::vector<std::string>{"f32"} : std::vector<std::string>{"f32", "f16"});
+  std::vector<Problem> problems;
+  for (const std::string& name : dtypes) {
+    const auto dtype = parse_dtype(name);
+    if (!dtype) usage("--dtypes: there are f32 and f16, not '" + name + "'");
+    for (const int rank : ranks) {
+      for (const auto& [k, n] : shapes) {
+        for (const std::int64_t m : tokens) {
+          Problem problem;
+          problem.dtype = *dtype;
+          problem.accumulate = !o.set;
+          problem.rank = rank;
+          problem.m = m;
+          problem.k = k;
+          problem.n = n;
+          const std::string why = invalid_reason(problem);
+          if (!why.empty()) usage(why);
+          problems.push_back(problem);
+        }
+      }
+    }
+  }
+  return problems;
+}
+
+}  // namespace
+
+std::vector<Problem> select_problems(const Options& options) {
+  std::vector<Problem> problems = options.problem_keys.empty() && options.problems_file.empty()
+                                      ? grid_problems(options)
+                                      : listed_problems(options);
+  std::vector<Problem> distinct;
+  for (const Problem& problem : problems) {
+    if (std::find(distinct.begin(), distinct.end(), problem) == distinct.end()) {
+      distinct.push_back(problem);
+    }
+  }
+  return distinct;
+}
+
+}  // namespace loratune

@@ -1,0 +1,83 @@
+// The command line of lora-bench as data, and what it selects.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "dispatch/choice.h"
+#include "dispatch/device.h"
+#include "variants/variant.h"
+
+namespace loratune {
+
+// Where several apply, the worst in the order 2, 5, 4, 6, 1, 3 counts.
+enum ExitCode : int {
+  kExitGood = 0,
+  kExitRegression = 1,
+  kExitUsage = 2,  // or input that cannot be read, or output that cannot be written
+  kExitInconclusive = 3,
+  kExitWrongResult = 4,
+  kExitDeviceFault = 5,
+  kExitMissingCase = 6,
+  kExitNoDevice = 77,
+  kExitInterrupted = 130
+};
+
+// Ends the program with one line on stderr and this code.
+class Failure : public std::runtime_error {
+ public:
+  Failure(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
+  ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+enum class Command : std::uint8_t { list, check, sweep, pick, worker, help };
+
+struct Options {
+  Command command = Command::list;
+  std::string help;  // for Command::help
+
+  std::string device;  // substring or index; empty: the first GPU, else the first device
+  std::vector<std::int64_t> tokens, in, out_features, features;
+  std::vector<int> ranks;
+  std::vector<std::string> dtypes, variants, problem_keys;
+  std::string problems_file;
+  bool set = false;  // overwrite y instead of accumulating
+  Mode mode = Mode::fast;
+
+  bool full = false;            // --check
+  int most_cases = 0;           // --check: of a variant; 0 means all
+  std::string config, strides;  // --check: of a single case
+
+  bool quick = false, resume = false;  // --sweep
+  std::string out = "tuned.json", journal, replay;
+  double budget_s = 20 * 60;
+  std::uint64_t seed = 1;
+
+  std::string pick_key, tuned;  // --pick
+  bool json = false;
+};
+
+// Throws Failure with kExitUsage.
+Options parse_command_line(int argc, const char* const* argv);
+
+// The device the options mean. Throws Failure: kExitNoDevice where there is none at all, kExitUsage
+// where none, or more than one, matches.
+Device select_device(const std::string& selector);
+
+// The problems the options mean, the default grid where they say nothing; without duplicates.
+// Throws Failure for a shape out of range, an unreadable file, or no problem at all.
+std::vector<Problem> select_problems(const Options& options);
+
+// The variants of --variants, all by default.
+std::vector<const Variant*> select_variants(const Options& options);
+
+// "Platform: name", how a device is shown.
+std::string display_name(const DeviceInfo& device);
+
+}  // namespace loratune

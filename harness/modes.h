@@ -1,0 +1,15 @@
+// What lora-bench's modes do; each returns the exit code. They throw Failure, or cl::Error where
+// the device fails outside any one case.
+#pragma once
+
+#include "harness/cli.h"
+
+namespace loratune {
+
+int list_mode(const Options& options);
+int check_mode(const Options& options);
+int sweep_mode(const Options& options);
+int pick_mode(const Options& options);
+int worker_mode();
+
+}  // namespace loratune
