@@ -14,8 +14,9 @@
 
 namespace loratune {
 
-// What became of preparing one candidate. `probe_ns`: one launch after the discarded first. `error_over_bound`: worst error as a
-// fraction of the stated bound. Both only where the outcome is correct (or slow).
+// What became of preparing one candidate. `probe_ns`: one launch after the discarded first.
+// `error_over_bound`: worst error as a fraction of the stated bound. Both only where the outcome is
+// correct (or slow).
 struct Prepared {
   Outcome outcome = Outcome::skipped;
   double probe_ns = 0;
@@ -25,16 +26,24 @@ struct Prepared {
 };
 
 struct TunerRules {
-  RaceRules race;          // heats and the deciding race
-  RaceRules final;         // winner against default, fresh worker, with slopes
-  int heat_arms = 12;      // arms of a heat, anchor included
-  double probe_limit = 1.5;  // slower than this multiple of the best probe: outcome `slow`, not raced
+  RaceRules race;      // heats and the deciding race
+  RaceRules final;     // winner against default, fresh worker, with slopes
+  int heat_arms = 12;  // arms of a heat, anchor included
+  // A candidate whose probe is beyond this multiple of the best has outcome `slow`, no race.
+  double probe_limit = 1.5;
 };
 
+// measured: the final proved the choice faster than the default by more than a tie. All other
+// reasons leave the default: no_significant_gain, only_default (nothing to race it with), stopped,
+// environment, default_failed.
 struct Verdict {
-  int choice = 0;  // index of the candidate; 0, the default, unless another is proven faster
-  std::string reason;  // measured, no_significant_gain, only_default, stopped, environment, default_failed
-  double time_ns = 0, default_ns = 0;       // wall time of a run: slope where measured, else median
+  int choice = 0;  // index of the candidate; 0 is the default
+  std::string reason;
+  // Wall time of a run: slope where both have one, else median, else the default's probe; 0 where
+  // nothing was timed. Of the final where there was one.
+  double time_ns = 0, default_ns = 0;
+  // default's time / choice's time, paired. `level` and `rounds` are of the race that the times
+  // come from; both 0 where there was none, `level` also where it was too short for an interval.
   double speedup = 1, speedup_low = 1, speedup_high = 1, level = 0;
   int rounds = 0;
   double error_over_bound = 0;
@@ -45,29 +54,65 @@ class ProblemTuner {
  public:
   enum class Want : std::uint8_t { prepare, round, final_round, nothing };
 
-  // candidates[0] is the default. `preferred` breaks ties: indices of candidates, best first (the incumbent of an earlier file, say).
-  ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules, std::vector<int> preferred = {});
+  // candidates[0] is the default. `preferred` breaks ties: indices of candidates, best first (the
+  // incumbent of an earlier file, say).
+  ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules,
+               std::vector<int> preferred = {});
 
   Want want() const;
   // Want::prepare: the candidates still to be prepared, in order.
   std::vector<int> to_prepare() const;
-  // Want::round and final_round: the round, its arms translated to candidates.
+  // Want::round and final_round: the round, its arms translated to candidates. Throws
+  // std::logic_error when no round is wanted.
   Round next() const;
 
   void report(int candidate, const Prepared& prepared);
+  // The reply to next(); `failed` is a candidate too. Ignored when no round is wanted.
   void report(const RoundReply& reply);
-  // Ends the search: of candidates not prepared the outcome is `skipped`; a race that runs is decided by
-  // what it knows, and its winner still needs the final; a second stop() ends that too.
+  // Ends the search: of candidates not prepared the outcome is `skipped`; a race that runs is
+  // decided by what it knows, and its winner still needs the final; a second stop() ends that too.
   void stop();
 
   // Valid once want() is nothing.
   Verdict verdict() const;
   // Every candidate's outcome so far, and its median log ratio to the default in the heats (NaN if
-  // not raced): what rules are made from.
+  // not raced; 0 for a default that runs): what rules are made from.
   const std::vector<Prepared>& prepared() const;
   std::vector<double> log_ratios() const;
   // Candidates that the heats could not tell from the best, best first.
   std::vector<int> leaders() const;
+
+ private:
+  enum class Stage : std::uint8_t { prepare, heats, deciding, final, done };
+
+  bool usable(int candidate) const;
+  void begin_heats();
+  void start_race(Stage stage, std::vector<int> arms);
+  void race_ended();
+  void heat_ended();
+  void decide_heats();
+  void final_ended();
+  void start_final(const std::vector<int>& leaders);
+  void keep_standings();
+  void finish(int choice, std::string reason);
+  std::vector<int> by_ratio(std::vector<int> candidates) const;
+
+  std::uint64_t seed_;
+  TunerRules rules_;
+  std::vector<int> preferred_;
+  Stage stage_ = Stage::prepare;
+  bool stopped_ = false;
+  int races_ = 0;
+  std::vector<Prepared> prepared_;
+  std::vector<bool> reported_;
+  std::vector<double> log_ratios_;
+  std::vector<std::vector<int>> pending_heats_;
+  std::vector<std::vector<int>> winners_;  // of each heat that put the default behind
+  std::vector<int> tied_;                  // leaders of the other heats
+  std::vector<int> leaders_;
+  std::vector<int> arms_;  // candidate of each arm of race_
+  std::optional<Race> race_;
+  Verdict verdict_;
 };
 
 }  // namespace loratune
