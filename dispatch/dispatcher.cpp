@@ -1,1 +1,280 @@
-namespace loratune {}
+#include "dispatch/dispatcher.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "dispatch/dispatcher_state.h"
+
+namespace loratune {
+namespace {
+
+// The variant and config that an entry names, or why this build cannot use it.
+SkipReason bind(const std::string& name, const NamedConfig& config, const TunedFile& file,
+                BoundEntry& candidate) {
+  const Variant* variant = find_variant(name);
+  if (variant == nullptr) return SkipReason::unknown_variant;
+  const auto kernel = file.kernels.find(name);
+  if (kernel == file.kernels.end() || kernel->second.source_sha256 != variant->source_sha256) {
+    return SkipReason::other_source;
+  }
+  if (kernel->second.revision != variant->revision) return SkipReason::other_revision;
+  if (config.size() != variant->space.parameters.size()) return SkipReason::unknown_parameter;
+  candidate.variant = variant;
+  for (const Parameter& parameter : variant->space.parameters) {
+    const auto value = std::find_if(config.begin(), config.end(), [&](const auto& named) {
+      return named.first == parameter.name;
+    });
+    if (value == config.end()) return SkipReason::unknown_parameter;
+    candidate.config.push_back(value->second);
+  }
+  return contains(variant->space, candidate.config) ? SkipReason::none : SkipReason::unknown_value;
+}
+
+SkipReason check(const BoundEntry& c, const Problem& problem, Mode mode, const DeviceInfo& device) {
+  if (!can_run(*c.variant, c.config, problem, device)) return SkipReason::cannot_run;
+  if (mode != Mode::fast && !c.variant->plan(problem, c.config, device).deterministic) {
+    return SkipReason::not_deterministic;
+  }
+  return SkipReason::none;
+}
+
+// A plan is deterministic or not by its config; the corners of the ranges stand for the rest.
+SkipReason check(const BoundEntry& candidate, const Rule& rule, const DeviceInfo& device) {
+  if (rule.mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
+    return SkipReason::depends_on_m;
+  }
+  SkipReason best = SkipReason::cannot_run;
+  for (unsigned corner = 0; corner < 16; ++corner) {
+    const auto end = [&](const Range& range, unsigned bit) {
+      return (corner >> bit & 1U) != 0 ? range.hi : range.lo;
+    };
+    const Problem problem = {.op = rule.op,
+                             .dtype = rule.dtype,
+                             .accumulate = rule.accumulate,
+                             .rank = static_cast<int>(end(rule.rank, 0)),
+                             .m = end(rule.m, 1),
+                             .k = end(rule.k, 2),
+                             .n = end(rule.n, 3)};
+    const SkipReason skip = check(candidate, problem, rule.mode, device);
+    if (skip == SkipReason::not_deterministic) return skip;
+    if (skip == SkipReason::none) best = skip;
+  }
+  // A range may hold problems that run though none of its corners does, unless a plan must be seen.
+  return rule.mode == Mode::fast ? SkipReason::none : best;
+}
+
+}  // namespace
+
+std::string_view to_string(DeviceMatch match) {
+  constexpr std::string_view kNames[] = {"exact", "other_driver", "similar", "none"};
+  return kNames[static_cast<unsigned>(match)];
+}
+
+std::string_view to_string(ShapeMatch match) {
+  constexpr std::string_view kNames[] = {"exact", "rule", "fallback"};
+  return kNames[static_cast<unsigned>(match)];
+}
+
+std::string_view to_string(SkipReason skip) {
+  constexpr std::string_view kNames[] = {"usable",
+                                         "of another device",
+                                         "unknown variant",
+                                         "other kernel source",
+                                         "other revision of the variant",
+                                         "unknown parameter",
+                                         "value outside the search space",
+                                         "cannot run on this device",
+                                         "not deterministic",
+                                         "depends on m"};
+  return kNames[static_cast<unsigned>(skip)];
+}
+
+std::string name_stem(std::string_view device_name) {
+  std::string stem;
+  for (const char c : device_name) {
+    if (c >= '0' && c <= '9') break;
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper || (c >= 'a' && c <= 'z')) {
+      stem += upper ? static_cast<char>(c - 'A' + 'a') : c;
+    } else if (!stem.empty() && stem.back() != ' ') {
+      stem += ' ';
+    }
+  }
+  if (stem.ends_with(' ')) stem.pop_back();
+  return stem;
+}
+
+DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand) {
+  if (tuned == at_hand) return DeviceMatch::exact;
+  TunedDevice other_driver = tuned;
+  other_driver.driver = at_hand.driver;
+  other_driver.extensions = at_hand.extensions;  // they come with the driver
+  if (other_driver == at_hand) return DeviceMatch::other_driver;
+  const auto [fewer, more] = std::minmax(tuned.compute_units, at_hand.compute_units);
+  const std::string stem = name_stem(tuned.name);
+  const bool similar = tuned.vendor_id == at_hand.vendor_id && !stem.empty() &&
+                       stem == name_stem(at_hand.name) &&
+                       tuned.local_mem_bytes == at_hand.local_mem_bytes &&
+                       std::int64_t{more} <= 2 * std::int64_t{fewer};
+  return similar ? DeviceMatch::similar : DeviceMatch::none;
+}
+
+RecordTable::RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries) {
+  if (entries.empty()) return;
+  slots_.resize(std::bit_ceil(2 * entries.size()));
+  for (const auto& [key, candidate] : entries) {
+    std::size_t i = hash(key) & (slots_.size() - 1);
+    while (slots_[i].key != ProblemKey{} && slots_[i].key != key) i = (i + 1) & (slots_.size() - 1);
+    if (slots_[i].key == key) continue;
+    slots_[i] = {key, static_cast<std::uint32_t>(candidates_.size())};
+    candidates_.push_back(candidate);
+    align_levels_ |= 1U << align_level(problem_of(key));
+  }
+}
+
+const BoundEntry* RecordTable::find(ProblemKey key) const noexcept {
+  if (slots_.empty()) return nullptr;
+  std::size_t i = hash(key) & (slots_.size() - 1);
+  while (slots_[i].key != ProblemKey{}) {
+    if (slots_[i].key == key) return &candidates_[slots_[i].candidate];
+    i = (i + 1) & (slots_.size() - 1);
+  }
+  return nullptr;
+}
+
+Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
+    : file(std::move(tuned)),
+      device(at_hand),
+      record_skips(file.records.size(), SkipReason::other_device),
+      rule_skips(file.rules.size(), SkipReason::other_device) {
+  const TunedDevice self = tuned_device(device);
+  std::vector<std::tuple<DeviceMatch, int, std::string>> ranked;  // match, distance, id
+  for (const auto& [id, other] : file.devices) {
+    const DeviceMatch match = match_device(other, self);
+    if (match == DeviceMatch::none) continue;
+    ranked.emplace_back(match, std::abs(other.compute_units - self.compute_units), id);
+  }
+  std::sort(ranked.begin(), ranked.end());
+
+  std::map<std::string_view, std::vector<std::uint32_t>> records, rules;  // by device
+  for (std::uint32_t i = 0; i < file.records.size(); ++i) {
+    records[file.records[i].device].push_back(i);
+  }
+  for (std::uint32_t i = 0; i < file.rules.size(); ++i) rules[file.rules[i].device].push_back(i);
+
+  for (const auto& [match, distance, id] : ranked) {
+    DeviceEntries& entries = devices.emplace_back();
+    entries.match = match;
+    entries.id = id;
+    std::vector<std::pair<ProblemKey, BoundEntry>> usable;
+    std::map<ProblemKey, BoundEntry> first;  // of the same problem but for m, where m may not count
+    for (const std::uint32_t i : records[id]) {
+      const Record& record = file.records[i];
+      BoundEntry candidate;
+      candidate.index = i;
+      candidate.m = record.problem.m;
+      SkipReason skip = bind(record.variant, record.config, file, candidate);
+      if (skip == SkipReason::none) skip = check(candidate, record.problem, record.mode, device);
+      Problem keyed = record.problem;
+      keyed.m = key_m(keyed.m, record.mode);
+      const ProblemKey key = make_key(keyed, record.mode);
+      if (skip == SkipReason::none && record.mode == Mode::batch_invariant) {
+        const BoundEntry& chosen = first.try_emplace(key, candidate).first->second;
+        if (chosen.variant != candidate.variant || chosen.config != candidate.config) {
+          skip = SkipReason::depends_on_m;
+        }
+      }
+      record_skips[i] = skip;
+      if (skip == SkipReason::none) usable.emplace_back(key, candidate);
+    }
+    entries.records = RecordTable(usable);
+    for (const std::uint32_t i : rules[id]) {
+      const Rule& rule = file.rules[i];
+      BoundEntry candidate;
+      candidate.is_rule = true;
+      candidate.index = i;
+      SkipReason skip = bind(rule.variant, rule.config, file, candidate);
+      if (skip == SkipReason::none) skip = check(candidate, rule, device);
+      rule_skips[i] = skip;
+      if (skip != SkipReason::none) continue;
+      entries.rules.push_back({rule_kind(rule.op, rule.dtype, rule.accumulate, rule.mode),
+                               rule.rank, rule.m, rule.k, rule.n, candidate});
+    }
+  }
+}
+
+Choice Dispatcher::State::fallback(const Problem& problem, Mode mode) const noexcept {
+  if (mode == Mode::batch_invariant) {
+    Problem single = problem;
+    single.m = 1;
+    const Choice choice = default_choice(single, device);
+    if (can_run(*choice.variant, choice.config, problem, device)) return choice;
+  }
+  return default_choice(problem, device);
+}
+
+Dispatcher::Dispatcher(const DeviceInfo& device) : Dispatcher(TunedFile{}, device) {}
+Dispatcher::Dispatcher(TunedFile file, const DeviceInfo& device)
+    : state_(std::make_unique<State>(std::move(file), device)) {}
+Dispatcher::Dispatcher(Dispatcher&&) noexcept = default;
+Dispatcher& Dispatcher::operator=(Dispatcher&&) noexcept = default;
+Dispatcher::~Dispatcher() = default;
+
+Dispatcher::Loaded Dispatcher::load(const std::filesystem::path& path, const DeviceInfo& device) {
+  ParsedTunedFile parsed = load_tuned_file(path);
+  if (!parsed.file) return {{}, std::move(parsed.error)};
+  return {Dispatcher(std::move(*parsed.file), device), {}};
+}
+
+Dispatcher::Loaded Dispatcher::load_bytes(std::string_view bytes, const DeviceInfo& device) {
+  ParsedTunedFile parsed = parse_tuned_file(bytes);
+  if (!parsed.file) return {{}, std::move(parsed.error)};
+  return {Dispatcher(std::move(*parsed.file), device), {}};
+}
+
+Choice Dispatcher::pick(const Problem& problem, Mode mode) const noexcept {
+  if (!is_valid(problem)) return {};
+  const FoundEntry found = state_->resolve(problem, mode, [](const FoundEntry&) {});
+  if (found.candidate == nullptr) {
+    state_->misses.count(make_key(problem, mode));
+    return state_->fallback(problem, mode);
+  }
+  return {found.candidate->variant, found.candidate->config, found.device->match, found.shape};
+}
+
+std::vector<Problem> Dispatcher::misses() const {
+  std::vector<std::pair<Problem, std::uint64_t>> counted;
+  for (const auto& [key, times] : state_->misses.all()) {
+    const Problem problem = problem_of(key);
+    const auto known = std::find_if(counted.begin(), counted.end(),
+                                    [&](const auto& entry) { return entry.first == problem; });
+    if (known == counted.end()) {
+      counted.emplace_back(problem, times);
+    } else {
+      known->second += times;  // missed in another mode too
+    }
+  }
+  std::stable_sort(counted.begin(), counted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<Problem> problems;
+  problems.reserve(counted.size());
+  for (const auto& [problem, times] : counted) problems.push_back(problem);
+  return problems;
+}
+
+std::vector<std::pair<std::string, int>> Dispatcher::skipped() const {
+  std::map<SkipReason, int> counts;
+  for (const auto* skips : {&state_->record_skips, &state_->rule_skips}) {
+    for (const SkipReason skip : *skips) {
+      if (skip != SkipReason::none && skip != SkipReason::other_device) ++counts[skip];
+    }
+  }
+  std::vector<std::pair<std::string, int>> named;
+  for (const auto& [skip, count] : counts) named.emplace_back(to_string(skip), count);
+  return named;
+}
+
+const DeviceInfo& Dispatcher::device() const { return state_->device; }
+
+}  // namespace loratune

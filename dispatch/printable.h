@@ -1,0 +1,28 @@
+// Text of unknown origin, made fit to be echoed in a message.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace loratune {
+
+// At most `limit` bytes of the text in printable ASCII, others as \xNN, `...` where it was cut.
+inline std::string printable(std::string_view text, std::size_t limit = 60) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (const char c : text.substr(0, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f && c != '\\') {
+      out += c;
+    } else {
+      out += "\\x";
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 0xfU];
+    }
+  }
+  if (text.size() > limit) out += "...";
+  return out;
+}
+
+}  // namespace loratune
