@@ -16,8 +16,11 @@ void set(cl::Kernel& kernel, cl_uint index, T value) {
 std::string refusal(const cl::Kernel& kernel, const Launch& launch, const cl::Device& device,
                     const DeviceInfo& info) {
   const std::uint64_t size = launch.local[0] * launch.local[1] * launch.local[2];
+  // A kernel that was compiled for just this size is good for it, whatever the general limit says:
+  // rusticl reports 32 for every kernel.
+  const auto compiled_for = kernel.getWorkGroupInfo<CL_KERNEL_COMPILE_WORK_GROUP_SIZE>(device);
   const std::size_t most = kernel.getWorkGroupInfo<CL_KERNEL_WORK_GROUP_SIZE>(device);
-  if (size > most) {
+  if (size > most && !std::equal(launch.local.begin(), launch.local.end(), compiled_for.begin())) {
     return launch.kernel + ": work-group of " + std::to_string(size) +
            ", the built kernel allows " + std::to_string(most);
   }

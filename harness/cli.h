@@ -56,7 +56,7 @@ struct Options {
 
   bool quick = false, resume = false;  // --sweep
   std::string out = "tuned.json", journal, replay;
-  double budget_s = 20 * 60;
+  double budget_s = 0;  // 0: 20 minutes, with --quick one
   std::uint64_t seed = 1;
 
   std::string pick_key, tuned;  // --pick

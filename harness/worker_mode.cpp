@@ -1,4 +1,223 @@
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "harness/check.h"
+#include "harness/measure.h"
 #include "harness/modes.h"
+#include "harness/plan_json.h"
+#include "harness/worker_protocol.h"
+#include "tuner/race.h"
+
 namespace loratune {
-int worker_mode() { return kExitUsage; }
+namespace {
+
+using nlohmann::json;
+
+struct Arm {
+  std::unique_ptr<Executable> executable;
+  Operands operands;
+  double probe_ns = 0;
+  bool warm = false;
+};
+
+class Server {
+ public:
+  explicit Server(int* current_arm) : current_arm_(current_arm) {}
+
+  json handle(const json& message) {
+    const auto what = message.at("do").get<std::string>();
+    if (what == "open") return open(message);
+    if (what == "problem") return select(message);
+    if (what == "build") return build(message);
+    if (what == "prepare") return prepare(message);
+    if (what == "round") return round(message);
+    if (what == "recheck") return recheck(message);
+    if (what == "events") return events(message);
+    throw std::invalid_argument("unknown request");
+  }
+
+ private:
+  json open(const json& message) {
+    engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
+    probes_ = std::make_unique<Probes>(*engine_);
+    return {{"device", display_name(engine_->info())}, {"floor_ns", probes_->launch_floor_ns()}};
+  }
+
+  json select(const json& message) {
+    arms_.clear();
+    checker_.reset();
+    Case selected;
+    std::string why;
+    selected.problem = parse_problem(message.at("problem").get<std::string>(), why).value();
+    selected.fill = Fill::real;
+    selected.seed = message.at("seed").get<std::uint64_t>();
+    checker_ = std::make_unique<Checker>(*engine_, selected);
+    return json::object();
+  }
+
+  // The plan is built and run once on small operands of zeros: enough to make a driver compile.
+  json build(const json& message) {
+    const LaunchPlan plan = plan_from_json(message.at("plan"));
+    std::string why;
+    const Problem problem = parse_problem(message.at("problem").get<std::string>(), why).value();
+    Built built = engine_->build(problem, plan);
+    if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
+    const auto bytes = [&](std::int64_t elements) {
+      return static_cast<std::size_t>(elements * element_bytes(problem.dtype));
+    };
+    const auto zeros = [&](std::int64_t elements) {
+      return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE, bytes(elements));
+    };
+    Operands operands;
+    operands.x = zeros(problem.m * problem.k);
+    operands.y = zeros(problem.m * problem.n);
+    operands.ld_x = problem.k;
+    operands.ld_y = problem.n;
+    operands.a = zeros(packed_size(plan.a, problem.rank, problem.k));
+    operands.b = zeros(packed_size(plan.b, problem.n, problem.rank));
+    const cl::CommandQueue queue = engine_->make_queue();
+    built.executable->enqueue(queue, operands);
+    queue.finish();
+    return {{"outcome", to_string(Outcome::correct)}};
+  }
+
+  json prepare(const json& message) {
+    const int id = message.at("id").get<int>();
+    *current_arm_ = id;
+    arms_.erase(id);
+    Built built =
+        engine_->build(checker_->problem_case().problem, plan_from_json(message.at("plan")));
+    if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
+    const CheckResult checked = checker_->check(*built.executable);
+    if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
+    Arm arm;
+    arm.executable = std::move(built.executable);
+    arm.operands = checker_->operands(arm.executable->plan());
+    arm.probe_ns = time_block_ns(checker_->queue(), 1, [&] { run(arm); });
+    const json reply = {{"outcome", to_string(Outcome::correct)},
+                        {"error", checked.error_over_bound},
+                        {"probe_ns", arm.probe_ns}};
+    arms_.emplace(id, std::move(arm));
+    return reply;
+  }
+
+  void run(Arm& arm) { arm.executable->enqueue(checker_->queue(), arm.operands); }
+
+  // One discarded run, then 20 runs or 50 ms.
+  void warm_up(Arm& arm) {
+    if (arm.warm) return;
+    double spent = 0;
+    for (int i = 0; i < 21 && spent < 50e6; ++i) {
+      spent += time_block_ns(checker_->queue(), 1, [&] { run(arm); });
+    }
+    arm.warm = true;
+  }
+
+  double block(Arm& arm, int factor) {
+    // Accumulating runs change y; without this they would drift off to infinity.
+    if (checker_->problem_case().problem.accumulate) checker_->restore_output();
+    return time_block_ns(checker_->queue(), block_runs(arm.probe_ns) * factor, [&] { run(arm); });
+  }
+
+  json round(const json& message) {
+    const auto order = message.at("order").get<std::vector<int>>();
+    const bool doubled = message.at("doubled").get<bool>();
+    std::vector<double> ns;
+    std::vector<double> doubled_ns;
+    int at = kCanary;
+    try {
+      for (const int id : order) {
+        if (id == kCanary) continue;
+        *current_arm_ = at = id;
+        warm_up(arms_.at(id));
+      }
+      const std::uint64_t steal = steal_ticks();
+      for (const int id : order) {
+        *current_arm_ = at = id;
+        if (id == kCanary) {
+          ns.push_back(probes_->canary_ns());
+          if (doubled) doubled_ns.push_back(0);
+          continue;
+        }
+        Arm& arm = arms_.at(id);
+        ns.push_back(block(arm, 1));
+        if (doubled) doubled_ns.push_back(block(arm, 2));
+      }
+      return {{"ns", ns}, {"doubled_ns", doubled_ns}, {"stolen", steal_ticks() != steal}};
+    } catch (const cl::Error& error) {
+      json reply = failure(Outcome::runtime, describe(error));
+      reply["failed"] = at;
+      return reply;
+    }
+  }
+
+  json recheck(const json& message) {
+    Arm& arm = arms_.at(message.at("id").get<int>());
+    const CheckResult checked = checker_->check(*arm.executable);
+    if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
+    return {{"outcome", to_string(Outcome::correct)}, {"error", checked.error_over_bound}};
+  }
+
+  json events(const json& message) {
+    Arm& arm = arms_.at(message.at("id").get<int>());
+    const EventReading reading = read_events(
+        *engine_,
+        [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
+          arm.executable->enqueue(queue, arm.operands, list);
+        },
+        10);
+    return {{"event_ns", reading.ns}, {"fault", reading.fault}};
+  }
+
+  static json failure(Outcome outcome, const std::string& detail) {
+    return {{"outcome", to_string(outcome)}, {"detail", detail.substr(0, 4000)}};
+  }
+
+  int* current_arm_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Probes> probes_;
+  std::unique_ptr<Checker> checker_;
+  std::map<int, Arm> arms_;
+};
+
+}  // namespace
+
+int worker_mode() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan, however the parent ends
+  std::signal(SIGINT, SIG_IGN);      // Ctrl-C is the parent's to handle
+  void* shared = mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
+  if (shared == MAP_FAILED || getppid() == 1) {
+    throw Failure(kExitUsage, "--worker is for lora-bench itself to start");
+  }
+  // Replies have a descriptor of their own: drivers print on stdout.
+  Server server(static_cast<int*>(shared));
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    json reply;
+    try {
+      reply = server.handle(json::parse(line));
+    } catch (const cl::Error& error) {
+      reply = {{"outcome", to_string(Outcome::runtime)}, {"detail", describe(error)}};
+    } catch (const Failure& failure) {
+      reply = {{"fatal", failure.what()}};
+    } catch (const std::exception& error) {
+      reply = {{"outcome", to_string(Outcome::runtime)}, {"detail", error.what()}};
+    }
+    const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+    for (std::size_t done = 0; done < text.size();) {
+      const ssize_t wrote = write(kWorkerReplyFd, text.data() + done, text.size() - done);
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) return kExitUsage;
+      done += static_cast<std::size_t>(wrote);
+    }
+  }
+  return kExitGood;
+}
+
 }  // namespace loratune

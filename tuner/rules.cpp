@@ -28,10 +28,10 @@ struct Group {
 // A value of an axis, or the gap between two neighbours of it.
 template <class Value>
 struct Span {
-  Value low, high;
-  bool gap() const { return low != high; }
+  Value lo, hi;
+  bool gap() const { return lo != hi; }
   std::vector<Value> ends() const {
-    return gap() ? std::vector<Value>{low, high} : std::vector<Value>{low};
+    return gap() ? std::vector<Value>{lo, hi} : std::vector<Value>{lo};
   }
 };
 
@@ -45,7 +45,7 @@ std::vector<Span<std::int64_t>> m_spans(const Group& group) {
   for (const auto& entry : group.log_ratios) values.insert(entry.first.first);
   std::vector<Span<std::int64_t>> spans;
   for (const std::int64_t value : values) {
-    if (!spans.empty()) spans.push_back({spans.back().low, value});
+    if (!spans.empty()) spans.push_back({spans.back().lo, value});
     spans.push_back({value, value});
   }
   return spans;
@@ -180,7 +180,7 @@ void add_rule(const Group& group, const std::vector<const std::vector<double>*>&
     return can_run(*candidate.variant, candidate.config, problem, device);
   };
   const auto runs = [&](std::size_t i) {
-    return runs_at(group.pool[i], &Range::low) && runs_at(group.pool[i], &Range::high);
+    return runs_at(group.pool[i], &Range::lo) && runs_at(group.pool[i], &Range::hi);
   };
   const Pick pick = least_regret(regret, corners.size(), runs);
   if (pick.worst == kInfinity) return;
@@ -200,7 +200,7 @@ void add_rule(const Group& group, const std::vector<const std::vector<double>*>&
 // Joins rules that follow one another on `axis`, agree on all else and choose the same.
 void merge_along(Range RuleRange::*axis, std::vector<RuleRange>& rules) {
   const auto follows = [&](const RuleRange& first, RuleRange second) {
-    if ((first.*axis).high + 1 != (second.*axis).low) return false;
+    if ((first.*axis).hi + 1 != (second.*axis).lo) return false;
     second.*axis = first.*axis;
     second.regret_bound = first.regret_bound;
     return second == first;
@@ -212,7 +212,7 @@ void merge_along(Range RuleRange::*axis, std::vector<RuleRange>& rules) {
         ++j;
         continue;
       }
-      (rules[i].*axis).high = (rules[j].*axis).high;
+      (rules[i].*axis).hi = (rules[j].*axis).hi;
       rules[i].regret_bound = std::max(rules[i].regret_bound, rules[j].regret_bound);
       rules.erase(rules.begin() + static_cast<std::ptrdiff_t>(j));
     }
@@ -246,10 +246,10 @@ std::vector<RuleRange> make_rules(std::span<const MeasuredProblem> measured,
         box.dtype = dtype;
         box.accumulate = accumulate;
         box.rank = {rank_low, rank};
-        box.m = covered(m.low, m.high, m.gap());
-        box.k = covered(features.low.first, features.high.first, features.gap());
-        box.n = covered(features.low.second, features.high.second, features.gap());
-        const auto empty = [](const Range& range) { return range.low > range.high; };
+        box.m = covered(m.lo, m.hi, m.gap());
+        box.k = covered(features.lo.first, features.hi.first, features.gap());
+        box.n = covered(features.lo.second, features.hi.second, features.gap());
+        const auto empty = [](const Range& range) { return range.lo > range.hi; };
         if (empty(box.m) || empty(box.k) || empty(box.n)) continue;
         add_rule(group, corners, box, device, limits, rules);
       }

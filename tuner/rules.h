@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "dispatch/tuned_file.h"
 #include "tuner/search.h"
 
 namespace loratune {
@@ -16,12 +17,6 @@ struct MeasuredProblem {
   Problem problem;
   std::vector<Candidate> candidates;
   std::vector<double> log_ratios;
-};
-
-// Both ends belong to the range.
-struct Range {
-  std::int64_t low = 0, high = 0;
-  bool operator==(const Range&) const = default;
 };
 
 struct RuleRange {

@@ -1,0 +1,163 @@
+#include "harness/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "harness/cli.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+[[noreturn]] void fail(const std::string& path, const std::string& why) {
+  throw Failure(kExitUsage, "journal '" + path + "': " + why);
+}
+
+// The JSON of a whole line, or discarded.
+json unframe(std::string_view line) {
+  unsigned crc = 0;
+  std::size_t length = 0;
+  const char* end = line.data() + line.size();
+  const auto first = std::from_chars(line.data(), end, crc, 16);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ')
+    return {json::value_t::discarded};
+  const auto second = std::from_chars(first.ptr + 1, end, length);
+  if (second.ec != std::errc() || second.ptr == end || *second.ptr != ' ')
+    return {json::value_t::discarded};
+  const std::string_view text(second.ptr + 1, static_cast<std::size_t>(end - second.ptr - 1));
+  if (text.size() != length) return {json::value_t::discarded};
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  if (crc32(0, bytes, static_cast<unsigned>(length)) != crc) return {json::value_t::discarded};
+  return json::parse(text, nullptr, false);
+}
+
+}  // namespace
+
+std::string frame_line(const json& value) {
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  const auto crc = crc32(0, reinterpret_cast<const unsigned char*>(text.data()),
+                         static_cast<unsigned>(text.size()));
+  char frame[40];
+  std::snprintf(frame, sizeof(frame), "%08lx %zu ", crc, text.size());
+  return frame + text + '\n';
+}
+
+JournalContent read_journal(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(path, "cannot be read");
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  JournalContent content;
+  while (content.whole_bytes < bytes.size()) {
+    const std::size_t newline = bytes.find('\n', content.whole_bytes);
+    if (newline == std::string::npos) break;
+    json value =
+        unframe(std::string_view(bytes).substr(content.whole_bytes, newline - content.whole_bytes));
+    if (value.is_discarded()) break;
+    if (content.header.is_null()) {
+      if (!value.is_object() || value.value("schema", "") != "loratune/journal") break;
+      content.header = std::move(value);
+    } else {
+      content.replies.push_back(std::move(value));
+    }
+    content.whole_bytes = newline + 1;
+  }
+  if (content.header.is_null() && !bytes.empty()) fail(path, "is no journal of a sweep");
+  return content;
+}
+
+Journal Journal::create(const std::string& path, const json& header) {
+  if (access(path.c_str(), F_OK) == 0 && std::rename(path.c_str(), (path + ".old").c_str()) != 0) {
+    fail(path, std::string("cannot be moved out of the way: ") + std::strerror(errno));
+  }
+  Journal journal;
+  journal.fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (journal.fd_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(errno));
+  journal.started_ = seconds_now();
+  journal.append(header);
+  return journal;
+}
+
+Journal Journal::resume(const std::string& path, const json& header) {
+  JournalContent content = read_journal(path);
+  if (content.header != header) {
+    std::string differing;
+    for (const auto& [key, value] : header.items()) {
+      if (!content.header.contains(key) || content.header[key] != value) differing += " " + key;
+    }
+    fail(path, "was made by another sweep; differing:" + differing);
+  }
+  Journal journal;
+  journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (journal.fd_ < 0 || ftruncate(journal.fd_, static_cast<off_t>(content.whole_bytes)) != 0) {
+    fail(path, std::string("cannot be written: ") + std::strerror(errno));
+  }
+  journal.started_ = seconds_now();
+  if (!content.replies.empty()) journal.before_ = content.replies.back().value("t", 0.0);
+  journal.replies_ = std::move(content.replies);
+  return journal;
+}
+
+Journal Journal::replay(JournalContent content) {
+  Journal journal;
+  journal.replies_ = std::move(content.replies);
+  return journal;
+}
+
+Journal::Journal(Journal&& other) noexcept
+    : replies_(std::move(other.replies_)),
+      next_(other.next_),
+      fd_(std::exchange(other.fd_, -1)),
+      before_(other.before_),
+      started_(other.started_) {}
+
+Journal::~Journal() {
+  if (fd_ >= 0) close(fd_);
+}
+
+double Journal::elapsed() const { return before_ + (fd_ < 0 ? 0 : seconds_now() - started_); }
+
+json Journal::ask(const std::string& tag, const std::function<json()>& live) {
+  if (next_ < replies_.size()) {
+    const json& line = replies_[next_++];
+    if (line.value("ask", "") != tag) {
+      throw Failure(kExitUsage, "the journal does not fit: it answers '" +
+                                    line.value("ask", std::string("nothing")) + "' where '" + tag +
+                                    "' is asked");
+    }
+    return line.at("reply");
+  }
+  if (fd_ < 0) throw ReplayEnd{};
+  json reply = live();
+  append({{"ask", tag}, {"t", elapsed()}, {"reply", reply}});
+  // What was just measured and what a replay reads back must be the same bits.
+  return json::parse(reply.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+void Journal::append(const json& value) {
+  const std::string line = frame_line(value);
+  for (std::size_t done = 0; done < line.size();) {
+    const ssize_t wrote = write(fd_, line.data() + done, line.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0)
+      throw Failure(kExitUsage,
+                    std::string("the journal cannot be written: ") + std::strerror(errno));
+    done += static_cast<std::size_t>(wrote);
+  }
+  fdatasync(fd_);
+}
+
+}  // namespace loratune

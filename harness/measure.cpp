@@ -1,0 +1,134 @@
+#include "harness/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+
+#include "tuner/statistics.h"
+
+namespace loratune {
+namespace {
+
+constexpr const char* kProbeSource = R"CL(
+kernel void empty(global float* sink) {}
+
+kernel void spin(global float* sink, int length) {
+  float value = (float)get_global_id(0) * 1e-9f + 1.0f;
+  for (int i = 0; i < length; ++i) value = value * 0.999f + 0.001f;
+  if (value < 0.0f) sink[get_global_id(0)] = value;
+}
+)CL";
+
+constexpr double kCanaryNs = 200e3;
+
+double now_ns() {
+  return std::chrono::duration<double, std::nano>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+int block_runs(double run_ns) {
+  const auto wanted = static_cast<int>(std::clamp(1e6 / run_ns, 1.0, 32.0));
+  return run_ns < 1e6 ? std::max(wanted, 8) : wanted;
+}
+
+double time_block_ns(const cl::CommandQueue& queue, int runs,
+                     const std::function<void()>& enqueue) {
+  const double begin = now_ns();
+  for (int i = 0; i < runs; ++i) enqueue();
+  queue.finish();
+  return (now_ns() - begin) / runs;
+}
+
+std::uint64_t steal_ticks() {
+  std::ifstream stat("/proc/stat");
+  std::string cpu;
+  std::uint64_t field = 0;
+  stat >> cpu;
+  for (int i = 0; i < 8 && stat >> field; ++i) {  // user nice system idle iowait irq softirq steal
+  }
+  return stat ? field : 0;
+}
+
+Probes::Probes(Engine& engine)
+    : queue_(engine.make_queue()),
+      sink_(engine.context(), CL_MEM_READ_WRITE, 1U << 16U),
+      items_(static_cast<std::size_t>(engine.info().compute_units) * 64) {
+  cl::Program program(engine.context(), kProbeSource);
+  program.build(engine.device());
+  empty_ = cl::Kernel(program, "empty");
+  spin_ = cl::Kernel(program, "spin");
+  items_ = std::min<std::size_t>(items_, (1U << 16U) / sizeof(float));
+  empty_.setArg(0, sink_);
+  spin_.setArg(0, sink_);
+  spin_.setArg(1, length_);
+  canary_ns();  // the first launch builds
+  const auto fastest = [&] { return std::min({canary_ns(), canary_ns(), canary_ns()}); };
+  for (double ns = fastest(); ns < kCanaryNs && length_ < (1 << 24); ns = fastest()) {
+    length_ *= 2;
+    spin_.setArg(1, length_);
+  }
+}
+
+double Probes::launch_floor_ns() {
+  std::vector<double> blocks;
+  const auto enqueue = [&] {
+    queue_.enqueueNDRangeKernel(empty_, cl::NullRange, cl::NDRange(64), cl::NDRange(64));
+  };
+  enqueue();
+  queue_.finish();
+  for (int i = 0; i < 20; ++i) blocks.push_back(time_block_ns(queue_, 32, enqueue));
+  return median(blocks);
+}
+
+double Probes::canary_ns() {
+  return time_block_ns(queue_, 1, [&] {
+    queue_.enqueueNDRangeKernel(spin_, cl::NullRange, cl::NDRange(items_), cl::NDRange(64));
+  });
+}
+
+std::string event_clock_fault(const std::vector<EventTimes>& commands, double wall_ns) {
+  double sum = 0;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const EventTimes& t = commands[i];
+    if (t.queued > t.submitted || t.submitted > t.start)
+      return "a command starts before it is queued";
+    if (t.start >= t.end) return "a command takes no time";
+    if (i > 0 && t.start < commands[i - 1].end) return "commands of an in-order queue overlap";
+    sum += static_cast<double>(t.end - t.start);
+  }
+  if (commands.empty()) return "no command was profiled";
+  if (sum > wall_ns) return "the commands take longer than the wall clock shows";
+  return {};
+}
+
+EventReading read_events(
+    Engine& engine,
+    const std::function<void(const cl::CommandQueue&, std::vector<cl::Event>*)>& enqueue,
+    int runs) {
+  const cl::CommandQueue queue = engine.make_queue(true);
+  std::vector<double> spans;
+  for (int run = 0; run < runs; ++run) {
+    std::vector<cl::Event> events;
+    const double begin = now_ns();
+    enqueue(queue, &events);
+    queue.finish();
+    const double wall = now_ns() - begin;
+    std::vector<EventTimes> times;
+    for (const cl::Event& event : events) {
+      times.push_back({event.getProfilingInfo<CL_PROFILING_COMMAND_QUEUED>(),
+                       event.getProfilingInfo<CL_PROFILING_COMMAND_SUBMIT>(),
+                       event.getProfilingInfo<CL_PROFILING_COMMAND_START>(),
+                       event.getProfilingInfo<CL_PROFILING_COMMAND_END>()});
+    }
+    std::string fault = event_clock_fault(times, wall);
+    if (!fault.empty()) return {0, std::move(fault)};
+    spans.push_back(static_cast<double>(times.back().end - times.front().start));
+  }
+  return {median(spans), {}};
+}
+
+}  // namespace loratune

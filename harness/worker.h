@@ -1,0 +1,97 @@
+// The worker process does everything that a kernel or a driver can spoil: building, checking and
+// timing. The parent holds it to deadlines and kills it when it passes one; a fault costs one
+// config, not the sweep. Requests and replies are JSON, one a line, over pipes; the worker is this
+// same executable.
+#pragma once
+
+#include <sys/types.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dispatch/outcome.h"
+#include "tuner/problem_tuner.h"
+#include "variants/launch_plan.h"
+
+namespace loratune {
+
+// Deadlines in seconds.
+struct Deadlines {
+  double open = 60;      // find the device, build the probes
+  double problem = 120;  // data, oracle, buffers
+  double build = 20;     // build one program, and its first launch, where drivers compile too
+  double run_slack = 2;  // of any other request, on top of what it should take
+};
+
+// What a request came to. lost: the worker died or was killed; the next request starts a fresh one.
+struct Exchange {
+  enum class Status : std::uint8_t { ok, crashed, timed_out } status = Status::ok;
+  nlohmann::json reply;
+  std::string detail;  // of a loss
+};
+
+// The parent's side.
+class Worker {
+ public:
+  // `device` as --device takes it. The process, `executable --worker`, is started by the first
+  // request. Throws Failure where no process can be made or it cannot open the device.
+  explicit Worker(std::string device, Deadlines deadlines = {},
+                  std::string executable = "/proc/self/exe");
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Selects the problem for the requests after it: fresh data, no executables. Kept over a restart.
+  void set_problem(const Problem& problem, std::uint64_t seed);
+
+  // Builds the plan's program and runs it once, discarded, so that compilers that wait for the
+  // first launch are done.
+  Prepared build(const Problem& problem, const LaunchPlan& plan);
+
+  // Builds (or finds), checks and probes the plan as arm `id` of the current problem. `anchor_ns`:
+  // what the default's probe took, 0 if unknown: a run may take 5 of them + 50 ms.
+  Prepared prepare(int id, const LaunchPlan& plan, double anchor_ns);
+
+  // Runs the blocks of a round; its order names ids given to prepare().
+  RoundReply run_round(const Round& round);
+
+  // One more check of arm `id`, after it was timed.
+  Prepared recheck(int id);
+
+  // By the event clock, ns, or why that clock is not believed.
+  nlohmann::json read_events(int id);
+
+  // What an empty kernel takes, pipelined; 0 before the first request.
+  double launch_floor_ns() const { return floor_ns_; }
+
+  // Ends the process; the next request starts a fresh one.
+  void restart();
+  int generation() const { return generation_; }
+  // The process to kill in tests; -1 where none runs.
+  pid_t pid() const { return pid_; }
+
+ private:
+  Exchange request(const nlohmann::json& message, double deadline_s);
+  Exchange start();
+  Exchange transact(const nlohmann::json& message, double deadline_s);
+  Exchange reselect();
+  void after_fault(const Prepared& prepared);
+  void kill_now();
+
+  std::string device_, executable_;
+  Deadlines deadlines_;
+  pid_t pid_ = -1;
+  int to_worker_ = -1, from_worker_ = -1;
+  int generation_ = 0;   // processes started so far
+  std::string pending_;  // bytes read beyond the last line
+  nlohmann::json problem_;
+  bool problem_sent_ = false;
+  int* current_arm_ = nullptr;    // in memory shared with the worker
+  std::vector<double> probe_ns_;  // by arm
+  std::set<std::string> built_;   // programs that this process has built
+  double floor_ns_ = 0;
+};
+
+}  // namespace loratune

@@ -1,0 +1,19 @@
+// The device that device tests run on: PoCL's, since it is on every machine that runs them.
+#pragma once
+
+#include "dispatch/engine.h"
+#include "harness/cli.h"
+
+namespace loratune {
+
+inline const Device& test_device() {
+  static const Device device = select_device("Portable Computing Language");
+  return device;
+}
+
+inline Engine& test_engine() {
+  static Engine engine(test_device());
+  return engine;
+}
+
+}  // namespace loratune

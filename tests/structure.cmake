@@ -1,0 +1,6 @@
+# The folders' arrows and the length of files; and that the script which checks them can fail.
+foreach(mode "" --self-test)
+  add_test(NAME structure${mode}
+           COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_structure.py ${mode} ${PROJECT_SOURCE_DIR})
+  set_tests_properties(structure${mode} PROPERTIES LABELS unit)
+endforeach()
