@@ -1,6 +1,8 @@
 #include "tuner/search.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include "tuner/random.h"
 
@@ -111,7 +113,11 @@ std::vector<Config> sample_configs(const Variant& variant, std::span<const Probl
     if (sample.allowed(config)) allowed.push_back(config);
   });
   if (static_cast<std::int64_t>(allowed.size()) <= count) {
-    for (const Config& config : allowed) sample.add(config);
+    const auto is_default = [&](const Config& config) {
+      return std::find(defaults.begin(), defaults.end(), config) != defaults.end();
+    };
+    std::copy_if(allowed.begin(), allowed.end(), std::back_inserter(sample.configs()),
+                 std::not_fn(is_default));
     return sample.configs();
   }
 

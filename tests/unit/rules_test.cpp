@@ -33,7 +33,8 @@ const Variant kVariant = {
                      const DeviceInfo&) { return c[0] < 100 || p.rank <= 10; }},
     [](const Problem&, const DeviceInfo&) { return true; },
     [](const Problem&, const DeviceInfo&) { return Config{0}; },
-    plan};
+    plan,
+    nullptr};
 
 Candidate candidate(std::int32_t value) { return {&kVariant, {value}}; }
 
@@ -71,9 +72,7 @@ std::vector<MeasuredProblem> grid(const Cost& cost, std::vector<int> ranks = {8,
 }
 
 bool holds(const RuleRange& rule, const Problem& p) {
-  const auto in = [](const Range& range, std::int64_t v) {
-    return range.lo <= v && v <= range.hi;
-  };
+  const auto in = [](const Range& range, std::int64_t v) { return range.lo <= v && v <= range.hi; };
   return rule.dtype == p.dtype && rule.accumulate == p.accumulate && in(rule.rank, p.rank) &&
          in(rule.m, p.m) && in(rule.k, p.k) && in(rule.n, p.n);
 }
@@ -207,11 +206,13 @@ TEST(Rules, AMissingCornerGivesNoRule) {
 
 TEST(Rules, AConfigCountsWhereAnotherOfTheSamePlanWasMeasured) {
   // 3 is the best at m = 16; at m = 1 its plan is that of 2, and only 2 is listed.
-  const std::vector<MeasuredProblem> measured = {
-      measure(problem(1, 512, 512, 8), [](const Problem&, int v) { return v == 2 ? 0.7 : 0.95; }),
-      measure(
-          problem(16, 512, 512, 8), [](const Problem&, int v) { return v == 3 ? 0.7 : 0.95; }, 3)};
-  const auto rules = make_rules(measured, kDevice);
+  const Cost best_2 = [](const Problem&, int value) { return value == 2 ? 0.7 : 0.95; };
+  const Cost best_3 = [](const Problem&, int value) {
+    return value == 3 ? 0.7 : (value == 2 ? 0.71 : 0.95);
+  };
+  const auto rules = make_rules(std::vector{measure(problem(1, 512, 512, 8), best_2),
+                                            measure(problem(16, 512, 512, 8), best_3, 3)},
+                                kDevice);
   ASSERT_EQ(rules.size(), 1U);
   EXPECT_EQ(rules[0].choice, candidate(3));
   EXPECT_EQ(rules[0].m, (Range{2, 15}));
@@ -223,7 +224,7 @@ TEST(Rules, AChoiceMustRunAtTheEndsOfItsBox) {
     for (const int rank : {4, 8}) {
       MeasuredProblem entry = measure(problem(m, 512, 512, rank), always_1);
       entry.candidates.push_back(candidate(100));
-      entry.log_ratios.push_back(std::log(0.5));
+      entry.log_ratios.push_back(std::log(0.79));
       measured.push_back(entry);
     }
   }
