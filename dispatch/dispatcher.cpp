@@ -31,16 +31,8 @@ SkipReason bind(const std::string& name, const NamedConfig& config, const TunedF
   return contains(variant->space, candidate.config) ? SkipReason::none : SkipReason::unknown_value;
 }
 
-SkipReason check(const BoundEntry& c, const Problem& problem, Mode mode, const DeviceInfo& device) {
-  if (!can_run(*c.variant, c.config, problem, device)) return SkipReason::cannot_run;
-  if (mode != Mode::fast && !c.variant->plan(problem, c.config, device).deterministic) {
-    return SkipReason::not_deterministic;
-  }
-  return SkipReason::none;
-}
-
 // A plan is deterministic or not by its config; the corners of the ranges stand for the rest.
-SkipReason check(const BoundEntry& candidate, const Rule& rule, const DeviceInfo& device) {
+SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, const DeviceInfo& device) {
   if (rule.mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
     return SkipReason::depends_on_m;
   }
@@ -56,7 +48,7 @@ SkipReason check(const BoundEntry& candidate, const Rule& rule, const DeviceInfo
                              .m = end(rule.m, 1),
                              .k = end(rule.k, 2),
                              .n = end(rule.n, 3)};
-    const SkipReason skip = check(candidate, problem, rule.mode, device);
+    const SkipReason skip = check_entry(candidate, problem, rule.mode, device);
     if (skip == SkipReason::not_deterministic) return skip;
     if (skip == SkipReason::none) best = skip;
   }
@@ -120,6 +112,15 @@ DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand) {
   return similar ? DeviceMatch::similar : DeviceMatch::none;
 }
 
+SkipReason check_entry(const BoundEntry& entry, const Problem& problem, Mode mode,
+                       const DeviceInfo& device) {
+  if (!can_run(*entry.variant, entry.config, problem, device)) return SkipReason::cannot_run;
+  if (mode != Mode::fast && !entry.variant->plan(problem, entry.config, device).deterministic) {
+    return SkipReason::not_deterministic;
+  }
+  return SkipReason::none;
+}
+
 RecordTable::RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries) {
   if (entries.empty()) return;
   slots_.resize(std::bit_ceil(2 * entries.size()));
@@ -175,7 +176,8 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       candidate.index = i;
       candidate.m = record.problem.m;
       SkipReason skip = bind(record.variant, record.config, file, candidate);
-      if (skip == SkipReason::none) skip = check(candidate, record.problem, record.mode, device);
+      if (skip == SkipReason::none)
+        skip = check_entry(candidate, record.problem, record.mode, device);
       Problem keyed = record.problem;
       keyed.m = key_m(keyed.m, record.mode);
       const ProblemKey key = make_key(keyed, record.mode);
@@ -195,7 +197,7 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       candidate.is_rule = true;
       candidate.index = i;
       SkipReason skip = bind(rule.variant, rule.config, file, candidate);
-      if (skip == SkipReason::none) skip = check(candidate, rule, device);
+      if (skip == SkipReason::none) skip = check_rule(candidate, rule, device);
       rule_skips[i] = skip;
       if (skip != SkipReason::none) continue;
       entries.rules.push_back({rule_kind(rule.op, rule.dtype, rule.accumulate, rule.mode),

@@ -39,6 +39,10 @@ struct BoundEntry {
   std::int64_t m = 0;       // the record's
 };
 
+// Whether the entry may stand for the problem in this mode.
+SkipReason check_entry(const BoundEntry& entry, const Problem& problem, Mode mode,
+                       const DeviceInfo& device);
+
 // Records by key; open addressing, at most half full.
 class RecordTable {
  public:
