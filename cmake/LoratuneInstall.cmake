@@ -1,19 +1,31 @@
-# The package: find_package(loratune) gives loratune::dispatcher and loratune::engine.
+# The package: find_package(loratune) gives loratune::dispatcher and, where the consumer has OpenCL,
+# loratune::engine. find_package(loratune COMPONENTS engine) insists on it. The install component
+# `development` needs the two libraries built and nothing else.
 
-install(TARGETS loratune_dispatcher loratune_engine EXPORT loratuneTargets
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS loratune_dispatcher EXPORT loratuneDispatcherTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(TARGETS loratune_engine EXPORT loratuneEngineTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+
+# Headers that only our own sources include.
+set(internal atomic_write bounded_json dispatcher_state miss_table printable problem_key tuned_limits)
+list(JOIN internal "|" internal)
 install(DIRECTORY variants dispatch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
-        FILES_MATCHING PATTERN "*.h")
-install(DIRECTORY results/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/loratune)
+        COMPONENT development
+        FILES_MATCHING PATTERN "*.h" REGEX "/dispatch/(${internal})\\.h$" EXCLUDE)
+install(DIRECTORY results/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/loratune
+        COMPONENT development)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/loratune)
-install(EXPORT loratuneTargets NAMESPACE loratune:: DESTINATION ${package_dir})
-file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/loratuneConfig.cmake @ONLY CONTENT
-"include(CMakeFindDependencyMacro)
-find_dependency(OpenCL)
-include(\"\${CMAKE_CURRENT_LIST_DIR}/loratuneTargets.cmake\")
-")
+foreach(library Dispatcher Engine)
+  install(EXPORT loratune${library}Targets NAMESPACE loratune:: DESTINATION ${package_dir}
+          COMPONENT development)
+endforeach()
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/loratuneConfig.cmake.in
+                              ${PROJECT_BINARY_DIR}/loratuneConfig.cmake
+                              INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/loratuneConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/loratuneConfig.cmake
-              ${PROJECT_BINARY_DIR}/loratuneConfigVersion.cmake DESTINATION ${package_dir})
+              ${PROJECT_BINARY_DIR}/loratuneConfigVersion.cmake
+        DESTINATION ${package_dir} COMPONENT development)

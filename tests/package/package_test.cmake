@@ -1,0 +1,42 @@
+# Installs the package into an empty folder, then builds and runs a consumer of it, with and without
+# OpenCL, none of our own build's dependencies at hand.
+# cmake -DBUILD_DIR=... -DSOURCE_DIR=... -DWORK_DIR=... -DCXX=... -DGENERATOR=... -DBUILD_TYPE=...
+#       -DFLAGS=... -P package_test.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " line)
+    message(FATAL_ERROR "failed (${result}): ${line}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK_DIR})
+set(prefix ${WORK_DIR}/prefix)
+run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix} --component development)
+
+if(NOT EXISTS ${prefix}/share/loratune/schema/tuned-v1.schema.json)
+  message(FATAL_ERROR "the schema is not installed")
+endif()
+file(GLOB_RECURSE headers ${prefix}/include/*.h)
+foreach(header IN LISTS headers)
+  file(STRINGS ${header} leaks REGEX "#include.*(nlohmann|Imath|cblas|CLI11|gtest)")
+  if(leaks)
+    message(FATAL_ERROR "${header} asks consumers for what only we need: ${leaks}")
+  endif()
+endforeach()
+
+foreach(engine OFF ON)
+  set(build ${WORK_DIR}/engine_${engine})
+  if(engine)
+    set(opencl OFF)
+  else()
+    set(opencl ON)
+  endif()
+  run(${CMAKE_COMMAND} -S ${SOURCE_DIR}/tests/package -B ${build} -G ${GENERATOR}
+      -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=${BUILD_TYPE} "-DCMAKE_CXX_FLAGS=${FLAGS}"
+      -DCMAKE_PREFIX_PATH=${prefix} -DENGINE=${engine}
+      -DCMAKE_DISABLE_FIND_PACKAGE_OpenCL=${opencl}
+      -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DCMAKE_DISABLE_FIND_PACKAGE_Imath=ON)
+  run(${CMAKE_COMMAND} --build ${build})
+  run(${build}/consumer ${SOURCE_DIR}/tests/data/fictional.json)
+endforeach()
