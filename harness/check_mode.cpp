@@ -111,7 +111,10 @@ void print_row(const Row& row) {
 std::vector<Row> selected_rows(const Options& options, Engine& engine) {
   std::vector<Row> rows;
   for (const Variant* variant : select_variants(options)) {
-    Row row{std::string(variant->name), "-", "-", "selected", 0, 0, 0, {}, {}, kExitGood};
+    Row row;
+    row.variant = variant->name;
+    row.dtype = row.write = "-";
+    row.shape_class = "selected";
     for (const MatrixCase& matrix_case : chosen_cases(options, *variant, engine.info())) {
       run_into(row, engine, matrix_case);
     }
@@ -122,43 +125,65 @@ std::vector<Row> selected_rows(const Options& options, Engine& engine) {
   return rows;
 }
 
+// A row and what belongs to it.
+struct Planned {
+  Row row;
+  std::vector<MatrixCase> cases;
+};
+
+// Of all cases in order, `most` evenly spread ones.
+void thin(std::vector<Planned>& planned, int most) {
+  std::size_t all = 0;
+  for (const Planned& group : planned) all += group.cases.size();
+  const auto wanted = static_cast<std::size_t>(most);
+  if (most == 0 || all <= wanted) return;
+  std::size_t index = 0;
+  for (Planned& group : planned) {
+    std::erase_if(group.cases, [&](const MatrixCase&) {
+      const std::size_t i = index++;
+      return i * wanted / all == (i + 1) * wanted / all;
+    });
+  }
+}
+
+std::vector<Planned> planned_rows(const Options& options, const Variant& variant,
+                                  const DeviceInfo& device) {
+  std::vector<Planned> planned;
+  for (const ShapeClass shape_class : kShapeClasses) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+      const std::string name(to_string(dtype));
+      if (!options.dtypes.empty() &&
+          std::find(options.dtypes.begin(), options.dtypes.end(), name) == options.dtypes.end()) {
+        continue;
+      }
+      for (const bool accumulate : {false, true}) {
+        Planned group;
+        group.row.variant = variant.name;
+        group.row.dtype = name;
+        group.row.write = accumulate ? "acc" : "set";
+        group.row.shape_class = to_string(shape_class);
+        group.cases = matrix_cases(variant, device, shape_class, dtype, accumulate, options.full);
+        if (options.max_flops > 0) {
+          std::erase_if(group.cases, [&](const MatrixCase& one) {
+            return variant.flops(one.shape.problem, one.config) > options.max_flops;
+          });
+        }
+        planned.push_back(std::move(group));
+      }
+    }
+  }
+  thin(planned, options.most_cases);
+  return planned;
+}
+
 std::vector<Row> matrix_rows(const Options& options, Engine& engine) {
-  const int groups = 4 * static_cast<int>(std::size(kShapeClasses));
-  const int most = options.most_cases == 0 ? 0 : std::max(1, options.most_cases / groups);
-  int left = options.most_cases;
   std::vector<Row> rows;
   for (const Variant* variant : select_variants(options)) {
-    left = options.most_cases;
-    for (const ShapeClass shape_class : kShapeClasses) {
-      for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
-        if (!options.dtypes.empty() && std::find(options.dtypes.begin(), options.dtypes.end(),
-                                                 to_string(dtype)) == options.dtypes.end()) {
-          continue;
-        }
-        for (const bool accumulate : {false, true}) {
-          if (options.most_cases > 0 && left == 0) continue;
-          Row row{std::string(variant->name),
-                  std::string(to_string(dtype)),
-                  accumulate ? "acc" : "set",
-                  std::string(to_string(shape_class)),
-                  0,
-                  0,
-                  0,
-                  {},
-                  {},
-                  kExitGood};
-          auto cases = matrix_cases(*variant, engine.info(), shape_class, dtype, accumulate, most,
-                                    options.full);
-          for (const MatrixCase& matrix_case : cases) {
-            if (options.most_cases > 0 && left-- <= 0) break;
-            run_into(row, engine, matrix_case);
-          }
-          left = std::max(left, 0);
-          if (row.cases == 0) continue;
-          if (!options.json) print_row(row);
-          rows.push_back(std::move(row));
-        }
-      }
+    for (Planned& group : planned_rows(options, *variant, engine.info())) {
+      if (group.cases.empty()) continue;
+      for (const MatrixCase& matrix_case : group.cases) run_into(group.row, engine, matrix_case);
+      if (!options.json) print_row(group.row);
+      rows.push_back(std::move(group.row));
     }
   }
   return rows;

@@ -70,6 +70,7 @@ Options parse_command_line(int argc, const char* const* argv) {
       ->group("Check");
   app.add_option("--cases", options.most_cases, "At most so many cases of a variant")
       ->group("Check");
+  app.add_option("--max-flops", options.max_flops, "Leave out cases of more work")->group("Check");
   app.add_option("--config", options.config, "Check this config: \"NAME=value ...\"")
       ->group("Check");
   app.add_option("--strides", options.strides, "off_x,pad_x,off_y,pad_y in elements")
@@ -114,6 +115,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   options.mode = parse_mode(mode);
   if (!budget.empty()) options.budget_s = parse_seconds(budget);
   if (options.most_cases < 0) usage("--cases is a positive number");
+  if (!(options.max_flops >= 0)) usage("--max-flops is a positive number");
   if (options.journal.empty()) options.journal = options.out + ".journal";
   if (options.resume && !options.replay.empty()) usage("--resume and --replay exclude each other");
   return options;

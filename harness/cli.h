@@ -52,6 +52,7 @@ struct Options {
 
   bool full = false;            // --check
   int most_cases = 0;           // --check: of a variant; 0 means all
+  double max_flops = 0;         // --check: of a case; 0 means any
   std::string config, strides;  // --check: of a single case
 
   bool quick = false, resume = false;  // --sweep

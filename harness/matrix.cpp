@@ -150,16 +150,6 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
   return cases;
 }
 
-template <class T>
-std::vector<T> thinned(std::vector<T> all, int most) {
-  if (most <= 0 || static_cast<int>(all.size()) <= most) return all;
-  std::vector<T> some;
-  for (int i = 0; i < most; ++i) {
-    some.push_back(all[all.size() * static_cast<std::size_t>(i) / static_cast<std::size_t>(most)]);
-  }
-  return some;
-}
-
 }  // namespace
 
 std::string_view to_string(ShapeClass shape_class) {
@@ -181,10 +171,10 @@ std::string reproduce_line(const MatrixCase& matrix_case) {
 }
 
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
-                                     ShapeClass shape_class, Dtype dtype, bool accumulate, int most,
+                                     ShapeClass shape_class, Dtype dtype, bool accumulate,
                                      bool full) {
   if (shape_class == ShapeClass::configs) {
-    return thinned(config_cases(variant, device, dtype, accumulate), most);
+    return config_cases(variant, device, dtype, accumulate);
   }
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
@@ -215,7 +205,7 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
       break;
   }
   std::vector<MatrixCase> cases;
-  for (const Case& shape : thinned(std::move(shapes), most)) {
+  for (const Case& shape : shapes) {
     if (auto made = default_case(variant, planned_for, shape, fills)) cases.push_back(*made);
   }
   return cases;

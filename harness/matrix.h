@@ -32,12 +32,11 @@ struct MatrixCase {
 // The lora-bench line that runs just this case.
 std::string reproduce_line(const MatrixCase& matrix_case);
 
-// The cases of a variant in one class; of one dtype and accumulate. `most` > 0 takes that many of
-// them at most, evenly spread. `full`: the whole product of the boundary axes instead of the
-// covering set.
+// The cases of a variant in one class, of one dtype and accumulate. `full`: the whole product of
+// the boundary axes instead of the covering set.
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, Dtype dtype, bool accumulate,
-                                     int most = 0, bool full = false);
+                                     bool full = false);
 
 // Builds, checks with each fill, and holds the variant's CPU reference against the oracle where
 // that takes at most 50 MFlop. `skipped`, with the reason, where the device cannot hold the case.

@@ -1,9 +1,9 @@
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 

@@ -22,6 +22,12 @@ constexpr int pow2_ceil(std::int64_t value) {
   return power;
 }
 
+// Bytes of local memory that plans may use: drivers keep a few for themselves (NVIDIA's takes 4 of
+// 48 KiB from a kernel with local arrays).
+constexpr std::int64_t usable_local_bytes(const DeviceInfo& device) {
+  return device.local_mem_bytes - 64;
+}
+
 // A plan of `variant` for `problem` with F16, ACCUMULATE and the given macros defined.
 LaunchPlan start_plan(std::string_view source, const Problem& problem,
                       std::initializer_list<std::pair<std::string_view, std::int64_t>> defines);

@@ -29,7 +29,7 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
   return problem.rank <= kMaxSpecializedRank && config[kLanes] <= device.max_work_group_size &&
          config[kAVec] <= std::max(pow2_ceil(problem.rank), 4) &&
          (config[kRows] == 1 || h_floats <= kMaxRegisterFloats) &&
-         (config[kLanes] == 1 || config[kLanes] * h_floats * 4 <= device.local_mem_bytes);
+         (config[kLanes] == 1 || config[kLanes] * h_floats * 4 <= usable_local_bytes(device));
 }
 
 bool supports(const Problem& problem, const DeviceInfo&) {

@@ -39,14 +39,14 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
          config[kBTile] <=
              std::max<std::int64_t>(pow2_ceil(std::min<std::int64_t>(problem.n, 16)), 4) &&
          std::max(config[kKLanes], config[kExpandWg]) <= device.max_work_group_size &&
-         (config[kKLanes] == 1 ||
-          config[kKLanes] * config[kShrinkRows] * config[kATile] * 4 <= device.local_mem_bytes) &&
-         config[kExpandRows] * problem.rank * 4 <= device.local_mem_bytes &&
+         (config[kKLanes] == 1 || config[kKLanes] * config[kShrinkRows] * config[kATile] * 4 <=
+                                      usable_local_bytes(device)) &&
+         config[kExpandRows] * problem.rank * 4 <= usable_local_bytes(device) &&
          scratch_bytes(problem, config[kSlices], config[kATile]) <= device.max_alloc_bytes;
 }
 
 bool supports(const Problem& problem, const DeviceInfo& device) {
-  return problem.rank * 4 <= device.local_mem_bytes &&
+  return problem.rank * 4 <= usable_local_bytes(device) &&
          scratch_bytes(problem, 1, 4) <= device.max_alloc_bytes;
 }
 

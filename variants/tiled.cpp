@@ -34,7 +34,7 @@ std::int64_t h_floats(const Config& config, const Problem& problem) {
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
   return config[kWgSize] <= device.max_work_group_size && config[kKLanes] <= config[kWgSize] &&
          config[kATile] <= std::max(pow2_ceil(problem.rank), 4) &&
-         (stage_floats(config) + h_floats(config, problem)) * 4 <= device.local_mem_bytes;
+         (stage_floats(config) + h_floats(config, problem)) * 4 <= usable_local_bytes(device);
 }
 
 constexpr Config kSmallest = {1, 1, 32, 1, 1, 1, 4096};
