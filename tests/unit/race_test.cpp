@@ -86,8 +86,7 @@ TEST(Race, SameSeedAndRepliesGiveTheSameRounds) {
 // A stored journal must be good for another build: the order is a part of the format.
 TEST(Race, OrderOfASeedIsFixed) {
   const std::vector<int> order = Race(3, 42, {}).next().value().order;
-  EXPECT_EQ(order, (std::vector<int>{2, -1, 1, 0, 2, -1, 0, 1, 0, -1, 2, 1,
-                                     2, 1, -1, 0}));
+  EXPECT_EQ(order, (std::vector<int>{2, -1, 1, 0, 2, -1, 0, 1, 0, -1, 2, 1, 2, 1, -1, 0}));
 }
 
 TEST(Race, AnArmsTimeIsTheLeastOfItsBlocks) {
@@ -129,6 +128,8 @@ TEST(Race, WrongSamplesAreVoid) {
     }
     EXPECT_EQ(race.valid_rounds(), 2);
     EXPECT_EQ(race.void_rounds(), 2);
+    race.report(exact(race.next().value(), {100, 90, 80}));
+    EXPECT_EQ(race.valid_rounds(), 3) << "a wrong canary must not stay in its history";
   }
 }
 
@@ -231,11 +232,20 @@ TEST(Race, EndsEarlyWhenNoArmCanBeWorthMoreThanTheAnchor) {
   EXPECT_NE(std::find(leaders.begin(), leaders.end(), kAnchor), leaders.end());
 }
 
+TEST(Race, AnArmThatMayBeBehindDoesNotKeepItOn) {
+  Race race(3, 1, {});
+  while (const auto round = race.next()) {
+    race.report(exact(*round, {100, 99.5, round->index % 2 == 0 ? 101.0 : 105.0}));
+  }
+  EXPECT_EQ(race.end(), RaceEnd::tied);
+  EXPECT_EQ(race.valid_rounds(), 10);
+}
+
 TEST(Race, AGainWithinReachKeepsTheRaceOn) {
   Race race(2, 1, {});
-  // Alternating so that every interval straddles the tie.
+  // A median within the tie, and intervals that reach far beyond.
   while (const auto round = race.next()) {
-    race.report(exact(*round, {100, round->index % 2 == 0 ? 99.9 : 90.0}));
+    race.report(exact(*round, {100, round->index % 5 < 3 ? 99.9 : 90.0}));
   }
   EXPECT_EQ(race.end(), RaceEnd::tied);
   EXPECT_EQ(race.valid_rounds(), 80);
@@ -285,8 +295,10 @@ TEST(Race, FailuresAreNoFaultOfTheEnvironment) {
     reply.failure = Outcome::runtime;
     race.report(reply);
   }
-  race.report(RoundReply{});  // 12 rounds, of which one is valid and one void by itself
-  EXPECT_EQ(race.end(), RaceEnd::running);
+  for (int i = 0; i < 6; ++i) race.report(exact(race.next().value(), std::vector<double>(12, 100)));
+  for (int i = 0; i < 5; ++i) race.report(RoundReply{});
+  EXPECT_EQ(race.void_rounds(), 15);
+  EXPECT_EQ(race.end(), RaceEnd::running) << "5 of the 12 rounds without a failure are void";
 }
 
 TEST(Race, ALostAnchorEndsTheRace) {

@@ -131,6 +131,9 @@ TEST(Search, HalfOfALargeSampleStaysNearTheDefaults) {
   const auto far = std::count_if(configs.begin() + 21, configs.end(),
                                  [&](const Config& config) { return moved(config) > 2; });
   EXPECT_GT(far, 15);
+  std::set<int> first_values;
+  for (std::size_t i = 21; i < configs.size(); ++i) first_values.insert(configs[i][0]);
+  EXPECT_GT(first_values.size(), 2U) << "not drawn from all of the space";
 }
 
 // BLOCK_N beyond n changes nothing: such configs would spend the sample on copies.
