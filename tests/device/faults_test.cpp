@@ -1,0 +1,196 @@
+// Planted faults: a kernel is broken in one place, and the check must say that it is wrong. A fault
+// is a change of the text of split.cl or tiled.cl, so that all the rest is the real thing.
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "harness/check.h"
+#include "test_engine.h"
+
+namespace loratune {
+namespace {
+
+struct Fault {
+  const char* name;
+  const char* variant;
+  const char* config;
+  Dtype dtype;
+  bool accumulate;
+  Fill fill;  // that must tell
+  const char* from;
+  const char* to;
+};
+
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
+constexpr const char* kSplit =
+    "SLICES=2 A_TILE=4 SHRINK_ROWS=2 K_LANES=16 B_TILE=4 EXPAND_ROWS=2 EXPAND_WG=16";
+constexpr const char* kTiled =
+    "WG_SIZE=16 TILE_M=2 TILE_K=64 K_LANES=4 A_TILE=4 B_TILE=4 BLOCK_N=64";
+// Rounds a float through half, with no extension.
+#define THROUGH_HALF(lvalue)                                             \
+  "{ ushort bits; vstore_half_rte(" lvalue ", 0, (half*)&bits); " lvalue \
+  " = vload_half(0, (half*)&bits); }"
+
+constexpr const char* kStore = "put_rows(y, ld_y, rows, columns, scale, sum);";
+
+const Fault kFaults[] = {
+    {"k_tail_dropped", "split", kSplit, Dtype::f32, true, Fill::exact, "i < end;", "i < end - 1;"},
+    {"k_tail_dropped_real", "split", kSplit, Dtype::f16, true, Fill::real, "i < end;",
+     "i < end - 1;"},
+    {"rank_tail_dropped", "split", kSplit, Dtype::f16, true, Fill::exact, "j < rank;",
+     "j < rank - 1;"},
+    {"column_tail_dropped", "split", kSplit, Dtype::f32, false, Fill::exact, "i < columns;",
+     "i < columns - 1;"},
+    {"row_tail_dropped", "split", kSplit, Dtype::f32, true, Fill::exact, kStore,
+     "if (rows == EXPAND_ROWS) put_rows(y, ld_y, rows, columns, scale, sum);"},
+    {"barrier_missing", "split", kSplit, Dtype::f32, true, Fill::exact,
+     "  barrier(CLK_LOCAL_MEM_FENCE);\n\n  const long tile", "\n  const long tile"},
+    {"barrier_missing_in_sum", "tiled", kTiled, Dtype::f32, true, Fill::exact,
+     "barrier(CLK_LOCAL_MEM_FENCE);\n    for (int i = item; i < half_lanes",
+     "for (int i = item; i < half_lanes"},
+    {"stale_output", "split", kSplit, Dtype::f32, false, Fill::real, "if (column >= n) return;",
+     "if (column >= n || row0 == 0) return;"},
+    {"stale_output_accumulating", "split", kSplit, Dtype::f16, true, Fill::real,
+     "if (column >= n) return;", "if (column >= n || row0 == 0) return;"},
+    {"wrong_scale", "split", kSplit, Dtype::f32, true, Fill::real, kStore,
+     "put_rows(y, ld_y, rows, columns, scale / rank, sum);"},
+    {"scale_slightly_wrong", "split", kSplit, Dtype::f32, true, Fill::real, kStore,
+     "put_rows(y, ld_y, rows, columns, scale * 1.0001f, sum);"},
+    {"scale_forgotten", "split", kSplit, Dtype::f16, false, Fill::exact, kStore,
+     "put_rows(y, ld_y, rows, columns, 1.0f, sum);"},
+    {"f16_accumulation", "tiled",
+     "WG_SIZE=16 TILE_M=1 TILE_K=64 K_LANES=1 A_TILE=1 B_TILE=1 BLOCK_N=64", Dtype::f16, true,
+     Fill::real, "sum[r] += stage[r * TILE_K + i] * weights;",
+     "{ sum[r] += stage[r * TILE_K + i] * weights; " THROUGH_HALF("sum[r]") " }"},
+    {"f16_scratch", "split", kSplit, Dtype::f16, true, Fill::real, "    h_rows[i] = sum;",
+     "    " THROUGH_HALF("sum") " h_rows[i] = sum;"},
+    {"write_past_the_end", "split", kSplit, Dtype::f32, true, Fill::exact, kStore,
+     "put_rows(y, ld_y, rows, columns, scale, sum); if (row0 + rows == m) STORE(1.0f, y + (rows - "
+     "1) * ld_y + (n - column));"},
+    {"write_before_the_start", "split", kSplit, Dtype::f16, true, Fill::exact, kStore,
+     "put_rows(y, ld_y, rows, columns, scale, sum); if (row0 == 0 && column == 0) STORE(1.0f, y - "
+     "1);"},
+    {"write_between_rows", "split", kSplit, Dtype::f32, false, Fill::exact, kStore,
+     "put_rows(y, ld_y, rows, columns, scale, sum); if (row0 == 0 && column == 0) STORE(1.0f, y + "
+     "n);"},
+    {"write_to_x", "split", kSplit, Dtype::f32, true, Fill::exact, "  const long rank_padded",
+     "  STORE(1.5f, (global elem*)x + off_x);\n  const long rank_padded"},
+    {"write_to_a", "split", kSplit, Dtype::f32, true, Fill::exact, "  const long rank_padded",
+     "  STORE(1.5f, (global elem*)a);\n  const long rank_padded"},
+    {"write_to_b", "tiled", kTiled, Dtype::f16, true, Fill::exact, "  const long tile0",
+     "  STORE(1.5f, (global elem*)b);\n  const long tile0"},
+    {"reads_beyond_the_row", "split", kSplit, Dtype::f32, true, Fill::real, "i < end;",
+     "i <= end;"},
+    {"first_row_used_for_all", "split", kSplit, Dtype::f32, true, Fill::exact,
+     "min(row0 + r, (long)m - 1) * ld_x", "0"},
+    {"pitch_ignored", "split", kSplit, Dtype::f32, true, Fill::exact, "* ld_x;", "* k;"},
+    {"nan_leaks_to_other_rows", "split", kSplit, Dtype::f32, true, Fill::nan_row,
+     "  const long rank_padded",
+     "  sum[0] += 0.0f * LOAD(x + off_x + m / 2 * ld_x + k - 1);\n  const long rank_padded"},
+    {"overflow_saturates", "split", kSplit, Dtype::f16, true, Fill::overflow, kStore,
+     "for (int r = 0; r < rows; ++r) sum[r] = clamp(sum[r], -8000.0f, 8000.0f); "
+     "put_rows(y, ld_y, rows, columns, scale, sum);"},
+};
+
+class Faults : public testing::TestWithParam<Fault> {};
+
+Case faulty_case(const Fault& fault) {
+  Case shape;
+  shape.problem.m = 7;
+  shape.problem.k = 203;
+  shape.problem.n = 61;
+  shape.problem.rank = 9;
+  shape.problem.dtype = fault.dtype;
+  shape.problem.accumulate = fault.accumulate;
+  shape.fill = fault.fill;
+  shape.off_x = 3;
+  shape.pad_x = 5;
+  shape.off_y = 1;
+  shape.pad_y = 2;
+  return shape;
+}
+
+CheckResult check_plan(const Case& shape, const LaunchPlan& plan) {
+  Engine& engine = test_engine();
+  Built built = engine.build(shape.problem, plan);
+  if (!built.executable) return {built.outcome, 0, built.detail};
+  Checker checker(engine, shape);
+  return checker.check(*built.executable);
+}
+
+TEST_P(Faults, IsCaughtAndTheSoundKernelIsNot) {
+  const Fault& fault = GetParam();
+  const Case shape = faulty_case(fault);
+  const Variant& variant = *find_variant(fault.variant);
+  const auto config = parse_config(variant.space, fault.config);
+  ASSERT_TRUE(config);
+  LaunchPlan plan = variant.plan(shape.problem, *config, test_engine().info());
+  const CheckResult sound = check_plan(shape, plan);
+  EXPECT_EQ(to_string(sound.outcome), "correct") << sound.detail;
+
+  const std::size_t at = plan.source.find(fault.from);
+  ASSERT_NE(at, std::string::npos) << "the kernel no longer holds: " << fault.from;
+  plan.source.replace(at, std::string(fault.from).size(), fault.to);
+  const CheckResult broken = check_plan(shape, plan);
+  EXPECT_EQ(to_string(broken.outcome), "correctness") << broken.detail;
+  EXPECT_FALSE(broken.detail.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Planted, Faults, testing::ValuesIn(kFaults),
+                         [](const auto& fault) { return std::string(fault.param.name); });
+
+// Kernels whose first run is right: only the second tells.
+constexpr const char* kCounting = R"CL(
+kernel void counting(global const float* x, long off_x, long ld_x, global const float* a,
+                     global const float* b, global float* y, long off_y, long ld_y, float scale,
+                     int k, global int* runs) {
+  const int i = get_group_id(0);
+  float h = 0.0f;
+  for (int j = 0; j < k; ++j) h += x[off_x + j] * a[j];
+  const float extra = runs[0] == 0 ? 0.0f : EXTRA;
+  y[off_y + i] += scale * h * b[i] + extra;
+  if (i == 0) runs[0] = RESET ? 0 : 1;
+}
+)CL";
+
+LaunchPlan counting_plan(const std::string& extra, bool reset, bool deterministic) {
+  LaunchPlan plan;
+  plan.source = "#define EXTRA " + extra + "\n" + kCounting;
+  plan.defines = {{"RESET", reset ? 1 : 0}};
+  plan.scratch = {{4, Zero::once}};
+  plan.deterministic = deterministic;
+  Launch launch;
+  launch.kernel = "counting";
+  launch.args = {{Role::x},     {Role::off_x}, {Role::ld_x},      {Role::a},
+                 {Role::b},     {Role::y},     {Role::off_y},     {Role::ld_y},
+                 {Role::scale}, {Role::k},     {Role::scratch, 0}};
+  plan.launches = {launch};
+  return plan;
+}
+
+TEST(SecondRun, TellsACounterThatIsNotReset) {
+  Case shape;
+  shape.problem.m = shape.problem.n = shape.problem.rank = 1;
+  shape.problem.k = 32;
+  EXPECT_EQ(check_plan(shape, counting_plan("1.0f", true, true)).outcome, Outcome::correct);
+  const CheckResult broken = check_plan(shape, counting_plan("1.0f", false, true));
+  EXPECT_EQ(broken.outcome, Outcome::correctness);
+  EXPECT_NE(broken.detail.find("second run"), std::string::npos) << broken.detail;
+}
+
+TEST(SecondRun, TellsOtherBitsWhereThePlanSaysDeterministic) {
+  Case shape;
+  shape.problem.m = shape.problem.n = shape.problem.rank = 1;
+  shape.problem.k = 32;
+  const std::string within_bound = "4e-7f";
+  EXPECT_EQ(check_plan(shape, counting_plan(within_bound, false, false)).outcome, Outcome::correct);
+  const CheckResult broken = check_plan(shape, counting_plan(within_bound, false, true));
+  EXPECT_EQ(broken.outcome, Outcome::correctness);
+  EXPECT_NE(broken.detail.find("two runs differ"), std::string::npos) << broken.detail;
+}
+
+}  // namespace
+}  // namespace loratune

@@ -1,0 +1,180 @@
+// The worker process survives, and its parent outlives, what kernels and drivers do to it.
+#include "harness/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+
+#include "harness/measure.h"
+#include "test_engine.h"
+
+namespace loratune {
+namespace {
+
+Problem small_problem() {
+  Problem problem;
+  problem.m = 4;
+  problem.k = 64;
+  problem.n = 32;
+  problem.rank = 4;
+  return problem;
+}
+
+Deadlines short_deadlines() {
+  Deadlines deadlines;
+  deadlines.build = 8;
+  deadlines.run_slack = 1;
+  return deadlines;
+}
+
+Worker make_worker() {
+  return Worker("Portable Computing Language", short_deadlines(), LORATUNE_BENCH);
+}
+
+LaunchPlan split_plan() {
+  const Variant& variant = *find_variant("split");
+  const DeviceInfo& device = test_device().info;
+  return variant.plan(small_problem(), variant.default_config(small_problem(), device), device);
+}
+
+// A plan whose kernel's body is `body`.
+LaunchPlan plan_of(const std::string& body) {
+  LaunchPlan plan;
+  plan.source = "kernel void bad(global float* y, long off_y, int m) {" + body + "}";
+  Launch launch;
+  launch.kernel = "bad";
+  launch.args = {{Role::y}, {Role::off_y}, {Role::m}};
+  plan.launches = {launch};
+  return plan;
+}
+
+const LaunchPlan& hanging_plan() {
+  static const LaunchPlan plan =
+      plan_of("volatile global float* p = y; while (p[off_y] != 1e30f) p[off_y] = 0;");
+  return plan;
+}
+
+double seconds_of(const std::function<void()>& action) {
+  const auto begin = std::chrono::steady_clock::now();
+  action();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+Round round_of(std::vector<int> order) {
+  Round round;
+  round.order = std::move(order);
+  return round;
+}
+
+TEST(Worker, BuildsChecksAndTimes) {
+  Worker worker = make_worker();
+  EXPECT_EQ(worker.build(small_problem(), split_plan()).outcome, Outcome::correct);
+  worker.set_problem(small_problem(), 1);
+  const Prepared prepared = worker.prepare(0, split_plan(), 0);
+  EXPECT_EQ(to_string(prepared.outcome), "correct") << prepared.detail;
+  EXPECT_GT(prepared.probe_ns, 0);
+  EXPECT_GT(prepared.error_over_bound, 0);
+  EXPECT_LE(prepared.error_over_bound, 1);
+  EXPECT_GT(worker.launch_floor_ns(), 0);
+  Round round = round_of({0, kCanary, 0});
+  round.doubled = true;
+  const RoundReply reply = worker.run_round(round);
+  ASSERT_EQ(reply.ns.size(), 3U);
+  ASSERT_EQ(reply.doubled_ns.size(), 3U);
+  for (const double ns : reply.ns) EXPECT_GT(ns, 0);
+  EXPECT_EQ(worker.recheck(0).outcome, Outcome::correct);
+  const auto events = worker.read_events(0);
+  EXPECT_TRUE(events.at("event_ns").get<double>() > 0 ||
+              !events.at("fault").get<std::string>().empty());
+}
+
+TEST(Worker, AKernelThatNeverEndsIsKilledAndTheNextOneRuns) {
+  Worker worker = make_worker();
+  worker.set_problem(small_problem(), 1);
+  ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
+  const pid_t first = worker.pid();
+  Prepared hung;
+  EXPECT_LT(seconds_of([&] { hung = worker.prepare(1, hanging_plan(), 1e5); }), 20);
+  EXPECT_EQ(to_string(hung.outcome), "timeout") << hung.detail;
+  EXPECT_NE(kill(first, 0), 0) << "the hanging process still runs";
+  EXPECT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
+  EXPECT_EQ(worker.generation(), 2);
+}
+
+TEST(Worker, AKernelThatEndsTheProcessCostsOneConfig) {
+  Worker worker = make_worker();
+  worker.set_problem(small_problem(), 1);
+  const LaunchPlan stray = plan_of("y[(1L << 40) + off_y] = 1;");
+  const Prepared crashed = worker.prepare(0, stray, 0);
+  EXPECT_EQ(to_string(crashed.outcome), "runtime") << crashed.detail;
+  EXPECT_NE(crashed.detail.find("signal"), std::string::npos) << crashed.detail;
+  EXPECT_EQ(worker.prepare(1, split_plan(), 0).outcome, Outcome::correct);
+}
+
+TEST(Worker, AWrongKernelGetsNoTime) {
+  Worker worker = make_worker();
+  worker.set_problem(small_problem(), 1);
+  const Prepared wrong = worker.prepare(0, plan_of("y[off_y] = 1;"), 0);
+  EXPECT_EQ(to_string(wrong.outcome), "correctness");
+  EXPECT_EQ(wrong.probe_ns, 0);
+  EXPECT_FALSE(wrong.detail.empty());
+}
+
+TEST(Worker, AKernelThatDoesNotBuildComesWithItsLog) {
+  Worker worker = make_worker();
+  const Prepared broken = worker.build(small_problem(), plan_of("this is no C;"));
+  EXPECT_EQ(to_string(broken.outcome), "compile");
+  EXPECT_NE(broken.detail.find("CL_BUILD_PROGRAM_FAILURE"), std::string::npos) << broken.detail;
+}
+
+TEST(Worker, ADeathDuringARoundNamesTheArm) {
+  Worker worker = make_worker();
+  worker.set_problem(small_problem(), 1);
+  ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
+  // Right until it has run often enough to have been checked and probed, then it ends the process.
+  LaunchPlan later = split_plan();
+  const std::string store = "put_rows(y, ld_y, rows, columns, scale, sum);";
+  const std::size_t at = later.source.find(store);
+  ASSERT_NE(at, std::string::npos);
+  later.source.replace(at, store.size(),
+                       store + " if (get_global_id(0) == 0 && runs[0]++ > 5) y[1L << 40] = 0;");
+  const std::string parameter = "local float* h_rows) {";
+  const std::size_t list = later.source.find(parameter);
+  ASSERT_NE(list, std::string::npos);
+  later.source.replace(list, parameter.size(), "local float* h_rows, global int* runs) {");
+  later.scratch.push_back({4, Zero::once});
+  later.launches[1].args.push_back({Role::scratch, 1});
+  later.deterministic = false;
+  const Prepared prepared = worker.prepare(1, later, 0);
+  ASSERT_EQ(to_string(prepared.outcome), "correct") << prepared.detail;
+  const RoundReply reply = worker.run_round(round_of({0, 1, 0, 1}));
+  EXPECT_EQ(reply.failed, 1);
+  EXPECT_EQ(to_string(reply.failure), "runtime");
+}
+
+TEST(Worker, IsGoneWithItsParentObject) {
+  pid_t pid = -1;
+  {
+    Worker worker = make_worker();
+    worker.set_problem(small_problem(), 1);
+    worker.prepare(0, split_plan(), 0);
+    pid = worker.pid();
+    ASSERT_EQ(kill(pid, 0), 0);
+  }
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST(Worker, ADeviceThatIsNotThereIsAFailureNotALoop) {
+  Worker worker("no such device", short_deadlines(), LORATUNE_BENCH);
+  EXPECT_THROW(worker.build(small_problem(), split_plan()), Failure);
+}
+
+TEST(Probes, TheCanaryTakesAboutItsTime) {
+  Probes probes(test_engine());
+  EXPECT_GT(probes.launch_floor_ns(), 100);
+  EXPECT_GT(probes.canary_ns(), 50e3);
+}
+
+}  // namespace
+}  // namespace loratune
