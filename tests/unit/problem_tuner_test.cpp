@@ -311,8 +311,8 @@ TEST(ProblemTuner, TheDecidingHeatIsFullAtTwelve) {
 
 TEST(ProblemTuner, StoppedAfterACrashInTheDecidingHeat) {
   std::vector<double> ns(20, 100);
-  ns[15] = 70;
-  ns[4] = 75;
+  ns[15] = 75;
+  ns[4] = 70;
   ProblemTuner tuner(20, 1, rules());
   Machine machine(ns, 1, kQuiet);
   prepare(tuner, std::vector<double>(20, 100));
@@ -323,12 +323,12 @@ TEST(ProblemTuner, StoppedAfterACrashInTheDecidingHeat) {
   };
   while (!deciding()) tuner.report(machine.run(tuner.next()));
   tuner.report(machine.run(tuner.next()));
-  tuner.report(crash(15));
+  tuner.report(crash(4));
   tuner.stop();
-  EXPECT_TRUE(std::isnan(tuner.log_ratios()[15]));
+  EXPECT_TRUE(std::isnan(tuner.log_ratios()[4]));
   while (step(tuner, machine, ns)) {
   }
-  EXPECT_EQ(tuner.verdict().choice, 4);
+  EXPECT_EQ(tuner.verdict().choice, 15);
 }
 
 TEST(ProblemTuner, AnchorLostInHeatOrFinal) {
