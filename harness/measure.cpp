@@ -35,12 +35,17 @@ int block_runs(double run_ns) {
   return run_ns < 1e6 ? std::max(wanted, 8) : wanted;
 }
 
+double time_block_ns(int runs, const std::function<void()>& run,
+                     const std::function<void()>& finish) {
+  const double begin = now_ns();
+  for (int i = 0; i < runs; ++i) run();
+  finish();
+  return (now_ns() - begin) / runs;
+}
+
 double time_block_ns(const cl::CommandQueue& queue, int runs,
                      const std::function<void()>& enqueue) {
-  const double begin = now_ns();
-  for (int i = 0; i < runs; ++i) enqueue();
-  queue.finish();
-  return (now_ns() - begin) / runs;
+  return time_block_ns(runs, enqueue, [&] { queue.finish(); });
 }
 
 std::uint64_t steal_ticks() {

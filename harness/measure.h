@@ -15,7 +15,9 @@ namespace loratune {
 // than 8 ms.
 int block_runs(double run_ns);
 
-// Enqueues `runs` runs and waits; wall time divided by runs, in ns.
+// Starts `runs` runs and waits for all; wall time divided by runs, in ns.
+double time_block_ns(int runs, const std::function<void()>& run,
+                     const std::function<void()>& finish);
 double time_block_ns(const cl::CommandQueue& queue, int runs, const std::function<void()>& enqueue);
 
 // Ticks that other tenants of the machine took from this one, so far; 0 where the system does not

@@ -209,8 +209,11 @@ void Worker::after_fault(const Prepared& prepared) {
   if (prepared.outcome == Outcome::runtime) kill_now();
 }
 
-void Worker::set_problem(const Problem& problem, std::uint64_t seed) {
-  problem_ = {{"do", "problem"}, {"problem", to_string(problem)}, {"seed", seed}};
+void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache) {
+  problem_ = {{"do", "problem"},
+              {"problem", to_string(problem)},
+              {"seed", seed},
+              {"cache", to_string(cache)}};
   problem_sent_ = false;
   probe_ns_.clear();
 }
@@ -268,6 +271,13 @@ RoundReply Worker::run_round(const Round& round) {
 
 Prepared Worker::recheck(int id) {
   return prepared_from(request({{"do", "recheck"}, {"id", id}}, deadlines_.problem));
+}
+
+std::optional<Ceilings> Worker::ceilings() {
+  problem_ = nullptr;  // its data is not wanted for this
+  const Exchange exchange = request({{"do", "ceilings"}}, deadlines_.problem);
+  if (exchange.status != Exchange::Status::ok || !exchange.reply.contains("copy_gbps")) return {};
+  return ceilings_from_json(exchange.reply);
 }
 
 json Worker::read_events(int id) {

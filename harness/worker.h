@@ -7,11 +7,14 @@
 #include <sys/types.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "dispatch/outcome.h"
+#include "harness/roofline.h"
+#include "harness/weight_ring.h"
 #include "tuner/problem_tuner.h"
 #include "variants/launch_plan.h"
 
@@ -44,7 +47,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // Selects the problem for the requests after it: fresh data, no executables. Kept over a restart.
-  void set_problem(const Problem& problem, std::uint64_t seed);
+  void set_problem(const Problem& problem, std::uint64_t seed, Cache cache = Cache::warm);
 
   // Builds the plan's program and runs it once, discarded, so that compilers that wait for the
   // first launch are done.
@@ -62,6 +65,9 @@ class Worker {
 
   // By the event clock, ns, or why that clock is not believed.
   nlohmann::json read_events(int id);
+
+  // What the device can do at most; measured anew. Nothing where that fails.
+  std::optional<Ceilings> ceilings();
 
   // What an empty kernel takes, pipelined; 0 before the first request.
   double launch_floor_ns() const { return floor_ns_; }

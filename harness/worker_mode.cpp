@@ -7,12 +7,13 @@
 #include <map>
 #include <memory>
 
+#include "harness/ceilings.h"
 #include "harness/check.h"
-#include "harness/measure.h"
 #include "harness/modes.h"
 #include "harness/plan_json.h"
+#include "harness/round_timer.h"
+#include "harness/weight_ring.h"
 #include "harness/worker_protocol.h"
-#include "tuner/race.h"
 
 namespace loratune {
 namespace {
@@ -21,9 +22,8 @@ using nlohmann::json;
 
 struct Arm {
   std::unique_ptr<Executable> executable;
-  Operands operands;
-  double probe_ns = 0;
-  bool warm = false;
+  const std::vector<Operands>* ring = nullptr;
+  TimedArm timed;
 };
 
 class Server {
@@ -39,6 +39,7 @@ class Server {
     if (what == "round") return round(message);
     if (what == "recheck") return recheck(message);
     if (what == "events") return events(message);
+    if (what == "ceilings") return to_json(measure_ceilings(*engine_, *probes_));
     throw std::invalid_argument("unknown request");
   }
 
@@ -51,6 +52,7 @@ class Server {
 
   json select(const json& message) {
     arms_.clear();
+    ring_.reset();
     checker_.reset();
     Case selected;
     std::string why;
@@ -58,6 +60,8 @@ class Server {
     selected.fill = Fill::real;
     selected.seed = message.at("seed").get<std::uint64_t>();
     checker_ = std::make_unique<Checker>(*engine_, selected);
+    const bool rotate = message.value("cache", "warm") == to_string(Cache::rotate);
+    ring_ = std::make_unique<WeightRing>(*engine_, *checker_, rotate ? Cache::rotate : Cache::warm);
     return json::object();
   }
 
@@ -96,63 +100,32 @@ class Server {
     if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
     const CheckResult checked = checker_->check(*built.executable);
     if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
-    Arm arm;
+    Arm& arm = arms_[id];
     arm.executable = std::move(built.executable);
-    arm.operands = checker_->operands(arm.executable->plan());
-    arm.probe_ns = time_block_ns(checker_->queue(), 1, [&] { run(arm); });
-    const json reply = {{"outcome", to_string(Outcome::correct)},
-                        {"error", checked.error_over_bound},
-                        {"probe_ns", arm.probe_ns}};
-    arms_.emplace(id, std::move(arm));
-    return reply;
-  }
-
-  void run(Arm& arm) { arm.executable->enqueue(checker_->queue(), arm.operands); }
-
-  // One discarded run, then 20 runs or 50 ms.
-  void warm_up(Arm& arm) {
-    if (arm.warm) return;
-    double spent = 0;
-    for (int i = 0; i < 21 && spent < 50e6; ++i) {
-      spent += time_block_ns(checker_->queue(), 1, [&] { run(arm); });
-    }
-    arm.warm = true;
-  }
-
-  double block(Arm& arm, int factor) {
-    // Accumulating runs change y; without this they would drift off to infinity.
-    if (checker_->problem_case().problem.accumulate) checker_->restore_output();
-    return time_block_ns(checker_->queue(), block_runs(arm.probe_ns) * factor, [&] { run(arm); });
+    arm.ring = &ring_->operands(arm.executable->plan());
+    const cl::CommandQueue& queue = checker_->queue();
+    arm.timed.run = [this, &arm, &queue] { ring_->run(*arm.executable, *arm.ring, queue); };
+    arm.timed.finish = [&queue] { queue.finish(); };
+    arm.timed.restore = [this] {
+      if (checker_->problem_case().problem.accumulate) checker_->restore_output();
+    };
+    arm.timed.probe_ns = time_run_ns(arm.timed);
+    return {{"outcome", to_string(Outcome::correct)},
+            {"error", checked.error_over_bound},
+            {"probe_ns", arm.timed.probe_ns}};
   }
 
   json round(const json& message) {
-    const auto order = message.at("order").get<std::vector<int>>();
-    const bool doubled = message.at("doubled").get<bool>();
-    std::vector<double> ns;
-    std::vector<double> doubled_ns;
-    int at = kCanary;
+    const Round round{0, message.at("doubled").get<bool>(),
+                      message.at("order").get<std::vector<int>>()};
     try {
-      for (const int id : order) {
-        if (id == kCanary) continue;
-        *current_arm_ = at = id;
-        warm_up(arms_.at(id));
-      }
-      const std::uint64_t steal = steal_ticks();
-      for (const int id : order) {
-        *current_arm_ = at = id;
-        if (id == kCanary) {
-          ns.push_back(probes_->canary_ns());
-          if (doubled) doubled_ns.push_back(0);
-          continue;
-        }
-        Arm& arm = arms_.at(id);
-        ns.push_back(block(arm, 1));
-        if (doubled) doubled_ns.push_back(block(arm, 2));
-      }
-      return {{"ns", ns}, {"doubled_ns", doubled_ns}, {"stolen", steal_ticks() != steal}};
+      const RoundReply reply = time_round(
+          round, [this](int id) -> TimedArm& { return arms_.at(id).timed; }, *probes_,
+          *current_arm_);
+      return {{"ns", reply.ns}, {"doubled_ns", reply.doubled_ns}, {"stolen", reply.stolen}};
     } catch (const cl::Error& error) {
       json reply = failure(Outcome::runtime, describe(error));
-      reply["failed"] = at;
+      reply["failed"] = *current_arm_;
       return reply;
     }
   }
@@ -169,7 +142,7 @@ class Server {
     const EventReading reading = read_events(
         *engine_,
         [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
-          arm.executable->enqueue(queue, arm.operands, list);
+          ring_->run(*arm.executable, *arm.ring, queue, list);
         },
         10);
     return {{"event_ns", reading.ns}, {"fault", reading.fault}};
@@ -183,6 +156,7 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Probes> probes_;
   std::unique_ptr<Checker> checker_;
+  std::unique_ptr<WeightRing> ring_;
   std::map<int, Arm> arms_;
 };
 

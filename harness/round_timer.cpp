@@ -1,0 +1,48 @@
+#include "harness/round_timer.h"
+
+namespace loratune {
+namespace {
+
+// One discarded run, then 20 runs or 50 ms.
+void warm_up(TimedArm& arm) {
+  if (arm.warm) return;
+  double spent = 0;
+  for (int i = 0; i < 21 && spent < 50e6; ++i) spent += time_run_ns(arm);
+  arm.warm = true;
+}
+
+double block(const TimedArm& arm, int factor) {
+  // Accumulating runs change y; without this they would drift off to infinity.
+  arm.restore();
+  return time_block_ns(block_runs(arm.probe_ns) * factor, arm.run, arm.finish);
+}
+
+}  // namespace
+
+double time_run_ns(const TimedArm& arm) { return time_block_ns(1, arm.run, arm.finish); }
+
+RoundReply time_round(const Round& round, const std::function<TimedArm&(int)>& arm, Probes& probes,
+                      int& at) {
+  RoundReply reply;
+  for (const int id : round.order) {
+    if (id == kCanary) continue;
+    at = id;
+    warm_up(arm(id));
+  }
+  const std::uint64_t steal = steal_ticks();
+  for (const int id : round.order) {
+    at = id;
+    if (id == kCanary) {
+      reply.ns.push_back(probes.canary_ns());
+      if (round.doubled) reply.doubled_ns.push_back(0);
+      continue;
+    }
+    const TimedArm& timed = arm(id);
+    reply.ns.push_back(block(timed, 1));
+    if (round.doubled) reply.doubled_ns.push_back(block(timed, 2));
+  }
+  reply.stolen = steal_ticks() != steal;
+  return reply;
+}
+
+}  // namespace loratune
