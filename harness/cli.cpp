@@ -16,6 +16,12 @@ Mode parse_mode(const std::string& text) {
   usage("--mode " + text + ": there are fast and deterministic");
 }
 
+Cache parse_cache(const std::string& text) {
+  if (text == "warm") return Cache::warm;
+  if (text == "rotate") return Cache::rotate;
+  usage("--cache " + text + ": there are warm and rotate");
+}
+
 // "90s", "10m", "1h", or plain seconds.
 double parse_seconds(const std::string& text) {
   double value = 0;
@@ -37,12 +43,20 @@ Options parse_command_line(int argc, const char* const* argv) {
   bool list = false;
   bool check = false;
   bool sweep = false;
+  bool bench = false;
   bool worker = false;
+  std::string cache = "warm";
   CLI::App app{"Fused LoRA kernels for OpenCL: checked, timed and tuned.", "lora-bench"};
   app.add_flag("--list", list, "Devices, variants with their search spaces, default problems")
       ->group("Modes");
   app.add_flag("--check", check, "The correctness matrix on a device")->group("Modes");
   app.add_flag("--sweep", sweep, "Check, tune, write the tuned file")->group("Modes");
+  app.add_flag("--bench", bench,
+               "Google Benchmark beside OpenBLAS and CLBlast; takes every --benchmark_* flag")
+      ->group("Modes");
+  app.add_option("--verify", options.verify, "Time a dozen of a tuned file's records again")
+      ->option_text("FILE")
+      ->group("Modes");
   app.add_option("--pick", options.pick_key, "What the dispatcher answers for a problem, and why")
       ->option_text("KEY")
       ->group("Modes");
@@ -90,10 +104,22 @@ Options parse_command_line(int argc, const char* const* argv) {
       ->capture_default_str()
       ->group("Sweep");
 
+  app.add_option("--cache", cache, "warm, or rotate: other copies of the weights in every run")
+      ->capture_default_str()
+      ->group("Sweep");
   app.add_option("--tuned", options.tuned, "The tuned file to pick from")->group("Pick");
   app.add_flag("--json", options.json, "Results as JSON on stdout");
+  // Google Benchmark's own flags are its own to read.
+  std::vector<const char*> own_arguments;
+  for (int i = 0; i < argc; ++i) {
+    if (std::string_view(argv[i]).starts_with("--benchmark_")) {
+      options.benchmark_flags.emplace_back(argv[i]);
+    } else {
+      own_arguments.push_back(argv[i]);
+    }
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(own_arguments.size()), own_arguments.data());
   } catch (const CLI::CallForHelp&) {
     options.command = Command::help;
     options.help = app.help();
@@ -104,15 +130,23 @@ Options parse_command_line(int argc, const char* const* argv) {
     usage(line);
   }
   const bool pick = app.count("--pick") > 0;
+  const bool verify = app.count("--verify") > 0;
   const bool replay = !options.replay.empty() && !sweep;
-  const int modes = list + check + sweep + pick + worker + replay;
-  if (modes != 1) usage("one of --list, --check, --sweep, --pick is wanted; see --help");
+  const int modes = list + check + sweep + bench + verify + pick + worker + replay;
+  if (modes != 1)
+    usage("one of --list, --check, --sweep, --bench, --verify, --pick is wanted; see --help");
   options.command = list     ? Command::list
                     : check  ? Command::check
+                    : bench  ? Command::bench
+                    : verify ? Command::verify
                     : pick   ? Command::pick
                     : worker ? Command::worker
                              : Command::sweep;
+  if (!bench && !options.benchmark_flags.empty()) {
+    usage(options.benchmark_flags.front() + " is for --bench");
+  }
   options.mode = parse_mode(mode);
+  options.cache = parse_cache(cache);
   if (!budget.empty()) options.budget_s = parse_seconds(budget);
   if (options.most_cases < 0) usage("--cases is a positive number");
   if (!(options.max_flops >= 0)) usage("--max-flops is a positive number");

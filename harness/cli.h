@@ -9,6 +9,7 @@
 
 #include "dispatch/choice.h"
 #include "dispatch/device.h"
+#include "harness/weight_ring.h"
 #include "variants/variant.h"
 
 namespace loratune {
@@ -36,7 +37,7 @@ class Failure : public std::runtime_error {
   ExitCode code_;
 };
 
-enum class Command : std::uint8_t { list, check, sweep, pick, worker, help };
+enum class Command : std::uint8_t { list, check, sweep, bench, verify, pick, worker, help };
 
 struct Options {
   Command command = Command::list;
@@ -60,7 +61,10 @@ struct Options {
   double budget_s = 0;  // 0: 20 minutes, with --quick one
   std::uint64_t seed = 1;
 
-  std::string pick_key, tuned;  // --pick
+  std::string pick_key, tuned;  // --pick; --bench
+  std::string verify;           // a tuned file
+  Cache cache = Cache::warm;    // --sweep, --bench, --verify
+  std::vector<std::string> benchmark_flags;
   bool json = false;
 };
 

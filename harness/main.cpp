@@ -17,6 +17,10 @@ int run(int argc, char** argv) {
       return check_mode(options);
     case Command::sweep:
       return sweep_mode(options);
+    case Command::bench:
+      return bench_mode(options);
+    case Command::verify:
+      return verify_mode(options);
     case Command::pick:
       return pick_mode(options);
     case Command::worker:
