@@ -16,13 +16,13 @@ E enum_from(const json& value, E last) {
   return static_cast<E>(number);
 }
 
+}  // namespace
+
 json to_json(const Packing& packing) { return {static_cast<int>(packing.layout), packing.tile}; }
 
-Packing packing_from(const json& value) {
+Packing packing_from_json(const json& value) {
   return {enum_from(value.at(0), Layout::panel), value.at(1).get<int>()};
 }
-
-}  // namespace
 
 json to_json(const LaunchPlan& plan) {
   json launches = json::array();
@@ -56,8 +56,8 @@ LaunchPlan plan_from_json(const json& value) {
   value.at("source").get_to(plan.source);
   value.at("defines").get_to(plan.defines);
   value.at("flags").get_to(plan.flags);
-  plan.a = packing_from(value.at("a"));
-  plan.b = packing_from(value.at("b"));
+  plan.a = packing_from_json(value.at("a"));
+  plan.b = packing_from_json(value.at("b"));
   for (const json& buffer : value.at("scratch")) {
     plan.scratch.push_back(
         {buffer.at(0).get<std::uint64_t>(), enum_from(buffer.at(1), Zero::each_run)});

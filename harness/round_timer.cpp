@@ -11,10 +11,10 @@ void warm_up(TimedArm& arm) {
   arm.warm = true;
 }
 
-double block(const TimedArm& arm, int factor) {
+double block(const TimedArm& arm, int runs) {
   // Accumulating runs change y; without this they would drift off to infinity.
   arm.restore();
-  return time_block_ns(block_runs(arm.probe_ns) * factor, arm.run, arm.finish);
+  return time_block_ns(runs, arm.run, arm.finish);
 }
 
 }  // namespace
@@ -38,8 +38,9 @@ RoundReply time_round(const Round& round, const std::function<TimedArm&(int)>& a
       continue;
     }
     const TimedArm& timed = arm(id);
-    reply.ns.push_back(block(timed, 1));
-    if (round.doubled) reply.doubled_ns.push_back(block(timed, 2));
+    const int runs = round.runs > 0 ? round.runs : block_runs(timed.probe_ns);
+    reply.ns.push_back(block(timed, runs));
+    if (round.doubled) reply.doubled_ns.push_back(block(timed, 2 * runs));
   }
   reply.stolen = steal_ticks() != steal;
   return reply;

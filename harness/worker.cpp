@@ -234,12 +234,24 @@ Prepared Worker::prepare(int id, const LaunchPlan& plan, double anchor_ns) {
   const double deadline = deadlines_.run_slack + runs + (known ? 0 : deadlines_.build);
   Prepared prepared =
       prepared_from(request({{"do", "prepare"}, {"id", id}, {"plan", to_json(plan)}}, deadline));
+  keep_probe(id, prepared);
+  return prepared;
+}
+
+Prepared Worker::prepare_pack(int id, const Packing& a, const Packing& b) {
+  Prepared prepared = prepared_from(
+      request({{"do", "prepare_pack"}, {"id", id}, {"a", to_json(a)}, {"b", to_json(b)}},
+              deadlines_.problem));
+  keep_probe(id, prepared);
+  return prepared;
+}
+
+void Worker::keep_probe(int id, const Prepared& prepared) {
   if (static_cast<std::size_t>(id) >= probe_ns_.size()) {
     probe_ns_.resize(static_cast<std::size_t>(id) + 1);
   }
   probe_ns_[static_cast<std::size_t>(id)] = prepared.probe_ns;
   after_fault(prepared);
-  return prepared;
 }
 
 RoundReply Worker::run_round(const Round& round) {
@@ -247,11 +259,13 @@ RoundReply Worker::run_round(const Round& round) {
   for (const int id : round.order) {
     if (id == kCanary) continue;
     const double run_ns = probe_ns_.at(static_cast<std::size_t>(id));
-    expected_ns += run_ns * block_runs(run_ns) * (round.doubled ? 3 : 1) + 21 * run_ns;
+    expected_ns +=
+        run_ns * (round.runs > 0 ? round.runs : block_runs(run_ns)) * (round.doubled ? 3 : 1) +
+        21 * run_ns;
   }
-  const Exchange exchange =
-      request({{"do", "round"}, {"order", round.order}, {"doubled", round.doubled}},
-              deadlines_.run_slack + 10 * expected_ns * 1e-9);
+  const Exchange exchange = request(
+      {{"do", "round"}, {"order", round.order}, {"doubled", round.doubled}, {"runs", round.runs}},
+      deadlines_.run_slack + 10 * expected_ns * 1e-9);
   RoundReply reply;
   if (exchange.status != Exchange::Status::ok) {
     reply.failed = *current_arm_;

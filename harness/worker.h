@@ -57,6 +57,10 @@ class Worker {
   // what the default's probe took, 0 if unknown: a run may take 5 of them + 50 ms.
   Prepared prepare(int id, const LaunchPlan& plan, double anchor_ns);
 
+  // Arm `id` is the packing of the problem's weights into these layouts, on the host and to the
+  // device.
+  Prepared prepare_pack(int id, const Packing& a, const Packing& b);
+
   // Runs the blocks of a round; its order names ids given to prepare().
   RoundReply run_round(const Round& round);
 
@@ -84,6 +88,7 @@ class Worker {
   Exchange transact(const nlohmann::json& message, double deadline_s);
   Exchange reselect();
   void after_fault(const Prepared& prepared);
+  void keep_probe(int id, const Prepared& prepared);
   void kill_now();
 
   std::string device_, executable_;

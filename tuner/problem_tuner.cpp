@@ -12,8 +12,6 @@ namespace {
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-bool is_time(double ns) { return std::isfinite(ns) && ns > 0; }
-
 bool holds(const std::vector<int>& values, int value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }

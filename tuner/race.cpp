@@ -6,8 +6,6 @@
 #include <limits>
 #include <stdexcept>
 
-#include "tuner/random.h"
-
 namespace loratune {
 namespace {
 
@@ -15,17 +13,6 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr int kRoundsToSeeFar = 3;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
-bool is_time(double ns) { return std::isfinite(ns) && ns > 0; }
-
-// The least valid time of the arm's blocks, NaN without one.
-double least(const std::vector<int>& order, const std::vector<double>& ns, int arm) {
-  double best = kNone;
-  for (std::size_t i = 0; i < ns.size(); ++i) {
-    if (order[i] == arm && is_time(ns[i]) && !(best <= ns[i])) best = ns[i];
-  }
-  return best;
-}
 
 std::vector<double> times(const std::vector<double>& rounds) {
   std::vector<double> valid;
@@ -35,7 +22,8 @@ std::vector<double> times(const std::vector<double>& rounds) {
 
 }  // namespace
 
-Race::Race(int arms, std::uint64_t seed, RaceRules rules) : seed_(seed), rules_(std::move(rules)) {
+Race::Race(int arms, std::uint64_t seed, RaceRules rules)
+    : seed_(seed), rules_(std::move(rules)), watch_(rules_.canary_limit) {
   if (arms < 1 || arms > kMaxArms) throw std::invalid_argument("race: number of arms");
   if (rules_.looks.empty() || rules_.sub_blocks < 1) throw std::invalid_argument("race: rules");
   standings_.resize(at(arms));
@@ -49,14 +37,8 @@ std::optional<Round> Race::next() const {
   if (end_ != RaceEnd::running) return std::nullopt;
   std::vector<int> blocks = contenders();
   if (!contends(kAnchor)) blocks.insert(blocks.begin(), kAnchor);
-  blocks.insert(blocks.begin(), kCanary);
-  Round round{rounds_, rules_.doubled, {}};
-  Random random(mix_seed(seed_, static_cast<std::uint64_t>(rounds_)));
-  // Shuffled within each pass, so that an arm's blocks are spread over the round.
-  for (int pass = 0; pass < rules_.sub_blocks; ++pass) {
-    random.shuffle(blocks);
-    round.order.insert(round.order.end(), blocks.begin(), blocks.end());
-  }
+  Round round = shuffled_round(seed_, rounds_, std::move(blocks), rules_.sub_blocks);
+  round.doubled = rules_.doubled;
   return round;
 }
 
@@ -65,7 +47,8 @@ void Race::report(const RoundReply& reply) {
   if (!round) return;
   if (reply.failed >= kAnchor) {
     fail(*round, reply);
-  } else if (undisturbed(*round, reply)) {
+  } else if (watch_.undisturbed(*round, reply) &&
+             is_time(least_time(round->order, reply.ns, kAnchor))) {
     add_times(*round, reply);
     ++valid_;
   } else {
@@ -136,21 +119,6 @@ int Race::leader() const {
   return arms.empty() ? kAnchor : arms.front();
 }
 
-bool Race::undisturbed(const Round& round, const RoundReply& reply) {
-  if (!reply.ns.empty() && reply.ns.size() != round.order.size()) {
-    throw std::invalid_argument("race: times are not parallel to the round's order");
-  }
-  if (!reply.doubled_ns.empty() && reply.doubled_ns.size() != round.order.size()) {
-    throw std::invalid_argument("race: doubled times are not parallel to the round's order");
-  }
-  const double canary = least(round.order, reply.ns, kCanary);
-  if (!is_time(canary)) return false;
-  canary_ns_.push_back(canary);
-  return !reply.stolen && reply.failed != kCanary &&
-         canary <= rules_.canary_limit * quantile(canary_ns_, 0.1) &&
-         is_time(least(round.order, reply.ns, kAnchor));
-}
-
 void Race::fail(const Round& round, const RoundReply& reply) {
   if (std::count(round.order.begin(), round.order.end(), reply.failed) == 0) {
     throw std::invalid_argument("race: an arm failed that was not in the round");
@@ -165,8 +133,8 @@ void Race::fail(const Round& round, const RoundReply& reply) {
 
 void Race::add_times(const Round& round, const RoundReply& reply) {
   for (int arm = 0; arm < static_cast<int>(standings_.size()); ++arm) {
-    ns_[at(arm)].push_back(least(round.order, reply.ns, arm));
-    doubled_ns_[at(arm)].push_back(least(round.order, reply.doubled_ns, arm));
+    ns_[at(arm)].push_back(least_time(round.order, reply.ns, arm));
+    doubled_ns_[at(arm)].push_back(least_time(round.order, reply.doubled_ns, arm));
   }
 }
 

@@ -11,35 +11,13 @@
 #include <vector>
 
 #include "dispatch/outcome.h"
+#include "tuner/rounds.h"
 #include "tuner/statistics.h"
 
 namespace loratune {
 
-inline constexpr int kCanary = -1;     // the fixed kernel that tells a disturbed round
-inline constexpr int kMaxArms = 12;    // more in one round and its blocks lie too far apart to pair
-inline constexpr int kMinRounds = 12;  // rounds before a race may blame its environment
-inline constexpr int kAnchor = 0;      // the default: what every arm is compared with
-
-// The blocks to run, in this order; an entry is an arm or kCanary, each as often as
-// RaceRules::sub_blocks says. `doubled` asks for each block a second time at twice its length.
-struct Round {
-  int index = 0;
-  bool doubled = false;
-  std::vector<int> order;
-  bool operator==(const Round&) const = default;
-};
-
-// What came of a round. `ns` is parallel to Round::order: wall time of a block divided by its runs.
-// `doubled_ns` likewise for the blocks of twice the length, or empty. A value that is not positive
-// and finite is void. `stolen`: another tenant took processor time during the round. `failed`: an
-// arm that could not go on, and why; the round is void then.
-struct RoundReply {
-  std::vector<double> ns, doubled_ns;
-  bool stolen = false;
-  int failed = kCanary - 1;  // none
-  Outcome failure = Outcome::correct;
-  bool operator==(const RoundReply&) const = default;
-};
+inline constexpr int kMaxArms = 12;  // more in one round and its blocks lie too far apart to pair
+inline constexpr int kAnchor = 0;    // the default: what every arm is compared with
 
 struct RaceRules {
   int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
@@ -99,7 +77,6 @@ class Race {
   bool contends(int arm) const;
   std::vector<int> contenders() const;
   int leader() const;
-  bool undisturbed(const Round& round, const RoundReply& reply);
   void fail(const Round& round, const RoundReply& reply);
   void add_times(const Round& round, const RoundReply& reply);
   void update_standings();
@@ -117,7 +94,7 @@ class Race {
   int failures_ = 0;
   std::vector<Standing> standings_;
   std::vector<std::vector<double>> ns_, doubled_ns_;  // [arm][valid round]; NaN: not timed in it
-  std::vector<double> canary_ns_;                     // of every round, void or not
+  CanaryWatch watch_;
 };
 
 }  // namespace loratune

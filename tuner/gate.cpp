@@ -1,0 +1,170 @@
+#include "tuner/gate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <stdexcept>
+
+namespace loratune {
+namespace {
+
+std::size_t distinct(const std::vector<double>& values) {
+  return std::set<double>(values.begin(), values.end()).size();
+}
+
+bool all_times(const RoundReply& reply) {
+  return !reply.ns.empty() && std::all_of(reply.ns.begin(), reply.ns.end(), is_time);
+}
+
+}  // namespace
+
+void validate(const GateRules& rules) {
+  const auto looks_good = [](const std::vector<int>& looks) {
+    return !looks.empty() && looks.front() >= 6 && looks.back() <= 100000 &&
+           std::is_sorted(looks.begin(), looks.end());
+  };
+  if (!looks_good(rules.looks) || !looks_good(rules.sentinel_looks)) {
+    throw std::invalid_argument("looks are rising numbers of rounds from 6 to 100000");
+  }
+  const bool numbers = rules.sub_blocks >= 1 && rules.sub_blocks <= 64 && rules.shorten >= 1 &&
+                       rules.shorten <= 64 && rules.level > 0.5 && rules.level < 1 &&
+                       rules.worse > 1 && rules.good > 1 && rules.sentinel > 1 &&
+                       rules.canary_limit > 1 && rules.distinct >= 1;
+  if (!numbers) throw std::invalid_argument("a rule of the gate is out of range");
+}
+
+std::string_view to_string(TrialEnd end) {
+  constexpr std::string_view kNames[] = {"running",      "suspect",     "improved", "pass",
+                                         "inconclusive", "environment", "clock",    "failed"};
+  return kNames[static_cast<unsigned>(end)];
+}
+
+std::string_view to_string(CaseVerdict verdict) {
+  constexpr std::string_view kNames[] = {
+      "WRONG",         "FAULT",        "MISSING",  "REGRESSED", "ENVIRONMENT",
+      "FLAKY_SUSPECT", "INCONCLUSIVE", "IMPROVED", "PASS",      "BASE_UNUSABLE",
+      "SKIPPED",       "NEW",          "UNCHANGED"};
+  return kNames[static_cast<unsigned>(verdict)];
+}
+
+PairedTrial::PairedTrial(std::uint64_t seed, GateRules rules, bool sentinel)
+    : seed_(seed), rules_(std::move(rules)), sentinel_(sentinel), watch_(rules_.canary_limit) {
+  validate(rules_);
+}
+
+std::optional<Round> PairedTrial::next() const {
+  if (end_ != TrialEnd::running) return std::nullopt;
+  return shuffled_round(seed_, rounds_, {kBaseArm, kCandidateArm}, rules_.sub_blocks);
+}
+
+void PairedTrial::report(const RoundReply& reply) {
+  const std::optional<Round> round = next();
+  if (!round) return;
+  ++rounds_;
+  if (reply.failed >= kBaseArm) {
+    failed_arm_ = reply.failed;
+    failure_ = reply.failure == Outcome::correct ? Outcome::runtime : reply.failure;
+    end_ = TrialEnd::failed;
+    return;
+  }
+  ++counted_;
+  const bool undisturbed = watch_.undisturbed(*round, reply);
+  if (!undisturbed || !all_times(reply)) {
+    void_round(!all_times(reply));
+    return;
+  }
+  base_ns_.push_back(least_time(round->order, reply.ns, kBaseArm));
+  candidate_ns_.push_back(least_time(round->order, reply.ns, kCandidateArm));
+  log_ratios_.push_back(std::log(candidate_ns_.back() / base_ns_.back()));
+  look();
+}
+
+void PairedTrial::void_round(bool bad_clock) {
+  ++void_;
+  bad_clock_ += bad_clock ? 1 : 0;
+  if (counted_ < kMinRounds || 2 * void_ <= counted_) return;
+  if (shorten_ < rules_.shorten) {
+    shorten_ = rules_.shorten;
+    counted_ = void_ = bad_clock_ = 0;
+    return;
+  }
+  end_ = 2 * bad_clock_ > counted_ ? TrialEnd::clock : TrialEnd::environment;
+}
+
+void PairedTrial::look() {
+  const int n = static_cast<int>(log_ratios_.size());
+  const std::vector<int>& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
+  if (std::count(looks.begin(), looks.end(), n) == 0) return;
+  const auto fewest = static_cast<std::size_t>(rules_.distinct);
+  if (distinct(base_ns_) < fewest || distinct(candidate_ns_) < fewest) {
+    end_ = TrialEnd::clock;
+    return;
+  }
+  const MedianInterval now = interval();
+  const double worse = std::log(rules_.worse);
+  const double within = std::log(rules_.sentinel);
+  if (sentinel_) {
+    if (now.low >= -within && now.high <= within) end_ = TrialEnd::pass;
+  } else if (now.low > worse) {
+    end_ = TrialEnd::suspect;
+  } else if (now.high < -worse) {
+    end_ = TrialEnd::improved;
+  } else if (now.high < std::log(rules_.good)) {
+    end_ = TrialEnd::pass;
+  }
+  if (end_ == TrialEnd::running && n == looks.back()) end_ = TrialEnd::inconclusive;
+}
+
+MedianInterval PairedTrial::interval() const { return median_interval(log_ratios_, rules_.level); }
+double PairedTrial::base_ns() const { return median(base_ns_); }
+double PairedTrial::candidate_ns() const { return median(candidate_ns_); }
+
+double detectable_effect(std::span<const double> log_ratios, const GateRules& rules) {
+  constexpr std::size_t kFewest = 6;
+  constexpr double kErrorsOfInterval = 2.576;
+  constexpr double kErrorsOfPower = 1.960;
+  if (log_ratios.size() < kFewest) return std::numeric_limits<double>::infinity();
+  const int last = rules.looks.back();
+  const OrderRanks ranks = median_ranks(last, rules.level);
+  // The interval that as many rounds as the last look has would give with this spread.
+  const double low = quantile(log_ratios, (ranks.low - 0.5) / last);
+  const double high = quantile(log_ratios, (ranks.high - 0.5) / last);
+  const double half_width = (high - low) / 2;
+  return rules.worse * std::exp(half_width * (1 + kErrorsOfPower / kErrorsOfInterval)) - 1;
+}
+
+std::optional<CaseVerdict> judge_trials(std::span<const TrialEnd> trials) {
+  if (trials.empty()) return std::nullopt;
+  switch (trials[0]) {
+    case TrialEnd::running:
+      return std::nullopt;
+    case TrialEnd::improved:
+      return CaseVerdict::improved;
+    case TrialEnd::pass:
+      return CaseVerdict::pass;
+    case TrialEnd::inconclusive:
+      return CaseVerdict::inconclusive;
+    case TrialEnd::environment:
+    case TrialEnd::clock:
+      return CaseVerdict::environment;
+    case TrialEnd::failed:
+      return CaseVerdict::fault;
+    case TrialEnd::suspect:
+      break;
+  }
+  if (trials.size() < 2 || trials[1] == TrialEnd::running) return std::nullopt;
+  switch (trials[1]) {
+    case TrialEnd::suspect:
+      return CaseVerdict::regressed;
+    case TrialEnd::environment:
+    case TrialEnd::clock:
+      return CaseVerdict::environment;  // what was suspected cannot be cleared
+    case TrialEnd::failed:
+      return CaseVerdict::fault;
+    default:
+      return CaseVerdict::flaky_suspect;
+  }
+}
+
+}  // namespace loratune

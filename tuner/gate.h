@@ -1,0 +1,119 @@
+// The gate's decision on one case: base and candidate timed side by side in rounds, read at a few
+// looks, a suspicion confirmed by a second trial in a fresh worker. No device, no clock: a function
+// of seed and replies only, so that a recorded gate can be replayed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tuner/rounds.h"
+#include "tuner/statistics.h"
+
+namespace loratune {
+
+inline constexpr int kBaseArm = 0;
+inline constexpr int kCandidateArm = 1;
+
+struct GateRules {
+  int sub_blocks = 4;                     // blocks of an arm in a round; its time is their minimum
+  std::vector<int> looks = {20, 40, 80};  // valid rounds after which the interval is read
+  std::vector<int> sentinel_looks = {20, 40, 80, 160};
+  double level = 0.99;        // least coverage of an interval
+  double worse = 1.02;        // slower by more than this, with confidence: suspect
+  double good = 1.03;         // slower by less than this, with confidence: pass
+  double sentinel = 1.02;     // where a sentinel's interval must come to lie within
+  double canary_limit = 2.0;  // a round is void above this multiple of the canary's 10th percentile
+  int shorten = 4;            // what blocks are divided by when over half of the rounds are void
+  int distinct = 6;           // fewer different times of an arm than this: the clock stands still
+  bool operator==(const GateRules&) const = default;
+};
+
+// Throws std::invalid_argument for rules that no gate can run by.
+void validate(const GateRules& rules);
+
+enum class TrialEnd : std::uint8_t {
+  running,
+  suspect,       // slower than the base by more than `worse`
+  improved,      // faster by more than `worse`
+  pass,          // slower by less than `good`, if at all
+  inconclusive,  // none of these at the last look
+  environment,   // over half of the rounds were void, with shortened blocks too
+  clock,         // over half of the times were no times, or the clock stands still
+  failed         // an arm could not go on
+};
+std::string_view to_string(TrialEnd end);
+
+// Two arms that should differ in nothing but the plan, over rounds of one worker. A round counts if
+// it was undisturbed and every time in it is positive and finite.
+class PairedTrial {
+ public:
+  // A sentinel passes when its interval lies within `sentinel` on both sides, and is inconclusive
+  // at the last look otherwise.
+  PairedTrial(std::uint64_t seed, GateRules rules, bool sentinel = false);
+
+  std::optional<Round> next() const;
+  // What the usual number of runs of a block is to be divided by.
+  int shorten() const { return shorten_; }
+  // The reply to next(); ignored once the trial has ended.
+  void report(const RoundReply& reply);
+
+  TrialEnd end() const { return end_; }
+  // ln(t_candidate / t_base) of each valid round.
+  const std::vector<double>& log_ratios() const { return log_ratios_; }
+  MedianInterval interval() const;
+  double base_ns() const;  // medians over the valid rounds; NaN without one
+  double candidate_ns() const;
+  int void_rounds() const { return rounds_ - static_cast<int>(log_ratios_.size()); }
+  int failed_arm() const { return failed_arm_; }
+  Outcome failure() const { return failure_; }
+
+ private:
+  void void_round(bool bad_clock);
+  void look();
+
+  std::uint64_t seed_;
+  GateRules rules_;
+  bool sentinel_;
+  TrialEnd end_ = TrialEnd::running;
+  int rounds_ = 0;  // replies
+  int shorten_ = 1;
+  int counted_ = 0, void_ = 0, bad_clock_ = 0;  // since blocks have this length
+  int failed_arm_ = kCanary - 1;
+  Outcome failure_ = Outcome::correct;
+  CanaryWatch watch_;
+  std::vector<double> base_ns_, candidate_ns_, log_ratios_;
+};
+
+// The smallest true slow-down, as a fraction, that both trials of a gate would together call a
+// regression with a probability of 95 %, going by the spread of these log ratios: the threshold,
+// and for the median at the last look its interval's half width (99 %: 2.58 standard errors) and
+// 1.96 standard errors, so that each trial finds it with 97.5 %. Infinite for fewer than 6 values.
+double detectable_effect(std::span<const double> log_ratios, const GateRules& rules);
+
+// Worst first: the order in which cases are reported.
+enum class CaseVerdict : std::uint8_t {
+  wrong,          // the candidate's kernel is incorrect
+  fault,          // the candidate does not build or run, or the worker was lost
+  missing,        // a case of the base that the candidate has not
+  regressed,      // slower in two trials
+  environment,    // too much was disturbed to tell
+  flaky_suspect,  // slower in the first trial only
+  inconclusive,
+  improved,
+  pass,
+  base_unusable,  // of the base's kernel there is no time; the candidate's is correct
+  skipped,        // the device refuses both sides alike
+  added,          // a case of the candidate that the base has not
+  unchanged       // equal plans, not timed
+};
+std::string_view to_string(CaseVerdict verdict);
+
+// Of a case whose kernels ran: from the first trial's end, and the second's where there was one.
+// Nothing while another trial is wanted.
+std::optional<CaseVerdict> judge_trials(std::span<const TrialEnd> trials);
+
+}  // namespace loratune
