@@ -2,6 +2,8 @@
 // pick.
 #pragma once
 
+#include <vector>
+
 #include "dispatch/choice.h"
 
 namespace loratune {
@@ -9,5 +11,10 @@ namespace loratune {
 // A choice that can run on the device for any valid problem: `split`, or `naive` where the device
 // has too little memory even for that.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
+
+// What to try, in order, where the default's built kernel turns out to exceed what the driver
+// grants it: the default, the defaults planned for a device of half the work-group and local
+// memory, a quarter and so on, then `naive` one work-item at a time.
+std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& device);
 
 }  // namespace loratune

@@ -11,11 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kBuildSeconds =
-    0.8;  // of a program, first launch included, where compilers are slow
-constexpr double kBuildShare = 0.35;  // of a group's time that builds may take by plan
-constexpr double kBuildLimit = 0.5;   // and where they are cut off
-constexpr double kFinalShare = 0.15;  // kept for the finals
+constexpr int kConfigsPerVariant = 64;  // of a group, where the time allows
+constexpr double kBuildLimit = 0.5;     // and where they are cut off
+constexpr double kFinalShare = 0.15;    // kept for the finals
 constexpr double kWorthTimingNs =
     20e6;  // what repeats so much work that it would take longer is not tried
 constexpr double kRepeatedWork = 5;  // that much: multiples of the default's flops
@@ -78,13 +76,6 @@ bool mode_allows(Mode mode, const LaunchPlan& plan) {
 
 }  // namespace
 
-int configs_per_variant(const SweepOptions& options, std::size_t groups) {
-  const double programs =
-      options.budget_s / static_cast<double>(groups) * kBuildShare / kBuildSeconds;
-  const auto each = static_cast<int>(programs / static_cast<double>(options.variants.size()));
-  return std::clamp(each, 3, 64);
-}
-
 std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& device) {
   std::vector<Group> groups;
   for (const Problem& problem : options.problems) {
@@ -94,15 +85,18 @@ std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& dev
     if (group == groups.end()) group = groups.insert(groups.end(), Group{key, {}});
     group->problems.push_back({problem, {}, 0});
   }
-  const int count = configs_per_variant(options, groups.size());
   for (Group& group : groups) {
     std::vector<Problem> problems;
     for (const ProblemPlan& plan : group.problems) problems.push_back(plan.problem);
-    std::vector<Candidate> pool;
+    std::vector<std::vector<Config>> sampled;
     for (const Variant* variant : options.variants) {
-      for (const Config& config : sample_configs(*variant, problems, device, count,
-                                                 options.seed * 1000003 + pool.size())) {
-        pool.push_back({variant, config});
+      sampled.push_back(sample_configs(*variant, problems, device, kConfigsPerVariant,
+                                       options.seed * 1000003 + sampled.size()));
+    }
+    std::vector<Candidate> pool;
+    for (std::size_t i = 0; i < kConfigsPerVariant; ++i) {
+      for (std::size_t v = 0; v < sampled.size(); ++v) {
+        if (i < sampled[v].size()) pool.push_back({options.variants[v], sampled[v][i]});
       }
     }
     for (ProblemPlan& plan : group.problems) {
@@ -159,9 +153,10 @@ bool Sweep::run() {
   }
 }
 
-void Sweep::run_group(const Group& group, double share_s) {
+void Sweep::run_group(Group group, double share_s) {
   const double begin = journal_.elapsed();
-  const auto built = build_programs(group, begin + kBuildLimit * share_s);
+  auto built = build_programs(group, begin + kBuildLimit * share_s);
+  settle_anchors(group, built);
   std::vector<Running> running;
   const double tuned_by = begin + (1 - kFinalShare) * share_s;
   for (std::size_t i = 0; i < group.problems.size(); ++i) {
@@ -176,6 +171,26 @@ void Sweep::run_group(const Group& group, double share_s) {
   // Finals in a process that has not seen the heats.
   if (worker_ != nullptr) worker_->restart();
   for (Running& one : running) confirm(one);
+}
+
+// A default whose built kernel exceeds what the driver grants it gives way to the next in line.
+void Sweep::settle_anchors(Group& group, std::vector<std::vector<Prepared>>& built) {
+  for (std::size_t i = 0; i < group.problems.size(); ++i) {
+    ProblemPlan& plan = group.problems[i];
+    for (const Choice& choice : fallback_choices(plan.problem, device_)) {
+      if (built[i][0].outcome != Outcome::constraints) break;
+      const Candidate next{choice.variant, choice.config};
+      if (next == plan.candidates[0]) continue;
+      const std::string tag = "anchor " + to_string(plan.problem) + " " +
+                              std::string(next.variant->name) + " " +
+                              to_string(next.variant->space, next.config);
+      built[i][0] = prepared_from(ask(tag, [&] {
+        return to_json(
+            worker_->build(plan.problem, next.variant->plan(plan.problem, next.config, device_)));
+      }));
+      plan.candidates[0] = next;
+    }
+  }
 }
 
 // Outcomes of the build of each problem's candidates; equal programs are built once, the defaults'

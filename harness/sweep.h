@@ -36,10 +36,8 @@ struct Group {
   std::vector<ProblemPlan> problems;
 };
 
-// Configs a variant may try in a group, for the time that there is. A function of the options
-// alone.
-int configs_per_variant(const SweepOptions& options, std::size_t groups);
-
+// Candidates of a group in the order in which they are built: the variants take turns, so that
+// each has its fair share wherever the time for building ends.
 std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& device);
 
 // A problem that has its verdict.
@@ -81,7 +79,8 @@ class Sweep {
   };
 
   nlohmann::json ask(const std::string& tag, const std::function<nlohmann::json()>& live);
-  void run_group(const Group& group, double share_s);
+  void run_group(Group group, double share_s);
+  void settle_anchors(Group& group, std::vector<std::vector<Prepared>>& built);
   std::vector<std::vector<Prepared>> build_programs(const Group& group, double until_s);
   void tune(Running& running, const std::vector<Prepared>& built, double until_s);
   void confirm(Running& running);

@@ -122,17 +122,22 @@ std::vector<Config> sample_configs(const Variant& variant, std::span<const Probl
   }
 
   Random random(seed);
-  const int mutations = sample.size() + (count - sample.size()) / 2;
-  // The neighbourhood of the defaults may hold fewer than are wanted.
-  constexpr int kTries = 20;
-  for (int tries = kTries * count; sample.size() < mutations && tries > 0; --tries) {
-    const Config config = mutate(variant.space, defaults[random.below(defaults.size())], random);
-    if (sample.allowed(config)) sample.add_distinct(config);
-  }
   random.shuffle(allowed);
-  for (const Config& config : allowed) {
-    if (sample.size() >= count) break;
-    sample.add_distinct(config);
+  // In turn, so that however early the list is cut off, both kinds are among what is tried.
+  const auto add_mutation = [&] {
+    constexpr int kTries = 20;  // the neighbourhood of the defaults may hold fewer than are wanted
+    const int before = sample.size();
+    for (int tries = kTries; sample.size() == before && tries > 0; --tries) {
+      const Config config = mutate(variant.space, defaults[random.below(defaults.size())], random);
+      if (sample.allowed(config)) sample.add_distinct(config);
+    }
+    return sample.size() > before;
+  };
+  bool neighbours_left = true;
+  for (auto next = allowed.begin();
+       sample.size() < count && (neighbours_left || next != allowed.end());) {
+    neighbours_left = neighbours_left && add_mutation();
+    if (next != allowed.end() && sample.size() < count) sample.add_distinct(*next++);
   }
   return sample.configs();
 }

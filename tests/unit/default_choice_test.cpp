@@ -1,0 +1,57 @@
+#include "dispatch/default_choice.h"
+
+#include <gtest/gtest.h>
+
+namespace loratune {
+namespace {
+
+DeviceInfo device_of(std::int64_t work_group, std::int64_t local_bytes) {
+  DeviceInfo device;
+  device.type = DeviceType::gpu;
+  device.max_work_group_size = work_group;
+  device.local_mem_bytes = local_bytes;
+  device.max_alloc_bytes = std::int64_t{1} << 30;
+  device.compute_units = 16;
+  return device;
+}
+
+Problem problem_of(std::int64_t m, int rank) {
+  Problem problem;
+  problem.m = m;
+  problem.k = problem.n = 512;
+  problem.rank = rank;
+  return problem;
+}
+
+TEST(DefaultChoice, IsSplitWhereItFitsAndNaiveWhereItDoesNot) {
+  EXPECT_EQ(default_choice(problem_of(16, 8), device_of(256, 32768)).variant->name, "split");
+  EXPECT_EQ(default_choice(problem_of(16, 1024), device_of(64, 2048)).variant->name, "naive");
+}
+
+TEST(FallbackChoices, BeginWithTheDefaultAndEndWithOneWorkItem) {
+  for (const int rank : {1, 8, 64, 1024}) {
+    const DeviceInfo device = device_of(256, 32768);
+    const Problem problem = problem_of(128, rank);
+    const std::vector<Choice> choices = fallback_choices(problem, device);
+    ASSERT_GE(choices.size(), 2U);
+    const Choice first = default_choice(problem, device);
+    EXPECT_EQ(choices[0].variant, first.variant);
+    EXPECT_EQ(choices[0].config, first.config);
+    std::uint64_t last_size = 1U << 20U;
+    for (const Choice& choice : choices) {
+      ASSERT_NE(choice.variant, nullptr);
+      EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device));
+      std::uint64_t size = 0;
+      for (const Launch& launch : choice.variant->plan(problem, choice.config, device).launches) {
+        size = std::max(size, launch.local[0]);
+      }
+      EXPECT_LE(size, last_size) << "a later choice asks for more";
+      last_size = size;
+    }
+    EXPECT_EQ(choices.back().variant->name, "naive");
+    EXPECT_EQ(last_size, 1U);
+  }
+}
+
+}  // namespace
+}  // namespace loratune
