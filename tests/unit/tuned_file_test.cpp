@@ -473,9 +473,9 @@ TEST(TunedFile, WhatIsNoFileIsNotRead) {
   says(folder / "fifo", "no regular file");
   write_bytes(folder / "empty", "");
   says(folder / "empty", "no valid JSON");
-  // 1 GiB of a sparse file: refused by its size, so this takes no time and no memory.
+  // A sparse file of 1 TiB, for which there is no memory: it must be refused by its size alone.
   write_bytes(folder / "huge", "");
-  std::filesystem::resize_file(folder / "huge", std::uintmax_t{1} << 30U);
+  std::filesystem::resize_file(folder / "huge", std::uintmax_t{1} << 40U);
   says(folder / "huge", "larger than");
   says("/proc/self/status", "no valid JSON");  // its size is given as 0
 }
