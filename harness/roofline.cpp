@@ -49,7 +49,7 @@ Throughput throughput(const Problem& problem, double time_ns, const Ceilings& ce
   }
   result.gbps = gbps;
   result.gflops = gflops;
-  if (ceilings.copy_gbps > 0) result.share_of_copy = gbps / ceilings.copy_gbps;
+  if (roof > 0) result.share_of_copy = gbps / roof;
   if (ceilings.peak_gflops > 0) result.share_of_peak = gflops / ceilings.peak_gflops;
   return result;
 }

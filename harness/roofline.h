@@ -31,7 +31,8 @@ double memory_roof_gbps(const Ceilings& ceilings, double bytes);
 
 // Of one run of a problem. `refused`: why the time cannot be, and then no figure is given: it is
 // not positive, or it says more bytes or operations a second than the device has ever shown, by
-// more than a quarter. Shares are 0 where the ceilings are unknown.
+// more than a quarter. share_of_copy is of
+// memory_roof_gbps(). Shares are 0 where the ceilings are unknown.
 struct Throughput {
   double gbps = 0, gflops = 0;
   double share_of_copy = 0, share_of_peak = 0;
