@@ -370,6 +370,25 @@ TEST(Dispatcher, ARuleMayNotRunAllOfItsRange) {
   EXPECT_TRUE(says(dispatcher.explain(narrow), "cannot run this problem here"));
 }
 
+// So may a record that stands for every m.
+TEST(Dispatcher, ARecordMayNotRunAtEveryM) {
+  DeviceInfo small = device();
+  small.max_alloc_bytes = 1 << 20;
+  const Variant* split = find_variant("split");
+  ASSERT_NE(split, nullptr);
+  Record record = fictional::record("d0", problem(1), 8);
+  record.mode = Mode::batch_invariant;
+  record.variant = "split";
+  const Config config = split->default_config(problem(1), small);
+  record.config = named_config(split->space, config);
+  ASSERT_FALSE(can_run(*split, config, problem(1'000'000), small)) << "this test needs a limit";
+  const Dispatcher dispatcher(only(committed(), {record}), small);
+  EXPECT_EQ(dispatcher.pick(problem(2), Mode::batch_invariant).shape_match, ShapeMatch::rule);
+  const Choice choice = dispatcher.pick(problem(1'000'000), Mode::batch_invariant);
+  EXPECT_EQ(choice.shape_match, ShapeMatch::fallback);
+  EXPECT_TRUE(can_run(*choice.variant, choice.config, problem(1'000'000), small));
+}
+
 // A variant that says of itself that its bits differ from run to run.
 const Variant* unsteady() {
   static const Variant variant = [] {
