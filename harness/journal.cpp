@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -27,21 +28,21 @@ double seconds_now() {
   throw Failure(kExitUsage, "journal '" + path + "': " + why);
 }
 
-// The JSON of a whole line, or discarded.
+// The JSON of a whole line, or discarded: in parentheses, as braces would make an array of it.
 json unframe(std::string_view line) {
   unsigned crc = 0;
   std::size_t length = 0;
   const char* end = line.data() + line.size();
   const auto first = std::from_chars(line.data(), end, crc, 16);
   if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ')
-    return {json::value_t::discarded};
+    return json(json::value_t::discarded);
   const auto second = std::from_chars(first.ptr + 1, end, length);
   if (second.ec != std::errc() || second.ptr == end || *second.ptr != ' ')
-    return {json::value_t::discarded};
+    return json(json::value_t::discarded);
   const std::string_view text(second.ptr + 1, static_cast<std::size_t>(end - second.ptr - 1));
-  if (text.size() != length) return {json::value_t::discarded};
+  if (text.size() != length) return json(json::value_t::discarded);
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  if (crc32(0, bytes, static_cast<unsigned>(length)) != crc) return {json::value_t::discarded};
+  if (crc32(0, bytes, static_cast<unsigned>(length)) != crc) return json(json::value_t::discarded);
   return json::parse(text, nullptr, false);
 }
 
@@ -58,7 +59,7 @@ std::string frame_line(const json& value) {
 
 JournalContent read_journal(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail(path, "cannot be read");
+  if (!file || std::filesystem::is_directory(path)) fail(path, "cannot be read");
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   JournalContent content;
   while (content.whole_bytes < bytes.size()) {
@@ -68,7 +69,7 @@ JournalContent read_journal(const std::string& path) {
         unframe(std::string_view(bytes).substr(content.whole_bytes, newline - content.whole_bytes));
     if (value.is_discarded()) break;
     if (content.header.is_null()) {
-      if (!value.is_object() || value.value("schema", "") != "loratune/journal") break;
+      if (!value.is_object() || value.value("schema", json()) != "loratune/journal") break;
       content.header = std::move(value);
     } else {
       content.replies.push_back(std::move(value));
