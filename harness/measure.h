@@ -47,8 +47,8 @@ struct EventTimes {
 };
 
 // Why the event clock cannot be believed for these commands of one in-order block, or nothing:
-// QUEUED <= SUBMIT <= START < END, one command after the other, and all of them within the block's
-// wall time.
+// QUEUED <= SUBMIT <= START < END, one command after the other, none of a few ns, and all of them
+// within the block's wall time.
 std::string event_clock_fault(const std::vector<EventTimes>& commands, double wall_ns);
 
 // A run by the event clock: END of the last command - START of the first, median over `runs`; or
