@@ -82,7 +82,9 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   std::map<std::string, std::string> ids;  // of the earlier file to ours
   std::set<std::pair<Mode, std::string>> swept;
   for (const Record& record : fresh.records) swept.emplace(record.mode, to_string(record.problem));
-  const Mode mode = fresh.records.empty() ? Mode::fast : fresh.records[0].mode;
+  // A sweep that decided nothing has no rules to put in the place of others.
+  const bool decided = !fresh.records.empty();
+  const Mode mode = decided ? fresh.records[0].mode : Mode::fast;
   for (const auto& [id, device] : earlier.devices) {
     const auto known = std::find_if(fresh.devices.begin(), fresh.devices.end(),
                                     [&](const auto& entry) { return entry.second == device; });
@@ -110,7 +112,8 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   }
   for (Rule rule : earlier.rules) {
     rule.device = ids.at(rule.device);
-    if ((rule.device == "d0" && rule.mode == mode) || !same_kernel(rule.variant)) continue;
+    if ((decided && rule.device == "d0" && rule.mode == mode) || !same_kernel(rule.variant))
+      continue;
     fresh.rules.push_back(std::move(rule));
   }
   std::sort(fresh.records.begin(), fresh.records.end(), file_order);
