@@ -1,0 +1,95 @@
+// Every variant's CPU reference, under several configs, against the float64 oracle.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "harness/check.h"
+#include "made_up_devices.h"
+#include "tuner/search.h"
+
+namespace loratune {
+namespace {
+
+class Reference : public testing::TestWithParam<const Variant*> {};
+
+constexpr int kConfigs = 12;
+
+std::vector<Case> cases_of(Fill fill) {
+  const std::tuple<int, int, int, int> shapes[] = {
+      {1, 1, 1, 1}, {3, 37, 19, 5}, {2, 563, 67, 25}, {17, 64, 33, 64}, {2, 130, 21, 256}};
+  std::vector<Case> cases;
+  for (const auto& [m, k, n, rank] : shapes) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+      for (const bool accumulate : {false, true}) {
+        Case made;
+        made.problem.m = m;
+        made.problem.k = k;
+        made.problem.n = n;
+        made.problem.rank = rank;
+        made.problem.dtype = dtype;
+        made.problem.accumulate = accumulate;
+        made.fill = fill;
+        cases.push_back(made);
+      }
+    }
+  }
+  return cases;
+}
+
+// Calls check(config, device, case, data, oracle) for the variant's configs of each case.
+template <class Check>
+void for_configs(const Variant& variant, Fill fill, Check check) {
+  for (const DeviceInfo& device : {made_up::gpu(), made_up::cpu()}) {
+    for (const Case& one : cases_of(fill)) {
+      const CaseData data = make_data(one);
+      const Oracle oracle = run_oracle(one.problem, data);
+      const auto configs = sample_configs(variant, {&one.problem, 1}, device, kConfigs, 5);
+      ASSERT_GE(configs.size(), 3U);
+      for (const Config& config : configs) {
+        SCOPED_TRACE(to_string(one.problem) + " " + to_string(variant.space, config));
+        check(config, device, one, data, oracle);
+      }
+    }
+  }
+}
+
+TEST_P(Reference, EqualsTheOracleOnTheExactFill) {
+  for_configs(*GetParam(), Fill::exact,
+              [](const auto&... of) { EXPECT_EQ(reference_error(*GetParam(), of...), 0); });
+}
+
+TEST_P(Reference, StaysWithinTheBoundOnRealData) {
+  double worst = 0;
+  for_configs(*GetParam(), Fill::real, [&](const auto&... of) {
+    const double error = reference_error(*GetParam(), of...);
+    EXPECT_LE(error, 1);
+    worst = std::max(worst, error);
+  });
+  EXPECT_GT(worst, 1e-3) << "real data that never rounds is none";
+}
+
+TEST_P(Reference, KeepsNanInItsRow) {
+  for_configs(*GetParam(), Fill::nan_row,
+              [](const auto&... of) { EXPECT_LE(reference_error(*GetParam(), of...), 1); });
+}
+
+TEST_P(Reference, IsCaughtWithAWrongScale) {
+  for_configs(*GetParam(), Fill::real,
+              [](const Config& config, const DeviceInfo& device, const Case& one, CaseData data,
+                 const Oracle& oracle) {
+                data.scale *= 1.05F;
+                EXPECT_GT(reference_error(*GetParam(), config, device, one, data, oracle), 1);
+              });
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, Reference,
+                         testing::ValuesIn(variants().begin(), variants().end()),
+                         [](const auto& variant) { return std::string(variant.param->name); });
+
+TEST(References, AreThereForEveryVariantAndNoOther) {
+  for (const Variant* variant : variants()) EXPECT_NE(find_reference(variant->name), nullptr);
+  EXPECT_EQ(find_reference("no_such_variant"), nullptr);
+}
+
+}  // namespace
+}  // namespace loratune
