@@ -1,0 +1,67 @@
+#include "variants/launch_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace loratune {
+namespace {
+
+TEST(BuildOptions, AreDefinesThenFlags) {
+  LaunchPlan plan;
+  EXPECT_EQ(build_options(plan), "");
+  plan.defines = {{"TILE_M", 8}, {"_X9", -3}};
+  EXPECT_EQ(build_options(plan), "-DTILE_M=8 -D_X9=-3");
+  plan.flags = {"-cl-std=CL1.2", "-cl-mad-enable"};
+  EXPECT_EQ(build_options(plan), "-DTILE_M=8 -D_X9=-3 -cl-std=CL1.2 -cl-mad-enable");
+}
+
+TEST(BuildOptions, RefuseNamesThatAreNoMacro) {
+  for (const std::string& name :
+       {std::string(), std::string("9A"), std::string("A B"), std::string("A=1"), std::string("A;"),
+        std::string("A\n"), std::string("A-DB"), std::string("-DA"), std::string("A(x)"),
+        std::string("tile_m"), std::string("\xc3\x84"), std::string("A\0B", 3),
+        std::string(65, 'A')}) {
+    LaunchPlan plan;
+    plan.defines = {{name, 1}};
+    EXPECT_THROW(build_options(plan), std::invalid_argument) << name;
+    EXPECT_THROW(program_key(plan), std::invalid_argument) << name;
+  }
+  LaunchPlan longest;
+  longest.defines = {{std::string(64, 'A'), 1}};
+  EXPECT_NO_THROW(build_options(longest));
+}
+
+TEST(BuildOptions, RefuseFlagsThatAreNotListed) {
+  for (const char* flag :
+       {"", " ", "-cl-fast-relaxed-math", "-cl-std=CL1.2 -I/etc", "-cl-std=CL1.2 ", "-I/etc", "-DX",
+        "-cl-std=CL9.9", "-CL-STD=CL1.2", "-w\n-I/"}) {
+    LaunchPlan plan;
+    plan.flags = {"-cl-mad-enable", flag};
+    EXPECT_THROW(build_options(plan), std::invalid_argument) << flag;
+  }
+}
+
+TEST(ProgramKey, IsEqualJustForTheSameProgram) {
+  LaunchPlan plan;
+  plan.source = "kernel void k() {}";
+  plan.defines = {{"A", 1}};
+  plan.flags = {"-cl-mad-enable"};
+  const auto changed = [&](auto change) {
+    LaunchPlan other = plan;
+    change(other);
+    return program_key(other) != program_key(plan);
+  };
+  EXPECT_TRUE(changed([](LaunchPlan& p) { p.source += " "; }));
+  EXPECT_TRUE(changed([](LaunchPlan& p) { p.defines[0].second = 2; }));
+  EXPECT_TRUE(changed([](LaunchPlan& p) { p.defines[0].first = "B"; }));
+  EXPECT_TRUE(changed([](LaunchPlan& p) { p.flags.clear(); }));
+  EXPECT_FALSE(changed([](LaunchPlan& p) {
+    p.launches.push_back({"k", 1, {1, 1, 1}, {1, 1, 1}, {}});
+    p.a.tile = 8;
+    p.scratch = {{4, Zero::once}};
+  }));
+}
+
+}  // namespace
+}  // namespace loratune

@@ -1,0 +1,79 @@
+#include "variants/packing.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "variants/problem.h"
+
+namespace loratune {
+namespace {
+
+std::vector<Packing> packings() {
+  std::vector<Packing> all = {{Layout::row_major, 1}, {Layout::transposed, 1}};
+  for (const int tile : {1, 3, 4, 16, 100}) all.push_back({Layout::panel, tile});
+  return all;
+}
+
+TEST(Packing, GivesEachElementAPlaceOfItsOwnInside) {
+  for (const Packing& packing : packings()) {
+    for (const std::int64_t rows : {1, 2, 3, 4, 5, 16, 33}) {
+      for (const std::int64_t cols : {1, 2, 7, 64}) {
+        std::set<std::int64_t> places;
+        for (std::int64_t i = 0; i < rows; ++i) {
+          for (std::int64_t j = 0; j < cols; ++j) {
+            const std::int64_t place = packed_index(packing, rows, cols, i, j);
+            ASSERT_GE(place, 0);
+            ASSERT_LT(place, packed_size(packing, rows, cols));
+            ASSERT_TRUE(places.insert(place).second);
+          }
+        }
+        if (packing.layout != Layout::panel || rows % packing.tile == 0) {
+          EXPECT_EQ(static_cast<std::int64_t>(places.size()), packed_size(packing, rows, cols));
+        }
+      }
+    }
+  }
+}
+
+TEST(Packing, StandsWhereTheLayoutSays) {
+  // 3 x 4, element (i, j) = 10 i + j.
+  const std::vector<int> dense = {0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23};
+  EXPECT_EQ(pack({Layout::row_major, 1}, 3, 4, dense.data()), dense);
+  EXPECT_EQ(pack({Layout::transposed, 1}, 3, 4, dense.data()),
+            (std::vector<int>{0, 10, 20, 1, 11, 21, 2, 12, 22, 3, 13, 23}));
+  EXPECT_EQ(pack({Layout::panel, 2}, 3, 4, dense.data()),
+            (std::vector<int>{0, 10, 1, 11, 2, 12, 3, 13, 20, 0, 21, 0, 22, 0, 23, 0}));
+  EXPECT_EQ(packed_ld({Layout::row_major, 1}, 3, 4), 4);
+  EXPECT_EQ(packed_ld({Layout::transposed, 1}, 3, 4), 3);
+  EXPECT_EQ(packed_ld({Layout::panel, 2}, 3, 4), 4);
+}
+
+TEST(Packing, FillsUpTheLastPanelWithZeros) {
+  const std::vector<int> ones(5 * 3, 1);
+  const auto packed = pack({Layout::panel, 4}, 5, 3, ones.data());
+  ASSERT_EQ(packed.size(), 8U * 3);
+  EXPECT_EQ(std::count(packed.begin(), packed.end(), 1), 15);
+  EXPECT_EQ(std::count(packed.begin(), packed.end(), 0), 9);
+}
+
+TEST(Packing, CountsBeyond32Bits) {
+  const std::int64_t rows = 70'001;
+  const std::int64_t cols = 70'003;
+  const std::int64_t i = 65'538;
+  const std::int64_t j = 70'002;
+  EXPECT_EQ(packed_index({Layout::row_major, 1}, rows, cols, i, j), 65'538 * cols + 70'002);
+  EXPECT_EQ(packed_index({Layout::transposed, 1}, rows, cols, i, j), 70'002 * rows + 65'538);
+  // Panel 4096 of 16 rows, 2 into it.
+  EXPECT_EQ(packed_index({Layout::panel, 16}, rows, cols, i, j), (4096 * cols + 70'002) * 16 + 2);
+  for (const Packing& packing : packings()) {
+    EXPECT_GE(packed_size(packing, kMaxRank, kMaxExtent), kMaxRank * kMaxExtent);
+    const std::int64_t last =
+        packed_index(packing, kMaxRank, kMaxExtent, kMaxRank - 1, kMaxExtent - 1);
+    EXPECT_GT(last, kMaxExtent);
+    EXPECT_LT(last, packed_size(packing, kMaxRank, kMaxExtent));
+  }
+}
+
+}  // namespace
+}  // namespace loratune
