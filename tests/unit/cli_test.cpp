@@ -1,0 +1,214 @@
+#include "harness/cli.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Options parse(const Words& words) {
+  std::vector<const char*> argv = {"lora-bench"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+std::vector<Problem> problems(const Words& words) { return select_problems(parse(words)); }
+
+// The line that the user sees; empty where the action does not fail.
+template <class Action>
+std::string refusal(Action action) {
+  try {
+    action();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitUsage);
+    const std::string line = failure.what();
+    EXPECT_FALSE(line.empty());
+    EXPECT_EQ(line.find('\n'), std::string::npos) << line;
+    return line;
+  }
+  return {};
+}
+
+Words with(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(CommandLine, KnowsItsModes) {
+  EXPECT_EQ(parse({"--list"}).command, Command::list);
+  EXPECT_EQ(parse({"--check"}).command, Command::check);
+  EXPECT_EQ(parse({"--sweep"}).command, Command::sweep);
+  EXPECT_EQ(parse({"--pick", "k"}).command, Command::pick);
+  EXPECT_EQ(parse({"--replay", "j"}).command, Command::sweep);
+  EXPECT_EQ(parse({"--sweep", "--replay", "j"}).command, Command::sweep);
+  EXPECT_EQ(parse({"--worker"}).command, Command::worker);
+  EXPECT_EQ(parse({"--help"}).command, Command::help);
+  EXPECT_NE(parse({"--sweep", "--help"}).help.find("--budget"), std::string::npos);
+}
+
+TEST(CommandLine, RefusesNoModeAndSeveral) {
+  for (const Words& words : {Words{}, Words{"--json"}, Words{"--list", "--check"},
+                             Words{"--check", "--sweep"}, Words{"--sweep", "--pick", "k"},
+                             Words{"--list", "--replay", "j"}, Words{"--worker", "--sweep"}}) {
+    EXPECT_NE(refusal([&] { parse(words); }), "") << testing::PrintToString(words);
+  }
+}
+
+TEST(CommandLine, NamesWhatItDoesNotKnow) {
+  EXPECT_NE(refusal([] {
+              parse({"--list", "--no-such-option"});
+            }).find("--no-such-option"),
+            std::string::npos);
+  EXPECT_NE(refusal([] { parse({"--list", "stray"}); }).find("stray"), std::string::npos);
+  EXPECT_NE(refusal([] { parse({"--sweep", "--mode", "batch_invariant"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--pick"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--sweep", "--resume", "--replay", "j"}); }), "");
+}
+
+TEST(CommandLine, RefusesBadNumbers) {
+  for (const Words& words :
+       {Words{"--tokens", "x"}, Words{"--tokens", "1,x"}, Words{"--tokens", "1.5"},
+        Words{"--device", "0", "--tokens", ""}, Words{"--ranks", "4;8"},
+        Words{"--ranks", "99999999999"}, Words{"--features", ""}, Words{"--seed", "-1"},
+        Words{"--seed", "x"}, Words{"--cases", "-1"}, Words{"--cases", "2.5"},
+        Words{"--max-flops", "-1"}, Words{"--max-flops", "nan"}}) {
+    EXPECT_NE(refusal([&] { parse(with({"--check"}, words)); }), "")
+        << testing::PrintToString(words);
+  }
+}
+
+TEST(CommandLine, ReadsLists) {
+  const Options options = parse({"--check", "--tokens", "1,4", "--tokens", "16", "--ranks", "8",
+                                 "--dtypes", "f16,f32", "--variants", "naive,split"});
+  EXPECT_EQ(options.tokens, (std::vector<std::int64_t>{1, 4, 16}));
+  EXPECT_EQ(options.ranks, std::vector<int>{8});
+  EXPECT_EQ(options.dtypes, (Words{"f16", "f32"}));
+  EXPECT_EQ(options.variants, (Words{"naive", "split"}));
+}
+
+TEST(CommandLine, ReadsABudget) {
+  const auto budget = [](const char* text) {
+    return parse({"--sweep", "--budget", text}).budget_s;
+  };
+  EXPECT_EQ(budget("90"), 90);
+  EXPECT_EQ(budget("90s"), 90);
+  EXPECT_EQ(budget("10m"), 600);
+  EXPECT_EQ(budget("1.5h"), 5400);
+  EXPECT_EQ(parse({"--sweep"}).budget_s, 0);
+  for (const char* text :
+       {"0", "-5", "-5s", "x", "10x", "10 m", "10mm", "1e30", "inf", "nan", "s", "5m3s", "0x10"}) {
+    EXPECT_NE(refusal([&] { budget(text); }), "") << text;
+  }
+}
+
+TEST(CommandLine, PutsTheJournalBesideTheTunedFile) {
+  EXPECT_EQ(parse({"--sweep"}).journal, "tuned.json.journal");
+  EXPECT_EQ(parse({"--sweep", "--out", "a/b.json"}).journal, "a/b.json.journal");
+  EXPECT_EQ(parse({"--sweep", "--out", "a/b.json", "--journal", "c"}).journal, "c");
+}
+
+TEST(SelectProblems, MakesAGridOf120AndAQuickOneOf12) {
+  EXPECT_EQ(problems({"--list"}).size(), 120U);
+  EXPECT_EQ(problems({"--sweep", "--quick"}).size(), 12U);
+  for (const Problem& problem : problems({"--list"})) {
+    EXPECT_EQ(invalid_reason(problem), "");
+    EXPECT_TRUE(problem.accumulate);
+  }
+  for (const Problem& problem : problems({"--list", "--set"})) EXPECT_FALSE(problem.accumulate);
+}
+
+TEST(SelectProblems, CrossesWhatIsGiven) {
+  const auto made = problems({"--list", "--tokens", "1,4", "--in", "64,128", "--out-features",
+                              "32,96", "--ranks", "4", "--dtypes", "f32"});
+  std::set<std::string> keys;
+  for (const Problem& problem : made) keys.insert(to_string(problem));
+  EXPECT_EQ(keys.size(), 8U);
+  EXPECT_TRUE(keys.contains("fwd_m4_k128_n32_r4_f32_acc"));
+  EXPECT_EQ(problems({"--list", "--in", "64", "--tokens", "1", "--ranks", "4"}).front().n, 64);
+  EXPECT_EQ(problems({"--list", "--out-features", "64"}).front().k, 64);
+  EXPECT_NE(refusal([] { problems({"--list", "--features", "64", "--in", "64"}); }), "");
+}
+
+TEST(SelectProblems, DropsDuplicates) {
+  EXPECT_EQ(problems({"--list", "--tokens", "1,1", "--features", "64,64", "--ranks", "4,4",
+                      "--dtypes", "f32,f32"})
+                .size(),
+            1U);
+  EXPECT_EQ(problems({"--list", "--problem",
+                      "m1_k2_n3_r4_f32_acc,fwd_m1_k2_n3_r4_f32_acc,m1_k2_n3_r5_f32_acc"})
+                .size(),
+            2U);
+}
+
+TEST(SelectProblems, RefusesShapesOutOfRangeAndSaysWhich) {
+  const std::pair<Words, std::string> cases[] = {
+      {{"--ranks", "0"}, "rank = 0"},
+      {{"--ranks", "-4"}, "rank = -4"},
+      {{"--ranks", "1025"}, "rank = 1025"},
+      {{"--features", "0"}, "k = 0"},
+      {{"--in", "8", "--out-features", "0"}, "n = 0"},
+      {{"--tokens", "-1"}, "m = -1"},
+      {{"--tokens", "2147483648"}, "m = 2147483648"},
+      {{"--features", "2147483648"}, "k = 2147483648"},
+      {{"--tokens", "99999999999999999999"}, "m = "},
+      {{"--dtypes", "f64"}, "f64"},
+      {{"--problem", "m1_k0_n3_r4_f32_acc"}, "k = 0"},
+      {{"--problem", "nonsense"}, "nonsense"},
+  };
+  for (const auto& [words, named] : cases) {
+    const std::string line = refusal([&] { problems(with({"--check"}, words)); });
+    EXPECT_NE(line.find(named), std::string::npos) << line;
+  }
+  EXPECT_EQ(problems({"--check", "--tokens", "2147483647", "--features", "2147483647", "--ranks",
+                      "1024", "--dtypes", "f16"})
+                .size(),
+            1U);
+}
+
+TEST(SelectProblems, ReadsAFileWithCommentsAndWindowsLineEnds) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "problems.txt").string();
+  write_bytes(path,
+              "# hand made\r\nm1_k2_n3_r4_f32_acc\r\n\r\n\nfwd_m5_k6_n7_r8_f16_set_align16\n"
+              "# m9_k9_n9_r9_f32_acc\nm1_k2_n3_r4_f32_acc");
+  const auto made = problems({"--list", "--problems", path});
+  ASSERT_EQ(made.size(), 2U);
+  EXPECT_EQ(to_string(made[0]), "fwd_m1_k2_n3_r4_f32_acc");
+  EXPECT_EQ(to_string(made[1]), "fwd_m5_k6_n7_r8_f16_set_align16");
+  EXPECT_EQ(problems({"--list", "--problems", path, "--problem", "m2_k2_n3_r4_f32_acc"}).size(),
+            3U);
+}
+
+TEST(SelectProblems, RefusesAFileThatHoldsNone) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "problems.txt").string();
+  const auto refused = [&](const std::string& of) {
+    return refusal([&] { problems({"--list", "--problems", of}); });
+  };
+  EXPECT_NE(refused(path), "") << "missing";
+  EXPECT_NE(refused(folder.path().string()), "") << "a folder";
+  for (const char* content : {"", "# only\n\n", "m1_k2_n3_r4_f32_acc\nwhat?\n", "\r\r\n"}) {
+    write_bytes(path, content);
+    EXPECT_NE(refused(path), "") << content;
+  }
+}
+
+TEST(SelectVariants, TakesAllOrTheNamedOnesOnce) {
+  EXPECT_EQ(select_variants(parse({"--list"})).size(), variants().size());
+  const auto chosen = select_variants(parse({"--list", "--variants", "split,naive,split"}));
+  ASSERT_EQ(chosen.size(), 2U);
+  EXPECT_EQ(chosen[0]->name, "split");
+  const std::string line = refusal([] {
+    select_variants(parse({"--list", "--variants", "naive,no_such"}));
+  });
+  EXPECT_NE(line.find("no_such"), std::string::npos) << line;
+}
+
+}  // namespace
+}  // namespace loratune

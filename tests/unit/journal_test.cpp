@@ -1,0 +1,204 @@
+#include "harness/journal.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "harness/cli.h"
+#include "temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+const json kHeader = {{"schema", "loratune/journal"}, {"version", 1}, {"seed", 1}};
+
+json line(const std::string& tag, const json& reply, double t) {
+  return {{"ask", tag}, {"t", t}, {"reply", reply}};
+}
+
+json never() { throw std::logic_error("the device was asked"); }
+
+class JournalTest : public testing::Test {
+ protected:
+  std::string path() const { return (folder_ / "a.journal").string(); }
+  std::string bytes() const { return read_bytes(path()); }
+  void write(const std::string& content) const { write_bytes(path(), content); }
+
+  // The Failure's line; empty without one.
+  template <class Action>
+  std::string failure(Action action) const {
+    try {
+      action();
+    } catch (const Failure& failed) {
+      EXPECT_EQ(failed.code(), kExitUsage);
+      return failed.what();
+    }
+    return {};
+  }
+
+  TemporaryFolder folder_;
+};
+
+const std::string kFirst = frame_line(kHeader);
+const std::string kSecond = frame_line(line("build a", {{"ns", 0.1}}, 1.5));
+const std::string kThird = frame_line(line("round a 0", {{"ns", {1.25, 3e-7}}}, 2.5));
+
+TEST_F(JournalTest, FramesALineByCrcAndLength) {
+  EXPECT_EQ(frame_line({{"a", 1}}), "561bacaf 7 {\"a\":1}\n");
+}
+
+TEST_F(JournalTest, ReadsBackWhatItWrote) {
+  {
+    Journal journal = Journal::create(path(), kHeader);
+    EXPECT_EQ(journal.ask("build a", [] { return json{{"ns", 0.1}}; }), (json{{"ns", 0.1}}));
+    journal.ask("round a 0", [] { return json{{"bad", "\xff text"}}; });
+    EXPECT_FALSE(journal.replaying());
+  }
+  const JournalContent content = read_journal(path());
+  EXPECT_EQ(content.header, kHeader);
+  ASSERT_EQ(content.replies.size(), 2U);
+  EXPECT_EQ(content.replies[0].at("ask"), "build a");
+  EXPECT_EQ(content.replies[0].at("reply"), (json{{"ns", 0.1}}));
+  EXPECT_GE(content.replies[1].at("t").get<double>(), content.replies[0].at("t").get<double>());
+  EXPECT_EQ(content.whole_bytes, bytes().size());
+}
+
+TEST_F(JournalTest, GivesLiveWhatAReplayWillGive) {
+  json live;
+  {
+    Journal journal = Journal::create(path(), kHeader);
+    live = journal.ask("a", [] { return json{{"ns", 1.0 / 3}, {"detail", "\xff"}}; });
+  }
+  Journal again = Journal::replay(read_journal(path()));
+  EXPECT_EQ(again.ask("a", never), live);
+}
+
+TEST_F(JournalTest, LosesALineTornAnywhereAndNoOther) {
+  const std::string whole = kFirst + kSecond;
+  for (std::size_t cut = 0; cut < kThird.size(); ++cut) {
+    write(whole + kThird.substr(0, cut));
+    const JournalContent content = read_journal(path());
+    ASSERT_EQ(content.replies.size(), 1U) << cut;
+    ASSERT_EQ(content.whole_bytes, whole.size()) << cut;
+  }
+  write(whole + kThird);
+  EXPECT_EQ(read_journal(path()).replies.size(), 2U);
+}
+
+TEST_F(JournalTest, LosesALineWithAnyByteChanged) {
+  const std::string whole = kFirst + kSecond;
+  for (std::size_t i = 0; i < kThird.size(); ++i) {
+    std::string changed = kThird;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    write(whole + changed);
+    ASSERT_EQ(read_journal(path()).replies.size(), 1U) << i;
+  }
+}
+
+TEST_F(JournalTest, LooksAtNothingBehindATornLine) {
+  write(kFirst + kSecond.substr(0, 20) + "\n" + kThird);
+  EXPECT_TRUE(read_journal(path()).replies.empty());
+}
+
+TEST_F(JournalTest, ResumesBehindATornLine) {
+  for (const std::size_t cut : {std::size_t{1}, kThird.size() / 2, kThird.size() - 1}) {
+    write(kFirst + kSecond + kThird.substr(0, cut));
+    {
+      Journal journal = Journal::resume(path(), kHeader);
+      EXPECT_GE(journal.elapsed(), 1.5);
+      EXPECT_TRUE(journal.replaying());
+      EXPECT_EQ(journal.ask("build a", never), (json{{"ns", 0.1}}));
+      EXPECT_FALSE(journal.replaying());
+      EXPECT_EQ(journal.ask("round a 0", [] { return json(7); }), json(7));
+    }
+    const JournalContent content = read_journal(path());
+    ASSERT_EQ(content.replies.size(), 2U);
+    EXPECT_EQ(content.replies[1].at("reply"), json(7));
+    EXPECT_GE(content.replies[1].at("t").get<double>(), 1.5);
+    EXPECT_EQ(content.whole_bytes, bytes().size());
+  }
+}
+
+TEST_F(JournalTest, DoesNotResumeAnotherSweepAndSaysWhatDiffers) {
+  write(kFirst + kSecond);
+  json other = kHeader;
+  other["seed"] = 2;
+  const std::string why = failure([&] { Journal::resume(path(), other); });
+  EXPECT_NE(why.find("seed"), std::string::npos) << why;
+  EXPECT_EQ(why.find("version"), std::string::npos) << why;
+  EXPECT_EQ(bytes(), kFirst + kSecond);
+  other = kHeader;
+  other["more"] = true;
+  EXPECT_NE(failure([&] { Journal::resume(path(), other); }), "");
+  other = kHeader;
+  other.erase("seed");
+  EXPECT_NE(failure([&] { Journal::resume(path(), other); }), "");
+}
+
+TEST_F(JournalTest, ReplaysAndThenEnds) {
+  write(kFirst + kSecond + kThird);
+  Journal journal = Journal::replay(read_journal(path()));
+  EXPECT_TRUE(journal.replaying());
+  EXPECT_EQ(journal.ask("build a", never), (json{{"ns", 0.1}}));
+  EXPECT_EQ(journal.ask("round a 0", never), (json{{"ns", {1.25, 3e-7}}}));
+  EXPECT_THROW(journal.ask("round a 1", never), Journal::ReplayEnd);
+  EXPECT_EQ(bytes(), kFirst + kSecond + kThird);
+}
+
+TEST_F(JournalTest, RefusesAnAnswerToAnotherQuestion) {
+  write(kFirst + kSecond);
+  Journal journal = Journal::replay(read_journal(path()));
+  const std::string why = failure([&] { journal.ask("build b", never); });
+  EXPECT_NE(why.find("'build a'"), std::string::npos) << why;
+  EXPECT_NE(why.find("'build b'"), std::string::npos) << why;
+}
+
+TEST_F(JournalTest, KeepsTheOneBeforeAsOld) {
+  write("precious");
+  { Journal::create(path(), kHeader); }
+  EXPECT_EQ(read_bytes(path() + ".old"), "precious");
+  EXPECT_EQ(bytes(), kFirst);
+}
+
+TEST_F(JournalTest, TakesAnEmptyFileForAnEmptyJournal) {
+  write("");
+  const JournalContent content = read_journal(path());
+  EXPECT_TRUE(content.header.is_null());
+  EXPECT_TRUE(content.replies.empty());
+  EXPECT_NE(failure([&] { Journal::resume(path(), kHeader); }), "");
+}
+
+TEST_F(JournalTest, RefusesWhatIsNoJournal) {
+  EXPECT_NE(failure([&] { read_journal((folder_ / "missing").string()); }), "");
+  EXPECT_NE(failure([&] { read_journal(folder_.path().string()); }), "") << "a folder";
+  for (const std::string& content :
+       {std::string("hello\n"), std::string("\n"), std::string(1000, '\0'), kSecond,
+        kFirst.substr(0, kFirst.size() - 1), frame_line({{"schema", "other"}}),
+        frame_line({{"schema", 5}}), frame_line(5)}) {
+    write(content);
+    EXPECT_NE(failure([&] { read_journal(path()); }), "") << content;
+  }
+}
+
+TEST_F(JournalTest, FailsWhereItCannotBeWritten) {
+  EXPECT_NE(failure([&] { Journal::create((folder_ / "no/such/folder").string(), kHeader); }), "");
+  Journal journal = Journal::create(path(), kHeader);
+  // As a full disk: the file may not grow.
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit full = before;
+  full.rlim_cur = kFirst.size() + 10;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  const std::string why = failure([&] { journal.ask("a", [] { return json(1); }); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(why.find("cannot be written"), std::string::npos) << why;
+  EXPECT_EQ(read_journal(path()).header, kHeader) << "what was there is lost";
+}
+
+}  // namespace
+}  // namespace loratune

@@ -1,0 +1,215 @@
+#include "harness/tuned_output.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fictional.h"
+
+namespace loratune {
+namespace {
+
+const ToolInfo kTool = {"lora-bench", "0.1.0", "0123456789ab"};
+
+Config naive_config(int wg_n) { return {1, wg_n, 1, 0}; }
+
+// A verdict for `problem`: config WG_N = 64 against the default, WG_N = 8.
+Decided decided(const Problem& problem, double speedup = 2) {
+  Decided one;
+  one.problem = problem;
+  for (const int wg_n : {8, 64}) {
+    one.candidates.push_back({find_variant("naive"), naive_config(wg_n)});
+    one.prepared.push_back({Outcome::correct, 1000, 0.25, ""});
+  }
+  one.log_ratios = {0, -std::log(speedup)};
+  one.verdict.choice = 1;
+  one.verdict.reason = "measured";
+  one.verdict.time_ns = 1000.6;
+  one.verdict.default_ns = 1000.6 * speedup;
+  one.verdict.speedup = speedup;
+  one.verdict.speedup_low = speedup * 0.98;
+  one.verdict.speedup_high = speedup * 1.02;
+  one.verdict.level = 0.99;
+  one.verdict.rounds = 40;
+  one.verdict.error_over_bound = 0.25;
+  one.seen = 0.5;
+  return one;
+}
+
+std::vector<Decided> grid() {
+  std::vector<Decided> all;
+  for (const int rank : {4, 8}) {
+    for (const std::int64_t m : {64, 1, 16}) {
+      Problem problem = fictional::problem(m, rank);
+      all.push_back(decided(problem));
+      problem.k = problem.n = 2048;
+      all.push_back(decided(problem));
+    }
+  }
+  return all;
+}
+
+TunedFile make(const std::vector<Decided>& all, Mode mode = Mode::fast) {
+  return make_tuned_file(all, mode, fictional::device(), kTool);
+}
+
+KernelInfo kernel_of(const char* name) {
+  const Variant& variant = *find_variant(name);
+  return {std::string(variant.source_sha256), variant.revision};
+}
+
+TEST(MakeTunedFile, WritesARecordAVerdict) {
+  const TunedFile file = make({decided(fictional::problem(3))}, Mode::deterministic);
+  EXPECT_EQ(file.tool, kTool);
+  ASSERT_EQ(file.devices.size(), 1U);
+  EXPECT_EQ(file.devices.at("d0"), tuned_device(fictional::device()));
+  ASSERT_EQ(file.kernels.size(), 1U);
+  EXPECT_EQ(file.kernels.at("naive"), kernel_of("naive"));
+  ASSERT_EQ(file.records.size(), 1U);
+  const Record& record = file.records[0];
+  EXPECT_EQ(record.device, "d0");
+  EXPECT_EQ(record.mode, Mode::deterministic);
+  EXPECT_EQ(record.problem, fictional::problem(3));
+  EXPECT_EQ(record.variant, "naive");
+  EXPECT_EQ(record.config, fictional::naive(64));
+  EXPECT_EQ(record.time_ns, 1001);
+  EXPECT_EQ(record.default_ns, 2001);
+  EXPECT_EQ(record.speedup, 2);
+  EXPECT_EQ(record.speedup_lo, 1.96);
+  EXPECT_EQ(record.speedup_hi, 2.04);
+  EXPECT_EQ(record.level, 0.99);
+  EXPECT_EQ(record.rounds, 40);
+  EXPECT_EQ(record.error_over_bound, 0.25);
+  EXPECT_EQ(record.seen, 0.5);
+  EXPECT_EQ(record.reason, "measured");
+}
+
+TEST(MakeTunedFile, WritesTheDefaultWhereItWasKept) {
+  Decided kept = decided(fictional::problem());
+  kept.verdict.choice = 0;
+  kept.verdict.reason = "no_significant_gain";
+  EXPECT_EQ(make({kept}).records.at(0).config, fictional::naive(8));
+}
+
+TEST(MakeTunedFile, WritesNoRecordWhereTheDefaultFailed) {
+  Decided failed = decided(fictional::problem(1));
+  failed.verdict = {};
+  failed.verdict.reason = "default_failed";
+  failed.log_ratios = {NAN, NAN};
+  const TunedFile file = make({failed, decided(fictional::problem(2))});
+  ASSERT_EQ(file.records.size(), 1U);
+  EXPECT_EQ(file.records[0].problem.m, 2);
+}
+
+TEST(MakeTunedFile, IsReadBackWithItsRules) {
+  const TunedFile file = make(grid());
+  EXPECT_TRUE(std::is_sorted(file.records.begin(), file.records.end(), file_order));
+  ASSERT_FALSE(file.rules.empty());
+  for (const Rule& rule : file.rules) EXPECT_EQ(rule.config, fictional::naive(64));
+  const ParsedTunedFile parsed = parse_tuned_file(serialize(file));
+  ASSERT_TRUE(parsed.file) << parsed.error;
+  EXPECT_EQ(parsed.file->records.size(), grid().size());
+  EXPECT_EQ(serialize(*parsed.file), serialize(file));
+}
+
+TEST(MakeTunedFile, OfNothingIsStillAFile) {
+  const ParsedTunedFile parsed = parse_tuned_file(serialize(make({})));
+  EXPECT_TRUE(parsed.file) << parsed.error;
+}
+
+// The fictional file with kernels as this build has them, so that none has changed.
+TunedFile earlier() {
+  TunedFile file = fictional::file();
+  for (const char* name : {"naive", "split", "tiled"}) file.kernels[name] = kernel_of(name);
+  return file;
+}
+
+std::ptrdiff_t count(const TunedFile& file, auto wanted) {
+  return std::count_if(file.records.begin(), file.records.end(), wanted);
+}
+
+TEST(MergeEarlier, KeepsOtherDevicesModesAndProblems) {
+  int dropped = -1;
+  const TunedFile merged = merge_earlier(make({decided(fictional::problem())}), earlier(), dropped);
+  EXPECT_EQ(dropped, 0);
+  EXPECT_EQ(merged.devices.size(), 5U);
+  EXPECT_EQ(merged.records.size(), earlier().records.size());  // one replaced
+  const auto same = [](const Record& record) {
+    return record.device == "d0" && record.problem == fictional::problem();
+  };
+  ASSERT_EQ(count(merged, same), 2);
+  EXPECT_EQ(count(merged, [&](const Record& r) { return same(r) && r.mode == Mode::fast; }), 1);
+  const auto fresh = std::find_if(merged.records.begin(), merged.records.end(),
+                                  [&](const auto& r) { return same(r) && r.mode == Mode::fast; });
+  EXPECT_EQ(fresh->rounds, 40);
+  EXPECT_EQ(fresh->speedup, 2) << "the earlier one, not the fresh";
+  EXPECT_EQ(count(merged, [](const Record& r) { return r.variant == "warp_shuffle"; }), 1);
+  EXPECT_EQ(merged.kernels.at("warp_shuffle"), earlier().kernels.at("warp_shuffle"));
+  EXPECT_TRUE(std::is_sorted(merged.records.begin(), merged.records.end(), file_order));
+  const ParsedTunedFile parsed = parse_tuned_file(serialize(merged));
+  EXPECT_TRUE(parsed.file) << parsed.error;
+}
+
+TEST(MergeEarlier, KeepsEachRecordWithItsOwnDevice) {
+  // In the earlier file the device at hand is d1, and another one d0.
+  TunedFile file = earlier();
+  std::swap(file.devices["d0"], file.devices["d1"]);
+  int dropped = 0;
+  const TunedFile merged = merge_earlier(make({decided(fictional::problem())}), file, dropped);
+  EXPECT_EQ(merged.devices.at("d0"), tuned_device(fictional::device()));
+  const auto of = [](const TunedFile& any, const TunedDevice& device) {
+    std::vector<std::string> configs;
+    for (const Record& r : any.records) {
+      if (any.devices.at(r.device) != device || r.problem == fictional::problem()) continue;
+      configs.push_back(to_string(r.problem) + " " + std::to_string(r.config.back().second));
+    }
+    std::sort(configs.begin(), configs.end());
+    return configs;
+  };
+  for (const auto& [id, device] : file.devices) EXPECT_EQ(of(merged, device), of(file, device));
+}
+
+TEST(MergeEarlier, ReplacesOnlyItsOwnModesRules) {
+  int dropped = 0;
+  TunedFile file = earlier();
+  const TunedFile fast = merge_earlier(make({decided(fictional::problem())}), file, dropped);
+  ASSERT_EQ(fast.rules.size(), 1U);
+  EXPECT_NE(fast.devices.at(fast.rules[0].device), tuned_device(fictional::device()));
+  const TunedFile other =
+      merge_earlier(make({decided(fictional::problem())}, Mode::deterministic), file, dropped);
+  EXPECT_EQ(other.rules.size(), file.rules.size());
+}
+
+TEST(MergeEarlier, LosesNoRuleToASweepThatDecidedNothing) {
+  int dropped = 0;
+  const TunedFile merged = merge_earlier(make({}), earlier(), dropped);
+  EXPECT_EQ(merged.rules.size(), earlier().rules.size());
+  EXPECT_EQ(merged.records.size(), earlier().records.size());
+}
+
+TEST(MergeEarlier, DropsAndCountsRecordsOfKernelsThatChanged) {
+  TunedFile file = earlier();
+  file.kernels["naive"].source_sha256 = std::string(64, '0');
+  int dropped = 0;
+  const TunedFile merged = merge_earlier(make({decided(fictional::problem())}), file, dropped);
+  // All are naive's but warp_shuffle's, and one is replaced.
+  EXPECT_EQ(dropped, static_cast<int>(file.records.size()) - 2);
+  EXPECT_EQ(merged.records.size(), 2U);
+  EXPECT_TRUE(merged.rules.empty());
+  EXPECT_EQ(merged.kernels.at("naive"), kernel_of("naive"));
+  file.kernels["naive"] = kernel_of("naive");
+  ++file.kernels["naive"].revision;
+  merge_earlier(make({decided(fictional::problem())}), file, dropped);
+  EXPECT_GT(dropped, 0) << "another revision";
+}
+
+TEST(MergeEarlier, IntoTheSameFileChangesNothing) {
+  const TunedFile file = make(grid());
+  int dropped = 0;
+  EXPECT_EQ(serialize(merge_earlier(file, file, dropped)), serialize(file));
+  EXPECT_EQ(dropped, 0);
+}
+
+}  // namespace
+}  // namespace loratune
