@@ -5,6 +5,8 @@
 #include <charconv>
 #include <fstream>
 
+#include "harness/gate_result.h"
+
 namespace loratune {
 namespace {
 
@@ -34,6 +36,23 @@ double parse_seconds(const std::string& text) {
   return value * factor;
 }
 
+void add_gate_options(CLI::App& app, GateArguments& gate) {
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return app.add_option(name, value, text)->group("Gate");
+  };
+  add("--against", gate.against, "The candidate's plans file; this build's own plans by default");
+  app.add_flag("--time-unchanged", gate.time_unchanged, "Time equal plans too")->group("Gate");
+  app.add_flag("--strict", gate.strict, "An inconclusive case fails, with 3")->group("Gate");
+  add("--allow-missing", gate.allow_missing, "A case that may be gone");
+  add("--markdown", gate.markdown, "Write the report here as Markdown");
+  add("--junit", gate.junit, "Write the report here as JUnit XML");
+  add("--looks", gate.looks, "Rounds after which the intervals are read, like 20,40,80")
+      ->delimiter(',');
+  add("--repeat-work", gate.repeat_work,
+      "--export-plans: kernels made slower, by so many percent of their first launch")
+      ->check(CLI::Range(0, 1000));
+}
+
 }  // namespace
 
 Options parse_command_line(int argc, const char* const* argv) {
@@ -60,10 +79,21 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--pick", options.pick_key, "What the dispatcher answers for a problem, and why")
       ->option_text("KEY")
       ->group("Modes");
+  app.add_option("--export-plans", options.gate.plans, "Write what would run, as data, for --gate")
+      ->option_text("FILE")
+      ->group("Modes");
+  app.add_option("--gate", options.gate.base, "Compare this build's kernels with a plans file")
+      ->option_text("BASE")
+      ->group("Modes");
   app.add_flag("--worker", worker)->group("");
 
   const auto list_of = [&](const char* name, auto& values, const char* text) {
-    app.add_option(name, values, text)->delimiter(',')->group("Selection");
+    app.add_option(name, values, text)
+        ->delimiter(',')
+        ->check([](const std::string& item) {
+          return item.empty() ? std::string("an item is empty") : std::string();
+        })
+        ->group("Selection");
   };
   app.add_option("--device", options.device, "Index of --list, or part of the name")
       ->group("Selection");
@@ -90,24 +120,27 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--strides", options.strides, "off_x,pad_x,off_y,pad_y in elements")
       ->group("Check");
 
-  app.add_option("--out", options.out, "The tuned file to write")
+  app.add_option("--out", options.out, "The tuned file to write; of a gate the result, gate.json")
       ->capture_default_str()
       ->group("Sweep");
   app.add_option("--journal", options.journal, "The journal; <out>.journal by default")
       ->group("Sweep");
   app.add_flag("--resume", options.resume, "Go on from the journal")->group("Sweep");
-  app.add_option("--replay", options.replay, "Make the tuned file from a journal, without a device")
+  app.add_option("--replay", options.replay,
+                 "A journal's tuned file, or a gate's verdict, made again without a device")
       ->group("Sweep");
   app.add_flag("--quick", options.quick, "12 problems, about a minute")->group("Sweep");
   app.add_option("--budget", budget, "Time to work to, like 10m")->group("Sweep");
   app.add_option("--seed", options.seed, "Of everything random")
       ->capture_default_str()
+      ->check(CLI::NonNegativeNumber)
       ->group("Sweep");
 
   app.add_option("--cache", cache, "warm, or rotate: other copies of the weights in every run")
       ->capture_default_str()
       ->group("Sweep");
   app.add_option("--tuned", options.tuned, "The tuned file to pick from")->group("Pick");
+  add_gate_options(app, options.gate);
   app.add_flag("--json", options.json, "Results as JSON on stdout");
   // Google Benchmark's own flags are its own to read.
   std::vector<const char*> own_arguments;
@@ -132,16 +165,25 @@ Options parse_command_line(int argc, const char* const* argv) {
   const bool pick = app.count("--pick") > 0;
   const bool verify = app.count("--verify") > 0;
   const bool replay = !options.replay.empty() && !sweep;
-  const int modes = list + check + sweep + bench + verify + pick + worker + replay;
+  const bool exporting = app.count("--export-plans") > 0;
+  const bool gate = app.count("--gate") > 0;
+  const int modes =
+      list + check + sweep + bench + verify + pick + exporting + gate + worker + replay;
   if (modes != 1)
-    usage("one of --list, --check, --sweep, --bench, --verify, --pick is wanted; see --help");
-  options.command = list     ? Command::list
-                    : check  ? Command::check
-                    : bench  ? Command::bench
-                    : verify ? Command::verify
-                    : pick   ? Command::pick
-                    : worker ? Command::worker
-                             : Command::sweep;
+    usage(
+        "one of --list, --check, --sweep, --bench, --verify, --pick, --export-plans, --gate is "
+        "wanted; see --help");
+  options.command = list                                                 ? Command::list
+                    : check                                              ? Command::check
+                    : bench                                              ? Command::bench
+                    : verify                                             ? Command::verify
+                    : pick                                               ? Command::pick
+                    : worker                                             ? Command::worker
+                    : exporting                                          ? Command::export_plans
+                    : gate || (replay && is_gate_result(options.replay)) ? Command::gate
+                                                                         : Command::sweep;
+  if (gate && options.gate.base.empty()) usage("--gate wants a plans file");
+  if (options.command == Command::gate && app.count("--out") == 0) options.out = "gate.json";
   if (!bench && !options.benchmark_flags.empty()) {
     usage(options.benchmark_flags.front() + " is for --bench");
   }

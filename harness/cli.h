@@ -37,7 +37,29 @@ class Failure : public std::runtime_error {
   ExitCode code_;
 };
 
-enum class Command : std::uint8_t { list, check, sweep, bench, verify, pick, worker, help };
+enum class Command : std::uint8_t {
+  list,
+  check,
+  sweep,
+  bench,
+  verify,
+  pick,
+  export_plans,
+  gate,
+  worker,
+  help
+};
+
+// Of --export-plans and --gate. `base` empty: the gate is replayed.
+struct GateArguments {
+  std::string plans;                          // the file that --export-plans writes
+  std::string base, against;                  // plans files
+  std::string markdown, junit, step_summary;  // files to write; the last one is appended to
+  std::vector<std::string> allow_missing;
+  std::vector<int> looks;  // empty: the usual ones
+  bool strict = false, time_unchanged = false;
+  int repeat_work = 0;  // percent, for the proof
+};
 
 struct Options {
   Command command = Command::list;
@@ -65,6 +87,7 @@ struct Options {
   std::string verify;           // a tuned file
   Cache cache = Cache::warm;    // --sweep, --bench, --verify
   std::vector<std::string> benchmark_flags;
+  GateArguments gate;
   bool json = false;
 };
 

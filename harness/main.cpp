@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -9,7 +10,8 @@ namespace {
 
 int run(int argc, char** argv) {
   using namespace loratune;
-  const Options options = parse_command_line(argc, argv);
+  Options options = parse_command_line(argc, argv);
+  if (const char* path = std::getenv("GITHUB_STEP_SUMMARY")) options.gate.step_summary = path;
   switch (options.command) {
     case Command::list:
       return list_mode(options);
@@ -23,6 +25,10 @@ int run(int argc, char** argv) {
       return verify_mode(options);
     case Command::pick:
       return pick_mode(options);
+    case Command::export_plans:
+      return export_plans_mode(options);
+    case Command::gate:
+      return gate_mode(options);
     case Command::worker:
       return worker_mode();
     case Command::help:
