@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr int kConfigsPerVariant = 64;  // of a group, where the time allows
 constexpr double kBuildLimit = 0.5;     // and where they are cut off
+constexpr double kPrepareShare = 0.5;   // of a problem's time, for checks and probes
 constexpr double kFinalShare = 0.15;    // kept for the finals
 constexpr double kWorthTimingNs =
     20e6;  // what repeats so much work that it would take longer is not tried
@@ -270,27 +271,30 @@ void Sweep::tune(Running& running, const std::vector<Prepared>& built, double un
   double anchor_ns = 0;
   const double anchor_flops =
       std::max(plan.candidates[0].variant->flops(plan.problem, plan.candidates[0].config), 1.0);
+  const double begin = journal_.elapsed();
+  const double prepared_by = begin + kPrepareShare * (until_s - begin);
+  bool late = false;
   for (const int c : running.tuner.to_prepare()) {
-    if (running.tuner.want() != ProblemTuner::Want::prepare) break;
     const auto at = static_cast<std::size_t>(c);
     const Candidate& candidate = plan.candidates[at];
     const double repeated = candidate.variant->flops(plan.problem, candidate.config) / anchor_flops;
     Prepared prepared = built[at];
-    if (prepared.outcome == Outcome::correct && c != 0 && repeated > kRepeatedWork &&
-        repeated * anchor_ns > kWorthTimingNs) {
-      prepared = {Outcome::skipped, 0, 0,
-                  "does " + std::to_string(std::lround(repeated)) + " times the default's work"};
-    } else if (prepared.outcome == Outcome::correct) {
-      const json reply = ask("prepare " + key + " " + std::to_string(c), [&] {
-        json value = to_json(live_prepare(plan, c, anchor_ns));
-        value["stop"] = journal_.elapsed() > until_s;
-        return value;
-      });
-      prepared = prepared_from(reply);
-      if (c == 0) anchor_ns = prepared.probe_ns;
-      running.tuner.report(c, prepared);
-      if (reply.at("stop").get<bool>() && c != 0) running.tuner.stop();
-      continue;
+    if (prepared.outcome == Outcome::correct) {
+      if (late) {
+        prepared = {Outcome::skipped, 0, 0, "the time for checking was up"};
+      } else if (c != 0 && repeated > kRepeatedWork && repeated * anchor_ns > kWorthTimingNs) {
+        prepared = {Outcome::skipped, 0, 0,
+                    "does " + std::to_string(std::lround(repeated)) + " times the default's work"};
+      } else {
+        const json reply = ask("prepare " + key + " " + std::to_string(c), [&] {
+          json value = to_json(live_prepare(plan, c, anchor_ns));
+          value["late"] = journal_.elapsed() > prepared_by;
+          return value;
+        });
+        prepared = prepared_from(reply);
+        late = reply.at("late").get<bool>();
+        if (c == 0) anchor_ns = prepared.probe_ns;
+      }
     }
     running.tuner.report(c, prepared);
   }
