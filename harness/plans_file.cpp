@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
-constexpr double kTooMuchWork = 5e7;  // flops, where a variant does more than ...
+constexpr double kTooMuchWork = 1e7;  // flops, where a variant does more than ...
 constexpr double kRepeatedWork = 5;   // ... so many times what the problem needs
 
 bool worth_timing(const Variant& variant, const Config& config, const Problem& problem) {

@@ -110,7 +110,8 @@ void PairedTrial::look() {
     end_ = TrialEnd::suspect;
   } else if (now.high < -worse) {
     end_ = TrialEnd::improved;
-  } else if (now.high < std::log(rules_.good)) {
+  } else if (now.high < std::log(rules_.good) &&
+             (now.low > -std::log(rules_.good) || n == looks.back())) {
     end_ = TrialEnd::pass;
   }
   if (end_ == TrialEnd::running && n == looks.back()) end_ = TrialEnd::inconclusive;
@@ -131,7 +132,8 @@ double detectable_effect(std::span<const double> log_ratios, const GateRules& ru
   const double low = quantile(log_ratios, (ranks.low - 0.5) / last);
   const double high = quantile(log_ratios, (ranks.high - 0.5) / last);
   const double half_width = (high - low) / 2;
-  return rules.worse * std::exp(half_width * (1 + kErrorsOfPower / kErrorsOfInterval)) - 1;
+  const double seen = rules.worse * std::exp(half_width * (1 + kErrorsOfPower / kErrorsOfInterval));
+  return std::max(seen, rules.good) - 1;
 }
 
 std::optional<CaseVerdict> judge_trials(std::span<const TrialEnd> trials) {

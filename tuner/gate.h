@@ -21,7 +21,7 @@ inline constexpr int kCandidateArm = 1;
 struct GateRules {
   int sub_blocks = 4;                     // blocks of an arm in a round; its time is their minimum
   std::vector<int> looks = {20, 40, 80};  // valid rounds after which the interval is read
-  std::vector<int> sentinel_looks = {20, 40, 80, 160};
+  std::vector<int> sentinel_looks = {20, 40, 80, 160, 320};
   double level = 0.99;        // least coverage of an interval
   double worse = 1.02;        // slower by more than this, with confidence: suspect
   double good = 1.03;         // slower by less than this, with confidence: pass
@@ -39,7 +39,8 @@ enum class TrialEnd : std::uint8_t {
   running,
   suspect,       // slower than the base by more than `worse`
   improved,      // faster by more than `worse`
-  pass,          // slower by less than `good`, if at all
+  pass,          // slower by less than `good`, if at all; before the last look also not faster by
+                 // more, so that arms swapped end at the same look
   inconclusive,  // none of these at the last look
   environment,   // over half of the rounds were void, with shortened blocks too
   clock,         // over half of the times were no times, or the clock stands still
@@ -91,7 +92,8 @@ class PairedTrial {
 // The smallest true slow-down, as a fraction, that both trials of a gate would together call a
 // regression with a probability of 95 %, going by the spread of these log ratios: the threshold,
 // and for the median at the last look its interval's half width (99 %: 2.58 standard errors) and
-// 1.96 standard errors, so that each trial finds it with 97.5 %. Infinite for fewer than 6 values.
+// 1.96 standard errors, so that each trial finds it with 97.5 %. Not below `good`, since what is
+// slower by less may pass at an early look. Infinite for fewer than 6 values.
 double detectable_effect(std::span<const double> log_ratios, const GateRules& rules);
 
 // Worst first: the order in which cases are reported.

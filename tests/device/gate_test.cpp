@@ -1,0 +1,155 @@
+// lora-bench --gate from end to end: its exit codes, and that a replay says the same to the byte.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "harness/gate_result.h"
+#include "harness/plans_file.h"
+#include "unit/temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+const std::string kSelect =
+    " --device 'Portable Computing Language' --problem m16_k256_n256_r8_f32_acc";
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+class GateRun : public ::testing::Test {
+ protected:
+  Ran run(const std::string& arguments, const std::string& environment = "") {
+    const std::string command = environment + " '" LORATUNE_BENCH "' " + arguments + " > " +
+                                path("out") + " 2> " + path("err");
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_bytes(path("out")),
+            read_bytes(path("err"))};
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  void export_plans() { ASSERT_EQ(run("--export-plans " + path("base") + kSelect).code, 0); }
+  Ran gate(const std::string& candidate, const std::string& more = "") {
+    return run("--gate " + path("base") + " --against " + path(candidate) + " --out " +
+               path("gate.json") + kSelect + " " + more);
+  }
+  // Writes the base's plans, changed.
+  void plant(const std::string& name, const std::function<void(json&)>& change) {
+    json plans = json::parse(read_bytes(path("base")));
+    change(plans);
+    write_bytes(path(name), plans.dump());
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(GateRun, EqualPlansAreUnchangedAndNothingIsTimed) {
+  export_plans();
+  const Ran ran = run("--gate " + path("base") + " --out " + path("gate.json") + kSelect);
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  const json result = json::parse(read_bytes(path("gate.json")));
+  EXPECT_GE(result.at("cases").size(), 4U);
+  for (const json& one : result.at("cases")) EXPECT_TRUE(one.at("trials").empty());
+  EXPECT_TRUE(result.at("sentinels").empty());
+  EXPECT_EQ(ran.out.find("PASS  "), std::string::npos) << "unchanged is no pass";
+}
+
+TEST_F(GateRun, AWrongCandidateIs4) {
+  export_plans();
+  plant("wrong", [](json& plans) {
+    for (json& source : plans.at("sources")) {
+      auto text = source.get<std::string>();
+      for (std::size_t at = text.find("scale * sum"); at != std::string::npos;
+           at = text.find("scale * sum", at + 20)) {
+        text.replace(at, 11, "1.01f * scale * sum");
+      }
+      source = text;
+    }
+  });
+  const Ran ran = gate("wrong", "--variants split");
+  EXPECT_EQ(ran.code, 4) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("WRONG"), std::string::npos);
+  EXPECT_NE(ran.out.find("lora-bench --gate"), std::string::npos) << "no command to reproduce it";
+}
+
+TEST_F(GateRun, ACandidateThatDoesNotBuildIs5) {
+  export_plans();
+  plant("broken", [](json& plans) {
+    for (json& source : plans.at("sources")) source = source.get<std::string>() + "\n#error no\n";
+  });
+  EXPECT_EQ(gate("broken", "--variants split").code, 5);
+}
+
+TEST_F(GateRun, AVanishedCaseIs6UnlessAllowed) {
+  export_plans();
+  plant("fewer", [](json& plans) {
+    json kept = json::array();
+    for (const json& one : plans.at("cases")) {
+      if (!one.at("case").get<std::string>().starts_with("tiled/")) kept.push_back(one);
+    }
+    plans["cases"] = kept;
+  });
+  const Ran ran = gate("fewer");
+  EXPECT_EQ(ran.code, 6) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("MISSING"), std::string::npos);
+  EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r8_f32_acc").code, 0);
+  EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r9_f32_acc").code, 6);
+}
+
+TEST_F(GateRun, NothingSelectedAndUnreadableInputAre2) {
+  export_plans();
+  const std::string pocl = " --device 'Portable Computing Language'";
+  const Ran none =
+      run("--gate " + path("base") + pocl + " --problem m3_k64_n64_r4_f32_acc --out " + path("g"));
+  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(run("--gate " + path("absent") + pocl).code, 2);
+  plant("newer", [](json& plans) { plans["version"] = 2; });
+  plant("other", [](json& plans) { plans["device"]["driver"] = "0.0"; });
+  write_bytes(path("torn"), read_bytes(path("base")).substr(0, 500));
+  plant("twice", [](json& plans) { plans["cases"].push_back(plans["cases"][0]); });
+  for (const char* name : {"newer", "other", "torn", "twice"}) {
+    const Ran ran = gate(name);
+    EXPECT_EQ(ran.code, 2) << name << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << name << ": " << ran.err;
+  }
+}
+
+// Work doubled: red on any machine that can be measured on at all.
+TEST_F(GateRun, ASlowKernelIs1AndAReplayPrintsTheSameWithoutADevice) {
+  const std::string select =
+      " --device 'Portable Computing Language' --problem m128_k512_n512_r16_f32_set";
+  ASSERT_EQ(run("--export-plans " + path("base") + select).code, 0);
+  ASSERT_EQ(run("--export-plans " + path("slow") + " --repeat-work 300" + select).code, 0);
+  const std::string common = " --variants split --out " + path("gate.json") + select;
+  const Ran ran = run("--gate " + path("base") + " --against " + path("slow") + " --junit " +
+                          path("junit") + " --markdown " + path("markdown") + common,
+                      "GITHUB_STEP_SUMMARY=" + path("summary"));
+  EXPECT_TRUE(ran.code == 1 || ran.code == 3) << ran.out << ran.err;
+  if (ran.code == 1) {
+    EXPECT_NE(ran.out.find("REGRESSED"), std::string::npos);
+    EXPECT_NE(read_bytes(path("junit")).find("<failure"), std::string::npos);
+  }
+  EXPECT_EQ(read_bytes(path("summary")), read_bytes(path("markdown")));
+  const Ran again = run("--replay " + path("gate.json") + " --junit " + path("junit2") +
+                            " --markdown " + path("markdown2"),
+                        "OCL_ICD_VENDORS=/nonexistent");
+  EXPECT_EQ(again.code, ran.code);
+  EXPECT_EQ(again.out, ran.out);
+  EXPECT_EQ(read_bytes(path("junit2")), read_bytes(path("junit")));
+  EXPECT_EQ(read_bytes(path("markdown2")), read_bytes(path("markdown")));
+
+  const Ran faster = run("--gate " + path("slow") + " --against " + path("base") + common);
+  EXPECT_TRUE(faster.code == 0 || faster.code == 3) << faster.out;
+  if (faster.code == 0) {
+    EXPECT_NE(faster.out.find("IMPROVED"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace loratune

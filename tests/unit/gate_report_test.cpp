@@ -1,0 +1,207 @@
+// Verdicts and exit codes out of results that are made up, and the report's three shapes.
+#include "harness/gate_report.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace loratune {
+namespace {
+
+Prepared outcome(Outcome value, const std::string& detail = "") {
+  Prepared prepared;
+  prepared.outcome = value;
+  prepared.detail = detail;
+  return prepared;
+}
+
+TrialRecord trial_at(double ratio, std::uint64_t seed, const GateRules& rules, bool sentinel) {
+  TrialRecord record;
+  record.seed = seed;
+  record.runs = 8;
+  PairedTrial trial(seed, rules, sentinel);
+  while (const auto round = trial.next()) {
+    RoundReply reply;
+    for (const int arm : round->order) {
+      const double base = 100000 + round->index;
+      reply.ns.push_back(arm == kCandidateArm ? base * ratio : base);
+    }
+    trial.report(reply);
+    record.replies.push_back(reply);
+  }
+  return record;
+}
+
+GateCase timed(const std::string& name, std::vector<double> ratios, bool sentinel = false) {
+  GateCase one;
+  one.name = name;
+  one.base = one.candidate = outcome(Outcome::correct);
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    one.trials.push_back(trial_at(ratios[i], i + 1, {}, sentinel));
+  }
+  return one;
+}
+
+GateResult result_of(std::vector<GateCase> cases) {
+  GateResult result;
+  result.tool = result.base_tool = result.candidate_tool = {"lora-bench", "0.1.0", "abc"};
+  result.device.platform = "Fictional";
+  result.device.name = "Device";
+  result.base_path = "base.json";
+  result.sentinels = {timed("sentinel/small/before", {1.0}, true)};
+  result.cases = std::move(cases);
+  return result;
+}
+
+GateCase missing(const std::string& name) {
+  GateCase one;
+  one.name = name;
+  one.in_candidate = false;
+  return one;
+}
+
+GateCase with(GateCase one, Outcome base, Outcome candidate) {
+  one.base = outcome(base, "why | <b>");
+  one.candidate = outcome(candidate, "why | <b>");
+  return one;
+}
+
+const GateCase kGood = timed("split/a", {1.0});
+const GateCase kRed = timed("split/red", {1.1, 1.1});
+const GateCase kWrong = with(timed("split/w", {}), Outcome::correct, Outcome::correctness);
+const GateCase kFault = with(timed("split/f", {}), Outcome::correct, Outcome::timeout);
+
+TEST(GateReport, ExitCodesWorstFirst) {
+  const auto exit_of = [](std::vector<GateCase> cases) {
+    return judge(result_of(std::move(cases))).exit;
+  };
+  EXPECT_EQ(exit_of({kGood}), kExitGood);
+  EXPECT_EQ(exit_of({kGood, kRed}), kExitRegression);
+  EXPECT_EQ(exit_of({kRed, missing("split/m")}), kExitMissingCase);
+  EXPECT_EQ(exit_of({kRed, missing("split/m"), kWrong}), kExitWrongResult);
+  EXPECT_EQ(exit_of({kRed, missing("split/m"), kWrong, kFault}), kExitDeviceFault);
+  EXPECT_EQ(exit_of({timed("split/flaky", {1.1, 1.0})}), kExitGood);
+  EXPECT_EQ(exit_of({timed("split/cut", {1.1})}), kExitInconclusive) << "not confirmed";
+  EXPECT_EQ(exit_of({timed("split/fast", {0.9})}), kExitGood);
+}
+
+TEST(GateReport, InconclusiveFailsOnlyWhenStrict) {
+  GateCase wide = timed("split/wide", {});
+  TrialRecord record;
+  record.seed = 1;
+  PairedTrial trial(1, {});
+  while (const auto round = trial.next()) {
+    RoundReply reply;
+    for (const int arm : round->order) {
+      const double noise = arm == kCandidateArm && round->index % 2 == 0 ? 1.5 : 1.0;
+      reply.ns.push_back((100000 + round->index) * noise);
+    }
+    trial.report(reply);
+    record.replies.push_back(reply);
+  }
+  wide.trials = {record};
+  GateResult result = result_of({wide});
+  EXPECT_EQ(judge(result).exit, kExitGood);
+  EXPECT_EQ(judge(result).rows[0].verdict, CaseVerdict::inconclusive);
+  EXPECT_GT(judge(result).rows[0].detectable, 0.4);
+  result.strict = true;
+  EXPECT_EQ(judge(result).exit, kExitInconclusive);
+}
+
+TEST(GateReport, ADisturbedSentinelTakesTheVerdictOnTimesButNoOther) {
+  GateResult result = result_of({kRed, kGood, timed("split/fast", {0.9})});
+  result.sentinels.push_back(timed("sentinel/memory/after", {1.05}, true));
+  const GateReport report = judge(result);
+  EXPECT_EQ(report.exit, kExitInconclusive);
+  EXPECT_EQ(report.verdict, "ENVIRONMENT");
+  for (const GateRow& row : report.rows) EXPECT_EQ(row.verdict, CaseVerdict::environment);
+  result.cases.push_back(kWrong);
+  EXPECT_EQ(judge(result).exit, kExitWrongResult);
+  // Real cases never vote: all of them slower is a regression.
+  EXPECT_EQ(judge(result_of({kRed, kRed, kRed})).exit, kExitRegression);
+}
+
+TEST(GateReport, SidesThatDoNotRun) {
+  const auto verdict_of = [](const GateCase& one) {
+    return judge(result_of({one})).rows[0].verdict;
+  };
+  const GateCase bare = timed("split/x", {});
+  EXPECT_EQ(verdict_of(with(bare, Outcome::constraints, Outcome::constraints)),
+            CaseVerdict::skipped);
+  EXPECT_EQ(verdict_of(with(bare, Outcome::correct, Outcome::constraints)), CaseVerdict::fault);
+  EXPECT_EQ(verdict_of(with(bare, Outcome::correct, Outcome::compile)), CaseVerdict::fault);
+  EXPECT_EQ(verdict_of(with(bare, Outcome::correctness, Outcome::correct)),
+            CaseVerdict::base_unusable);
+  EXPECT_EQ(verdict_of(with(bare, Outcome::correctness, Outcome::correctness)), CaseVerdict::wrong);
+  GateCase added = with(bare, Outcome::skipped, Outcome::correct);
+  added.in_base = false;
+  EXPECT_EQ(verdict_of(added), CaseVerdict::added);
+  added.candidate.outcome = Outcome::correctness;
+  EXPECT_EQ(verdict_of(added), CaseVerdict::wrong);
+  GateCase equal = with(bare, Outcome::skipped, Outcome::skipped);
+  equal.equal = true;
+  EXPECT_EQ(verdict_of(equal), CaseVerdict::unchanged);
+}
+
+TEST(GateReport, AMissingCaseMayBeAllowedByItsName) {
+  GateResult result = result_of({missing("split/m")});
+  EXPECT_EQ(judge(result).exit, kExitMissingCase);
+  result.allow_missing = {"split/other"};
+  EXPECT_EQ(judge(result).exit, kExitMissingCase);
+  result.allow_missing = {"split/m"};
+  EXPECT_EQ(judge(result).exit, kExitGood);
+}
+
+TEST(GateReport, AResultSurvivesJsonToTheByte) {
+  GateResult result = result_of({kRed, kGood, missing("split/m"), kWrong, kFault});
+  result.cases[0].trials[0].replies[2].stolen = true;
+  result.cases[0].trials[0].replies[3].ns[1] = std::nan("");
+  result.cases[1].trials[0].replies[1].ns[0] = 123.456;
+  result.strict = true;
+  const nlohmann::json first = to_json(result);
+  const GateResult read = gate_from_json(nlohmann::json::parse(first.dump()));
+  EXPECT_EQ(to_json(read).dump(), first.dump());
+  EXPECT_EQ(to_text(read, judge(read)), to_text(result, judge(result)));
+  nlohmann::json other = first;
+  other["version"] = 2;
+  EXPECT_THROW(gate_from_json(other), std::invalid_argument);
+  other = first;
+  other["rules"]["looks"] = {3};
+  EXPECT_THROW(gate_from_json(other), std::invalid_argument);
+}
+
+TEST(GateReport, MarkdownIsShortWorstFirstAndEscaped) {
+  std::vector<GateCase> cases(80, kGood);
+  for (std::size_t i = 0; i < cases.size(); ++i) cases[i].name = "split/" + std::to_string(i);
+  cases.push_back(kRed);
+  cases.push_back(kWrong);
+  cases.back().name = "split/`x`|<script>\n[a](b)";
+  const GateResult result = result_of(cases);
+  const std::string text = to_markdown(result, judge(result));
+  EXPECT_EQ(text.rfind("## WRONG", 0), 0U);
+  EXPECT_LT(text.find("| WRONG"), text.find("| REGRESSED"));
+  EXPECT_LT(text.find("| REGRESSED"), text.find("| PASS"));
+  const auto rows = [&] {
+    int count = 0;
+    for (std::size_t at = text.find("\n| "); at != std::string::npos;
+         at = text.find("\n| ", at + 1))
+      ++count;
+    return count;
+  }();
+  EXPECT_EQ(rows, 52) << "50, and the table's head of two";
+  EXPECT_EQ(text.find("<script>"), std::string::npos);
+  EXPECT_EQ(text.find("|<"), std::string::npos);
+  EXPECT_NE(text.find("\\`x\\`\\|&lt;script&gt; \\[a\\]\\(b\\)"), std::string::npos) << text;
+}
+
+TEST(GateReport, JUnitCountsAndEscapes) {
+  GateResult result = result_of({kGood, kRed, kWrong, kFault, missing("split/m")});
+  const std::string text = to_junit(result, judge(result));
+  EXPECT_NE(text.find("tests=\"6\" failures=\"3\" errors=\"1\" skipped=\"0\""), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("<b>"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace loratune
