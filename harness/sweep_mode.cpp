@@ -177,6 +177,11 @@ struct Setup {
 Setup live_setup(const Options& options) {
   Setup setup;
   setup.options.problems = select_problems(options);
+  for (const Problem& problem : setup.options.problems) {
+    if (problem.m == 0) {
+      throw Failure(kExitUsage, to_string(problem) + " has no rows: there is nothing to time");
+    }
+  }
   setup.options.variants = select_variants(options);
   setup.options.mode = options.mode;
   setup.options.seed = options.seed;
