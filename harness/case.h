@@ -12,7 +12,7 @@ namespace loratune {
 
 // exact: small integers and a power-of-two scale, so that every order of summation gives the same
 // bits. real: N(0,1). nan_row: real, with a NaN in one row of x. overflow: results beyond the
-// largest f16 (f32: like exact, far larger but still exact).
+// largest f16 (f32: like exact, but far larger, and exact only until y is added).
 enum class Fill : std::uint8_t { exact, real, nan_row, overflow };
 std::string_view to_string(Fill fill);
 
