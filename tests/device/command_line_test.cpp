@@ -1,0 +1,381 @@
+// lora-bench itself, as a user runs it: exit codes, the one line that says why, and what becomes of
+// its files when it is interrupted or killed.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "dispatch/tuned_file.h"
+#include "unit/temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+using Words = std::vector<std::string>;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr const char* kNoDevice = "OCL_ICD_VENDORS=/nonexistent";
+const std::string kPocl = "Portable Computing Language";
+const Words kOneProblem = {"--features", "64", "--tokens", "3", "--ranks", "4", "--dtypes", "f32"};
+
+Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+struct Result {
+  int code = -1;  // 128 + the signal that ended it
+  std::string out, err;
+};
+
+// Lines that report a failure.
+int complaints(const Result& result) {
+  int lines = 0;
+  for (std::size_t at = 0; at < result.err.size(); at = result.err.find('\n', at) + 1) {
+    if (result.err.compare(at, 12, "lora-bench: ") == 0) ++lines;
+    if (result.err.find('\n', at) == std::string::npos) break;
+  }
+  return lines;
+}
+
+class Process {
+ public:
+  Process(const TemporaryFolder& folder, const Words& words, const Words& environment)
+      : folder_(folder) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, folder.path().c_str());
+    const auto redirect = [&](int fd, const std::string& name) {
+      posix_spawn_file_actions_addopen(&actions, fd, name.c_str(), O_CREAT | O_TRUNC | O_WRONLY,
+                                       0644);
+    };
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    redirect(STDOUT_FILENO, "stdout");
+    redirect(STDERR_FILENO, "stderr");
+    Words arguments = Words{"lora-bench"} + words;
+    std::vector<char*> argv;
+    for (std::string& word : arguments) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    Words added = environment;
+    std::vector<char*> envp;
+    for (std::string& variable : added) envp.push_back(variable.data());
+    for (char** variable = environ; *variable != nullptr; ++variable) envp.push_back(*variable);
+    envp.push_back(nullptr);
+    const int error =
+        posix_spawn(&pid_, LORATUNE_BENCH, &actions, nullptr, argv.data(), envp.data());
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) throw std::runtime_error("cannot start " LORATUNE_BENCH);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process() {
+    if (pid_ > 0) {
+      signal(SIGKILL);
+      wait();
+    }
+  }
+
+  void signal(int number) const { kill(pid_, number); }
+
+  // The end; a process that takes minutes is killed.
+  Result wait() {
+    const auto until = steady_clock::now() + seconds(240);
+    int status = 0;
+    while (waitpid(pid_, &status, WNOHANG) == 0) {
+      if (steady_clock::now() > until) signal(SIGKILL);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    pid_ = -1;
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+            read_bytes(folder_ / "stdout"), read_bytes(folder_ / "stderr")};
+  }
+
+  // Processes that it started.
+  std::vector<pid_t> children() const {
+    const std::string id = std::to_string(pid_);
+    std::vector<pid_t> pids;
+    std::ifstream list("/proc/" + id + "/task/" + id + "/children");
+    for (pid_t pid = 0; list >> pid;) pids.push_back(pid);
+    return pids;
+  }
+
+ private:
+  const TemporaryFolder& folder_;
+  pid_t pid_ = -1;
+};
+
+class CommandLine : public testing::Test {
+ protected:
+  Result run(const Words& words, const Words& environment = {}) {
+    return Process(folder_, words, environment).wait();
+  }
+
+  // Ends with this code and just one line that says why.
+  void expect_failure(int code, const Words& words, const Words& environment = {}) {
+    const Result result = run(words, environment);
+    EXPECT_EQ(result.code, code) << testing::PrintToString(words) << "\n" << result.err;
+    EXPECT_EQ(complaints(result), 1) << testing::PrintToString(words) << "\n" << result.err;
+  }
+
+  void expect_good(const Words& words, const Words& environment = {}) {
+    const Result result = run(words, environment);
+    EXPECT_EQ(result.code, 0) << testing::PrintToString(words) << "\n" << result.err;
+    EXPECT_EQ(complaints(result), 0) << result.err;
+  }
+
+  std::string file(const std::string& name) const { return read_bytes(folder_ / name); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CommandLine, HelpIsGood) {
+  const Result result = run({"--help"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_NE(result.out.find("--sweep"), std::string::npos);
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(CommandLine, BadInputIs2WithOneLine) {
+  expect_failure(2, {});
+  expect_failure(2, {"--no-such-option"});
+  expect_failure(2, {"--list", "--check"});
+  expect_failure(2, {"--worker"});
+  expect_failure(2, {"--pick", "nonsense"});
+  expect_failure(2, {"--sweep", "--budget", "soon"});
+  expect_failure(2, {"--problems", "missing", "--list"});
+  for (const char* mode : {"--check", "--sweep"}) {
+    for (const Words& words :
+         {Words{"--device", "no such device"}, Words{"--device", "99"},
+          Words{"--variants", "no_such_variant"}, Words{"--dtypes", "f64"}, Words{"--ranks", "0"},
+          Words{"--ranks", "1025"}, Words{"--features", "0"}, Words{"--tokens", "2147483648"},
+          Words{"--in", "2147483648"}, Words{"--variants", "rank_specialized", "--ranks", "300"}}) {
+      expect_failure(2, Words{mode} + words);
+    }
+  }
+  expect_failure(2, {"--sweep", "--tokens", "0,1"});  // no rows: nothing to time
+  EXPECT_EQ(file("tuned.json"), "") << "a refused sweep wrote a file";
+}
+
+TEST_F(CommandLine, AConfigThatIsNoneIs2) {
+  const Words check = Words{"--check", "--variants", "naive"} + kOneProblem;
+  expect_failure(2, check + Words{"--config", "WG_M=3"});
+  expect_failure(2, check + Words{"--config", "WG_M=3 WG_N=8 UNROLL=1 A_TRANSPOSED=0"});
+  expect_failure(2, check + Words{"--strides", "1,2,3"});
+  expect_failure(2, check + Words{"--strides", "1,2,3,-4"});
+}
+
+TEST_F(CommandLine, ATunedFileThatIsNoneIs2) {
+  const std::string sound = read_bytes(LORATUNE_SOURCE_DIR "/tests/data/fictional.json");
+  ASSERT_FALSE(sound.empty());
+  const Words pick = {"--pick", "m1_k64_n64_r4_f32_acc", "--tuned"};
+  write_bytes(folder_ / "good.json", sound);
+  expect_good(pick + Words{"good.json"}, {kNoDevice});
+  expect_failure(2, pick + Words{"missing.json"});
+  expect_failure(2, pick + Words{"."});
+  const std::pair<const char*, std::string> contents[] = {
+      {"empty", ""},
+      {"truncated", sound.substr(0, sound.size() / 2)},
+      {"one_byte_short", sound.substr(0, sound.find_last_of('}'))},
+      {"nested", std::string(5'000'000, '[')},
+      {"foreign", R"({"schema": "another/tool", "version": 1})"},
+      {"later_version", R"({"schema": "loratune/tuned", "version": 2})"},
+      {"binary", std::string(1000, '\xff')}};
+  for (const auto& [name, content] : contents) {
+    write_bytes(folder_ / name, content);
+    expect_failure(2, pick + Words{name});
+  }
+}
+
+TEST_F(CommandLine, AnOutThatCannotBeWrittenIs2BeforeAnyWork) {
+  const auto sweep = [&](const std::string& out) {
+    expect_failure(2, Words{"--sweep", "--device", kPocl, "--out", out} + kOneProblem);
+    EXPECT_EQ(file("stdout"), "");
+    EXPECT_FALSE(std::filesystem::exists(folder_ / (out + ".journal")));
+  };
+  sweep("no/such/folder/tuned.json");
+  sweep(folder_.path().string());
+  sweep("/proc/tuned.json");
+  if (geteuid() == 0) return;  // whom no permission stops
+  const auto locked = folder_ / "locked";
+  std::filesystem::create_directory(locked);
+  std::filesystem::permissions(locked, std::filesystem::perms{0555});
+  sweep((locked / "tuned.json").string());
+  std::filesystem::permissions(locked, std::filesystem::perms{0755});
+}
+
+TEST_F(CommandLine, AnOutThatIsNoTunedFileIsLeftAsItIs) {
+  for (const std::string& precious :
+       {std::string("my thesis\n"), std::string(), std::string(R"({"a": 1})")}) {
+    write_bytes(folder_ / "precious", precious);
+    expect_failure(2, Words{"--sweep", "--device", kPocl, "--out", "precious", "--budget", "1s"} +
+                          kOneProblem);
+    EXPECT_EQ(file("precious"), precious);
+  }
+}
+
+TEST_F(CommandLine, AJournalThatIsNoneIs2) {
+  const Words sweep = Words{"--sweep", "--device", kPocl, "--resume"} + kOneProblem;
+  expect_failure(2, {"--replay", "missing"});
+  expect_failure(2, sweep);
+  write_bytes(folder_ / "tuned.json.journal", "what?\n");
+  expect_failure(2, sweep);
+  expect_failure(2, {"--replay", "tuned.json.journal"});
+  EXPECT_EQ(file("tuned.json.journal"), "what?\n");
+  write_bytes(folder_ / "tuned.json.journal", "");
+  expect_failure(2, sweep);
+  expect_failure(2, {"--replay", "tuned.json.journal"});
+}
+
+TEST_F(CommandLine, WithoutADeviceWhatNeedsOneIs77AndTheRestWorks) {
+  expect_failure(77, Words{"--check"} + kOneProblem, {kNoDevice});
+  expect_failure(77, Words{"--sweep"} + kOneProblem, {kNoDevice});
+  expect_good({"--list"}, {kNoDevice});
+  const Result pick = run({"--pick", "m1_k64_n64_r4_f32_acc", "--json"}, {kNoDevice});
+  EXPECT_EQ(pick.code, 0) << pick.err;
+  EXPECT_EQ(complaints(pick), 0) << pick.err;
+  EXPECT_EQ(json::parse(pick.out).at("shape_match"), "fallback");
+  EXPECT_EQ(json::parse(pick.out).at("device_match"), "none");
+  // Bad input is told before the missing device.
+  expect_failure(2, {"--check", "--ranks", "0"}, {kNoDevice});
+  expect_failure(2, {"--sweep", "--variants", "no_such_variant"}, {kNoDevice});
+}
+
+TEST_F(CommandLine, ListIsJsonWhenAsked) {
+  const Result result = run({"--list", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const json list = json::parse(result.out);
+  EXPECT_GE(list.at("devices").size(), 1U);
+  EXPECT_EQ(list.at("variants").size(), variants().size());
+  EXPECT_EQ(list.at("problems").size(), 120U);
+}
+
+TEST_F(CommandLine, CheckPrintsATableAndJson) {
+  const Words check = Words{"--check", "--device", kPocl, "--variants", "naive"} + kOneProblem;
+  const Result table = run(check);
+  EXPECT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("\nnaive"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("\n1 cases, 0 failed, 0 skipped\n"), std::string::npos) << table.out;
+  const Result as_json = run(check + Words{"--json"});
+  EXPECT_EQ(as_json.code, 0) << as_json.err;
+  const json rows = json::parse(as_json.out);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].at("cases"), 1);
+  EXPECT_EQ(rows[0].at("failures"), json::array());
+  EXPECT_GT(rows[0].at("error_over_bound"), 0);
+}
+
+// Sweeps that are real, if small. Groups are by rank, so that the first is decided while others
+// run.
+class Sweeping : public CommandLine {
+ protected:
+  static Words sweep(const std::string& ranks, const std::string& budget) {
+    return {"--sweep", "--device", kPocl,      "--features", "64",       "--tokens", "1,4",
+            "--ranks", ranks,      "--dtypes", "f32",        "--budget", budget};
+  }
+
+  // Waits for the journal to answer a question that begins so.
+  bool journal_reaches(const std::string& question) const {
+    const auto until = steady_clock::now() + seconds(200);
+    while (steady_clock::now() < until) {
+      if (file("tuned.json.journal").find("\"ask\":\"" + question) != std::string::npos)
+        return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+
+  TunedFile tuned(const std::string& name) const {
+    ParsedTunedFile parsed = load_tuned_file(folder_ / name);
+    EXPECT_TRUE(parsed.file) << parsed.error;
+    return parsed.file.value_or(TunedFile{});
+  }
+};
+
+TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {
+  const Result swept = run(sweep("4", "5s"));
+  ASSERT_EQ(swept.code, 0) << swept.err;
+  EXPECT_EQ(complaints(swept), 0) << swept.err;
+  const TunedFile made = tuned("tuned.json");
+  ASSERT_EQ(made.records.size(), 2U);
+  for (const Record& record : made.records) {
+    EXPECT_GT(record.time_ns, 0);
+    EXPECT_LE(record.error_over_bound, 1);
+    const Result pick = run({"--pick", to_string(record.problem), "--tuned", "tuned.json",
+                             "--device", kPocl, "--json"});
+    ASSERT_EQ(pick.code, 0) << pick.err;
+    const json answer = json::parse(pick.out);
+    EXPECT_EQ(answer.at("shape_match"), "exact");
+    EXPECT_EQ(answer.at("device_match"), "exact");
+    EXPECT_EQ(answer.at("variant"), record.variant);
+    for (const auto& [name, value] : record.config) EXPECT_EQ(answer.at("config").at(name), value);
+  }
+  expect_good({"--replay", "tuned.json.journal", "--out", "again.json"}, {kNoDevice});
+  EXPECT_EQ(file("again.json"), file("tuned.json"));
+
+  // A sweep of another problem keeps these records, and the journal.
+  const std::string journal = file("tuned.json.journal");
+  const Result other = run(sweep("8", "1s"));
+  ASSERT_EQ(other.code, 0) << other.err;
+  EXPECT_EQ(tuned("tuned.json").records.size(), 4U);
+  EXPECT_EQ(file("tuned.json.journal.old"), journal);
+}
+
+TEST_F(Sweeping, InterruptedGives130AndAFileOfWhatIsDecided) {
+  Process process(folder_, sweep("4,8,16,32", "60s"), {});
+  ASSERT_TRUE(journal_reaches("build fwd_r8"));
+  process.signal(SIGINT);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  const TunedFile made = tuned("tuned.json");
+  ASSERT_EQ(made.records.size(), 2U);
+  EXPECT_EQ(made.records[0].problem.rank, 4);
+  expect_good({"--pick", to_string(made.records[0].problem), "--tuned", "tuned.json"});
+}
+
+TEST_F(Sweeping, KilledLosesNothingThatWasDecided) {
+  const Words words = sweep("4,8", "8s");
+  {
+    Process process(folder_, words, {});
+    ASSERT_TRUE(journal_reaches("prepare fwd_m1_k64_n64_r8"));
+    const auto workers = process.children();
+    process.signal(SIGKILL);
+    EXPECT_EQ(process.wait().code, 128 + SIGKILL);
+    ASSERT_FALSE(workers.empty());
+    for (const pid_t worker : workers) {
+      const auto until = steady_clock::now() + seconds(10);
+      while (kill(worker, 0) == 0 && steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      EXPECT_NE(kill(worker, 0), 0) << "an orphan";
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "tuned.json"));
+  std::filesystem::copy_file(folder_ / "tuned.json.journal", folder_ / "at_the_kill");
+  write_bytes(folder_ / "tuned.json.journal", file("at_the_kill") + "0bad 77 {\"ask\":\"torn");
+  expect_good({"--replay", "at_the_kill", "--out", "killed.json"}, {kNoDevice});
+  const TunedFile before = tuned("killed.json");
+  ASSERT_EQ(before.records.size(), 2U);
+
+  const Result resumed = run(words + Words{"--resume"});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(file("tuned.json.journal").find(file("at_the_kill")), 0U) << "the journal goes on";
+  const TunedFile after = tuned("tuned.json");
+  EXPECT_EQ(after.records.size(), 4U);
+  for (const Record& record : before.records) {
+    EXPECT_NE(std::find(after.records.begin(), after.records.end(), record), after.records.end())
+        << to_string(record.problem);
+  }
+  // Other options are another sweep.
+  expect_failure(2, sweep("4,8", "9s") + Words{"--resume"});
+}
+
+}  // namespace
+}  // namespace loratune
