@@ -1,0 +1,150 @@
+// --bench and --verify as a user runs them.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "dispatch/tuned_file.h"
+#include "harness/weight_ring.h"
+#include "test_engine.h"
+#include "unit/temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+const std::string kTiny = "m3_k64_n64_r4_f32_acc";
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+Ran lora_bench(const TemporaryFolder& folder, const std::string& arguments) {
+  const std::string line = std::string(LORATUNE_BENCH) +
+                           " --device 'Portable Computing Language' " + arguments + " >" +
+                           (folder / "out").string() + " 2>" + (folder / "err").string();
+  const int status = std::system(line.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_bytes(folder / "out"),
+          read_bytes(folder / "err")};
+}
+
+// A file of one record: this variant's default config for the problem.
+void write_record(const std::filesystem::path& path, const std::string& key,
+                  const std::string& variant_name) {
+  const DeviceInfo& device = test_device().info;
+  const Variant& variant = *find_variant(variant_name);
+  std::string why;
+  TunedFile file;
+  file.tool = {"lora-bench", "0.1.0", "unknown"};
+  file.devices["d0"] = tuned_device(device);
+  file.kernels[variant_name] = {std::string(variant.source_sha256), variant.revision};
+  Record record;
+  record.device = "d0";
+  record.problem = *parse_problem(key, why);
+  record.variant = variant_name;
+  record.config = named_config(variant.space, variant.default_config(record.problem, device));
+  record.time_ns = 10'000;
+  record.default_ns = 20'000;
+  record.speedup = record.speedup_lo = record.speedup_hi = 2;
+  record.level = 0.99;
+  record.rounds = 40;
+  record.seen = 0.5;
+  record.reason = "measured";
+  file.records = {record};
+  ASSERT_EQ(write_tuned_file(path, file), "");
+}
+
+TEST(Bench, AFilterThatMatchesNothingIsAnError) {
+  const TemporaryFolder folder;
+  const Ran ran = lora_bench(folder, "--bench --problem " + kTiny + " --benchmark_filter=nothing");
+  EXPECT_EQ(ran.code, 2) << ran.err;
+}
+
+TEST(Bench, WrongFlagsAreErrors) {
+  const TemporaryFolder folder;
+  for (const std::string flag :
+       {"--benchmark_format=xml", "--benchmark_foo=1", "--benchmark_out=/nonexistent/f"}) {
+    EXPECT_EQ(lora_bench(folder, "--bench --problem " + kTiny + " " + flag).code, 2) << flag;
+  }
+  EXPECT_EQ(lora_bench(folder, "--list --benchmark_filter=x").code, 2);
+}
+
+TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
+  const TemporaryFolder folder;
+  const Ran ran = lora_bench(folder,
+                             "--bench --json --budget 1s --benchmark_repetitions=2 "
+                             "--benchmark_filter='default|openblas' --cache rotate "
+                             "--problem " +
+                                 kTiny);
+  // 3: the machine was too busy for a single good round, and said so.
+  ASSERT_TRUE(ran.code == 0 || ran.code == 3) << ran.err;
+  const json out = json::parse(ran.out);  // NaN and Infinity are no JSON: this would throw
+  EXPECT_EQ(out.at("context").at("cache"), "rotate");
+  std::set<std::string> seen;
+  for (const json& entry : out.at("benchmarks")) {
+    const auto name = entry.at("name").get<std::string>();
+    seen.insert(name.substr(0, name.find("/iter")));
+    if (ran.code == 0 && entry.at("run_type") == "iteration") {
+      EXPECT_GT(entry.at("wall_ns").get<double>(), 0);
+      EXPECT_GT(entry.at("vs_split").get<double>(), 0);
+    }
+  }
+  EXPECT_EQ(seen,
+            (std::set<std::string>{"fwd_" + kTiny + "/default", "fwd_" + kTiny + "/openblas"}));
+  EXPECT_NE(ran.err.find("| fwd_" + kTiny), std::string::npos) << "the table";
+}
+
+TEST(Verify, AFileOfASweepIsGood) {
+  const TemporaryFolder folder;
+  const std::string file = (folder / "t.json").string();
+  ASSERT_EQ(lora_bench(folder, "--sweep --budget 5s --out " + file + " --problem " + kTiny).code,
+            0);
+  const Ran ran = lora_bench(folder, "--verify " + file + " --json");
+  EXPECT_TRUE(ran.code == 0 || ran.code == 3) << ran.out << ran.err;
+  EXPECT_EQ(json::parse(ran.out).at("usable_records"), 1);
+}
+
+TEST(Verify, ARecordSlowerThanTheDefaultIsFound) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "t.json";
+  write_record(file, "m16_k512_n512_r8_f32_acc", "naive");
+  const Ran ran = lora_bench(folder, "--verify " + file.string());
+  EXPECT_TRUE(ran.code == 1 || ran.code == 3) << ran.out << ran.err;
+  if (ran.code == 1) {
+    EXPECT_NE(ran.out.find("SLOWER"), std::string::npos);
+  }
+}
+
+TEST(Verify, WhatCannotBeReadOrHasNoRecordForTheDeviceIsAnError) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(lora_bench(folder, "--verify /nonexistent").code, 2);
+  EXPECT_EQ(lora_bench(folder, "--verify " LORATUNE_SOURCE_DIR "/tests/data/fictional.json").code,
+            2);
+}
+
+TEST(WeightRing, RotatesOverMoreThanTwiceTheCacheAndSharesItBetweenPlansOfALayout) {
+  EXPECT_EQ(ring_size(1 << 20, 32 << 20, std::int64_t{1} << 40), 65);
+  EXPECT_EQ(ring_size(1 << 20, 32 << 20, 8 << 20), 8) << "what can be allocated";
+  EXPECT_EQ(ring_size(std::int64_t{1} << 40, 32 << 20, std::int64_t{1} << 40), 2);
+  Case operands;
+  std::string why;
+  operands.problem = *parse_problem("m3_k1024_n1024_r64_f32_acc", why);
+  Checker checker(test_engine(), operands);
+  WeightRing ring(test_engine(), checker, Cache::rotate);
+  const LaunchPlan plain;
+  const std::vector<Operands>& first = ring.operands(plain);
+  EXPECT_EQ(&ring.operands(plain), &first);
+  const std::int64_t bytes = 2 * 64 * 1024 * 4;
+  EXPECT_GT(static_cast<std::int64_t>(first.size()) * bytes,
+            2 * last_level_cache_bytes(test_engine().device()));
+  EXPECT_NE(first[0].a(), first[1].a());
+  WeightRing warm(test_engine(), checker, Cache::warm);
+  EXPECT_EQ(warm.operands(plain).size(), 1U);
+}
+
+}  // namespace
+}  // namespace loratune
