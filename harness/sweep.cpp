@@ -248,7 +248,7 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
 
 void Sweep::select(const Problem& problem) {
   if (worker_ == nullptr || (selected_ == problem && worker_->generation() == prepared_in_)) return;
-  worker_->set_problem(problem, seed_of("data " + to_string(problem)));
+  worker_->set_problem(problem, seed_of("data " + to_string(problem)), options_.cache);
   selected_ = problem;
   prepared_in_ = -1;
 }

@@ -21,6 +21,7 @@ struct SweepOptions {
   Mode mode = Mode::fast;
   double budget_s = 1200;
   std::uint64_t seed = 1;
+  Cache cache = Cache::warm;
 };
 
 // One problem and what is tried on it; candidates[0] is the default choice.

@@ -48,7 +48,8 @@ json make_header(const SweepOptions& options, const DeviceInfo& device) {
           {"problems", problems},
           {"mode", to_string(options.mode)},
           {"budget_s", options.budget_s},
-          {"seed", options.seed}};
+          {"seed", options.seed},
+          {"cache", to_string(options.cache)}};
 }
 
 SweepOptions options_from(const json& header) {
@@ -71,6 +72,7 @@ SweepOptions options_from(const json& header) {
   options.mode = parse_mode(header.at("mode").get<std::string>()).value_or(Mode::fast);
   options.budget_s = header.at("budget_s").get<double>();
   options.seed = header.at("seed").get<std::uint64_t>();
+  if (header.value("cache", "warm") == to_string(Cache::rotate)) options.cache = Cache::rotate;
   return options;
 }
 
@@ -106,6 +108,23 @@ void print_result(const TunedFile& file) {
                 static_cast<double>(record.time_ns) * 1e-3,
                 static_cast<double>(record.default_ns) * 1e-3, record.speedup, record.speedup_lo,
                 record.speedup_hi, record.reason.c_str(), config.c_str());
+  }
+}
+
+// What the times come to, beside what the device does at most. Nothing for a time that cannot be.
+void print_rates(const TunedFile& file, const Ceilings& ceilings) {
+  std::printf("\n%s\n%-36s %9s %9s %9s %9s %9s\n", describe(ceilings).c_str(), "problem", "us",
+              "GB/s", "of copy", "GFLOP/s", "of peak");
+  for (const Record& record : file.records) {
+    const auto time_ns = static_cast<double>(record.time_ns);
+    const Throughput rate = throughput(record.problem, time_ns, ceilings);
+    std::printf("%-36s ", to_string(record.problem).c_str());
+    if (rate.refused.empty()) {
+      std::printf("%9.2f %9.3g %7.1f %% %9.3g %7.1f %%\n", time_ns * 1e-3, rate.gbps,
+                  100 * rate.share_of_copy, rate.gflops, 100 * rate.share_of_peak);
+    } else {
+      std::printf("%s\n", rate.refused.c_str());
+    }
   }
 }
 
@@ -185,6 +204,7 @@ Setup live_setup(const Options& options) {
   setup.options.variants = select_variants(options);
   setup.options.mode = options.mode;
   setup.options.seed = options.seed;
+  setup.options.cache = options.cache;
   setup.options.budget_s = options.budget_s > 0 ? options.budget_s : options.quick ? 60 : 20 * 60;
   const Device device = select_device(options.device);
   setup.device = device.info;
@@ -250,6 +270,8 @@ int sweep_mode(const Options& options) {
     std::printf("%s", serialize(shown).c_str());
   } else {
     print_result(shown);
+    const std::optional<Ceilings> ceilings = worker ? worker->ceilings() : std::nullopt;
+    if (ceilings) print_rates(shown, *ceilings);
   }
   const bool default_wrong = report_outcomes(sweep.decided());
   if (worker) std::fprintf(stderr, "launch floor: %.2f us\n", worker->launch_floor_ns() * 1e-3);
