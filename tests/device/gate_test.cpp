@@ -7,8 +7,6 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "harness/gate_result.h"
-#include "harness/plans_file.h"
 #include "unit/temporary_folder.h"
 
 namespace loratune {
