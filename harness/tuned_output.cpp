@@ -85,14 +85,15 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   // A sweep that decided nothing has no rules to put in the place of others.
   const bool decided = !fresh.records.empty();
   const Mode mode = decided ? fresh.records[0].mode : Mode::fast;
-  for (const auto& [id, device] : earlier.devices) {
+  for (const auto& theirs : earlier.devices) {
+    std::string& id = ids[theirs.first];
     const auto known = std::find_if(fresh.devices.begin(), fresh.devices.end(),
-                                    [&](const auto& entry) { return entry.second == device; });
+                                    [&](const auto& ours) { return ours.second == theirs.second; });
     if (known != fresh.devices.end()) {
-      ids[id] = known->first;
+      id = known->first;
     } else {
-      ids[id] = "d" + std::to_string(fresh.devices.size());
-      fresh.devices[ids[id]] = device;
+      id = "d" + std::to_string(fresh.devices.size());
+      fresh.devices[id] = theirs.second;
     }
   }
   // One file knows one source of each kernel: the earlier one's is kept where ours says nothing.

@@ -106,7 +106,7 @@ std::vector<Config> sample_configs(const Variant& variant, std::span<const Probl
     if (sample.size() < count) sample.add(config);
   }
   const std::vector<Config> defaults = sample.configs();
-  if (defaults.empty()) return defaults;
+  if (defaults.empty()) return {};
 
   std::vector<Config> allowed;
   for_each_config(variant.space, [&](const Config& config) {

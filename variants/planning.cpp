@@ -60,10 +60,9 @@ void expand_row(const Problem& problem, const HostTensors& t, std::int64_t row,
 }
 
 void sum_lanes(std::span<float> values, int lanes, int width) {
-  for (int half = lanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half * width; ++i) {
-      values[static_cast<std::size_t>(i)] += values[static_cast<std::size_t>(i + half * width)];
-    }
+  for (auto half = static_cast<std::size_t>(lanes) / 2; half > 0; half /= 2) {
+    const std::size_t count = half * static_cast<std::size_t>(width);
+    for (std::size_t i = 0; i < count; ++i) values[i] += values[i + count];
   }
 }
 
