@@ -2,23 +2,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <set>
 
 #include "harness/bench_session.h"
 #include "harness/bench_table.h"
+#include "harness/clock.h"
 #include "harness/modes.h"
 
 namespace loratune {
 namespace {
 
 constexpr double kDefaultBudget = 540;  // seconds
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // What all benchmarks share.
 struct Run {

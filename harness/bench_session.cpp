@@ -1,11 +1,11 @@
 #include "harness/bench_session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <stdexcept>
 
 #include "dispatch/default_choice.h"
+#include "harness/clock.h"
 
 namespace loratune {
 namespace {
@@ -18,10 +18,6 @@ constexpr double kFarBehind = 8;
 constexpr double kCanaryLimit = 2;
 constexpr double kRepeatedWork = 20;  // multiples of the useful operations ...
 constexpr double kMuchWork = 1e9;     // ... that are too many beyond this number
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // A rival that fails is a result; only the session's own failure ends the run.
 template <class F>

@@ -1,10 +1,10 @@
 #include "harness/measure.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fstream>
 
+#include "harness/clock.h"
 #include "tuner/statistics.h"
 
 namespace loratune {
@@ -25,12 +25,6 @@ constexpr double kCanaryNs = 200e3;
 // No launch ends so soon; rusticl answers 0, 1, 2, 3 where it has no clock.
 constexpr std::uint64_t kShortestCommandNs = 20;
 
-double now_ns() {
-  return std::chrono::duration<double, std::nano>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
 int block_runs(double run_ns) {
@@ -40,10 +34,10 @@ int block_runs(double run_ns) {
 
 double time_block_ns(int runs, const std::function<void()>& run,
                      const std::function<void()>& finish) {
-  const double begin = now_ns();
+  const double begin = seconds_now();
   for (int i = 0; i < runs; ++i) run();
   finish();
-  return (now_ns() - begin) / runs;
+  return (seconds_now() - begin) * 1e9 / runs;
 }
 
 double time_block_ns(const cl::CommandQueue& queue, int runs,
@@ -122,10 +116,10 @@ EventReading read_events(
   std::vector<double> spans;
   for (int run = 0; run < runs; ++run) {
     std::vector<cl::Event> events;
-    const double begin = now_ns();
+    const double begin = seconds_now();
     enqueue(queue, &events);
     queue.finish();
-    const double wall = now_ns() - begin;
+    const double wall = (seconds_now() - begin) * 1e9;
     std::vector<EventTimes> times;
     for (const cl::Event& event : events) {
       times.push_back({event.getProfilingInfo<CL_PROFILING_COMMAND_QUEUED>(),

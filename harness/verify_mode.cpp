@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
 
 #include "dispatch/default_choice.h"
 #include "dispatch/dispatcher.h"
+#include "harness/clock.h"
 #include "harness/modes.h"
 #include "harness/stratify.h"
 #include "harness/worker.h"
@@ -18,10 +18,6 @@ constexpr double kDefaultBudget = 24;  // seconds
 constexpr double kBuildSeconds = 8;
 constexpr double kTie = 1.02;
 constexpr double kFarSlower = 4;  // by one run: a few rounds are then proof enough
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 enum class Finding : std::uint8_t { good, slower, not_confirmed, undecided, noisy, wrong, fault };
 

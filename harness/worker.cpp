@@ -9,11 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
 #include "harness/cli.h"
+#include "harness/clock.h"
 #include "harness/measure.h"
 #include "harness/plan_json.h"
 #include "harness/worker_protocol.h"
@@ -22,10 +22,6 @@ namespace loratune {
 namespace {
 
 using nlohmann::json;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 Outcome lost_outcome(const Exchange& exchange) {
   return exchange.status == Exchange::Status::timed_out ? Outcome::timeout : Outcome::runtime;
