@@ -207,6 +207,15 @@ NamedConfig named_config(const SearchSpace& space, const Config& config) {
   return named;
 }
 
+bool overlap(const Rule& a, const Rule& b) {
+  const auto kind = [](const Rule& r) {
+    return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate);
+  };
+  const auto meet = [](const Range& p, const Range& q) { return p.lo <= q.hi && q.lo <= p.hi; };
+  return kind(a) == kind(b) && meet(a.m, b.m) && meet(a.rank, b.rank) && meet(a.k, b.k) &&
+         meet(a.n, b.n);
+}
+
 bool file_order(const Record& a, const Record& b) {
   const auto key = [](const Record& r) {
     const Problem& p = r.problem;

@@ -88,6 +88,9 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
+// Whether some problem of some device falls under both.
+bool overlap(const Rule& a, const Rule& b);
+
 struct TunedFile {
   ToolInfo tool;
   std::map<std::string, TunedDevice> devices;  // by id: [a-z0-9_], a letter first

@@ -258,16 +258,6 @@ Rule read_rule(const Node& node, const TunedFile& file) {
   return rule;
 }
 
-bool overlap(const Range& a, const Range& b) { return a.lo <= b.hi && b.lo <= a.hi; }
-
-bool overlap(const Rule& a, const Rule& b) {
-  const auto kind = [](const Rule& r) {
-    return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate);
-  };
-  return overlap(a.m, b.m) && overlap(a.rank, b.rank) && overlap(a.k, b.k) && overlap(a.n, b.n) &&
-         kind(a) == kind(b);
-}
-
 TunedFile read_file(const Node& root) {
   // First, so that a later version is told from a broken file.
   root.object();

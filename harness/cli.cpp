@@ -249,6 +249,11 @@ std::vector<const Variant*> select_variants(const Options& options) {
 namespace {
 
 std::vector<Problem> listed_problems(const Options& options) {
+  if (!options.tokens.empty() || !options.features.empty() || !options.in.empty() ||
+      !options.out_features.empty() || !options.ranks.empty() || !options.dtypes.empty() ||
+      options.set) {
+    usage("--problem and --problems name whole problems; leave out the options that make a grid");
+  }
   std::vector<std::string> keys = options.problem_keys;
   if (!options.problems_file.empty()) {
     std::ifstream file(options.problems_file);

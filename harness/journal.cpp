@@ -1,12 +1,12 @@
 #include "harness/journal.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -14,15 +14,12 @@
 #include <iterator>
 
 #include "harness/cli.h"
+#include "harness/clock.h"
 
 namespace loratune {
 namespace {
 
 using nlohmann::json;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 [[noreturn]] void fail(const std::string& path, const std::string& why) {
   throw Failure(kExitUsage, "journal '" + path + "': " + why);
@@ -44,6 +41,13 @@ json unframe(std::string_view line) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   if (crc32(0, bytes, static_cast<unsigned>(length)) != crc) return json(json::value_t::discarded);
   return json::parse(text, nullptr, false);
+}
+
+// So that no two sweeps write one journal. Held until the descriptor is closed.
+void lock_or_fail(int fd, const std::string& path) {
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    fail(path, "is being written by another sweep");
+  }
 }
 
 }  // namespace
@@ -81,12 +85,19 @@ JournalContent read_journal(const std::string& path) {
 }
 
 Journal Journal::create(const std::string& path, const json& header) {
-  if (access(path.c_str(), F_OK) == 0 && std::rename(path.c_str(), (path + ".old").c_str()) != 0) {
-    fail(path, std::string("cannot be moved out of the way: ") + std::strerror(errno));
+  if (access(path.c_str(), F_OK) == 0) {
+    const int there = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (there >= 0) lock_or_fail(there, path);
+    const int moved = std::rename(path.c_str(), (path + ".old").c_str());
+    if (there >= 0) close(there);
+    if (moved != 0) {
+      fail(path, std::string("cannot be moved out of the way: ") + std::strerror(errno));
+    }
   }
   Journal journal;
   journal.fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (journal.fd_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(errno));
+  lock_or_fail(journal.fd_, path);
   journal.started_ = seconds_now();
   journal.append(header);
   return journal;
@@ -103,6 +114,7 @@ Journal Journal::resume(const std::string& path, const json& header) {
   }
   Journal journal;
   journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (journal.fd_ >= 0) lock_or_fail(journal.fd_, path);
   if (journal.fd_ < 0 || ftruncate(journal.fd_, static_cast<off_t>(content.whole_bytes)) != 0) {
     fail(path, std::string("cannot be written: ") + std::strerror(errno));
   }

@@ -26,7 +26,7 @@ JournalContent read_journal(const std::string& path);
 class Journal {
  public:
   // A new journal with this header; one that exists is renamed to <path>.old. Throws Failure
-  // (kExitUsage).
+  // (kExitUsage), also, like resume(), for one that another sweep is writing.
   static Journal create(const std::string& path, const nlohmann::json& header);
   // Goes on with an existing one, its torn end cut off. Throws Failure (kExitUsage) if its header
   // differs.

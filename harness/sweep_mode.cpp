@@ -165,20 +165,9 @@ bool default_failed(const std::vector<Decided>& decided) {
                      [](const Decided& one) { return one.verdict.reason == "default_failed"; });
 }
 
-// The file that --out names, if there is one: what is in it is kept, so it must be readable.
-std::optional<TunedFile> earlier_file(const std::string& path) {
-  if (access(path.c_str(), F_OK) != 0) return std::nullopt;
-  ParsedTunedFile parsed = load_tuned_file(path);
-  if (!parsed.file) {
-    throw Failure(kExitUsage, "--out '" + path + "' exists and is no tuned file of this version (" +
-                                  parsed.error + "); name another or move it away");
-  }
-  return std::move(parsed.file);
-}
-
 // Before an hour of work: would the file be written?
 void require_writable(const std::string& path) {
-  const std::string trial = path + ".trial";
+  const std::string trial = path + "." + std::to_string(getpid()) + ".trial";
   std::FILE* file = std::fopen(trial.c_str(), "wx");
   if (file == nullptr) {
     throw Failure(kExitUsage, "--out '" + path + "' cannot be written: " + std::strerror(errno));
@@ -227,7 +216,7 @@ Setup live_setup(const Options& options) {
 
 int sweep_mode(const Options& options) {
   const bool replaying = !options.replay.empty();
-  std::optional<TunedFile> earlier = earlier_file(options.out);
+  earlier_file(options.out);  // one that could not be merged with is refused now
   require_writable(options.out);
   JournalContent content;
   Setup setup;
@@ -259,24 +248,21 @@ int sweep_mode(const Options& options) {
   const bool whole = sweep.run();
   if (!replaying && isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
 
-  TunedFile file = make_tuned_file(sweep.decided(), setup.options.mode, setup.device, tool_info());
+  const TunedFile made =
+      make_tuned_file(sweep.decided(), setup.options.mode, setup.device, tool_info());
   int dropped = 0;
-  const std::size_t made = file.records.size();
-  const TunedFile shown = file;
-  if (earlier) file = merge_earlier(std::move(file), *earlier, dropped);
-  const std::string error = write_tuned_file(options.out, file);
-  if (!error.empty()) throw Failure(kExitUsage, error);
+  const TunedFile file = update_tuned_file(options.out, made, dropped);
   if (options.json) {
-    std::printf("%s", serialize(shown).c_str());
+    std::printf("%s", serialize(made).c_str());
   } else {
-    print_result(shown);
+    print_result(made);
     const std::optional<Ceilings> ceilings = worker ? worker->ceilings() : std::nullopt;
-    if (ceilings) print_rates(shown, *ceilings);
+    if (ceilings) print_rates(made, *ceilings);
   }
   const bool default_wrong = report_outcomes(sweep.decided());
   if (worker) std::fprintf(stderr, "launch floor: %.2f us\n", worker->launch_floor_ns() * 1e-3);
   std::fprintf(stderr, "tuned file: %s (%zu records of this sweep, %zu in all, %zu rules)\n",
-               options.out.c_str(), made, file.records.size(), file.rules.size());
+               options.out.c_str(), made.records.size(), file.records.size(), file.rules.size());
   if (dropped > 0)
     std::fprintf(stderr, "%d records of kernels that have changed since were left out\n", dropped);
   if (g_interrupts > 0) return kExitInterrupted;

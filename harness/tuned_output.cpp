@@ -1,11 +1,18 @@
 #include "harness/tuned_output.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <tuple>
 
+#include "harness/cli.h"
 #include "tuner/rules.h"
 
 namespace loratune {
@@ -56,6 +63,41 @@ std::vector<Rule> rules_of(std::span<const Decided> decided, Mode mode, const De
   return rules;
 }
 
+// Whether the file measured within the rule's box or at its edge, where the rule's own evidence
+// stands.
+bool measured_again(const Rule& rule, const TunedFile& file) {
+  const auto holds = [](const Range& range, std::int64_t value) {
+    return range.lo - 1 <= value && value <= range.hi + 1;
+  };
+  return std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
+    const Problem& p = record.problem;
+    return record.device == rule.device && record.mode == rule.mode && p.op == rule.op &&
+           p.dtype == rule.dtype && p.accumulate == rule.accumulate && p.align == 0 &&
+           holds(rule.m, p.m) && holds(rule.k, p.k) && holds(rule.n, p.n) &&
+           rule.rank.lo <= p.rank && p.rank <= rule.rank.hi;
+  });
+}
+
+// Held by whoever changes a file in the folder. The folder itself is locked: the file is replaced
+// by another one with every write. Where the file system has no locks it holds nothing.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& file) {
+    const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    fd_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 }  // namespace
 
 TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const DeviceInfo& device,
@@ -80,17 +122,18 @@ TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const Dev
 TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped) {
   dropped = 0;
   std::map<std::string, std::string> ids;  // of the earlier file to ours
-  std::set<std::pair<Mode, std::string>> swept;
-  for (const Record& record : fresh.records) swept.emplace(record.mode, to_string(record.problem));
-  // A sweep that decided nothing has no rules to put in the place of others.
-  const bool decided = !fresh.records.empty();
-  const Mode mode = decided ? fresh.records[0].mode : Mode::fast;
+  const TunedFile measured = fresh;
+  std::set<std::tuple<std::string, Mode, std::string>> known;
+  const auto key = [](const Record& record) {
+    return std::tuple(record.device, record.mode, to_string(record.problem));
+  };
+  for (const Record& record : fresh.records) known.insert(key(record));
   for (const auto& theirs : earlier.devices) {
     std::string& id = ids[theirs.first];
-    const auto known = std::find_if(fresh.devices.begin(), fresh.devices.end(),
-                                    [&](const auto& ours) { return ours.second == theirs.second; });
-    if (known != fresh.devices.end()) {
-      id = known->first;
+    const auto same = std::find_if(fresh.devices.begin(), fresh.devices.end(),
+                                   [&](const auto& ours) { return ours.second == theirs.second; });
+    if (same != fresh.devices.end()) {
+      id = same->first;
     } else {
       id = "d" + std::to_string(fresh.devices.size());
       fresh.devices[id] = theirs.second;
@@ -104,21 +147,44 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   };
   for (Record record : earlier.records) {
     record.device = ids.at(record.device);
-    if (record.device == "d0" && swept.contains({record.mode, to_string(record.problem)})) continue;
+    if (known.contains(key(record))) continue;
     if (!same_kernel(record.variant)) {
       ++dropped;
       continue;
     }
+    known.insert(key(record));
     fresh.records.push_back(std::move(record));
   }
   for (Rule rule : earlier.rules) {
     rule.device = ids.at(rule.device);
-    if ((decided && rule.device == "d0" && rule.mode == mode) || !same_kernel(rule.variant))
-      continue;
+    if (measured_again(rule, measured) || !same_kernel(rule.variant)) continue;
+    const bool taken = std::any_of(fresh.rules.begin(), fresh.rules.end(),
+                                   [&](const Rule& ours) { return overlap(ours, rule); });
+    if (taken) continue;
     fresh.rules.push_back(std::move(rule));
   }
   std::sort(fresh.records.begin(), fresh.records.end(), file_order);
   return fresh;
+}
+
+std::optional<TunedFile> earlier_file(const std::string& path) {
+  if (access(path.c_str(), F_OK) != 0) return std::nullopt;
+  ParsedTunedFile parsed = load_tuned_file(path);
+  if (!parsed.file) {
+    throw Failure(kExitUsage, "--out '" + path + "' exists and is no tuned file of this version (" +
+                                  parsed.error + "); name another or move it away");
+  }
+  return std::move(parsed.file);
+}
+
+TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh, int& dropped) {
+  const FolderLock lock(path);
+  dropped = 0;
+  const std::optional<TunedFile> earlier = earlier_file(path);
+  TunedFile file = earlier ? merge_earlier(fresh, *earlier, dropped) : fresh;
+  const std::string error = write_tuned_file(path, file);
+  if (!error.empty()) throw Failure(kExitUsage, error);
+  return file;
 }
 
 }  // namespace loratune

@@ -1,7 +1,9 @@
 // From verdicts to the tuned file.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
 
 #include "dispatch/tuned_file.h"
 #include "harness/sweep.h"
@@ -13,9 +15,19 @@ namespace loratune {
 TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const DeviceInfo& device,
                           const ToolInfo& tool);
 
-// `fresh` with what `earlier` knows of other devices, modes and problems added. Records of kernels
-// that have changed since, and rules for the device and mode of `fresh`, are left behind: `dropped`
-// counts those records.
+// `fresh` with what `earlier` knows of other devices, modes and problems added. Left behind are
+// records and rules of kernels that have changed since, of which `dropped` counts the records, and
+// rules in or at whose box `fresh` has measured again. An earlier file may list a device twice: of
+// two records of one problem the first stays.
 TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped);
+
+// The tuned file at `path`; nothing if there is no file. Throws Failure (kExitUsage) for what is no
+// tuned file of this version.
+std::optional<TunedFile> earlier_file(const std::string& path);
+
+// Merges `fresh` with what the file at `path` holds at this moment and writes it there; returns
+// what was written. Of two processes that do so at once one waits for the other, so that neither's
+// records are lost. Throws Failure (kExitUsage).
+TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh, int& dropped);
 
 }  // namespace loratune

@@ -228,7 +228,7 @@ std::vector<RuleRange> make_rules(std::span<const MeasuredProblem> measured,
   for (const auto& [key, group] : make_groups(measured, device)) {
     const auto& [dtype, accumulate, rank] = key;
     const bool lowest = !last || std::get<0>(*last) != dtype || std::get<1>(*last) != accumulate;
-    const std::int64_t rank_low = lowest ? rank : std::get<2>(*last) + 1;
+    const std::int64_t rank_low = lowest ? rank : std::max(std::get<2>(*last), rank / 2) + 1;
     last = key;
     for (const auto& features : feature_spans(group)) {
       for (const auto& m : m_spans(group)) {

@@ -34,12 +34,12 @@ struct RuleLimits {
 };
 
 // Rules out of a grid of problems (those without `align`), ordered by dtype, accumulate, rank, k, n
-// and m; none overlap. A rule's ranks go from above the grid's next lower rank up to the rank that
-// was measured. In m, and in (k, n), a rule covers one grid value or the open gap between two
-// neighbours; its corners are the grid problems at its ends, two at least, all of them measured.
-// The choice is the candidate with the least worst regret over the corners. Its bound is
-// cross-validated: each corner in turn is left out of the choosing and judges what the others
-// chose.
+// and m; none overlap. A rule's ranks go up to the one that was measured, from above the grid's
+// next lower one, but not from half of it or less: at that distance nothing was measured. In m, and
+// in (k, n), a rule covers one grid value or the open gap between two neighbours; its corners are
+// the grid problems at its ends, two at least, all of them measured. The choice is the candidate
+// with the least worst regret over the corners. Its bound is cross-validated: each corner in turn
+// is left out of the choosing and judges what the others chose.
 std::vector<RuleRange> make_rules(std::span<const MeasuredProblem> measured,
                                   const DeviceInfo& device, const RuleLimits& limits = {});
 

@@ -135,6 +135,20 @@ TEST(SelectProblems, CrossesWhatIsGiven) {
   EXPECT_NE(refusal([] { problems({"--list", "--features", "64", "--in", "64"}); }), "");
 }
 
+TEST(SelectProblems, AGridBesideWholeProblemsIsRefused) {
+  for (const char* grid : {"--tokens", "--features", "--in", "--out-features", "--ranks"}) {
+    EXPECT_NE(refusal([&] {
+                problems({"--list", "--problem", "fwd_m1_k64_n64_r4_f32_acc", grid, "4"});
+              }),
+              "")
+        << grid;
+  }
+  EXPECT_NE(refusal([] {
+              problems({"--list", "--problem", "fwd_m1_k64_n64_r4_f32_acc", "--set"});
+            }),
+            "");
+}
+
 TEST(SelectProblems, DropsDuplicates) {
   EXPECT_EQ(problems({"--list", "--tokens", "1,1", "--features", "64,64", "--ranks", "4,4",
                       "--dtypes", "f32,f32"})

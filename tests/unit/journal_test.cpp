@@ -122,6 +122,20 @@ TEST_F(JournalTest, ResumesBehindATornLine) {
   }
 }
 
+TEST_F(JournalTest, IsWrittenByOneSweepAtATime) {
+  {
+    const Journal writing = Journal::create(path(), kHeader);
+    const std::string before = bytes();
+    for (const auto& second : {Journal::create, Journal::resume}) {
+      const std::string why = failure([&] { second(path(), kHeader); });
+      EXPECT_NE(why.find("another sweep"), std::string::npos) << why;
+      EXPECT_EQ(bytes(), before);
+    }
+  }
+  EXPECT_EQ(failure([&] { Journal::resume(path(), kHeader); }), "");
+  EXPECT_EQ(failure([&] { Journal::create(path(), kHeader); }), "");
+}
+
 TEST_F(JournalTest, DoesNotResumeAnotherSweepAndSaysWhatDiffers) {
   write(kFirst + kSecond);
   json other = kHeader;

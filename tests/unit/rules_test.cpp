@@ -262,6 +262,15 @@ TEST(Rules, AChoiceMustRunAtTheEndsOfItsBox) {
   EXPECT_EQ(choice_at(8).config, Config{1});
 }
 
+TEST(Rules, RanksFarBelowTheMeasuredOneAreNotCovered) {
+  const auto rules = make_rules(grid(always_1, {8, 64}), kDevice);
+  EXPECT_NE(find(rules, problem(7, 700, 700, 8)), nullptr);
+  EXPECT_NE(find(rules, problem(7, 700, 700, 33)), nullptr);
+  for (const int rank : {9, 16, 32}) {
+    EXPECT_EQ(find(rules, problem(7, 700, 700, rank)), nullptr) << rank;
+  }
+}
+
 TEST(Rules, KindsDoNotMix) {
   auto measured = grid(always_1, {8});
   auto other = grid([](const Problem&, int value) { return value == 2 ? 0.8 : 0.9; }, {4});

@@ -1,11 +1,16 @@
 #include "harness/tuned_output.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "fictional.h"
+#include "harness/cli.h"
 
 namespace loratune {
 namespace {
@@ -170,15 +175,45 @@ TEST(MergeEarlier, KeepsEachRecordWithItsOwnDevice) {
   for (const auto& [id, device] : file.devices) EXPECT_EQ(of(merged, device), of(file, device));
 }
 
-TEST(MergeEarlier, ReplacesOnlyItsOwnModesRules) {
+TEST(MergeEarlier, ReplacesTheRulesWhoseGroundItMeasuredAgain) {
+  // The device's rules: ranks 5 to 8, k and n 512 to 2048, m 16 to 64 (and, set, to 256).
   int dropped = 0;
+  const TunedFile file = earlier();
+  const auto rules_after = [&](const Problem& problem, Mode mode = Mode::fast) {
+    return merge_earlier(make({decided(problem)}, mode), file, dropped).rules.size();
+  };
+  EXPECT_EQ(rules_after(fictional::problem(30)), file.rules.size() - 1) << "within";
+  EXPECT_EQ(rules_after(fictional::problem(15)), file.rules.size() - 1) << "a corner of the gap";
+  EXPECT_EQ(rules_after(fictional::problem(14)), file.rules.size());
+  EXPECT_EQ(rules_after(fictional::problem(66)), file.rules.size());
+  EXPECT_EQ(rules_after(fictional::problem(30, 4)), file.rules.size()) << "another rank";
+  EXPECT_EQ(rules_after(fictional::problem(30), Mode::deterministic), file.rules.size());
+  Problem other = fictional::problem(30);
+  other.k = 4096;
+  EXPECT_EQ(rules_after(other), file.rules.size());
+}
+
+TEST(MergeEarlier, LeavesOutARuleThatAFreshOneOverlaps) {
   TunedFile file = earlier();
-  const TunedFile fast = merge_earlier(make({decided(fictional::problem())}), file, dropped);
-  ASSERT_EQ(fast.rules.size(), 1U);
-  EXPECT_NE(fast.devices.at(fast.rules[0].device), tuned_device(fictional::device()));
-  const TunedFile other =
-      merge_earlier(make({decided(fictional::problem())}, Mode::deterministic), file, dropped);
-  EXPECT_EQ(other.rules.size(), file.rules.size());
+  const TunedFile fresh = make(grid());
+  ASSERT_FALSE(fresh.rules.empty());
+  file.rules = {fresh.rules[0]};  // of d0, which is the device at hand here too
+  file.rules[0].m.lo = file.rules[0].m.hi;
+  file.rules[0].regret_bound = 0.01;
+  int dropped = 0;
+  const TunedFile merged = merge_earlier(fresh, file, dropped);
+  EXPECT_EQ(merged.rules, fresh.rules);
+  EXPECT_TRUE(parse_tuned_file(serialize(merged)).file);
+}
+
+TEST(MergeEarlier, TakesADeviceThatIsListedTwiceOnce) {
+  TunedFile file = earlier();
+  file.devices["d1"] = file.devices["d0"];  // their records of problem() are now of one device
+  int dropped = 0;
+  const TunedFile merged = merge_earlier(make({decided(fictional::problem(9))}), file, dropped);
+  const ParsedTunedFile parsed = parse_tuned_file(serialize(merged));
+  EXPECT_TRUE(parsed.file) << parsed.error;
+  EXPECT_EQ(merged.records.size(), file.records.size());  // one more, one less
 }
 
 TEST(MergeEarlier, LosesNoRuleToASweepThatDecidedNothing) {
@@ -202,6 +237,45 @@ TEST(MergeEarlier, DropsAndCountsRecordsOfKernelsThatChanged) {
   ++file.kernels["naive"].revision;
   merge_earlier(make({decided(fictional::problem())}), file, dropped);
   EXPECT_GT(dropped, 0) << "another revision";
+}
+
+class UpdateTunedFile : public ::testing::Test {
+ protected:
+  UpdateTunedFile() { std::filesystem::create_directories(folder_); }
+  ~UpdateTunedFile() override { std::filesystem::remove_all(folder_); }
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("update_tuned_file." + std::to_string(getpid()));
+  const std::string path_ = folder_ / "tuned.json";
+};
+
+TEST_F(UpdateTunedFile, LosesNoRecordWhereManyEndAtOnce) {
+  constexpr int kWriters = 8;
+  std::vector<pid_t> writers;
+  for (int i = 1; i <= kWriters; ++i) {
+    writers.push_back(fork());
+    if (writers.back() == 0) {
+      int dropped = 0;
+      for (int j = 0; j < 5; ++j) {
+        update_tuned_file(path_, make({decided(fictional::problem(i + kWriters * j))}), dropped);
+      }
+      _exit(0);
+    }
+  }
+  for (const pid_t writer : writers) {
+    int status = -1;
+    ASSERT_EQ(waitpid(writer, &status, 0), writer);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(load_tuned_file(path_).file.value().records.size(), 5U * kWriters);
+}
+
+TEST_F(UpdateTunedFile, LeavesWhatIsNoTunedFileAlone) {
+  std::ofstream(path_) << "mine";
+  int dropped = 0;
+  EXPECT_THROW(update_tuned_file(path_, make({}), dropped), Failure);
+  std::string text;
+  std::ifstream(path_) >> text;
+  EXPECT_EQ(text, "mine");
 }
 
 TEST(MergeEarlier, IntoTheSameFileChangesNothing) {
