@@ -37,6 +37,20 @@ int preferred_multiple(const cl::Device& device) {
   return static_cast<int>(std::clamp<std::size_t>(multiple, 1, 1024));
 }
 
+// 10 * major + minor by cl_nv_device_attribute_query, 0 without it.
+int nv_compute_capability(const cl::Device& device, const DeviceInfo& info) {
+  if (!has_extension(info, "cl_nv_device_attribute_query")) return 0;
+  cl_uint major = 0;
+  cl_uint minor = 0;
+  constexpr cl_device_info kMajor = 0x4000;
+  constexpr cl_device_info kMinor = 0x4001;
+  if (clGetDeviceInfo(device(), kMajor, sizeof(major), &major, nullptr) != CL_SUCCESS ||
+      clGetDeviceInfo(device(), kMinor, sizeof(minor), &minor, nullptr) != CL_SUCCESS) {
+    return 0;
+  }
+  return static_cast<int>(std::min(major, 100U) * 10 + std::min(minor, 9U));
+}
+
 }  // namespace
 
 DeviceInfo query_device(const cl::Device& device) {
@@ -65,6 +79,7 @@ DeviceInfo query_device(const cl::Device& device) {
                                          device.getInfo<CL_DEVICE_MAX_WORK_ITEM_SIZES>().at(0)));
   info.local_mem_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>());
   info.max_alloc_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>());
+  info.nv_compute_capability = nv_compute_capability(device, info);
   return info;
 }
 

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace loratune {
 namespace {
-
-template <class T>
-void set(cl::Kernel& kernel, cl_uint index, T value) {
-  kernel.setArg(index, value);
-}
 
 // Why the built kernel cannot run the launch, or nothing.
 std::string refusal(const cl::Kernel& kernel, const Launch& launch, const cl::Device& device,
@@ -74,6 +70,95 @@ cl::Buffer Weights::form(const cl::CommandQueue& queue, const Packing& packing, 
   return upload(reinterpret_cast<const float*>(dense.data()));
 }
 
+// Sets those arguments that are not set to these operands yet.
+void Executable::bind(const Operands& operands) {
+  const bool fresh = !bound_;
+  const Operands before = fresh ? Operands{} : *std::exchange(bound_, std::nullopt);
+  for (std::size_t l = 0; l < kernels_.size(); ++l) {
+    const std::vector<Arg>& args = plan_.launches[l].args;
+    for (cl_uint i = 0; i < args.size(); ++i) {
+      const Arg& arg = args[i];
+      cl::Kernel& kernel = kernels_[l];
+      // Of the operands, which may change; of the plan and the problem, which do not.
+      const auto buffer = [&](cl::Buffer Operands::*member) {
+        if (fresh || (operands.*member)() != (before.*member)()) kernel.setArg(i, operands.*member);
+      };
+      const auto stride = [&](std::int64_t Operands::*member) {
+        if (fresh || operands.*member != before.*member) {
+          kernel.setArg(i, static_cast<cl_long>(operands.*member));
+        }
+      };
+      const auto number = [&](std::int64_t value) {
+        if (fresh) kernel.setArg(i, static_cast<cl_int>(value));
+      };
+      const auto wide = [&](std::int64_t value) {
+        if (fresh) kernel.setArg(i, static_cast<cl_long>(value));
+      };
+      switch (arg.role) {
+        case Role::x:
+          buffer(&Operands::x);
+          break;
+        case Role::a:
+          buffer(&Operands::a);
+          break;
+        case Role::b:
+          buffer(&Operands::b);
+          break;
+        case Role::y:
+          buffer(&Operands::y);
+          break;
+        case Role::scale:
+          if (fresh || operands.scale != before.scale) kernel.setArg(i, operands.scale);
+          break;
+        case Role::m:
+          number(problem_.m);
+          break;
+        case Role::k:
+          number(problem_.k);
+          break;
+        case Role::n:
+          number(problem_.n);
+          break;
+        case Role::rank:
+          number(problem_.rank);
+          break;
+        case Role::ld_x:
+          stride(&Operands::ld_x);
+          break;
+        case Role::ld_a:
+          wide(packed_ld(plan_.a, problem_.rank, problem_.k));
+          break;
+        case Role::ld_b:
+          wide(packed_ld(plan_.b, problem_.n, problem_.rank));
+          break;
+        case Role::ld_y:
+          stride(&Operands::ld_y);
+          break;
+        case Role::off_x:
+          stride(&Operands::off_x);
+          break;
+        case Role::off_a:
+        case Role::off_b:
+          wide(0);
+          break;
+        case Role::off_y:
+          stride(&Operands::off_y);
+          break;
+        case Role::scratch:
+          if (fresh) kernel.setArg(i, scratch_.at(static_cast<std::size_t>(arg.value)));
+          break;
+        case Role::local:
+          if (fresh) kernel.setArg(i, static_cast<std::size_t>(arg.value), nullptr);
+          break;
+        case Role::i32:
+          number(arg.value);
+          break;
+      }
+    }
+  }
+  bound_ = operands;
+}
+
 void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands,
                          std::vector<cl::Event>* events) {
   const auto event = [&]() -> cl::Event* {
@@ -89,81 +174,16 @@ void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands
     }
   }
   dirty_ = true;  // until every launch is under way
+  bind(operands);
   for (std::size_t l = 0; l < plan_.launches.size(); ++l) {
     const Launch& launch = plan_.launches[l];
-    cl::Kernel& kernel = kernels_[l];
-    for (cl_uint i = 0; i < launch.args.size(); ++i) {
-      const Arg& arg = launch.args[i];
-      const auto number = [&](std::int64_t value) { set(kernel, i, static_cast<cl_int>(value)); };
-      const auto wide = [&](std::int64_t value) { set(kernel, i, static_cast<cl_long>(value)); };
-      switch (arg.role) {
-        case Role::x:
-          set(kernel, i, operands.x);
-          break;
-        case Role::a:
-          set(kernel, i, operands.a);
-          break;
-        case Role::b:
-          set(kernel, i, operands.b);
-          break;
-        case Role::y:
-          set(kernel, i, operands.y);
-          break;
-        case Role::scale:
-          set(kernel, i, operands.scale);
-          break;
-        case Role::m:
-          number(problem_.m);
-          break;
-        case Role::k:
-          number(problem_.k);
-          break;
-        case Role::n:
-          number(problem_.n);
-          break;
-        case Role::rank:
-          number(problem_.rank);
-          break;
-        case Role::ld_x:
-          wide(operands.ld_x);
-          break;
-        case Role::ld_a:
-          wide(packed_ld(plan_.a, problem_.rank, problem_.k));
-          break;
-        case Role::ld_b:
-          wide(packed_ld(plan_.b, problem_.n, problem_.rank));
-          break;
-        case Role::ld_y:
-          wide(operands.ld_y);
-          break;
-        case Role::off_x:
-          wide(operands.off_x);
-          break;
-        case Role::off_a:
-        case Role::off_b:
-          wide(0);
-          break;
-        case Role::off_y:
-          wide(operands.off_y);
-          break;
-        case Role::scratch:
-          set(kernel, i, scratch_.at(static_cast<std::size_t>(arg.value)));
-          break;
-        case Role::local:
-          kernel.setArg(i, static_cast<std::size_t>(arg.value), nullptr);
-          break;
-        case Role::i32:
-          number(arg.value);
-          break;
-      }
-    }
     const auto range = [&](const std::array<std::uint64_t, 3>& sizes) {
       if (launch.dims == 1) return cl::NDRange(sizes[0]);
       if (launch.dims == 2) return cl::NDRange(sizes[0], sizes[1]);
       return cl::NDRange(sizes[0], sizes[1], sizes[2]);
     };
-    queue.enqueueNDRangeKernel(kernel, cl::NullRange, range(launch.global), range(launch.local),
-                               nullptr, event());
+    queue.enqueueNDRangeKernel(kernels_[l], cl::NullRange, range(launch.global),
+                               range(launch.local), nullptr, event());
   }
   dirty_ = false;
 }

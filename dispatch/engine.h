@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -53,7 +54,8 @@ struct Operands {
 };
 
 // A built plan with kernels and scratch of its own. It belongs to one in-order queue at a time and
-// is not thread-safe; runs enqueued one after another on that queue are correct.
+// is not thread-safe; runs enqueued one after another on that queue are correct. It holds on to the
+// buffers of its last run: an argument that has not changed since is not set again.
 class Executable {
  public:
   // Enqueues the plan's fills and launches. With `events` given, appends one event a command.
@@ -64,11 +66,14 @@ class Executable {
 
  private:
   friend class Engine;
+  void bind(const Operands& operands);
+
   LaunchPlan plan_;
   Problem problem_;
   std::vector<cl::Kernel> kernels_;  // one a launch
   std::vector<cl::Buffer> scratch_;
-  bool dirty_ = true;  // scratch of Zero::once must be zeroed before the next run
+  std::optional<Operands> bound_;  // what the kernels' arguments are set to
+  bool dirty_ = true;              // scratch of Zero::once must be zeroed before the next run
 };
 
 // What building gave: an executable, or why there is none.

@@ -16,7 +16,8 @@ nlohmann::json to_json(const DeviceInfo& d) {
           {"preferred_multiple", d.preferred_multiple},
           {"max_work_group_size", d.max_work_group_size},
           {"local_mem_bytes", d.local_mem_bytes},
-          {"max_alloc_bytes", d.max_alloc_bytes}};
+          {"max_alloc_bytes", d.max_alloc_bytes},
+          {"nv_compute_capability", d.nv_compute_capability}};
 }
 
 DeviceInfo device_from_json(const nlohmann::json& json) {
@@ -35,6 +36,7 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   json.at("max_work_group_size").get_to(d.max_work_group_size);
   json.at("local_mem_bytes").get_to(d.local_mem_bytes);
   json.at("max_alloc_bytes").get_to(d.max_alloc_bytes);
+  d.nv_compute_capability = json.value("nv_compute_capability", 0);  // younger than the format
   return d;
 }
 

@@ -198,11 +198,14 @@ Setup live_setup(const Options& options) {
   const Device device = select_device(options.device);
   setup.device = device.info;
   setup.worker_device = options.device;
-  for (const Variant* variant : setup.options.variants) {
-    const bool any = std::any_of(
+  const auto declines_all = [&](const Variant* variant) {
+    return std::none_of(
         setup.options.problems.begin(), setup.options.problems.end(),
         [&](const Problem& problem) { return variant->supports(problem, setup.device); });
-    if (!any) {
+  };
+  if (options.variants.empty()) std::erase_if(setup.options.variants, declines_all);
+  for (const Variant* variant : setup.options.variants) {
+    if (declines_all(variant)) {
       throw Failure(kExitUsage, "variant " + std::string(variant->name) +
                                     " declines every selected problem (" +
                                     to_string(setup.options.problems[0]) +

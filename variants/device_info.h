@@ -23,6 +23,7 @@ struct DeviceInfo {
   std::int64_t max_work_group_size = 1;
   std::int64_t local_mem_bytes = 0;
   std::int64_t max_alloc_bytes = 0;
+  int nv_compute_capability = 0;  // of an NVIDIA GPU, 10 * major + minor; else 0
 
   bool operator==(const DeviceInfo&) const = default;
 };

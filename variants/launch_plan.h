@@ -50,8 +50,8 @@ struct Launch {
   bool operator==(const Launch&) const = default;
 };
 
-// When a scratch buffer is zeroed. once: the kernel leaves it zero; each_run: by a fill that
-// belongs to the timed run.
+// When a scratch buffer is zeroed. once: before the first run, and after one that failed; what a run
+// leaves in it is what the next one finds. each_run: by a fill that belongs to the timed run.
 enum class Zero : std::uint8_t { never, once, each_run };
 
 struct Scratch {
@@ -61,10 +61,10 @@ struct Scratch {
 };
 
 // The layout that a plan wants a weight matrix in: element (i, j) of `rows` x `cols` stands at
-//   row_major   i * ld + j                                   ld = cols
+//   row_major   i * ld + j                                   ld = cols, up to a multiple of tile
 //   transposed  j * ld + i                                   ld = rows
 //   panel       ((i / tile) * cols + j) * tile + i % tile    ld = cols
-// A panel's last tile is filled up with zeros, so that a kernel may load whole tiles.
+// What pads a row or the last panel is zero, so that a kernel may load whole tiles.
 enum class Layout : std::uint8_t { row_major, transposed, panel };
 
 struct Packing {

@@ -11,20 +11,32 @@ namespace loratune {
 
 // Elements that a rows x cols matrix takes when packed, padding included.
 inline std::int64_t packed_size(const Packing& packing, std::int64_t rows, std::int64_t cols) {
-  if (packing.layout != Layout::panel) return rows * cols;
-  return (rows + packing.tile - 1) / packing.tile * packing.tile * cols;
+  const auto whole_tiles = [&](std::int64_t extent) {
+    return (extent + packing.tile - 1) / packing.tile * packing.tile;
+  };
+  switch (packing.layout) {
+    case Layout::row_major:
+      return rows * whole_tiles(cols);
+    case Layout::transposed:
+      return rows * cols;
+    case Layout::panel:
+      break;
+  }
+  return whole_tiles(rows) * cols;
 }
 
 // The value of the argument ld_a or ld_b, in elements.
 inline std::int64_t packed_ld(const Packing& packing, std::int64_t rows, std::int64_t cols) {
-  return packing.layout == Layout::transposed ? rows : cols;
+  if (packing.layout == Layout::transposed) return rows;
+  if (packing.layout == Layout::panel) return cols;
+  return (cols + packing.tile - 1) / packing.tile * packing.tile;
 }
 
 inline std::int64_t packed_index(const Packing& packing, std::int64_t rows, std::int64_t cols,
                                  std::int64_t i, std::int64_t j) {
   switch (packing.layout) {
     case Layout::row_major:
-      return i * cols + j;
+      return i * packed_ld(packing, rows, cols) + j;
     case Layout::transposed:
       return j * rows + i;
     case Layout::panel:

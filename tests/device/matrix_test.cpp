@@ -19,7 +19,11 @@ TEST_P(Matrix, EveryCaseIsCorrect) {
   const auto& [variant, dtype, accumulate, shape_class] = GetParam();
   Engine& engine = test_engine();
   const auto cases = matrix_cases(*variant, engine.info(), shape_class, dtype, accumulate);
-  ASSERT_FALSE(cases.empty());
+  if (cases.empty()) {
+    // Only what needs hardware that is not here may decline a whole class.
+    ASSERT_STREQ(std::string(variant->name).c_str(), "tensor");
+    GTEST_SKIP() << "needs the tensor cores of an NVIDIA GPU";
+  }
   int skipped = 0;
   std::string reason;
   for (const MatrixCase& matrix_case : cases) {

@@ -20,6 +20,13 @@ inline DeviceInfo gpu() {
   return device;
 }
 
+inline DeviceInfo nvidia() {
+  DeviceInfo device = gpu();
+  device.name = "Made-up NVIDIA GPU";
+  device.nv_compute_capability = 90;
+  return device;
+}
+
 inline DeviceInfo cpu() {
   DeviceInfo device = gpu();
   device.name = "Made-up CPU";

@@ -10,7 +10,8 @@ namespace loratune {
 namespace {
 
 std::vector<Packing> packings() {
-  std::vector<Packing> all = {{Layout::row_major, 1}, {Layout::transposed, 1}};
+  std::vector<Packing> all = {
+      {Layout::row_major, 1}, {Layout::row_major, 8}, {Layout::transposed, 1}};
   for (const int tile : {1, 3, 4, 16, 100}) all.push_back({Layout::panel, tile});
   return all;
 }
@@ -28,7 +29,9 @@ TEST(Packing, GivesEachElementAPlaceOfItsOwnInside) {
             ASSERT_TRUE(places.insert(place).second);
           }
         }
-        if (packing.layout != Layout::panel || rows % packing.tile == 0) {
+        const bool padded = (packing.layout == Layout::panel && rows % packing.tile != 0) ||
+                            (packing.layout == Layout::row_major && cols % packing.tile != 0);
+        if (!padded) {
           EXPECT_EQ(static_cast<std::int64_t>(places.size()), packed_size(packing, rows, cols));
         }
       }
@@ -40,11 +43,14 @@ TEST(Packing, StandsWhereTheLayoutSays) {
   // 3 x 4, element (i, j) = 10 i + j.
   const std::vector<int> dense = {0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23};
   EXPECT_EQ(pack({Layout::row_major, 1}, 3, 4, dense.data()), dense);
+  EXPECT_EQ(pack({Layout::row_major, 3}, 3, 4, dense.data()),
+            (std::vector<int>{0, 1, 2, 3, 0, 0, 10, 11, 12, 13, 0, 0, 20, 21, 22, 23, 0, 0}));
   EXPECT_EQ(pack({Layout::transposed, 1}, 3, 4, dense.data()),
             (std::vector<int>{0, 10, 20, 1, 11, 21, 2, 12, 22, 3, 13, 23}));
   EXPECT_EQ(pack({Layout::panel, 2}, 3, 4, dense.data()),
             (std::vector<int>{0, 10, 1, 11, 2, 12, 3, 13, 20, 0, 21, 0, 22, 0, 23, 0}));
   EXPECT_EQ(packed_ld({Layout::row_major, 1}, 3, 4), 4);
+  EXPECT_EQ(packed_ld({Layout::row_major, 3}, 3, 4), 6);
   EXPECT_EQ(packed_ld({Layout::transposed, 1}, 3, 4), 3);
   EXPECT_EQ(packed_ld({Layout::panel, 2}, 3, 4), 4);
 }

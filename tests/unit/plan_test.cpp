@@ -15,7 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-const DeviceInfo kDevices[] = {made_up::gpu(), made_up::cpu(), made_up::small(), made_up::tiny()};
+const DeviceInfo kDevices[] = {made_up::gpu(), made_up::nvidia(), made_up::cpu(), made_up::small(),
+                               made_up::tiny()};
 
 Problem make_problem(std::int64_t m, std::int64_t k, std::int64_t n, int rank) {
   Problem problem;
@@ -129,7 +130,7 @@ TEST_P(Plan, OfTheDefaultConfigRunsWhereverTheVariantSaysSo) {
       ++planned;
     }
   }
-  EXPECT_GT(planned, 1000);
+  EXPECT_GT(planned, 500);
 }
 
 TEST_P(Plan, OfAnyConfigThatSatisfiesTheConstraintAsksForNoMoreThanThereIs) {

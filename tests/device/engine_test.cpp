@@ -1,0 +1,82 @@
+// One executable, run with operands that change between the runs: an argument that is not set again
+// must be one that has not changed.
+#include "dispatch/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "dispatch/default_choice.h"
+#include "test_engine.h"
+
+namespace loratune {
+namespace {
+
+// m = n = 2, k = rank = 1, so y[i][j] += scale * x[i] * a * b[j], all exact.
+class Executables : public testing::Test {
+ protected:
+  Executables() {
+    problem_.m = problem_.n = 2;
+    problem_.k = problem_.rank = 1;
+    problem_.dtype = Dtype::f32;
+    const Choice choice = default_choice(problem_, test_engine().info());
+    Built built = test_engine().build(
+        problem_, choice.variant->plan(problem_, choice.config, test_engine().info()));
+    executable_ = std::move(built.executable);
+    operands_.x = buffer({1, 2, 3, 4});
+    operands_.y = buffer({0, 0, 0, 0, 0, 0, 0, 0});
+    operands_.a = weights(1).a(queue_, executable_->plan().a);
+    operands_.b = weights(1).b(queue_, executable_->plan().b);
+    operands_.ld_x = 1;
+    operands_.ld_y = 2;
+  }
+
+  static cl::Buffer buffer(std::vector<float> values) {
+    return {test_engine().context(), CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+            values.size() * sizeof(float), values.data()};
+  }
+  Weights weights(float a) {
+    const float b[] = {1, 10};
+    return {test_engine().context(), problem_, &a, b};
+  }
+  // y after a run that began with zeros.
+  std::vector<float> run() {
+    std::vector<float> y(8, 0);
+    queue_.enqueueWriteBuffer(operands_.y, CL_TRUE, 0, 8 * sizeof(float), y.data());
+    executable_->enqueue(queue_, operands_);
+    queue_.enqueueReadBuffer(operands_.y, CL_TRUE, 0, 8 * sizeof(float), y.data());
+    return y;
+  }
+
+  using Values = std::vector<float>;
+  Problem problem_;
+  cl::CommandQueue queue_ = test_engine().make_queue();
+  std::unique_ptr<Executable> executable_;
+  Operands operands_;
+};
+
+TEST_F(Executables, FollowEveryOperandThatChanges) {
+  const Values first = {1, 10, 2, 20, 0, 0, 0, 0};
+  EXPECT_EQ(run(), first);
+  EXPECT_EQ(run(), first);
+  operands_.scale = 2;
+  EXPECT_EQ(run(), (Values{2, 20, 4, 40, 0, 0, 0, 0}));
+  operands_.off_x = 1;
+  EXPECT_EQ(run(), (Values{4, 40, 6, 60, 0, 0, 0, 0}));
+  operands_.ld_x = 2;
+  EXPECT_EQ(run(), (Values{4, 40, 8, 80, 0, 0, 0, 0}));
+  operands_.off_y = 1;
+  EXPECT_EQ(run(), (Values{0, 4, 40, 8, 80, 0, 0, 0}));
+  operands_.ld_y = 4;
+  EXPECT_EQ(run(), (Values{0, 4, 40, 0, 0, 8, 80, 0}));
+  operands_.x = buffer({0, 5, 0, 6});
+  EXPECT_EQ(run(), (Values{0, 10, 100, 0, 0, 12, 120, 0}));
+  operands_.a = weights(3).a(queue_, executable_->plan().a);
+  EXPECT_EQ(run(), (Values{0, 30, 300, 0, 0, 36, 360, 0}));
+  operands_.b = weights(1).b(queue_, executable_->plan().b);
+  operands_.y = buffer({0, 0, 0, 0, 0, 0, 0, 0});
+  EXPECT_EQ(run(), (Values{0, 30, 300, 0, 0, 36, 360, 0}));
+}
+
+}  // namespace
+}  // namespace loratune

@@ -1,0 +1,205 @@
+#include <array>
+
+#include "kernels/tensor.cl.h"
+#include "variants/planning.h"
+
+namespace loratune::tensor {
+namespace {
+
+constexpr int kTensorCapability = 80;  // mma with tf32, and f16 tiles of 16 x 8 x 16
+constexpr int kMaxTensorRank = 256;
+// A sum of fewer products has a bound that three tf32 products for one of f32 do not keep.
+constexpr int kLeastF32K = 16;
+
+enum : int { kWarps, kRowTiles, kRankTiles, kSlices, kPieces, kOutTiles, kColumnTiles };
+constexpr std::array<std::int32_t, 3> kWarpsValues = {4, 8, 16};
+constexpr std::array<std::int32_t, 3> kTilesValues = {1, 2, 4};
+constexpr std::array<std::int32_t, 4> kWideTilesValues = {1, 2, 4, 8};
+constexpr std::array<std::int32_t, 7> kSlicesValues = {1, 2, 4, 8, 16, 32, 64};
+constexpr std::array<Parameter, 7> kParameters = {{{"WARPS", kWarpsValues},
+                                                   {"ROW_TILES", kTilesValues},
+                                                   {"RANK_TILES", kWideTilesValues},
+                                                   {"SLICES", kSlicesValues},
+                                                   {"PIECES", kTilesValues},
+                                                   {"OUT_TILES", kTilesValues},
+                                                   {"COLUMN_TILES", kWideTilesValues}}};
+
+// How a problem is cut. A slice is of whole pieces of 64 bytes, and none is empty.
+struct Cut {
+  std::int64_t slice_pieces, slices, panels, shrink_units, expand_units;
+};
+
+Cut cut(const Problem& problem, const Config& config) {
+  Cut cut{};
+  const std::int64_t pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
+  cut.slice_pieces = ceil_div(pieces, config[kSlices]);
+  cut.slices = ceil_div(pieces, cut.slice_pieces);
+  cut.panels = ceil_div(problem.rank, 8 * config[kRankTiles]);
+  cut.shrink_units = ceil_div(problem.m, 16 * config[kRowTiles]) * cut.panels * cut.slices;
+  cut.expand_units = ceil_div(problem.m, 16 * config[kOutTiles]) *
+                     ceil_div(problem.n, 8 * config[kColumnTiles] * config[kWarps]);
+  return cut;
+}
+
+std::int64_t h_columns(const Problem& problem, const Config& config) {
+  return ceil_div(problem.rank, 8 * config[kRankTiles]) * 8 * config[kRankTiles];
+}
+
+constexpr std::int64_t kHeaderBytes = 128;  // of the scratch: the count of arrivals
+
+std::int64_t scratch_bytes(const Problem& problem, const Config& config) {
+  return kHeaderBytes + cut(problem, config).slices * problem.m * h_columns(problem, config) * 4;
+}
+
+// How expand takes the ranks: so many a lane, four lanes a chunk, and chunks that local memory
+// holds.
+int ranks_a_lane(int rank) { return rank <= 8 ? 2 : 4; }
+int rank_chunks(int rank) {
+  return static_cast<int>(std::min<std::int64_t>(4, ceil_div(rank, 4 * ranks_a_lane(rank))));
+}
+
+std::int64_t local_bytes(const Problem& problem, const Config& config) {
+  const std::int64_t shrink = config[kWarps] * config[kRankTiles] * 512;
+  const std::int64_t expand =
+      config[kOutTiles] * 512 * rank_chunks(problem.rank) * ranks_a_lane(problem.rank);
+  return std::max(shrink, expand);
+}
+
+// Registers of a work-item that hold tiles, roughly.
+std::int64_t tile_registers(const Problem& problem, const Config& config) {
+  const int split = problem.dtype == Dtype::f32 ? 2 : 1;
+  const std::int64_t shrink = config[kRowTiles] * config[kRankTiles] * 4 +
+                              config[kPieces] * (config[kRowTiles] * 8 + config[kRankTiles] * 4) +
+                              config[kRowTiles] * 4 * split;
+  const std::int64_t expand = config[kOutTiles] * config[kColumnTiles] * 4 +
+                              config[kColumnTiles] * 4 + config[kOutTiles] * 16;
+  return std::max(shrink, expand);
+}
+
+bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
+  const std::int64_t wg = 32 * config[kWarps];
+  return wg <= device.max_work_group_size &&
+         local_bytes(problem, config) <= usable_local_bytes(device) &&
+         8 * config[kRankTiles] < 2 * std::max(problem.rank, 8) &&
+         16 * std::max(config[kRowTiles], config[kOutTiles]) <
+             2 * std::max<std::int64_t>(problem.m, 16) &&
+         wg * (tile_registers(problem, config) + 40) <= 65536 &&
+         tile_registers(problem, config) <= 200 &&
+         scratch_bytes(problem, config) <= device.max_alloc_bytes;
+}
+
+bool supports(const Problem& problem, const DeviceInfo& device) {
+  return device.nv_compute_capability >= kTensorCapability && problem.rank <= kMaxTensorRank &&
+         (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K) &&
+         device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024 &&
+         scratch_bytes(problem, {8, 1, 1, 1, 1, 1, 1}) <= device.max_alloc_bytes;
+}
+
+// Slices until every compute unit has work in shrink, columns narrow until it has in expand.
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  Config config = {8, 1, 1, 1, 1, 1, 1};
+  const auto fits = [&] { return constraint(config, problem, device); };
+  // Takes the next value of a parameter while there is work for all and the config is allowed.
+  const auto widen = [&](int parameter, auto enough) {
+    for (const std::int32_t value : kParameters[static_cast<std::size_t>(parameter)].values) {
+      const std::int32_t before = config[parameter];
+      if (value <= before) continue;
+      config[parameter] = value;
+      if (!fits() || !enough()) {
+        config[parameter] = before;
+        return;
+      }
+    }
+  };
+  const auto expand_full = [&] {
+    return cut(problem, config).expand_units >= device.compute_units;
+  };
+  if (problem.m >= 64) widen(kRankTiles, [] { return true; });
+  widen(kColumnTiles, expand_full);
+  widen(kOutTiles, expand_full);
+  widen(kPieces, [] { return true; });
+  const std::int64_t pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
+  widen(kSlices, [&] {
+    return cut(problem, config).shrink_units <= device.compute_units &&
+           pieces >= config[kSlices] * config[kWarps];
+  });
+  return config;
+}
+
+double flops(const Problem& problem, const Config&) { return useful_flops(problem); }
+
+LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& device) {
+  LaunchPlan plan = start_plan(variant.source, problem,
+                               {{"WARPS", config[kWarps]},
+                                {"ROW_TILES", config[kRowTiles]},
+                                {"RANK_TILES", config[kRankTiles]},
+                                {"PIECES", config[kPieces]},
+                                {"OUT_TILES", config[kOutTiles]},
+                                {"COLUMN_TILES", config[kColumnTiles]},
+                                {"RANKS_A_LANE", ranks_a_lane(problem.rank)},
+                                {"RANK_CHUNKS", rank_chunks(problem.rank)}});
+  plan.a = {Layout::row_major, static_cast<int>(16 / element_bytes(problem.dtype))};
+  plan.b = {Layout::panel, 8 * config[kColumnTiles]};
+  plan.needs_residency = true;
+  if (problem.m == 0) return plan;
+  const Cut pieces = cut(problem, config);
+  plan.scratch.push_back({static_cast<std::uint64_t>(scratch_bytes(problem, config)), Zero::once});
+  plan.launches.push_back(
+      make_launch("tensor",
+                  std::min<std::int64_t>(device.compute_units,
+                                         std::max(pieces.shrink_units, pieces.expand_units)),
+                  32 * config[kWarps],
+                  {{Role::x},
+                   {Role::off_x},
+                   {Role::ld_x},
+                   {Role::a},
+                   {Role::b},
+                   {Role::y},
+                   {Role::off_y},
+                   {Role::ld_y},
+                   {Role::scale},
+                   {Role::m},
+                   {Role::k},
+                   {Role::n},
+                   {Role::rank},
+                   {Role::scratch, 0},
+                   {Role::i32, pieces.slice_pieces}}));
+  return plan;
+}
+
+}  // namespace
+
+constinit const Variant variant = {
+    "tensor", kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    supports, default_config, plan,          flops};
+
+// The order within one step of a piece is the hardware's own: here it is from left to right.
+void reference(const Problem& problem, const Config& config, const DeviceInfo&,
+               const HostTensors& t) {
+  const Cut pieces = cut(problem, config);
+  const std::int64_t piece = 64 / element_bytes(problem.dtype);
+  const int warps = config[kWarps];
+  std::vector<float> sums(static_cast<std::size_t>(warps));
+  std::vector<float> h(static_cast<std::size_t>(problem.rank));
+  for (std::int64_t row = 0; row < problem.m; ++row) {
+    for (int j = 0; j < problem.rank; ++j) {
+      float total = 0.0F;
+      for (std::int64_t slice = 0; slice < pieces.slices; ++slice) {
+        const std::int64_t begin = slice * pieces.slice_pieces * piece;
+        const std::int64_t end = std::min(begin + pieces.slice_pieces * piece, problem.k);
+        std::fill(sums.begin(), sums.end(), 0.0F);
+        for (std::int64_t i = begin; i < end; ++i) {
+          sums[static_cast<std::size_t>((i - begin) / piece % warps)] +=
+              t.x[row * problem.k + i] * t.a[j * problem.k + i];
+        }
+        float partial = sums[0];
+        for (std::size_t w = 1; w < sums.size(); ++w) partial += sums[w];
+        total += partial;
+      }
+      h[static_cast<std::size_t>(j)] = total;
+    }
+    expand_row(problem, t, row, h);
+  }
+}
+
+}  // namespace loratune::tensor
