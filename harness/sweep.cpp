@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <map>
 
 #include "dispatch/default_choice.h"
@@ -11,18 +12,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kConfigsPerVariant = 64;  // of a group, where the time allows
-constexpr double kBuildLimit = 0.5;     // and where they are cut off
-constexpr double kPrepareShare = 0.5;   // of a problem's time, for checks and probes
-constexpr double kFinalShare = 0.15;    // kept for the finals
+constexpr double kBuildLimit = 0.5;    // of a group's time, for building
+constexpr double kPrepareShare = 0.5;  // of a problem's time, for checks and probes
+constexpr double kFinalShare = 0.15;   // kept for the finals
 constexpr double kWorthTimingNs =
     20e6;  // what repeats so much work that it would take longer is not tried
 constexpr double kRepeatedWork = 5;  // that much: multiples of the default's flops
-
-std::string group_key(const Problem& p) {
-  return std::string(to_string(p.op)) + "_r" + std::to_string(p.rank) + "_" +
-         std::string(to_string(p.dtype)) + (p.accumulate ? "_acc" : "_set");
-}
 
 json to_json(const Prepared& prepared) {
   return {{"outcome", to_string(prepared.outcome)},
@@ -71,49 +66,7 @@ TunerRules tuner_rules() {
   return rules;
 }
 
-bool mode_allows(Mode mode, const LaunchPlan& plan) {
-  return mode == Mode::fast || plan.deterministic;
-}
-
 }  // namespace
-
-std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& device) {
-  std::vector<Group> groups;
-  for (const Problem& problem : options.problems) {
-    const std::string key = group_key(problem);
-    auto group =
-        std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.key == key; });
-    if (group == groups.end()) group = groups.insert(groups.end(), Group{key, {}});
-    group->problems.push_back({problem, {}, 0});
-  }
-  for (Group& group : groups) {
-    std::vector<Problem> problems;
-    for (const ProblemPlan& plan : group.problems) problems.push_back(plan.problem);
-    std::vector<std::vector<Config>> sampled;
-    for (const Variant* variant : options.variants) {
-      sampled.push_back(sample_configs(*variant, problems, device, kConfigsPerVariant,
-                                       options.seed * 1000003 + sampled.size()));
-    }
-    std::vector<Candidate> pool;
-    for (std::size_t i = 0; i < kConfigsPerVariant; ++i) {
-      for (std::size_t v = 0; v < sampled.size(); ++v) {
-        if (i < sampled[v].size()) pool.push_back({options.variants[v], sampled[v][i]});
-      }
-    }
-    for (ProblemPlan& plan : group.problems) {
-      const Choice choice = default_choice(plan.problem, device);
-      plan.candidates = candidates_for(plan.problem, device, pool, {choice.variant, choice.config});
-      std::erase_if(plan.candidates, [&](const Candidate& candidate) {
-        return !mode_allows(options.mode,
-                            candidate.variant->plan(plan.problem, candidate.config, device));
-      });
-      for (const Variant* variant : options.variants) {
-        plan.space += static_cast<double>(constrained_size(*variant, plan.problem, device));
-      }
-    }
-  }
-  return groups;
-}
 
 Sweep::Sweep(const SweepOptions& options, std::vector<Group> groups, const DeviceInfo& device,
              Journal& journal, Worker* worker, std::function<bool()> interrupted,
@@ -194,14 +147,16 @@ void Sweep::settle_anchors(Group& group, std::vector<std::vector<Prepared>>& bui
   }
 }
 
-// Outcomes of the build of each problem's candidates; equal programs are built once, the defaults'
-// first, which are built whatever the time.
+// Outcomes of the build of each problem's candidates; equal programs are built once. The defaults'
+// come first, whatever the time. Of the others the next one is always of the variant that has taken
+// the least time so far: one that compiles slowly must not take the others' share.
 std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, double until_s) {
   struct Program {
     const ProblemPlan* smallest;  // the cheapest problem that uses it
     LaunchPlan plan;
     double flops;
     bool needed;
+    const Variant* variant;
   };
   std::map<std::string, std::size_t> index;
   std::vector<Program> programs;
@@ -214,7 +169,7 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
       const double flops = candidate.variant->flops(plan.problem, candidate.config);
       const auto [at, fresh] = index.emplace(program_key(launch), programs.size());
       uses.back().push_back(at->second);
-      if (fresh) programs.push_back({&plan, std::move(launch), flops, c == 0});
+      if (fresh) programs.push_back({&plan, std::move(launch), flops, c == 0, candidate.variant});
       Program& program = programs[at->second];
       program.needed = program.needed || c == 0;
       if (flops < program.flops) {
@@ -225,18 +180,43 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
     }
   }
   std::vector<Prepared> outcomes(programs.size());
-  for (const bool needed : {true, false}) {
-    for (std::size_t i = 0; i < programs.size(); ++i) {
-      if (programs[i].needed != needed) continue;
-      doing_ = "building " + group.key + ", program " + std::to_string(i + 1) + " of " +
-               std::to_string(programs.size());
-      outcomes[i] = prepared_from(ask("build " + group.key + " " + std::to_string(i), [&] {
-        if (!needed && journal_.elapsed() > until_s) {
-          return to_json({Outcome::skipped, 0, 0, "the time for building was up"});
-        }
-        return to_json(worker_->build(programs[i].smallest->problem, programs[i].plan));
-      }));
+  std::map<const Variant*, double> spent_s;
+  std::size_t built_so_far = 0;
+  const auto build = [&](std::size_t i) {
+    const Program& program = programs[i];
+    doing_ = "building " + group.key + ", program " + std::to_string(++built_so_far) + " of " +
+             std::to_string(programs.size());
+    const json reply = ask("build " + group.key + " " + std::to_string(i), [&] {
+      const double begin = journal_.elapsed();
+      json value = !program.needed && begin > until_s
+                       ? to_json({Outcome::skipped, 0, 0, "the time for building was up"})
+                       : to_json(worker_->build(program.smallest->problem, program.plan));
+      value["seconds"] = journal_.elapsed() - begin;
+      return value;
+    });
+    outcomes[i] = prepared_from(reply);
+    spent_s[program.variant] += reply.at("seconds").get<double>();
+  };
+  std::map<const Variant*, std::deque<std::size_t>> waiting;
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    if (programs[i].needed) {
+      build(i);
+    } else {
+      waiting[programs[i].variant].push_back(i);
     }
+  }
+  for (;;) {
+    std::deque<std::size_t>* next = nullptr;
+    double least_s = 0;
+    for (const Variant* variant : options_.variants) {  // not by address: the order is replayed
+      std::deque<std::size_t>& queue = waiting[variant];
+      if (queue.empty() || (next != nullptr && spent_s[variant] >= least_s)) continue;
+      next = &queue;
+      least_s = spent_s[variant];
+    }
+    if (next == nullptr) break;
+    build(next->front());
+    next->pop_front();
   }
   std::vector<std::vector<Prepared>> built;
   for (const auto& used : uses) {

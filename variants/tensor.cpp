@@ -62,19 +62,24 @@ std::int64_t local_bytes(const Problem& problem, const Config& config) {
   const std::int64_t shrink = config[kWarps] * config[kRankTiles] * 512;
   const std::int64_t expand =
       config[kOutTiles] * 512 * rank_chunks(problem.rank) * ranks_a_lane(problem.rank);
-  return std::max(shrink, expand);
+  return std::max(shrink, expand) + 128 * config[kOutTiles];
 }
 
 // Registers of a work-item that hold tiles, roughly.
 std::int64_t tile_registers(const Problem& problem, const Config& config) {
-  const int split = problem.dtype == Dtype::f32 ? 2 : 1;
+  const int words = problem.dtype == Dtype::f32 ? 2 : 1;  // of 32 bits that two elements take
   const std::int64_t shrink = config[kRowTiles] * config[kRankTiles] * 4 +
                               config[kPieces] * (config[kRowTiles] * 8 + config[kRankTiles] * 4) +
-                              config[kRowTiles] * 4 * split;
-  const std::int64_t expand = config[kOutTiles] * config[kColumnTiles] * 4 +
-                              config[kColumnTiles] * 4 + config[kOutTiles] * 16;
+                              config[kRowTiles] * 4 * words;
+  const std::int64_t expand =
+      config[kColumnTiles] * (config[kOutTiles] * (4 + 2 * words) +
+                              rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * words);
   return std::max(shrink, expand);
 }
+
+// Work-groups that a compute unit surely holds: its 65,536 registers are enough for 256 work-items
+// of 255, the most that a work-item has.
+std::int64_t groups_a_unit(const Config& config) { return std::max(1, 8 / config[kWarps]); }
 
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
   const std::int64_t wg = 32 * config[kWarps];
@@ -146,7 +151,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
   plan.scratch.push_back({static_cast<std::uint64_t>(scratch_bytes(problem, config)), Zero::once});
   plan.launches.push_back(
       make_launch("tensor",
-                  std::min<std::int64_t>(device.compute_units,
+                  std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
                                          std::max(pieces.shrink_units, pieces.expand_units)),
                   32 * config[kWarps],
                   {{Role::x},
