@@ -50,8 +50,8 @@ struct Launch {
   bool operator==(const Launch&) const = default;
 };
 
-// When a scratch buffer is zeroed. once: before the first run, and after one that failed; what a run
-// leaves in it is what the next one finds. each_run: by a fill that belongs to the timed run.
+// When a scratch buffer is zeroed. once: before the first run, and after one that failed; what a
+// run leaves in it is what the next one finds. each_run: by a fill that belongs to the timed run.
 enum class Zero : std::uint8_t { never, once, each_run };
 
 struct Scratch {

@@ -7,8 +7,8 @@
 namespace loratune {
 
 inline const Device& test_device() {
-  static const Device device = select_device("Portable Computing Language");
-  return device;
+  static const Device kDevice = select_device("Portable Computing Language");
+  return kDevice;
 }
 
 inline Engine& test_engine() {

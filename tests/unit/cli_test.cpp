@@ -27,7 +27,7 @@ std::string refusal(Action action) {
     action();
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.code(), kExitUsage);
-    const std::string line = failure.what();
+    std::string line = failure.what();
     EXPECT_FALSE(line.empty());
     EXPECT_EQ(line.find('\n'), std::string::npos) << line;
     return line;
@@ -175,9 +175,9 @@ TEST(SelectProblems, RefusesShapesOutOfRangeAndSaysWhich) {
       {{"--problem", "m1_k0_n3_r4_f32_acc"}, "k = 0"},
       {{"--problem", "nonsense"}, "nonsense"},
   };
-  for (const auto& [words, named] : cases) {
-    const std::string line = refusal([&] { problems(with({"--check"}, words)); });
-    EXPECT_NE(line.find(named), std::string::npos) << line;
+  for (const auto& one : cases) {
+    const std::string line = refusal([&] { problems(with({"--check"}, one.first)); });
+    EXPECT_NE(line.find(one.second), std::string::npos) << line;
   }
   EXPECT_EQ(problems({"--check", "--tokens", "2147483647", "--features", "2147483647", "--ranks",
                       "1024", "--dtypes", "f16"})

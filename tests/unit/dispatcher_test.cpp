@@ -295,7 +295,7 @@ TEST(Dispatcher, EverySkipIsCountedAndNamed) {
     EXPECT_TRUE(says(dispatcher.explain(problem()), "skipped at load: 2 " + skipped[0].first));
     return skipped[0].first;
   };
-  const auto config = [](NamedConfig value) {
+  const auto config = [](const NamedConfig& value) {
     return [value](TunedFile& f) { f.records[0].config = f.rules[0].config = value; };
   };
   EXPECT_EQ(reason([](TunedFile& f) { f.kernels["naive"].source_sha256[0] ^= 1; }),
@@ -391,7 +391,7 @@ TEST(Dispatcher, ARecordMayNotRunAtEveryM) {
 
 // A variant that says of itself that its bits differ from run to run.
 const Variant* unsteady() {
-  static const Variant variant = [] {
+  static const Variant kVariant = [] {
     Variant copy = *find_variant("naive");
     copy.plan = [](const Problem& p, const Config& c, const DeviceInfo& d) {
       LaunchPlan plan = find_variant("naive")->plan(p, c, d);
@@ -400,7 +400,7 @@ const Variant* unsteady() {
     };
     return copy;
   }();
-  return &variant;
+  return &kVariant;
 }
 
 TEST(Dispatcher, OnlyDeterministicPlansWhereAskedFor) {

@@ -12,7 +12,7 @@ namespace {
 constexpr int kDecisions = 600;
 
 const std::vector<Trace>& traces() {
-  static const std::vector<Trace> all = [] {
+  static const std::vector<Trace> kAll = [] {
     std::vector<Trace> list;
     for (const char* file : {"quiet", "loaded"}) {
       for (Trace& trace :
@@ -22,7 +22,7 @@ const std::vector<Trace>& traces() {
     }
     return list;
   }();
-  return all;
+  return kAll;
 }
 
 using Counts = std::map<CaseVerdict, int>;

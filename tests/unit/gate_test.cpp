@@ -15,7 +15,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // Every block as a function of its arm and round.
 template <class Time>
-PairedTrial run(Time time, GateRules rules = {}, bool sentinel = false, std::uint64_t seed = 1) {
+PairedTrial run(Time time, const GateRules& rules = {}, bool sentinel = false,
+                std::uint64_t seed = 1) {
   PairedTrial trial(seed, rules, sentinel);
   while (const auto round = trial.next()) {
     RoundReply reply;
@@ -28,7 +29,7 @@ PairedTrial run(Time time, GateRules rules = {}, bool sentinel = false, std::uin
 }
 
 // A pair whose log ratios are evenly spread over center +- half, the same at each look.
-PairedTrial spread(double center, double half, GateRules rules = {}, bool sentinel = false) {
+PairedTrial spread(double center, double half, const GateRules& rules = {}, bool sentinel = false) {
   return run(
       [&](int arm, int round) {
         const double place = (round * 7 % 20) / 9.5 - 1;

@@ -60,7 +60,7 @@ MeasuredProblem measure(const Problem& p, const Cost& cost, int last = 2) {
   return measured;
 }
 
-std::vector<MeasuredProblem> grid(const Cost& cost, std::vector<int> ranks = {8, 16}) {
+std::vector<MeasuredProblem> grid(const Cost& cost, const std::vector<int>& ranks = {8, 16}) {
   std::vector<MeasuredProblem> all;
   for (const std::int64_t features : {512, 1024}) {
     for (const std::int64_t m : {1, 16, 128}) {

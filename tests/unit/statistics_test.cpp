@@ -72,7 +72,7 @@ TEST(Statistics, RanksAtTheLooks) {
 TEST(Statistics, LargeSamplesDoNotUnderflow) {
   const int n = 100'000;
   const OrderRanks ranks = median_ranks(n, 0.975);
-  EXPECT_NEAR(ranks.low, n / 2 - 2.2414 * std::sqrt(n) / 2, 2);  // the normal approximation
+  EXPECT_NEAR(ranks.low, 0.5 * n - 2.2414 * std::sqrt(n) / 2, 2);  // the normal approximation
   EXPECT_NEAR(ranks.level, 0.975, 1e-3);
 }
 

@@ -127,8 +127,8 @@ struct Document {
 };
 
 std::string text_of(const Document& document) {
-  static const json base = json::parse(serialize(fictional::file()));
-  json changed = base;
+  static const json kBase = json::parse(serialize(fictional::file()));
+  json changed = kBase;
   changed[json::json_pointer(document.pointer)] = "@@";
   std::string text = changed.dump();
   return text.replace(text.find("\"@@\""), 4, document.raw);
