@@ -68,7 +68,9 @@ TEST(Bench, WrongFlagsAreErrors) {
   const TemporaryFolder folder;
   for (const std::string flag :
        {"--benchmark_format=xml", "--benchmark_foo=1", "--benchmark_out=/nonexistent/f"}) {
-    EXPECT_EQ(lora_bench(folder, "--bench --problem " + kTiny + " " + flag).code, 2) << flag;
+    std::string arguments = "--bench --problem " + kTiny;
+    arguments.append(" ").append(flag);
+    EXPECT_EQ(lora_bench(folder, arguments).code, 2) << flag;
   }
   EXPECT_EQ(lora_bench(folder, "--list --benchmark_filter=x").code, 2);
 }

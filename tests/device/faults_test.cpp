@@ -23,6 +23,7 @@ struct Fault {
   const char* to;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that GoogleTest calls
 void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 
 constexpr const char* kSplit =

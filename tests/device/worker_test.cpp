@@ -52,9 +52,9 @@ LaunchPlan plan_of(const std::string& body) {
 }
 
 const LaunchPlan& hanging_plan() {
-  static const LaunchPlan plan =
+  static const LaunchPlan kPlan =
       plan_of("volatile global float* p = y; while (p[off_y] != 1e30f) p[off_y] = 0;");
-  return plan;
+  return kPlan;
 }
 
 double seconds_of(const std::function<void()>& action) {
