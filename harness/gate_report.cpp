@@ -99,10 +99,37 @@ std::string counted(const std::vector<GateRow>& rows) {
   return text;
 }
 
+// By how much the equal kernels of the sentinels may have differed, as logarithms.
+struct Noise {
+  double low = 0, high = 0;
+  bool bias = false;  // one did differ, or did not run: then no time can be believed
+};
+
+// Whether every trial of a decided case shows more than the sentinels' noise.
+bool beyond(const Noise& noise, const GateCase& one, const GateRules& rules, CaseVerdict verdict) {
+  if (noise.bias) return false;
+  return std::all_of(one.trials.begin(), one.trials.end(), [&](const TrialRecord& trial) {
+    const MedianInterval interval = replay(trial, rules, false).interval();
+    return (verdict == CaseVerdict::regressed && interval.low > noise.high) ||
+           (verdict == CaseVerdict::improved && interval.high < noise.low);
+  });
+}
+
 }  // namespace
+
+SentinelState sentinel_state(const GateCase& sentinel, const GateRules& rules) {
+  if (sentinel.trials.empty()) return SentinelState::biased;
+  const PairedTrial trial = replay(sentinel.trials.back(), rules, true);
+  if (trial.end() == TrialEnd::pass) return SentinelState::equal;
+  const MedianInterval interval = trial.interval();
+  const bool holds_one = interval.low <= 0 && interval.high >= 0;
+  return trial.end() == TrialEnd::inconclusive && holds_one ? SentinelState::wide
+                                                            : SentinelState::biased;
+}
 
 GateReport judge(const GateResult& result) {
   GateReport report;
+  Noise noise;
   for (const GateCase& one : result.sentinels) {
     GateRow row;
     row.name = one.name;
@@ -113,6 +140,12 @@ GateReport judge(const GateResult& result) {
     row.verdict = end == TrialEnd::pass ? CaseVerdict::pass : CaseVerdict::environment;
     row.note = !ran ? detail_of(one.candidate) : trial_note(end);
     report.environment = report.environment || row.verdict != CaseVerdict::pass;
+    const SentinelState state = sentinel_state(one, result.rules);
+    noise.bias = noise.bias || state == SentinelState::biased;
+    if (state == SentinelState::wide) {
+      noise.low = std::min(noise.low, std::log(row.ratio_low));
+      noise.high = std::max(noise.high, std::log(row.ratio_high));
+    }
     report.sentinels.push_back(std::move(row));
   }
   std::map<std::string, GateRow> by_name;
@@ -130,7 +163,8 @@ GateReport judge(const GateResult& result) {
     row.allowed =
         row.verdict == CaseVerdict::missing &&
         std::count(result.allow_missing.begin(), result.allow_missing.end(), one.name) > 0;
-    if (report.environment && is_timing_verdict(row.verdict)) {
+    if (report.environment && is_timing_verdict(row.verdict) && !shared &&
+        !beyond(noise, one, result.rules, row.verdict)) {
       row.verdict = CaseVerdict::environment;
     }
     by_name[one.name] = row;
@@ -167,7 +201,11 @@ GateReport judge(const GateResult& result) {
   report.summary = "gate: " + report.verdict + ", exit " + std::to_string(report.exit) + ": " +
                    std::to_string(report.rows.size()) + " cases: " + counted(report.rows);
   if (report.environment) {
-    report.summary += "; equal kernels could not be timed as equal here: no verdict on times";
+    report.summary +=
+        noise.bias
+            ? "; equal kernels were not timed as equal here: no verdict on times"
+            : "; the times of equal kernels scatter too much here: a verdict only on what is "
+              "beyond their scatter";
   }
   return report;
 }

@@ -1,6 +1,7 @@
 // A gate's verdicts, and how they are shown. All of it is a function of the GateResult alone.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,22 @@ struct GateRow {
   std::string note;
 };
 
+// What a sentinel's two equal kernels say of the machine.
+enum class SentinelState : std::uint8_t {
+  equal,  // timed as equal
+  wide,   // nothing says that they differ, but the times scatter too much to be sure
+  biased  // timed as different, or not timed: no time can be believed
+};
+SentinelState sentinel_state(const GateCase& sentinel, const GateRules& rules);
+
 struct GateReport {
   ExitCode exit = kExitGood;
-  std::string verdict;       // a word; PASS, or what the exit code stands for
-  std::string summary;       // one line
-  bool environment = false;  // a sentinel was disturbed: no verdict on times
+  std::string verdict;  // a word; PASS, or what the exit code stands for
+  std::string summary;  // one line
+  // A sentinel was disturbed. Where its two equal kernels differed, or did not run, there is no
+  // verdict on times; where their interval holds 1 but is too wide, REGRESSED and IMPROVED stand
+  // for a case whose every trial has its interval beyond the sentinels'.
+  bool environment = false;
   std::vector<GateRow> sentinels;
   std::vector<GateRow> rows;  // worst first
 };

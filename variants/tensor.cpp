@@ -8,6 +8,8 @@ namespace {
 
 constexpr int kTensorCapability = 80;  // mma with tf32, and f16 tiles of 16 x 8 x 16
 constexpr int kMaxTensorRank = 256;
+// The kernel rounds k up to 16 bytes in an int.
+constexpr std::int64_t kMaxTensorK = kMaxExtent - 8;
 // A sum of fewer products has a bound that three tf32 products for one of f32 do not keep.
 constexpr int kLeastF32K = 16;
 
@@ -95,7 +97,7 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
 
 bool supports(const Problem& problem, const DeviceInfo& device) {
   return device.nv_compute_capability >= kTensorCapability && problem.rank <= kMaxTensorRank &&
-         (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K) &&
+         problem.k <= kMaxTensorK && (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K) &&
          device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024 &&
          scratch_bytes(problem, {8, 1, 1, 1, 1, 1, 1}) <= device.max_alloc_bytes;
 }

@@ -122,6 +122,41 @@ TEST(GateReport, ADisturbedSentinelTakesTheVerdictOnTimesButNoOther) {
   EXPECT_EQ(judge(result_of({kRed, kRed, kRed})).exit, kExitRegression);
 }
 
+TEST(GateReport, AgainstAWideSentinelOnlyWhatIsBeyondItStands) {
+  // Every third block of one arm is off by 3 %, up and down: no bias, but no narrow interval.
+  GateCase wide = timed("sentinel/memory/after", {}, true);
+  TrialRecord record;
+  record.seed = 5;
+  record.runs = 8;
+  PairedTrial trial(5, {}, true);
+  while (const auto round = trial.next()) {
+    RoundReply reply;
+    const double off = round->index % 2 == 0 ? 1.03 : 1 / 1.03;
+    for (const int arm : round->order) {
+      reply.ns.push_back((100000 + round->index) * (arm == kCandidateArm ? off : 1.0));
+    }
+    trial.report(reply);
+    record.replies.push_back(reply);
+  }
+  ASSERT_EQ(to_string(trial.end()), to_string(TrialEnd::inconclusive));
+  wide.trials = {record};
+  const auto verdict_of = [&](const GateCase& one) {
+    GateResult result = result_of({one});
+    result.sentinels.push_back(wide);
+    const GateReport report = judge(result);
+    EXPECT_TRUE(report.environment);
+    return std::pair(report.rows[0].verdict, report.exit);
+  };
+  EXPECT_EQ(verdict_of(timed("split/slow", {1.10, 1.10})),
+            std::pair(CaseVerdict::regressed, kExitRegression));
+  EXPECT_EQ(verdict_of(timed("split/fast", {0.9})),
+            std::pair(CaseVerdict::improved, kExitInconclusive));
+  EXPECT_EQ(verdict_of(timed("split/slower", {1.025, 1.025})),
+            std::pair(CaseVerdict::environment, kExitInconclusive));
+  EXPECT_EQ(verdict_of(timed("split/same", {1.0})),
+            std::pair(CaseVerdict::environment, kExitInconclusive));
+}
+
 TEST(GateReport, SidesThatDoNotRun) {
   const auto verdict_of = [](const GateCase& one) {
     return judge(result_of({one})).rows[0].verdict;
