@@ -28,14 +28,14 @@ constexpr std::array<Parameter, 7> kParameters = {{{"WARPS", kWarpsValues},
 
 // How a problem is cut. A slice is of whole pieces of 64 bytes, and none is empty.
 struct Cut {
-  std::int64_t slice_pieces, slices, panels, shrink_units, expand_units;
+  std::int64_t pieces, slice_pieces, slices, panels, shrink_units, expand_units;
 };
 
 Cut cut(const Problem& problem, const Config& config) {
   Cut cut{};
-  const std::int64_t pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
-  cut.slice_pieces = ceil_div(pieces, config[kSlices]);
-  cut.slices = ceil_div(pieces, cut.slice_pieces);
+  cut.pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
+  cut.slice_pieces = ceil_div(cut.pieces, config[kSlices]);
+  cut.slices = ceil_div(cut.pieces, cut.slice_pieces);
   cut.panels = ceil_div(problem.rank, 8 * config[kRankTiles]);
   cut.shrink_units = ceil_div(problem.m, 16 * config[kRowTiles]) * cut.panels * cut.slices;
   cut.expand_units = ceil_div(problem.m, 16 * config[kOutTiles]) *
@@ -43,14 +43,12 @@ Cut cut(const Problem& problem, const Config& config) {
   return cut;
 }
 
-std::int64_t h_columns(const Problem& problem, const Config& config) {
-  return ceil_div(problem.rank, 8 * config[kRankTiles]) * 8 * config[kRankTiles];
-}
-
 constexpr std::int64_t kHeaderBytes = 128;  // of the scratch: the count of arrivals
 
 std::int64_t scratch_bytes(const Problem& problem, const Config& config) {
-  return kHeaderBytes + cut(problem, config).slices * problem.m * h_columns(problem, config) * 4;
+  const Cut pieces = cut(problem, config);
+  const std::int64_t h_columns = pieces.panels * 8 * config[kRankTiles];
+  return kHeaderBytes + pieces.slices * problem.m * h_columns * 4;
 }
 
 // How expand takes the ranks: so many a lane, four lanes a chunk, and chunks that local memory
@@ -125,10 +123,10 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   widen(kColumnTiles, expand_full);
   widen(kOutTiles, expand_full);
   widen(kPieces, [] { return true; });
-  const std::int64_t pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
   widen(kSlices, [&] {
-    return cut(problem, config).shrink_units <= device.compute_units &&
-           pieces >= config[kSlices] * config[kWarps];
+    const Cut now = cut(problem, config);
+    return now.shrink_units <= device.compute_units &&
+           now.pieces >= config[kSlices] * config[kWarps];
   });
   return config;
 }
