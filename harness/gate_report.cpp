@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <optional>
+#include <span>
 
 namespace loratune {
 namespace {
@@ -99,15 +101,10 @@ std::string counted(const std::vector<GateRow>& rows) {
   return text;
 }
 
-// By how much the equal kernels of the sentinels may have differed, as logarithms.
-struct Noise {
-  double low = 0, high = 0;
-  bool bias = false;  // one did differ, or did not run: then no time can be believed
-};
-
-// Whether every trial of a decided case shows more than the sentinels' noise.
-bool beyond(const Noise& noise, const GateCase& one, const GateRules& rules, CaseVerdict verdict) {
-  if (noise.bias) return false;
+// Whether every trial of a decided case shows more than `noise`, the hull of the sentinels'
+// intervals.
+bool beyond(const MedianInterval& noise, const GateCase& one, const GateRules& rules,
+            CaseVerdict verdict) {
   return std::all_of(one.trials.begin(), one.trials.end(), [&](const TrialRecord& trial) {
     const MedianInterval interval = replay(trial, rules, false).interval();
     return (verdict == CaseVerdict::regressed && interval.low > noise.high) ||
@@ -115,37 +112,61 @@ bool beyond(const Noise& noise, const GateCase& one, const GateRules& rules, Cas
   });
 }
 
+// Whether the sentinels leave a case the verdict that its own trials came to.
+bool stands(const GateResult& result, std::span<const std::optional<PairedTrial>> sentinels,
+            const GateCase& one, const GateRow& row) {
+  MedianInterval noise{};
+  bool wide = false;
+  for (const std::optional<PairedTrial>& sentinel : sentinels) {
+    const SentinelReading reading =
+        read_sentinel(sentinel, result.rules, result.launch_floor_ns, row.base_ns);
+    if (reading.state == SentinelState::biased) return false;
+    if (reading.state == SentinelState::equal) continue;
+    wide = true;
+    noise.low = std::min(noise.low, reading.low);
+    noise.high = std::max(noise.high, reading.high);
+  }
+  return !wide || beyond(noise, one, result.rules, row.verdict);
+}
+
 }  // namespace
 
-SentinelState sentinel_state(const GateCase& sentinel, const GateRules& rules) {
-  if (sentinel.trials.empty()) return SentinelState::biased;
-  const PairedTrial trial = replay(sentinel.trials.back(), rules, true);
-  if (trial.end() == TrialEnd::pass) return SentinelState::equal;
-  const MedianInterval interval = trial.interval();
+std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRules& rules) {
+  if (sentinel.trials.empty()) return std::nullopt;
+  return replay(sentinel.trials.back(), rules, true);
+}
+
+SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
+                              double launch_floor_ns, double case_ns) {
+  // Two launches and little else. What disturbs those is a time, not a share of one.
+  constexpr double kLaunchBound = 5;
+  const TrialEnd end = trial ? trial->end() : TrialEnd::failed;
+  if (end != TrialEnd::pass && end != TrialEnd::inconclusive) {
+    return {SentinelState::biased, 0, 0};
+  }
+  const double ns = trial->base_ns();
+  const double weight = ns < kLaunchBound * launch_floor_ns ? std::min(1.0, ns / case_ns) : 1.0;
+  const MedianInterval interval = trial->interval();
+  SentinelReading reading{SentinelState::equal, weight * interval.low, weight * interval.high};
+  const double within = std::log(rules.sentinel);
+  if (reading.low >= -within && reading.high <= within) return reading;
   const bool holds_one = interval.low <= 0 && interval.high >= 0;
-  return trial.end() == TrialEnd::inconclusive && holds_one ? SentinelState::wide
-                                                            : SentinelState::biased;
+  reading.state = holds_one ? SentinelState::wide : SentinelState::biased;
+  return reading;
 }
 
 GateReport judge(const GateResult& result) {
   GateReport report;
-  Noise noise;
+  std::vector<std::optional<PairedTrial>> sentinels;
   for (const GateCase& one : result.sentinels) {
     GateRow row;
     row.name = one.name;
     add_figures(one, result.rules, true, row);
-    const bool ran = !one.trials.empty();
-    const TrialEnd end =
-        ran ? replay(one.trials.back(), result.rules, true).end() : TrialEnd::failed;
+    std::optional<PairedTrial> trial = sentinel_trial(one, result.rules);
+    const TrialEnd end = trial ? trial->end() : TrialEnd::failed;
     row.verdict = end == TrialEnd::pass ? CaseVerdict::pass : CaseVerdict::environment;
-    row.note = !ran ? detail_of(one.candidate) : trial_note(end);
-    report.environment = report.environment || row.verdict != CaseVerdict::pass;
-    const SentinelState state = sentinel_state(one, result.rules);
-    noise.bias = noise.bias || state == SentinelState::biased;
-    if (state == SentinelState::wide) {
-      noise.low = std::min(noise.low, std::log(row.ratio_low));
-      noise.high = std::max(noise.high, std::log(row.ratio_high));
-    }
+    row.note = trial ? trial_note(end) : detail_of(one.candidate);
+    sentinels.push_back(std::move(trial));
     report.sentinels.push_back(std::move(row));
   }
   std::map<std::string, GateRow> by_name;
@@ -163,9 +184,9 @@ GateReport judge(const GateResult& result) {
     row.allowed =
         row.verdict == CaseVerdict::missing &&
         std::count(result.allow_missing.begin(), result.allow_missing.end(), one.name) > 0;
-    if (report.environment && is_timing_verdict(row.verdict) && !shared &&
-        !beyond(noise, one, result.rules, row.verdict)) {
+    if (!shared && is_timing_verdict(row.verdict) && !stands(result, sentinels, one, row)) {
       row.verdict = CaseVerdict::environment;
+      row.note = "a sentinel differed or scattered by as much";
     }
     by_name[one.name] = row;
     report.rows.push_back(std::move(row));
@@ -191,7 +212,7 @@ GateReport judge(const GateResult& result) {
     set(kExitMissingCase, "MISSING");
   } else if (any(CaseVerdict::regressed)) {
     set(kExitRegression, "REGRESSED");
-  } else if (report.environment || any(CaseVerdict::environment)) {
+  } else if (any(CaseVerdict::environment)) {
     set(kExitInconclusive, "ENVIRONMENT");
   } else if (result.strict && any(CaseVerdict::inconclusive)) {
     set(kExitInconclusive, "INCONCLUSIVE");
@@ -200,13 +221,6 @@ GateReport judge(const GateResult& result) {
   }
   report.summary = "gate: " + report.verdict + ", exit " + std::to_string(report.exit) + ": " +
                    std::to_string(report.rows.size()) + " cases: " + counted(report.rows);
-  if (report.environment) {
-    report.summary +=
-        noise.bias
-            ? "; equal kernels were not timed as equal here: no verdict on times"
-            : "; the times of equal kernels scatter too much here: a verdict only on what is "
-              "beyond their scatter";
-  }
   return report;
 }
 

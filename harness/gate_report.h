@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,22 +24,33 @@ struct GateRow {
   std::string note;
 };
 
-// What a sentinel's two equal kernels say of the machine.
+// What a sentinel's two equal kernels say of the times of a case.
 enum class SentinelState : std::uint8_t {
   equal,  // timed as equal
   wide,   // nothing says that they differ, but the times scatter too much to be sure
   biased  // timed as different, or not timed: no time can be believed
 };
-SentinelState sentinel_state(const GateCase& sentinel, const GateRules& rules);
+struct SentinelReading {
+  SentinelState state;
+  double low, high;  // interval of ln(candidate / base)
+};
+
+// A sentinel's trial as it went; nothing where it was not timed.
+std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRules& rules);
+
+// What it says of a case whose base takes `case_ns`. A sentinel that does little but launch is
+// disturbed by so many nanoseconds, not by a share of its time: of a longer case it speaks in
+// proportion to the two times. The others speak of every case in full.
+SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
+                              double launch_floor_ns, double case_ns);
 
 struct GateReport {
   ExitCode exit = kExitGood;
   std::string verdict;  // a word; PASS, or what the exit code stands for
   std::string summary;  // one line
-  // A sentinel was disturbed. Where its two equal kernels differed, or did not run, there is no
-  // verdict on times; where their interval holds 1 but is too wide, REGRESSED and IMPROVED stand
-  // for a case whose every trial has its interval beyond the sentinels'.
-  bool environment = false;
+  // ENVIRONMENT marks a sentinel that was not timed as equal. A case loses its verdict on times
+  // where a sentinel is biased for it; where one is wide, REGRESSED and IMPROVED stand if every
+  // trial has its interval beyond the sentinels'.
   std::vector<GateRow> sentinels;
   std::vector<GateRow> rows;  // worst first
 };

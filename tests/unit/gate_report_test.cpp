@@ -144,17 +144,38 @@ TEST(GateReport, AgainstAWideSentinelOnlyWhatIsBeyondItStands) {
     GateResult result = result_of({one});
     result.sentinels.push_back(wide);
     const GateReport report = judge(result);
-    EXPECT_TRUE(report.environment);
+    EXPECT_EQ(report.sentinels.back().verdict, CaseVerdict::environment);
     return std::pair(report.rows[0].verdict, report.exit);
   };
   EXPECT_EQ(verdict_of(timed("split/slow", {1.10, 1.10})),
             std::pair(CaseVerdict::regressed, kExitRegression));
-  EXPECT_EQ(verdict_of(timed("split/fast", {0.9})),
-            std::pair(CaseVerdict::improved, kExitInconclusive));
+  EXPECT_EQ(verdict_of(timed("split/fast", {0.9})), std::pair(CaseVerdict::improved, kExitGood));
   EXPECT_EQ(verdict_of(timed("split/slower", {1.025, 1.025})),
             std::pair(CaseVerdict::environment, kExitInconclusive));
   EXPECT_EQ(verdict_of(timed("split/same", {1.0})),
             std::pair(CaseVerdict::environment, kExitInconclusive));
+}
+
+TEST(GateReport, OfALongCaseASentinelThatOnlyLaunchesSaysLittle) {
+  // Cases take 100 us. 10 % of a sentinel of 10 us is 1 % of them.
+  GateCase small = timed("sentinel/small/after", {1.1}, true);
+  for (RoundReply& reply : small.trials[0].replies) {
+    for (double& ns : reply.ns) ns /= 10;
+  }
+  const auto verdict_at = [&](double launch_floor_ns, const GateCase& one) {
+    GateResult result = result_of({one});
+    result.launch_floor_ns = launch_floor_ns;
+    result.sentinels.push_back(small);
+    return judge(result).rows[0].verdict;
+  };
+  EXPECT_EQ(verdict_at(4000, kGood), CaseVerdict::pass);
+  EXPECT_EQ(verdict_at(4000, kRed), CaseVerdict::regressed);
+  EXPECT_EQ(verdict_at(1000, kGood), CaseVerdict::environment) << "not bound by the launch";
+  GateCase brief = kGood;
+  for (RoundReply& reply : brief.trials[0].replies) {
+    for (double& ns : reply.ns) ns /= 10;
+  }
+  EXPECT_EQ(verdict_at(4000, brief), CaseVerdict::environment);
 }
 
 TEST(GateReport, SidesThatDoNotRun) {
