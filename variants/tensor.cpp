@@ -13,18 +13,40 @@ constexpr std::int64_t kMaxTensorK = kMaxExtent - 8;
 // A sum of fewer products has a bound that three tf32 products for one of f32 do not keep.
 constexpr int kLeastF32K = 16;
 
-enum : int { kWarps, kRowTiles, kRankTiles, kSlices, kPieces, kOutTiles, kColumnTiles };
+enum : int {
+  kWarps,
+  kRowTiles,
+  kRankTiles,
+  kRowWarps,
+  kRankWarps,
+  kSlices,
+  kPieces,
+  kOutTiles,
+  kColumnTiles
+};
 constexpr std::array<std::int32_t, 3> kWarpsValues = {4, 8, 16};
 constexpr std::array<std::int32_t, 3> kTilesValues = {1, 2, 4};
 constexpr std::array<std::int32_t, 4> kWideTilesValues = {1, 2, 4, 8};
 constexpr std::array<std::int32_t, 7> kSlicesValues = {1, 2, 4, 8, 16, 32, 64};
-constexpr std::array<Parameter, 7> kParameters = {{{"WARPS", kWarpsValues},
+constexpr std::array<std::int32_t, 2> kRankWarpsValues = {1, 2};
+constexpr std::array<Parameter, 9> kParameters = {{{"WARPS", kWarpsValues},
                                                    {"ROW_TILES", kTilesValues},
                                                    {"RANK_TILES", kWideTilesValues},
+                                                   {"ROW_WARPS", kTilesValues},
+                                                   {"RANK_WARPS", kRankWarpsValues},
                                                    {"SLICES", kSlicesValues},
                                                    {"PIECES", kTilesValues},
-                                                   {"OUT_TILES", kTilesValues},
+                                                   {"OUT_TILES", kWideTilesValues},
                                                    {"COLUMN_TILES", kWideTilesValues}}};
+
+// Rows and ranks of a group in shrink.
+int group_rows(const Config& config) { return 16 * config[kRowTiles] * config[kRowWarps]; }
+int group_ranks(const Config& config) { return 8 * config[kRankTiles] * config[kRankWarps]; }
+
+// Warps that share out the k of the same rows and ranks.
+int k_warps(const Config& config) {
+  return config[kWarps] / (config[kRowWarps] * config[kRankWarps]);
+}
 
 // How a problem is cut. A slice is of whole pieces of 64 bytes, and none is empty.
 struct Cut {
@@ -36,8 +58,8 @@ Cut cut(const Problem& problem, const Config& config) {
   cut.pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
   cut.slice_pieces = ceil_div(cut.pieces, config[kSlices]);
   cut.slices = ceil_div(cut.pieces, cut.slice_pieces);
-  cut.panels = ceil_div(problem.rank, 8 * config[kRankTiles]);
-  cut.shrink_units = ceil_div(problem.m, 16 * config[kRowTiles]) * cut.panels * cut.slices;
+  cut.panels = ceil_div(problem.rank, group_ranks(config));
+  cut.shrink_units = ceil_div(problem.m, group_rows(config)) * cut.panels * cut.slices;
   cut.expand_units = ceil_div(problem.m, 16 * config[kOutTiles]) *
                      ceil_div(problem.n, 8 * config[kColumnTiles] * config[kWarps]);
   return cut;
@@ -47,7 +69,7 @@ constexpr std::int64_t kHeaderBytes = 128;  // of the scratch: the count of arri
 
 std::int64_t scratch_bytes(const Problem& problem, const Config& config) {
   const Cut pieces = cut(problem, config);
-  const std::int64_t h_columns = pieces.panels * 8 * config[kRankTiles];
+  const std::int64_t h_columns = pieces.panels * group_ranks(config);
   return kHeaderBytes + pieces.slices * problem.m * h_columns * 4;
 }
 
@@ -58,11 +80,19 @@ int rank_chunks(int rank) {
   return static_cast<int>(std::min<std::int64_t>(4, ceil_div(rank, 4 * ranks_a_lane(rank))));
 }
 
+// Tiles whose sums a warp of expand holds at once: of a stage of one step of ranks it takes one
+// after the other.
+int sum_tiles(int rank, const Config& config) {
+  return rank <= 4 * ranks_a_lane(rank) * rank_chunks(rank) ? 1 : config[kOutTiles];
+}
+
 std::int64_t local_bytes(const Problem& problem, const Config& config) {
-  const std::int64_t shrink = config[kWarps] * config[kRankTiles] * 512;
-  const std::int64_t expand =
-      config[kOutTiles] * 512 * rank_chunks(problem.rank) * ranks_a_lane(problem.rank);
-  return std::max(shrink, expand) + 128 * config[kOutTiles];
+  const std::int64_t shrink = k_warps(config) == 1 ? 4 : config[kWarps] * config[kRankTiles] * 512;
+  const int share_words = ranks_a_lane(problem.rank) * (problem.dtype == Dtype::f32 ? 2 : 1);
+  const std::int64_t stages =
+      2 * 2 * config[kOutTiles] * rank_chunks(problem.rank) * 128 * share_words;
+  const std::int64_t maxima = 2 * 4 * 16 * config[kOutTiles] * 4;
+  return std::max(shrink, stages) + maxima;
 }
 
 // Registers of a work-item that hold tiles, roughly.
@@ -70,10 +100,12 @@ std::int64_t tile_registers(const Problem& problem, const Config& config) {
   const int words = problem.dtype == Dtype::f32 ? 2 : 1;  // of 32 bits that two elements take
   const std::int64_t shrink = config[kRowTiles] * config[kRankTiles] * 4 +
                               config[kPieces] * (config[kRowTiles] * 8 + config[kRankTiles] * 4) +
-                              config[kRowTiles] * 4 * words;
+                              (words - 1) * (config[kRowTiles] * 8 + config[kRankTiles] * 4);
+  const std::int64_t before = problem.accumulate ? 2 * config[kOutTiles] * words : 0;
   const std::int64_t expand =
-      config[kColumnTiles] * (config[kOutTiles] * (4 + 2 * words) +
-                              rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * words);
+      config[kColumnTiles] * (4 * sum_tiles(problem.rank, config) + before +
+                              rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * words) +
+      rank_chunks(problem.rank) * ranks_a_lane(problem.rank);
   return std::max(shrink, expand);
 }
 
@@ -85,8 +117,9 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
   const std::int64_t wg = 32 * config[kWarps];
   return wg <= device.max_work_group_size &&
          local_bytes(problem, config) <= usable_local_bytes(device) &&
-         8 * config[kRankTiles] < 2 * std::max(problem.rank, 8) &&
-         16 * std::max(config[kRowTiles], config[kOutTiles]) <
+         config[kRowWarps] * config[kRankWarps] <= config[kWarps] &&
+         group_ranks(config) < 2 * std::max(problem.rank, 8) &&
+         std::max(group_rows(config), 16 * config[kOutTiles]) <
              2 * std::max<std::int64_t>(problem.m, 16) &&
          wg * (tile_registers(problem, config) + 40) <= 65536 &&
          tile_registers(problem, config) <= 200 &&
@@ -97,18 +130,19 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
   return device.nv_compute_capability >= kTensorCapability && problem.rank <= kMaxTensorRank &&
          problem.k <= kMaxTensorK && (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K) &&
          device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024 &&
-         scratch_bytes(problem, {8, 1, 1, 1, 1, 1, 1}) <= device.max_alloc_bytes;
+         scratch_bytes(problem, {8, 1, 1, 1, 1, 1, 1, 1, 1}) <= device.max_alloc_bytes;
 }
 
-// Slices until every compute unit has work in shrink, columns narrow until it has in expand.
+// Narrow tiles until every compute unit has work, wide ones where it has: fewer groups then read
+// the same part of A or B again.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
-  Config config = {8, 1, 1, 1, 1, 1, 1};
+  Config config = {8, 1, 1, 1, 1, 1, 1, 1, 1};
   const auto fits = [&] { return constraint(config, problem, device); };
   // Takes the next value of a parameter while there is work for all and the config is allowed.
-  const auto widen = [&](int parameter, auto enough) {
+  const auto widen = [&](int parameter, int most, auto enough) {
     for (const std::int32_t value : kParameters[static_cast<std::size_t>(parameter)].values) {
       const std::int32_t before = config[parameter];
-      if (value <= before) continue;
+      if (value <= before || value > most) continue;
       config[parameter] = value;
       if (!fits() || !enough()) {
         config[parameter] = before;
@@ -116,17 +150,26 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
       }
     }
   };
+  const auto always = [] { return true; };
   const auto expand_full = [&] {
-    return cut(problem, config).expand_units >= device.compute_units;
+    return 4 * cut(problem, config).expand_units >= 3 * device.compute_units;
   };
-  if (problem.m >= 64) widen(kRankTiles, [] { return true; });
-  widen(kColumnTiles, expand_full);
-  widen(kOutTiles, expand_full);
-  widen(kPieces, [] { return true; });
-  widen(kSlices, [&] {
+  const auto few_slices_fill = [&] {
+    return 5 * ceil_div(problem.m, group_rows(config)) >= device.compute_units;
+  };
+  if (problem.m >= 64) {
+    widen(kRankTiles, 4, always);
+    widen(kRankWarps, 2, always);
+    widen(kRowWarps, 2, few_slices_fill);
+    widen(kRowTiles, 2, few_slices_fill);
+  }
+  widen(kColumnTiles, problem.dtype == Dtype::f16 ? 8 : 4, expand_full);
+  widen(kOutTiles, 4, expand_full);
+  widen(kPieces, 4, always);
+  widen(kSlices, 64, [&] {
     const Cut now = cut(problem, config);
     return now.shrink_units <= device.compute_units &&
-           now.pieces >= config[kSlices] * config[kWarps];
+           now.pieces >= config[kSlices] * k_warps(config);
   });
   return config;
 }
@@ -138,8 +181,11 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
                                {{"WARPS", config[kWarps]},
                                 {"ROW_TILES", config[kRowTiles]},
                                 {"RANK_TILES", config[kRankTiles]},
+                                {"ROW_WARPS", config[kRowWarps]},
+                                {"RANK_WARPS", config[kRankWarps]},
                                 {"PIECES", config[kPieces]},
                                 {"OUT_TILES", config[kOutTiles]},
+                                {"SUM_TILES", sum_tiles(problem.rank, config)},
                                 {"COLUMN_TILES", config[kColumnTiles]},
                                 {"RANKS_A_LANE", ranks_a_lane(problem.rank)},
                                 {"RANK_CHUNKS", rank_chunks(problem.rank)}});
@@ -175,7 +221,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
 }  // namespace
 
 constinit const Variant variant = {
-    "tensor", kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    "tensor", kSource,        kSourceSha256, 2,    {kParameters, constraint},
     supports, default_config, plan,          flops};
 
 // The order within one step of a piece is the hardware's own: here it is from left to right.
@@ -183,7 +229,7 @@ void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
   const Cut pieces = cut(problem, config);
   const std::int64_t piece = 64 / element_bytes(problem.dtype);
-  const int warps = config[kWarps];
+  const int warps = k_warps(config);
   std::vector<float> sums(static_cast<std::size_t>(warps));
   std::vector<float> h(static_cast<std::size_t>(problem.rank));
   for (std::int64_t row = 0; row < problem.m; ++row) {
