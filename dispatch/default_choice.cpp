@@ -5,7 +5,7 @@
 namespace loratune {
 
 Choice default_choice(const Problem& problem, const DeviceInfo& device) {
-  for (const char* name : {"split", "naive"}) {
+  for (const char* name : {"tensor", "split", "naive"}) {
     const Variant* variant = find_variant(name);
     if (!variant->supports(problem, device)) continue;
     return {variant, variant->default_config(problem, device), DeviceMatch::none,

@@ -8,8 +8,8 @@
 
 namespace loratune {
 
-// A choice that can run on the device for any valid problem: `split`, or `naive` where the device
-// has too little memory even for that.
+// A choice that can run on the device for any valid problem: `tensor` where there are tensor cores,
+// else `split`, or `naive` where the device has too little memory even for that.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
 
 // What to try, in order, where the default's built kernel turns out to exceed what the driver

@@ -159,6 +159,18 @@ void Executable::bind(const Operands& operands) {
   bound_ = operands;
 }
 
+std::unique_lock<std::mutex> Residency::enter(const cl::CommandQueue& queue) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (last_() != nullptr && last_() != queue()) {
+    std::vector<cl::Event> done(1);
+    last_.enqueueMarkerWithWaitList(nullptr, done.data());
+    last_.flush();
+    queue.enqueueBarrierWithWaitList(&done);
+  }
+  last_ = queue;
+  return lock;
+}
+
 void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands,
                          std::vector<cl::Event>* events) {
   const auto event = [&]() -> cl::Event* {
@@ -174,6 +186,8 @@ void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands
     }
   }
   dirty_ = true;  // until every launch is under way
+  std::unique_lock<std::mutex> alone;
+  if (plan_.needs_residency) alone = residency_->enter(queue);
   bind(operands);
   for (std::size_t l = 0; l < plan_.launches.size(); ++l) {
     const Launch& launch = plan_.launches[l];
@@ -199,6 +213,7 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
   auto executable = std::make_unique<Executable>();
   executable->plan_ = plan;
   executable->problem_ = problem;
+  executable->residency_ = residency_;
   try {
     const std::string key = program_key(plan);
     auto found = programs_.find(key);

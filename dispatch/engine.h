@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -53,6 +54,19 @@ struct Operands {
   float scale = 1.0F;
 };
 
+// Lets the runs of plans that say needs_residency follow one another on the device, whatever queues
+// they come on: two at a time could each hold a part of it, and wait for the rest for ever.
+class Residency {
+ public:
+  // Makes `queue` wait for the last such run where that was on another queue. The run is to be
+  // enqueued before the lock is given back. Throws cl::Error.
+  [[nodiscard]] std::unique_lock<std::mutex> enter(const cl::CommandQueue& queue);
+
+ private:
+  std::mutex mutex_;
+  cl::CommandQueue last_;
+};
+
 // A built plan with kernels and scratch of its own. It belongs to one in-order queue at a time and
 // is not thread-safe; runs enqueued one after another on that queue are correct. It holds on to the
 // buffers of its last run: an argument that has not changed since is not set again.
@@ -72,8 +86,9 @@ class Executable {
   Problem problem_;
   std::vector<cl::Kernel> kernels_;  // one a launch
   std::vector<cl::Buffer> scratch_;
-  std::optional<Operands> bound_;  // what the kernels' arguments are set to
-  bool dirty_ = true;              // scratch of Zero::once must be zeroed before the next run
+  std::shared_ptr<Residency> residency_;  // the engine's
+  std::optional<Operands> bound_;         // what the kernels' arguments are set to
+  bool dirty_ = true;  // scratch of Zero::once must be zeroed before the next run
 };
 
 // What building gave: an executable, or why there is none.
@@ -83,6 +98,8 @@ struct Built {
   std::string detail;
 };
 
+// One for each device and process: plans that say needs_residency are kept apart among the
+// executables of one engine.
 class Engine {
  public:
   // A context of its own for the device. Throws cl::Error.
@@ -104,6 +121,7 @@ class Engine {
   Device device_;
   cl::Context context_;
   std::map<std::string, cl::Program> programs_;  // by program_key()
+  std::shared_ptr<Residency> residency_ = std::make_shared<Residency>();
 };
 
 }  // namespace loratune

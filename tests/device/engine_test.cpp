@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "dispatch/default_choice.h"
@@ -76,6 +78,50 @@ TEST_F(Executables, FollowEveryOperandThatChanges) {
   operands_.b = weights(1).b(queue_, executable_->plan().b);
   operands_.y = buffer({0, 0, 0, 0, 0, 0, 0, 0});
   EXPECT_EQ(run(), (Values{0, 30, 300, 0, 0, 36, 360, 0}));
+}
+
+// A run on one queue, held up, and another on a second queue: whether that one waits for the first.
+class TwoQueues : public Executables {
+ protected:
+  bool second_waits(bool needs_residency) {
+    const Choice choice = default_choice(problem_, test_engine().info());
+    LaunchPlan plan = choice.variant->plan(problem_, choice.config, test_engine().info());
+    plan.needs_residency = needs_residency;
+    const auto first = test_engine().build(problem_, plan).executable;
+    const auto second = test_engine().build(problem_, plan).executable;
+    const cl::CommandQueue other = test_engine().make_queue();
+    Operands theirs = operands_;
+    theirs.y = buffer({0, 0, 0, 0});
+    cl::UserEvent go(test_engine().context());
+    const std::vector<cl::Event> held = {go};
+    queue_.enqueueBarrierWithWaitList(&held);
+    first->enqueue(queue_, operands_);
+    queue_.flush();
+    std::vector<cl::Event> events;
+    second->enqueue(other, theirs, &events);
+    other.flush();
+    // Without the wait it is over within milliseconds.
+    const auto done = [&] {
+      return events.back().getInfo<CL_EVENT_COMMAND_EXECUTION_STATUS>() == CL_COMPLETE;
+    };
+    for (int i = 0; i < 100 && !done(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(needs_residency ? 2 : 50));
+    }
+    const bool waits = !done();
+    go.setStatus(CL_COMPLETE);
+    queue_.finish();
+    other.finish();
+    EXPECT_TRUE(done());
+    Values y(4);
+    other.enqueueReadBuffer(theirs.y, CL_TRUE, 0, 4 * sizeof(float), y.data());
+    EXPECT_EQ(y, (Values{1, 10, 2, 20}));
+    return waits;
+  }
+};
+
+TEST_F(TwoQueues, RunOnlyOneAtATimeOfWhatMustBeResident) {
+  EXPECT_TRUE(second_waits(true));
+  EXPECT_FALSE(second_waits(false));
 }
 
 }  // namespace

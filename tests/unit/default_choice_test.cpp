@@ -28,6 +28,15 @@ TEST(DefaultChoice, IsSplitWhereItFitsAndNaiveWhereItDoesNot) {
   EXPECT_EQ(default_choice(problem_of(16, 1024), device_of(64, 2048)).variant->name, "naive");
 }
 
+TEST(DefaultChoice, IsTensorOnTensorCores) {
+  DeviceInfo device = device_of(1024, 49152);
+  device.nv_compute_capability = 90;
+  EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "tensor");
+  EXPECT_EQ(default_choice(problem_of(16, 1024), device).variant->name, "split");
+  device.nv_compute_capability = 70;
+  EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "split");
+}
+
 TEST(FallbackChoices, BeginWithTheDefaultAndEndWithOneWorkItem) {
   for (const int rank : {1, 8, 64, 1024}) {
     const DeviceInfo device = device_of(256, 32768);
