@@ -21,7 +21,7 @@ E enum_from(const json& value, E last) {
 json to_json(const Packing& packing) { return {static_cast<int>(packing.layout), packing.tile}; }
 
 Packing packing_from_json(const json& value) {
-  return {enum_from(value.at(0), Layout::panel), value.at(1).get<int>()};
+  return {enum_from(value.at(0), Layout::blocked), value.at(1).get<int>()};
 }
 
 json to_json(const LaunchPlan& plan) {

@@ -64,8 +64,11 @@ struct Scratch {
 //   row_major   i * ld + j                                   ld = cols, up to a multiple of tile
 //   transposed  j * ld + i                                   ld = rows
 //   panel       ((i / tile) * cols + j) * tile + i % tile    ld = cols
+//   blocked     (((i / tile) * blocks + j / 16) * tile + i % tile) * 16 + j % 16
+//               blocks = ceil(cols / 16), ld = 16 * blocks
 // What pads a row or the last panel is zero, so that a kernel may load whole tiles.
-enum class Layout : std::uint8_t { row_major, transposed, panel };
+enum class Layout : std::uint8_t { row_major, transposed, panel, blocked };
+inline constexpr int kLayoutBlock = 16;  // columns of a block
 
 struct Packing {
   Layout layout = Layout::row_major;

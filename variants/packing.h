@@ -9,6 +9,11 @@
 
 namespace loratune {
 
+// `cols` rounded up to whole blocks of Layout::blocked.
+inline std::int64_t whole_blocks(std::int64_t cols) {
+  return (cols + kLayoutBlock - 1) / kLayoutBlock * kLayoutBlock;
+}
+
 // Elements that a rows x cols matrix takes when packed, padding included.
 inline std::int64_t packed_size(const Packing& packing, std::int64_t rows, std::int64_t cols) {
   const auto whole_tiles = [&](std::int64_t extent) {
@@ -20,15 +25,18 @@ inline std::int64_t packed_size(const Packing& packing, std::int64_t rows, std::
     case Layout::transposed:
       return rows * cols;
     case Layout::panel:
+      return whole_tiles(rows) * cols;
+    case Layout::blocked:
       break;
   }
-  return whole_tiles(rows) * cols;
+  return whole_tiles(rows) * whole_blocks(cols);
 }
 
 // The value of the argument ld_a or ld_b, in elements.
 inline std::int64_t packed_ld(const Packing& packing, std::int64_t rows, std::int64_t cols) {
   if (packing.layout == Layout::transposed) return rows;
   if (packing.layout == Layout::panel) return cols;
+  if (packing.layout == Layout::blocked) return whole_blocks(cols);
   return (cols + packing.tile - 1) / packing.tile * packing.tile;
 }
 
@@ -40,9 +48,13 @@ inline std::int64_t packed_index(const Packing& packing, std::int64_t rows, std:
     case Layout::transposed:
       return j * rows + i;
     case Layout::panel:
+      return (i / packing.tile * cols + j) * packing.tile + i % packing.tile;
+    case Layout::blocked:
       break;
   }
-  return (i / packing.tile * cols + j) * packing.tile + i % packing.tile;
+  const std::int64_t block =
+      i / packing.tile * (whole_blocks(cols) / kLayoutBlock) + j / kLayoutBlock;
+  return (block * packing.tile + i % packing.tile) * kLayoutBlock + j % kLayoutBlock;
 }
 
 // The packed form of a dense row-major matrix of any element type whose zero is all zero bits.

@@ -12,7 +12,10 @@ namespace {
 std::vector<Packing> packings() {
   std::vector<Packing> all = {
       {Layout::row_major, 1}, {Layout::row_major, 8}, {Layout::transposed, 1}};
-  for (const int tile : {1, 3, 4, 16, 100}) all.push_back({Layout::panel, tile});
+  for (const int tile : {1, 3, 4, 16, 100}) {
+    all.push_back({Layout::panel, tile});
+    all.push_back({Layout::blocked, tile});
+  }
   return all;
 }
 
@@ -29,8 +32,10 @@ TEST(Packing, GivesEachElementAPlaceOfItsOwnInside) {
             ASSERT_TRUE(places.insert(place).second);
           }
         }
-        const bool padded = (packing.layout == Layout::panel && rows % packing.tile != 0) ||
-                            (packing.layout == Layout::row_major && cols % packing.tile != 0);
+        const bool panels = packing.layout == Layout::panel || packing.layout == Layout::blocked;
+        const bool padded = (panels && rows % packing.tile != 0) ||
+                            (packing.layout == Layout::row_major && cols % packing.tile != 0) ||
+                            (packing.layout == Layout::blocked && cols % kLayoutBlock != 0);
         if (!padded) {
           EXPECT_EQ(static_cast<std::int64_t>(places.size()), packed_size(packing, rows, cols));
         }
@@ -53,6 +58,25 @@ TEST(Packing, StandsWhereTheLayoutSays) {
   EXPECT_EQ(packed_ld({Layout::row_major, 3}, 3, 4), 6);
   EXPECT_EQ(packed_ld({Layout::transposed, 1}, 3, 4), 3);
   EXPECT_EQ(packed_ld({Layout::panel, 2}, 3, 4), 4);
+  EXPECT_EQ(packed_ld({Layout::blocked, 2}, 3, 4), 16);
+}
+
+TEST(Packing, BlocksHoldSixteenColumnsOfATileOfRows) {
+  // 3 x 18 in tiles of 2 rows: two tiles of two blocks.
+  std::vector<int> dense;
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 18; ++j) dense.push_back(100 * (i + 1) + j);
+  }
+  const std::vector<int> packed = pack({Layout::blocked, 2}, 3, 18, dense.data());
+  ASSERT_EQ(packed.size(), 2U * 2 * 2 * 16);
+  EXPECT_EQ(packed[0], 100);  // row 0, columns 0 to 15
+  EXPECT_EQ(packed[15], 115);
+  EXPECT_EQ(packed[16], 200);  // row 1 of the same block
+  EXPECT_EQ(packed[32], 116);  // row 0, columns 16 and 17
+  EXPECT_EQ(packed[33], 117);
+  EXPECT_EQ(packed[34], 0);
+  EXPECT_EQ(packed[64], 300);  // row 2 begins the second tile
+  EXPECT_EQ(packed[80], 0);    // there is no row 3
 }
 
 TEST(Packing, FillsUpTheLastPanelWithZeros) {

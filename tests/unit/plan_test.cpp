@@ -236,7 +236,7 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     return copy;
   };
   for (const json& bad : {broken("/launches/0/args/0/0", 20), broken("/launches/0/args/0/0", -1),
-                          broken("/scratch/0/1", 3), broken("/a/0", 3), broken("/b/0", -1)}) {
+                          broken("/scratch/0/1", 3), broken("/a/0", 4), broken("/b/0", -1)}) {
     EXPECT_THROW(plan_from_json(bad), std::invalid_argument) << bad;
   }
   for (const auto& [key, value] : sound.items()) {

@@ -1,0 +1,225 @@
+// register_tiled: one launch for the vector units of a CPU. A work-group is one work-item, so one
+// thread's loop, on BLOCK_ROWS rows. First h = x A^T of all its rows, kept in private memory: a
+// tile of ROWS rows by RANK_TILE ranks stands in registers while 16 elements of k at a time go by,
+// and the 16 lanes of each sum are added up at the end. Then y, in tiles of ROWS rows by
+// COLUMN_VECS vectors of 16 columns, an outer product a rank. Few rows give few groups: BLOCK_N
+// cuts the columns too, and each group of a row block computes its h again.
+//
+//   x[m,k]     off_x + row * ld_x + i
+//   A[rank,k]  blocks: (((j / RANK_TILE) * ceil(k / 16) + i / 16) * RANK_TILE + j % RANK_TILE) * 16
+//              + i % 16, zero where k or the ranks do not fill the last block
+//   B[n,rank]  panels of COLUMNS: (column / COLUMNS * RANK + j) * COLUMNS + column % COLUMNS
+//   y[m,n]     off_y + row * ld_y + column
+
+#ifndef RANK
+#define RANK 8  // the rank
+#endif
+#ifndef ROWS
+#define ROWS 4  // rows of a register tile
+#endif
+#ifndef RANK_TILE
+#define RANK_TILE 4  // ranks of a register tile; ROWS * RANK_TILE is at most 16
+#endif
+#ifndef COLUMN_VECS
+#define COLUMN_VECS 4  // vectors of 16 columns in a register tile of y
+#endif
+#ifndef BLOCK_ROWS
+#define BLOCK_ROWS 24  // rows of a work-group, a multiple of ROWS
+#endif
+#define LANES 16
+#define RANK_TILES ((RANK + RANK_TILE - 1) / RANK_TILE)
+#define RANK_PADDED (RANK_TILES * RANK_TILE)
+#define COLUMNS (COLUMN_VECS * LANES)
+#define B_BLOCK_FLOATS 32768  // of B that go by all rows of a group before the next
+#define B_BLOCK_TILES (B_BLOCK_FLOATS / (RANK * COLUMNS) + 1)
+
+#include "common.clh"
+
+// The first `count` < 16 elements, zeros behind them.
+inline float16 load_part(const global elem* p, int count) {
+  float part[LANES];
+  vstore16((float16)(0.0f), 0, part);
+  int i = 0;
+  if (count & 8) {
+    vstore8(LOAD_ANY(8, p), 0, part);
+    i = 8;
+  }
+  if (count & 4) {
+    vstore4(LOAD_ANY(4, p + i), 0, part + i);
+    i += 4;
+  }
+  if (count & 2) {
+    vstore2(LOAD_ANY(2, p + i), 0, part + i);
+    i += 2;
+  }
+  if (count & 1) part[i] = LOAD(p + i);
+  return vload16(0, part);
+}
+
+#if ACCUMULATE
+#define PUT_OUT(width, v, p) STORE_ANY(width, LOAD_ANY(width, p) + (v), p)
+#else
+#define PUT_OUT(width, v, p) STORE_ANY(width, (v), p)
+#endif
+
+// Writes or adds the first `count` < 16 lanes.
+inline void put_part(global elem* p, int count, float16 value) {
+  float part[LANES];
+  vstore16(value, 0, part);
+  int i = 0;
+  if (count & 8) {
+    PUT_OUT(8, vload8(0, part), p);
+    i = 8;
+  }
+  if (count & 4) {
+    PUT_OUT(4, vload4(0, part + i), p + i);
+    i += 4;
+  }
+  if (count & 2) {
+    PUT_OUT(2, vload2(0, part + i), p + i);
+    i += 2;
+  }
+  if (count & 1) PUT_OUT(1, part[i], p + i);
+}
+
+// Two vectors whose lanes are added up in groups of 8, 4, 2 or 1 neighbours: one vector with the
+// sums of halves of these groups, those of a before those of b. Four steps make of 16 vectors the
+// one of their sums, in order.
+#define SUM_8(a, b) ((float16)((a).lo, (b).lo) + (float16)((a).hi, (b).hi))
+#define SUM_4(a, b) \
+  ((float16)((a).s012389ab, (b).s012389ab) + (float16)((a).s4567cdef, (b).s4567cdef))
+#define SUM_2(a, b) \
+  ((float16)((a).s014589cd, (b).s014589cd) + (float16)((a).s2367abef, (b).s2367abef))
+#define SUM_1(a, b) ((float16)((a).even, (b).even) + (float16)((a).odd, (b).odd))
+
+// ROWS x RANK_TILE of h. Rows past the end read the last one. tails: what k leaves over.
+inline void shrink(const global elem* x, long ld_x, int rows, int k, const float* tails,
+                   const global elem* a, float* h) {
+  const global elem* x_rows[ROWS];
+  float16 sum[16];
+#pragma unroll
+  for (int r = 0; r < ROWS; ++r) x_rows[r] = x + min(r, rows - 1) * ld_x;
+#pragma unroll
+  for (int s = 0; s < 16; ++s) sum[s] = 0.0f;
+  for (uint i = 0; i < (uint)k; i += LANES) {  // uint: i may step past 2^31
+    float16 values[ROWS];
+    if (i + LANES <= (uint)k) {
+#pragma unroll
+      for (int r = 0; r < ROWS; ++r) values[r] = LOAD_ANY(16, x_rows[r] + i);
+    } else {
+#pragma unroll
+      for (int r = 0; r < ROWS; ++r) values[r] = vload16(r, tails);
+    }
+#pragma unroll
+    for (int j = 0; j < RANK_TILE; ++j) {
+      const float16 weights = LOAD_TILE(16, a + (long)i * RANK_TILE + j * LANES);
+#pragma unroll
+      for (int r = 0; r < ROWS; ++r) sum[r * RANK_TILE + j] += values[r] * weights;
+    }
+  }
+  float16 eights[8], fours[4], twos[2];
+#pragma unroll
+  for (int s = 0; s < 8; ++s) eights[s] = SUM_8(sum[2 * s], sum[2 * s + 1]);
+#pragma unroll
+  for (int s = 0; s < 4; ++s) fours[s] = SUM_4(eights[2 * s], eights[2 * s + 1]);
+#pragma unroll
+  for (int s = 0; s < 2; ++s) twos[s] = SUM_2(fours[2 * s], fours[2 * s + 1]);
+  float sums[16];
+  vstore16(SUM_1(twos[0], twos[1]), 0, sums);
+#pragma unroll
+  for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+    for (int j = 0; j < RANK_TILE; ++j) h[r * RANK_PADDED + j] = sums[r * RANK_TILE + j];
+  }
+}
+
+// ROWS x COLUMNS of y, of which the first `rows` and `columns` exist.
+inline void expand(const float* h, const global elem* b, global elem* y, long ld_y, int rows,
+                   int columns, float scale) {
+  float16 sum[ROWS][COLUMN_VECS];
+#pragma unroll
+  for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+    for (int v = 0; v < COLUMN_VECS; ++v) sum[r][v] = 0.0f;
+  }
+#pragma unroll 4
+  for (int j = 0; j < RANK; ++j) {
+    float16 weights[COLUMN_VECS];
+#pragma unroll
+    for (int v = 0; v < COLUMN_VECS; ++v) {
+      weights[v] = LOAD_TILE(16, b + (long)j * COLUMNS + v * LANES);
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+      const float value = h[r * RANK_PADDED + j];
+#pragma unroll
+      for (int v = 0; v < COLUMN_VECS; ++v) sum[r][v] += value * weights[v];
+    }
+  }
+  if (columns >= COLUMNS) {
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+      if (r < rows) {
+#pragma unroll
+        for (int v = 0; v < COLUMN_VECS; ++v) {
+          PUT_OUT(16, scale * sum[r][v], y + r * ld_y + v * LANES);
+        }
+      }
+    }
+  } else {  // rolled loops: written out, the edge would be most of the code
+    float edge[ROWS * COLUMNS];
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+      for (int v = 0; v < COLUMN_VECS; ++v) vstore16(sum[r][v], r * COLUMN_VECS + v, edge);
+    }
+#pragma unroll 1
+    for (int r = 0; r < min(rows, ROWS); ++r) {
+      int column = 0;
+#pragma unroll 1
+      for (; column + LANES <= columns; column += LANES) {
+        PUT_OUT(16, scale * vload16(0, edge + r * COLUMNS + column), y + r * ld_y + column);
+      }
+      put_part(y + r * ld_y + column, columns - column,
+               scale * vload16(0, edge + r * COLUMNS + column));
+    }
+  }
+}
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
+    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
+    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
+    int m, int k, int n, int column_blocks, int block_tiles) {
+  float h[BLOCK_ROWS * RANK_PADDED];
+  const long group = (long)get_group_id(0);
+  const long row0 = group / column_blocks * BLOCK_ROWS;
+  const int rows = (int)min((long)m - row0, (long)BLOCK_ROWS);
+
+  x += off_x + row0 * ld_x;
+  const long a_tile = ((long)k + LANES - 1) / LANES * LANES * RANK_TILE;
+  for (int r = 0; r < rows; r += ROWS) {
+    float tails[ROWS * LANES];
+    for (int t = 0; t < ROWS && k % LANES > 0; ++t) {
+      const global elem* end = x + min(r + t, rows - 1) * ld_x + k / LANES * LANES;
+      vstore16(load_part(end, k % LANES), t, tails);
+    }
+    for (int t = 0; t < RANK_TILES; ++t) {
+      shrink(x + r * ld_x, ld_x, rows - r, k, tails, a + t * a_tile,
+             h + r * RANK_PADDED + t * RANK_TILE);
+    }
+  }
+
+  y += off_y + row0 * ld_y;
+  const int first = (int)(group % column_blocks) * block_tiles;
+  const int end = min(first + block_tiles, (n - 1) / COLUMNS + 1);
+  for (int block = first; block < end; block += B_BLOCK_TILES) {
+    for (int r = 0; r < rows; r += ROWS) {
+      for (int t = block; t < min(block + B_BLOCK_TILES, end); ++t) {
+        const long column = (long)t * COLUMNS;
+        const int columns = (int)min((long)n - column, (long)COLUMNS);
+        expand(h + r * RANK_PADDED, b + column * RANK, y + r * ld_y + column, ld_y, rows - r,
+               columns, scale);
+      }
+    }
+  }
+}
