@@ -79,6 +79,9 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--pick", options.pick_key, "What the dispatcher answers for a problem, and why")
       ->option_text("KEY")
       ->group("Modes");
+  app.add_option("--merge", options.merge, "Tuned files as one, written to --out")
+      ->option_text("FILE...")
+      ->group("Modes");
   app.add_option("--export-plans", options.gate.plans, "Write what would run, as data, for --gate")
       ->option_text("FILE")
       ->group("Modes");
@@ -164,25 +167,28 @@ Options parse_command_line(int argc, const char* const* argv) {
   }
   const bool pick = app.count("--pick") > 0;
   const bool verify = app.count("--verify") > 0;
+  const bool merge = app.count("--merge") > 0;
   const bool replay = !options.replay.empty() && !sweep;
   const bool exporting = app.count("--export-plans") > 0;
   const bool gate = app.count("--gate") > 0;
   const int modes =
-      list + check + sweep + bench + verify + pick + exporting + gate + worker + replay;
+      list + check + sweep + bench + verify + pick + merge + exporting + gate + worker + replay;
   if (modes != 1)
     usage(
-        "one of --list, --check, --sweep, --bench, --verify, --pick, --export-plans, --gate is "
-        "wanted; see --help");
+        "one of --list, --check, --sweep, --bench, --verify, --pick, --merge, --export-plans, "
+        "--gate is wanted; see --help");
   options.command = list                                                 ? Command::list
                     : check                                              ? Command::check
                     : bench                                              ? Command::bench
                     : verify                                             ? Command::verify
                     : pick                                               ? Command::pick
+                    : merge                                              ? Command::merge
                     : worker                                             ? Command::worker
                     : exporting                                          ? Command::export_plans
                     : gate || (replay && is_gate_result(options.replay)) ? Command::gate
                                                                          : Command::sweep;
   if (gate && options.gate.base.empty()) usage("--gate wants a plans file");
+  if (merge && app.count("--out") == 0) usage("--merge wants --out, the file to write");
   if (options.command == Command::gate && app.count("--out") == 0) options.out = "gate.json";
   if (!bench && !options.benchmark_flags.empty()) {
     usage(options.benchmark_flags.front() + " is for --bench");

@@ -44,6 +44,7 @@ enum class Command : std::uint8_t {
   bench,
   verify,
   pick,
+  merge,
   export_plans,
   gate,
   worker,
@@ -83,9 +84,10 @@ struct Options {
   double budget_s = 0;  // 0: 20 minutes, with --quick one
   std::uint64_t seed = 1;
 
-  std::string pick_key, tuned;  // --pick; --bench
-  std::string verify;           // a tuned file
-  Cache cache = Cache::warm;    // --sweep, --bench, --verify
+  std::string pick_key, tuned;     // --pick; --bench
+  std::vector<std::string> merge;  // tuned files
+  std::string verify;              // a tuned file
+  Cache cache = Cache::warm;       // --sweep, --bench, --verify
   std::vector<std::string> benchmark_flags;
   GateArguments gate;
   bool json = false;

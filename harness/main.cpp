@@ -25,6 +25,8 @@ int run(int argc, char** argv) {
       return verify_mode(options);
     case Command::pick:
       return pick_mode(options);
+    case Command::merge:
+      return merge_mode(options);
     case Command::export_plans:
       return export_plans_mode(options);
     case Command::gate:

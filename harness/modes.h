@@ -12,6 +12,7 @@ int sweep_mode(const Options& options);
 int bench_mode(const Options& options);
 int verify_mode(const Options& options);
 int pick_mode(const Options& options);
+int merge_mode(const Options& options);
 int export_plans_mode(const Options& options);
 int gate_mode(const Options& options);  // --replay of a gate too
 int worker_mode();

@@ -194,6 +194,27 @@ TEST_F(CommandLine, ATunedFileThatIsNoneIs2) {
   }
 }
 
+TEST_F(CommandLine, MergesTunedFilesWithoutADevice) {
+  const std::string one = read_bytes(LORATUNE_SOURCE_DIR "/tests/data/fictional.json");
+  std::string other = one;
+  write_bytes(folder_ / "one.json", one);
+  expect_good({"--merge", "one.json", "one.json", "--out", "both.json"}, {kNoDevice});
+  const auto both = load_tuned_file(folder_ / "both.json").file;
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->records.size(), parse_tuned_file(one).file.value().records.size());
+  for (std::size_t at = 0; (at = other.find(std::string(64, '0'), at)) != std::string::npos;) {
+    other[at] = '1';  // another source of each kernel
+  }
+  write_bytes(folder_ / "other.json", other);
+  const std::string before = file("both.json");
+  expect_failure(2, {"--merge", "one.json", "other.json", "--out", "both.json"});
+  expect_failure(2, {"--merge", "one.json", "missing.json", "--out", "both.json"});
+  EXPECT_EQ(file("both.json"), before);
+  write_bytes(folder_ / "precious", "my thesis");
+  expect_failure(2, {"--merge", "one.json", "--out", "precious"});
+  EXPECT_EQ(file("precious"), "my thesis");
+}
+
 TEST_F(CommandLine, AnOutThatCannotBeWrittenIs2BeforeAnyWork) {
   const auto sweep = [&](const std::string& out) {
     expect_failure(2, Words{"--sweep", "--device", kPocl, "--out", out} + kOneProblem);

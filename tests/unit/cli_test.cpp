@@ -45,6 +45,8 @@ TEST(CommandLine, KnowsItsModes) {
   EXPECT_EQ(parse({"--check"}).command, Command::check);
   EXPECT_EQ(parse({"--sweep"}).command, Command::sweep);
   EXPECT_EQ(parse({"--pick", "k"}).command, Command::pick);
+  EXPECT_EQ(parse({"--merge", "a", "b", "--out", "c"}).command, Command::merge);
+  EXPECT_EQ(parse({"--merge", "a", "b", "--out", "c"}).merge, (Words{"a", "b"}));
   EXPECT_EQ(parse({"--replay", "j"}).command, Command::sweep);
   EXPECT_EQ(parse({"--sweep", "--replay", "j"}).command, Command::sweep);
   EXPECT_EQ(parse({"--worker"}).command, Command::worker);
@@ -68,6 +70,8 @@ TEST(CommandLine, NamesWhatItDoesNotKnow) {
   EXPECT_NE(refusal([] { parse({"--list", "stray"}); }).find("stray"), std::string::npos);
   EXPECT_NE(refusal([] { parse({"--sweep", "--mode", "batch_invariant"}); }), "");
   EXPECT_NE(refusal([] { parse({"--pick"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--merge", "--out", "c"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--merge", "a", "b"}); }), "") << "nowhere to write";
   EXPECT_NE(refusal([] { parse({"--sweep", "--resume", "--replay", "j"}); }), "");
 }
 

@@ -1,0 +1,39 @@
+#include <cstdio>
+#include <set>
+
+#include "harness/modes.h"
+#include "harness/tuned_output.h"
+#include "tuner/merge.h"
+
+namespace loratune {
+
+int merge_mode(const Options& options) {
+  earlier_file(options.out);  // what is no tuned file is not written over
+  std::vector<TunedFile> files;
+  std::set<std::string> commits;
+  std::size_t records = 0;
+  for (const std::string& path : options.merge) {
+    ParsedTunedFile parsed = load_tuned_file(path);
+    if (!parsed.file) throw Failure(kExitUsage, "--merge: " + parsed.error);
+    commits.insert(parsed.file->tool.commit);
+    records += parsed.file->records.size();
+    files.push_back(std::move(*parsed.file));
+  }
+  std::string why;
+  const std::optional<TunedFile> merged = merge_tuned_files(files, why);
+  if (!merged) throw Failure(kExitUsage, "--merge: " + why);
+  const std::string error = write_tuned_file(options.out, *merged);
+  if (!error.empty()) throw Failure(kExitUsage, error);
+  if (options.json) std::printf("%s", serialize(*merged).c_str());
+  std::fprintf(stderr, "tuned file: %s (%zu devices; %zu records of %zu; %zu rules)\n",
+               options.out.c_str(), merged->devices.size(), merged->records.size(), records,
+               merged->rules.size());
+  if (commits.size() > 1) {
+    std::fprintf(stderr,
+                 "the files are of different builds: their speed-ups compare only as far as the "
+                 "defaults of the builds are the same\n");
+  }
+  return kExitGood;
+}
+
+}  // namespace loratune

@@ -1,0 +1,156 @@
+#include "tuner/merge.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace loratune {
+namespace {
+
+auto content(const TunedDevice& d) {
+  return std::tie(d.platform, d.vendor, d.vendor_id, d.name, d.driver, d.compute_units,
+                  d.max_work_group_size, d.local_mem_bytes, d.extensions);
+}
+
+// All that tells two records of one problem apart, the lower bound and the evidence for it first.
+auto strength(const Record& r) {
+  return std::tie(r.speedup_lo, r.rounds, r.level, r.speedup, r.speedup_hi, r.variant, r.config,
+                  r.time_ns, r.default_ns, r.clock, r.error_over_bound, r.seen, r.reason);
+}
+
+auto kind(const Rule& r) { return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate); }
+
+auto weakness(const Rule& r) { return std::tie(r.regret_bound, r.variant, r.config); }
+
+constexpr Range Rule::*kAxes[] = {&Rule::k, &Rule::n, &Rule::rank, &Rule::m};
+
+// What the rules, of one kind, choose at each shape, as boxes that do not overlap. Each axis in
+// turn is cut into the longest runs along which the choice on the axes behind it is the same; so
+// equal choices give equal boxes, however the rules were cut before. Ranges of the axes before
+// `axis` are left empty.
+std::vector<Rule> cut(const std::vector<const Rule*>& rules, std::size_t axis) {
+  if (axis == std::size(kAxes)) {
+    Rule best = **std::min_element(rules.begin(), rules.end(), [](const Rule* a, const Rule* b) {
+      return weakness(*a) < weakness(*b);
+    });
+    for (Range Rule::*range : kAxes) best.*range = {};
+    return {best};
+  }
+  Range Rule::*range = kAxes[axis];
+  std::set<std::int64_t> begins;
+  for (const Rule* rule : rules) begins.insert({(rule->*range).lo, (rule->*range).hi + 1});
+  std::vector<Rule> boxes;
+  std::vector<Rule> run;  // the choice on the axes behind, since `run_begin`
+  std::int64_t run_begin = 0;
+  for (const std::int64_t begin : begins) {
+    std::vector<const Rule*> here;
+    for (const Rule* rule : rules) {
+      if ((rule->*range).lo <= begin && begin <= (rule->*range).hi) here.push_back(rule);
+    }
+    std::vector<Rule> choice = here.empty() ? std::vector<Rule>{} : cut(here, axis + 1);
+    if (choice == run) continue;
+    for (Rule& box : run) {
+      box.*range = {run_begin, begin - 1};
+      boxes.push_back(box);
+    }
+    run = std::move(choice);
+    run_begin = begin;
+  }
+  return boxes;
+}
+
+// Boxes that differ only in their ranks, and follow one another there, as one.
+void join_ranks(std::vector<Rule>& rules) {
+  const auto rest = [](const Rule& r) {
+    return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate, r.k.lo, r.k.hi, r.n.lo, r.n.hi,
+                    r.m.lo, r.m.hi, r.variant, r.config, r.regret_bound);
+  };
+  std::sort(rules.begin(), rules.end(), [&](const Rule& a, const Rule& b) {
+    return std::tuple(rest(a), a.rank.lo) < std::tuple(rest(b), b.rank.lo);
+  });
+  std::vector<Rule> joined;
+  for (Rule& rule : rules) {
+    if (!joined.empty() && rest(joined.back()) == rest(rule) &&
+        joined.back().rank.hi + 1 == rule.rank.lo) {
+      joined.back().rank.hi = rule.rank.hi;
+    } else {
+      joined.push_back(std::move(rule));
+    }
+  }
+  rules = std::move(joined);
+}
+
+std::vector<Rule> merge_rules(std::vector<Rule> rules) {
+  std::sort(rules.begin(), rules.end(),
+            [](const Rule& a, const Rule& b) { return kind(a) < kind(b); });
+  std::vector<Rule> merged;
+  for (auto begin = rules.begin(); begin != rules.end();) {
+    std::vector<const Rule*> same;
+    const auto first = begin;
+    for (; begin != rules.end() && kind(*begin) == kind(*first); ++begin) same.push_back(&*begin);
+    const std::vector<Rule> boxes = cut(same, 0);
+    merged.insert(merged.end(), boxes.begin(), boxes.end());
+  }
+  join_ranks(merged);
+  return merged;
+}
+
+}  // namespace
+
+std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std::string& why) {
+  const auto in_order = [](const TunedDevice& a, const TunedDevice& b) {
+    return content(a) < content(b);
+  };
+  std::set<TunedDevice, decltype(in_order)> devices(in_order);
+  TunedFile merged;
+  for (const TunedFile& file : files) {
+    const auto order = [](const ToolInfo& t) { return std::tie(t.version, t.commit, t.name); };
+    if (order(merged.tool) < order(file.tool)) merged.tool = file.tool;
+    for (const auto& [id, device] : file.devices) devices.insert(device);
+    for (const auto& [name, kernel] : file.kernels) {
+      if (merged.kernels.emplace(name, kernel).first->second == kernel) continue;
+      why = "the files know different sources of kernel '" + name +
+            "'; records of one say nothing about the other";
+      return std::nullopt;
+    }
+  }
+  for (const TunedDevice& device : devices) {
+    merged.devices["d" + std::to_string(merged.devices.size())] = device;
+  }
+  const auto id_of = [&](const TunedDevice& device) {
+    return std::find_if(merged.devices.begin(), merged.devices.end(),
+                        [&](const auto& entry) { return entry.second == device; })
+        ->first;
+  };
+  std::vector<Rule> rules;
+  for (const TunedFile& file : files) {
+    std::map<std::string, std::string> ids;
+    for (const auto& [id, device] : file.devices) ids[id] = id_of(device);
+    for (Record record : file.records) {
+      record.device = ids.at(record.device);
+      merged.records.push_back(std::move(record));
+    }
+    for (Rule rule : file.rules) {
+      rule.device = ids.at(rule.device);
+      rules.push_back(std::move(rule));
+    }
+  }
+  // The strongest of each problem comes first, and stays.
+  std::sort(merged.records.begin(), merged.records.end(), [](const Record& a, const Record& b) {
+    if (file_order(a, b) || file_order(b, a)) return file_order(a, b);
+    return strength(b) < strength(a);
+  });
+  merged.records.erase(
+      std::unique(merged.records.begin(), merged.records.end(),
+                  [](const Record& a, const Record& b) { return !file_order(a, b); }),
+      merged.records.end());
+  merged.rules = merge_rules(std::move(rules));
+  const ParsedTunedFile written = parse_tuned_file(serialize(merged));
+  if (!written.file) {
+    why = "together they are no tuned file: " + written.error;
+    return std::nullopt;
+  }
+  return merged;
+}
+
+}  // namespace loratune
