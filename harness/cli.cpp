@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "harness/gate_result.h"
+#include "harness/recording.h"
 
 namespace loratune {
 namespace {
@@ -59,6 +60,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   Options options;
   std::string mode = "fast";
   std::string budget;
+  std::string strategy = "auto";
   bool list = false;
   bool check = false;
   bool sweep = false;
@@ -130,7 +132,27 @@ Options parse_command_line(int argc, const char* const* argv) {
       ->group("Sweep");
   app.add_flag("--resume", options.resume, "Go on from the journal")->group("Sweep");
   app.add_option("--replay", options.replay,
-                 "A journal's tuned file, or a gate's verdict, made again without a device")
+                 "Without a device: a journal's tuned file or a gate's verdict made again, or a "
+                 "recording searched")
+      ->group("Sweep");
+  app.add_option("--record", options.record,
+                 "Time every config of the problems, into a recording that --replay searches")
+      ->option_text("FILE")
+      ->group("Sweep");
+  app.add_option("--configs", options.most_configs,
+                 "--record: at most so many configs of a variant; its axes are thinned to that")
+      ->check(CLI::Range(1, 1000000))
+      ->group("Sweep");
+  app.add_option("--strategy", strategy,
+                 "--replay of a recording: auto, cold (auto without hints from other problems), "
+                 "random or exhaustive")
+      ->group("Sweep");
+  app.add_option("--evaluations", options.evaluations,
+                 "Configs tried of a problem, at most; of a recording 5 % of them by default")
+      ->check(CLI::Range(1, 1000000))
+      ->group("Sweep");
+  app.add_option("--seeds", options.seeds, "--replay of a recording: runs, each with the next seed")
+      ->check(CLI::Range(1, 100000))
       ->group("Sweep");
   app.add_flag("--quick", options.quick, "12 problems, about a minute")->group("Sweep");
   app.add_option("--budget", budget, "Time to work to, like 10m")->group("Sweep");
@@ -185,6 +207,8 @@ Options parse_command_line(int argc, const char* const* argv) {
                     : merge                                              ? Command::merge
                     : worker                                             ? Command::worker
                     : exporting                                          ? Command::export_plans
+                    : !options.record.empty()                            ? Command::record
+                    : replay && is_recording(options.replay)             ? Command::simulate
                     : gate || (replay && is_gate_result(options.replay)) ? Command::gate
                                                                          : Command::sweep;
   if (gate && options.gate.base.empty()) usage("--gate wants a plans file");
@@ -194,6 +218,9 @@ Options parse_command_line(int argc, const char* const* argv) {
     usage(options.benchmark_flags.front() + " is for --bench");
   }
   options.mode = parse_mode(mode);
+  const auto kind = parse_strategy(strategy);
+  if (!kind) usage("--strategy " + strategy + ": there are auto, cold, random and exhaustive");
+  options.strategy = *kind;
   options.cache = parse_cache(cache);
   if (!budget.empty()) options.budget_s = parse_seconds(budget);
   if (options.most_cases < 0) usage("--cases is a positive number");

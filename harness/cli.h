@@ -10,6 +10,7 @@
 #include "dispatch/choice.h"
 #include "dispatch/device.h"
 #include "harness/weight_ring.h"
+#include "tuner/strategy.h"
 #include "variants/variant.h"
 
 namespace loratune {
@@ -42,6 +43,8 @@ enum class Command : std::uint8_t {
   check,
   sweep,
   bench,
+  record,
+  simulate,
   verify,
   pick,
   merge,
@@ -81,6 +84,11 @@ struct Options {
 
   bool quick = false, resume = false;  // --sweep
   std::string out = "tuned.json", journal, replay;
+  std::string record;    // --sweep: the recording to write, in place of a tuned file
+  int most_configs = 0;  // --record: of a variant; 0 stands for 150
+  StrategyKind strategy = StrategyKind::automatic;  // --replay of a recording, as are these
+  int evaluations = 0;  // --sweep too: of a problem; 0: what the time allows, or 5 % of a recording
+  int seeds = 1;        // runs, with seed, seed + 1, ...
   double budget_s = 0;  // 0: 20 minutes, with --quick one
   std::uint64_t seed = 1;
 

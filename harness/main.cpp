@@ -19,6 +19,10 @@ int run(int argc, char** argv) {
       return check_mode(options);
     case Command::sweep:
       return sweep_mode(options);
+    case Command::record:
+      return record_mode(options);
+    case Command::simulate:
+      return simulate_mode(options);
     case Command::bench:
       return bench_mode(options);
     case Command::verify:

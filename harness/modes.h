@@ -9,6 +9,8 @@ namespace loratune {
 int list_mode(const Options& options);
 int check_mode(const Options& options);
 int sweep_mode(const Options& options);
+int record_mode(const Options& options);    // --sweep --record
+int simulate_mode(const Options& options);  // --replay of a recording
 int bench_mode(const Options& options);
 int verify_mode(const Options& options);
 int pick_mode(const Options& options);

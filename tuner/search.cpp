@@ -4,30 +4,13 @@
 #include <functional>
 #include <iterator>
 
+#include "tuner/enumerate.h"
 #include "tuner/random.h"
 
 namespace loratune {
 namespace {
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
-// Calls visit(config) for every point of the product, in the order of config_at().
-template <class Visit>
-void for_each_config(const SearchSpace& space, Visit visit) {
-  const int size = static_cast<int>(space.parameters.size());
-  std::array<std::size_t, kMaxParameters> digits{};
-  Config config;
-  for (const Parameter& parameter : space.parameters) config.push_back(parameter.values[0]);
-  for (int i = 0; i >= 0;) {
-    visit(static_cast<const Config&>(config));
-    for (i = size - 1; i >= 0; --i) {
-      const auto& values = space.parameters[at(i)].values;
-      digits[at(i)] = (digits[at(i)] + 1) % values.size();
-      config[i] = values[digits[at(i)]];
-      if (digits[at(i)] != 0) break;
-    }
-  }
-}
 
 // Collects configs of one variant, refusing what some problem cannot tell from an earlier one.
 class Sample {
@@ -109,9 +92,9 @@ std::vector<Config> sample_configs(const Variant& variant, std::span<const Probl
   if (defaults.empty()) return {};
 
   std::vector<Config> allowed;
-  for_each_config(variant.space, [&](const Config& config) {
-    if (sample.allowed(config)) allowed.push_back(config);
-  });
+  for_each_allowed(
+      axes_of(variant.space), [&](const Config& config) { return sample.allowed(config); },
+      [&](const Config& config) { allowed.push_back(config); });
   if (static_cast<std::int64_t>(allowed.size()) <= count) {
     const auto is_default = [&](const Config& config) {
       return std::find(defaults.begin(), defaults.end(), config) != defaults.end();
@@ -162,12 +145,7 @@ std::vector<Candidate> candidates_for(const Problem& problem, const DeviceInfo& 
 
 std::int64_t constrained_size(const Variant& variant, const Problem& problem,
                               const DeviceInfo& device) {
-  if (!variant.supports(problem, device)) return 0;
-  std::int64_t size = 0;
-  for_each_config(variant.space, [&](const Config& config) {
-    if (variant.space.constraint(config, problem, device)) ++size;
-  });
-  return size;
+  return std::ssize(allowed_configs(variant, axes_of(variant.space), problem, device));
 }
 
 }  // namespace loratune

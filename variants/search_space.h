@@ -42,7 +42,9 @@ struct Parameter {
 
 struct SearchSpace {
   std::span<const Parameter> parameters;
-  // Whether the config may run on this problem and device, as far as is known before a build.
+  // Whether the config may run on this problem and device, as far as is known before a build. A
+  // larger value of a parameter never allows what its smallest one refuses, the parameters before
+  // it being the same and those after it at their smallest: so a search can pass over many at once.
   bool (*constraint)(const Config&, const Problem&, const DeviceInfo&);
 };
 

@@ -1,0 +1,161 @@
+#include "harness/recording.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "harness/cli.h"
+#include "harness/modes.h"
+#include "temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+// A square of costs around its middle for each of three problems, with a point that cannot run.
+Recording made_up_recording() {
+  Recording recording;
+  recording.device = {{"name", "Made-up device"}};
+  recording.kernels = {{"square", {{"revision", 1}, {"sha256", "00"}}}};
+  recording.variants = {{"square", {"ROWS", "COLUMNS"}}};
+  for (const std::int64_t m : {1, 16, 512}) {
+    RecordedProblem one;
+    one.problem.m = m;
+    one.problem.k = one.problem.n = 512;
+    one.problem.rank = 8;
+    for (int rows = 0; rows < 12; ++rows) {
+      for (int columns = 0; columns < 12; ++columns) {
+        const double ns = 1000 + 100 * std::abs(rows - 7) + 100 * std::abs(columns - 4);
+        one.configs.push_back({0, {rows, columns}, Outcome::correct, {2 * ns, ns, ns}});
+      }
+    }
+    one.configs[5] = {0, {0, 5}, Outcome::compile, {}};
+    recording.problems.push_back(one);
+  }
+  return recording;
+}
+
+void write(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string failure_of(const std::string& path) {
+  try {
+    read_recording(path);
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitUsage);
+    return failure.what();
+  }
+  return "read without complaint";
+}
+
+TEST(Recording, IsReadBackPlainOrCompressed) {
+  const TemporaryFolder folder;
+  const Recording recording = made_up_recording();
+  const std::string text = serialize(recording);
+  write(folder / "plain", text);
+  gzFile packed = gzopen((folder / "packed").c_str(), "wb");
+  gzwrite(packed, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(packed);
+  for (const char* name : {"plain", "packed"}) {
+    EXPECT_TRUE(is_recording(folder / name));
+    EXPECT_EQ(read_recording(folder / name), recording);
+  }
+  write(folder / "other", "{\"schema\": \"loratune/tuned\"}\n");
+  EXPECT_FALSE(is_recording(folder / "other"));
+  EXPECT_FALSE(is_recording(folder / "none"));
+}
+
+TEST(Recording, WhatIsDamagedIsRefusedWithItsLine) {
+  const TemporaryFolder folder;
+  const std::string text = serialize(made_up_recording());
+  const std::string path = folder / "r";
+  const auto damaged = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    changed.replace(changed.find(from), from.size(), to);
+    write(path, changed);
+    return failure_of(path);
+  };
+  const auto names_line = [](const std::string& line, int number) {
+    return line.find("line " + std::to_string(number) + ":") != std::string::npos;
+  };
+  EXPECT_PRED2(names_line, damaged("loratune/recording", "loratune/journal"), 1);
+  EXPECT_PRED2(names_line, damaged("\"version\":1", "\"version\":2"), 1);
+  EXPECT_PRED2(names_line, damaged("[0,0]", "[0,0,0]"), 2);
+  EXPECT_PRED2(names_line, damaged("\"variant\":\"square\"", "\"variant\":\"round\""), 2);
+  EXPECT_PRED2(names_line, damaged("\"outcome\":\"correct\"", "\"outcome\":\"fine\""), 2);
+  EXPECT_PRED2(names_line, damaged("[4200.0,", "[-4200.0,"), 2);
+  EXPECT_PRED2(names_line, damaged("fwd_m1_", "fwd_m-1_"), 2);
+  EXPECT_PRED2(names_line, damaged("\"outcome\":\"compile\"", "\"outcome\":\"correct\""), 7);
+  write(path, text.substr(0, text.size() - 20));
+  EXPECT_PRED2(names_line, failure_of(path), 1 + 3 * 144);
+  write(path, text.substr(0, text.find('\n') + 1));
+  EXPECT_NE(failure_of(path).find("no problem"), std::string::npos);
+  EXPECT_NE(failure_of(folder / "none").find("cannot be read"), std::string::npos);
+}
+
+TEST(Recording, AConfigTakesTheMedianOfItsRoundsElseItsProbe) {
+  EXPECT_EQ(recorded_ns({0, {}, Outcome::correct, {9, 1, 2, 5}}), 2);
+  EXPECT_EQ(recorded_ns({0, {}, Outcome::slow, {9}}), 9);
+  EXPECT_TRUE(std::isnan(recorded_ns({0, {}, Outcome::compile, {}})));
+}
+
+std::string simulated(const std::string& path, const std::vector<const char*>& arguments) {
+  std::vector<const char*> all = {"lora-bench", "--replay", path.c_str()};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  const Options options = parse_command_line(static_cast<int>(all.size()), all.data());
+  EXPECT_EQ(options.command, Command::simulate);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(simulate_mode(options), kExitGood);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(Simulate, IsReproducibleToTheBitAndFollowsItsSeed) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "r";
+  write(path, serialize(made_up_recording()));
+  for (const char* strategy : {"random", "cold", "auto"}) {
+    const auto run = [&](const char* seed) {
+      return simulated(path, {"--strategy", strategy, "--seed", seed, "--json"});
+    };
+    EXPECT_EQ(run("1"), run("1")) << strategy;
+    EXPECT_NE(run("1"), run("2")) << strategy;
+  }
+}
+
+TEST(Simulate, TellsTheFractionOfTheOptimumAfterEachEvaluation) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "r";
+  write(path, serialize(made_up_recording()));
+  const auto fractions = [&](const char* strategy, const char* evaluations) {
+    return nlohmann::json::parse(
+               simulated(path, {"--strategy", strategy, "--evaluations", evaluations, "--json"}))
+        .at("problems")[0]
+        .at("fractions")[0]
+        .get<std::vector<double>>();
+  };
+  const auto all = fractions("exhaustive", "1000");
+  EXPECT_EQ(all.size(), 144U) << "no more than there are";
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+  EXPECT_DOUBLE_EQ(all.front(), 1000.0 / 2100);
+  EXPECT_DOUBLE_EQ(all[7 * 12 + 3], 1000.0 / 1100);
+  EXPECT_DOUBLE_EQ(all[7 * 12 + 4], 1);
+  EXPECT_EQ(fractions("auto", "9").size(), 9U);
+}
+
+TEST(Simulate, ARecordingOnWhichNothingRanIsRefused) {
+  const TemporaryFolder folder;
+  Recording recording = made_up_recording();
+  for (RecordedConfig& config : recording.problems[1].configs) {
+    config.outcome = Outcome::runtime;
+    config.ns.clear();
+  }
+  Options options;
+  options.replay = folder / "r";
+  write(options.replay, serialize(recording));
+  EXPECT_THROW(simulate_mode(options), Failure);
+}
+
+}  // namespace
+}  // namespace loratune

@@ -1,0 +1,75 @@
+// A Strategy decides which configs of a space are tried, one small batch after another. It is asked
+// for the next ones and told what each of them cost; it is a function of seed and costs only, so
+// that a journal or a recording can answer in a device's place.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tuner/surrogate.h"
+#include "variants/problem.h"
+
+namespace loratune {
+
+// exhaustive: in the order of the space. random: without order. cold: what a model of the costs so
+// far expects most of. automatic: the same after hints of what was best on neighbouring problems.
+enum class StrategyKind : std::uint8_t { exhaustive, random, cold, automatic };
+
+std::string_view to_string(StrategyKind kind);  // `auto` for automatic
+std::optional<StrategyKind> parse_strategy(std::string_view text);
+
+class Strategy {
+ public:
+  // `hints`: points of the space to be tried before all others, in order; the default comes first.
+  // exhaustive ignores them, random takes the first one.
+  Strategy(StrategyKind kind, std::vector<SpacePoint> space, std::vector<std::size_t> hints,
+           std::uint64_t seed);
+
+  // Up to `count` points that were not asked for before; fewer only where the space ends.
+  std::vector<std::size_t> ask(std::size_t count);
+  // What a point took, in any one unit; not positive or not finite: it cannot run. Points that
+  // were not asked for may be told too.
+  void tell(std::size_t point, double cost);
+
+  const std::vector<SpacePoint>& space() const { return space_; }
+  // The cheapest points that were told, best first.
+  std::vector<std::size_t> best(std::size_t count) const;
+  // By how much, in ln cost, the most promising point is expected to beat the best one. Infinite
+  // before anything was told, 0 where all was asked for.
+  double expected_gain();
+
+ private:
+  struct Told {
+    std::size_t point;
+    double cost;
+  };
+  std::vector<double> log_costs() const;
+  std::optional<std::size_t> most_promising(double best);
+  double improvement(std::size_t point, double best) const;
+  std::optional<std::size_t> next_in_order();
+
+  StrategyKind kind_;
+  std::vector<SpacePoint> space_;
+  std::vector<std::size_t> order_;  // hints, then the rest
+  std::size_t hints_ = 0, next_ = 0;
+  std::vector<bool> asked_;
+  std::vector<Told> told_;
+  std::optional<Surrogate> surrogate_;
+};
+
+// What a search found on one problem, best first.
+struct Found {
+  Problem problem;
+  std::vector<SpacePoint> best;
+};
+
+// Points of the space for a search on `problem` to begin with: what was best on the problems
+// nearest to it by the ratios of m, k, n and rank, or the point nearest to that.
+std::vector<std::size_t> warm_start(const Problem& problem, std::span<const SpacePoint> space,
+                                    std::span<const Found> found);
+
+}  // namespace loratune

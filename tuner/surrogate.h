@@ -1,0 +1,56 @@
+// A Surrogate predicts the cost of configs that were not tried from those that were: a Gaussian
+// process whose covariance is a constant for one variant, plus an additive part, in which each
+// parameter counts alone, plus a product part, in which all do. Parameters are told apart by their
+// place in the order of their values, so that 16 to 32 is as far as 1 to 2.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "variants/search_space.h"
+
+namespace loratune {
+
+// One config of one of the variants that are searched together, which are numbered from 0.
+struct SpacePoint {
+  int variant = 0;
+  Config config;
+  bool operator==(const SpacePoint&) const = default;
+};
+
+// The place of each of a point's values among those that its variant has in the space.
+using Places = std::vector<std::vector<std::uint8_t>>;
+Places places_of(std::span<const SpacePoint> space);
+
+class Surrogate {
+ public:
+  explicit Surrogate(std::span<const SpacePoint> space);
+
+  // Conditions on one more point; its cost is told with the next fit(). A point counts once.
+  void add(std::size_t point);
+  // Forgets the last `count` points that were added.
+  void forget(std::size_t count);
+  // Costs in the order of add(), those of points not known to be predictions of mean().
+  void fit(std::span<const double> costs);
+
+  struct Prediction {
+    double mean, deviation;
+  };
+  Prediction predict(std::size_t point) const;
+
+ private:
+  double covariance(std::size_t a, std::size_t b) const;
+
+  std::vector<int> variants_;
+  Places places_;
+  std::vector<std::size_t> added_;
+  // Of the Cholesky factor L of the added points' covariance, row by row what each point of the
+  // space would add to it: its covariances with the added points, divided by L.
+  std::vector<std::vector<double>> rows_;
+  std::vector<double> diagonal_;  // of L
+  std::vector<double> weights_;   // costs less their mean, divided by L
+  double prior_ = 0, scale_ = 1;
+};
+
+}  // namespace loratune
