@@ -84,13 +84,18 @@ std::string atomic_write(const std::filesystem::path& path, std::string_view byt
     return problem;
   }
 
-  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  const int unsynced = sync_folder_of(target, calls);
+  return unsynced == 0 ? std::string() : failed("sync its folder", unsynced);
+}
+
+int sync_folder_of(const std::filesystem::path& file, const FileCalls& calls) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
   const int folder_file = open_retry(folder.c_str(), O_RDONLY | O_DIRECTORY);
-  if (folder_file < 0) return {};  // a folder that may be written but not read: nothing to sync by
+  if (folder_file < 0) return 0;  // a folder that may be written but not read: nothing to sync by
   // EINVAL: a file system that has no sync of folders.
-  if (!sync(folder_file, calls) && errno != EINVAL) problem = failed("sync its folder", errno);
+  const int error = sync(folder_file, calls) || errno == EINVAL ? 0 : errno;
   ::close(folder_file);
-  return problem;
+  return error;
 }
 
 }  // namespace loratune

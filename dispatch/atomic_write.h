@@ -24,4 +24,8 @@ struct FileCalls {
 std::string atomic_write(const std::filesystem::path& path, std::string_view bytes,
                          const FileCalls& calls = {});
 
+// Makes the file's name outlast a power cut. 0, or errno; a folder that cannot be synced counts as
+// synced.
+int sync_folder_of(const std::filesystem::path& file, const FileCalls& calls = {});
+
 }  // namespace loratune

@@ -61,6 +61,12 @@ std::string frame_line(const json& value) {
   return frame + text + '\n';
 }
 
+bool is_journal(const std::string& path) {
+  std::string crc(8, '\0');
+  return std::ifstream(path, std::ios::binary).read(crc.data(), 8) &&
+         crc.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 JournalContent read_journal(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file || std::filesystem::is_directory(path)) fail(path, "cannot be read");
@@ -84,7 +90,7 @@ JournalContent read_journal(const std::string& path) {
   return content;
 }
 
-Journal Journal::create(const std::string& path, const json& header) {
+Journal Journal::create(const std::string& path, const json& header, const FileCalls& calls) {
   if (access(path.c_str(), F_OK) == 0) {
     const int there = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (there >= 0) lock_or_fail(there, path);
@@ -95,15 +101,23 @@ Journal Journal::create(const std::string& path, const json& header) {
     }
   }
   Journal journal;
+  journal.calls_ = calls;
   journal.fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (journal.fd_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(errno));
   lock_or_fail(journal.fd_, path);
   journal.started_ = seconds_now();
   journal.append(header);
+  if (const int error = sync_folder_of(path)) {
+    fail(path, std::string("its folder cannot be synced: ") + std::strerror(error));
+  }
   return journal;
 }
 
-Journal Journal::resume(const std::string& path, const json& header) {
+Journal Journal::resume(const std::string& path, const json& header, const FileCalls& calls) {
+  Journal journal;
+  journal.calls_ = calls;
+  journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (journal.fd_ >= 0) lock_or_fail(journal.fd_, path);  // before reading: it must not grow since
   JournalContent content = read_journal(path);
   if (content.header != header) {
     std::string differing;
@@ -112,9 +126,6 @@ Journal Journal::resume(const std::string& path, const json& header) {
     }
     fail(path, "was made by another sweep; differing:" + differing);
   }
-  Journal journal;
-  journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (journal.fd_ >= 0) lock_or_fail(journal.fd_, path);
   if (journal.fd_ < 0 || ftruncate(journal.fd_, static_cast<off_t>(content.whole_bytes)) != 0) {
     fail(path, std::string("cannot be written: ") + std::strerror(errno));
   }
@@ -134,6 +145,7 @@ Journal::Journal(Journal&& other) noexcept
     : replies_(std::move(other.replies_)),
       next_(other.next_),
       fd_(std::exchange(other.fd_, -1)),
+      calls_(other.calls_),
       before_(other.before_),
       started_(other.started_) {}
 
@@ -161,16 +173,20 @@ json Journal::ask(const std::string& tag, const std::function<json()>& live) {
 }
 
 void Journal::append(const json& value) {
+  const auto lost = [] {
+    throw Failure(kExitUsage,
+                  std::string("the journal cannot be written: ") + std::strerror(errno));
+  };
   const std::string line = frame_line(value);
   for (std::size_t done = 0; done < line.size();) {
-    const ssize_t wrote = write(fd_, line.data() + done, line.size() - done);
+    const ssize_t wrote = calls_.write(fd_, line.data() + done, line.size() - done);
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0)
-      throw Failure(kExitUsage,
-                    std::string("the journal cannot be written: ") + std::strerror(errno));
+    if (wrote <= 0) lost();
     done += static_cast<std::size_t>(wrote);
   }
-  fdatasync(fd_);
+  while (calls_.fsync(fd_) != 0) {
+    if (errno != EINTR) lost();
+  }
 }
 
 }  // namespace loratune

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 
 #include "harness/cli.h"
@@ -127,7 +129,7 @@ TEST_F(JournalTest, IsWrittenByOneSweepAtATime) {
     const Journal writing = Journal::create(path(), kHeader);
     const std::string before = bytes();
     for (const auto& second : {Journal::create, Journal::resume}) {
-      const std::string why = failure([&] { second(path(), kHeader); });
+      const std::string why = failure([&] { second(path(), kHeader, kJournalCalls); });
       EXPECT_NE(why.find("another sweep"), std::string::npos) << why;
       EXPECT_EQ(bytes(), before);
     }
@@ -195,6 +197,39 @@ TEST_F(JournalTest, RefusesWhatIsNoJournal) {
     write(content);
     EXPECT_NE(failure([&] { read_journal(path()); }), "") << content;
   }
+}
+
+TEST_F(JournalTest, SyncsEachLineAndFailsWhereThatFails) {
+  static int synced;
+  static int failing;
+  synced = failing = 0;
+  FileCalls calls;
+  calls.fsync = [](int) {
+    ++synced;
+    errno = failing;
+    return failing == 0 ? 0 : -1;
+  };
+  Journal journal = Journal::create(path(), kHeader, calls);
+  EXPECT_EQ(synced, 1);
+  journal.ask("a", [] { return json(1); });
+  EXPECT_EQ(synced, 2);
+  failing = EIO;
+  const std::string why = failure([&] { journal.ask("b", [] { return json(1); }); });
+  EXPECT_NE(why.find("cannot be written"), std::string::npos) << why;
+}
+
+TEST_F(JournalTest, GoesOnAfterInterruptedCalls) {
+  static int calls_left;
+  calls_left = 0;
+  FileCalls calls;
+  calls.write = [](int fd, const void* bytes, std::size_t count) -> ssize_t {
+    if (++calls_left % 2 == 1) return errno = EINTR, -1;
+    return ::write(fd, bytes, std::min<std::size_t>(count, 7));  // and short ones
+  };
+  calls.fsync = [](int) { return ++calls_left % 3 != 0 ? (errno = EINTR, -1) : 0; };
+  Journal journal = Journal::create(path(), kHeader, calls);
+  journal.ask("build a", [] { return json{{"ns", 0.1}}; });
+  EXPECT_EQ(read_journal(path()).replies.size(), 1U);
 }
 
 TEST_F(JournalTest, FailsWhereItCannotBeWritten) {
