@@ -16,7 +16,6 @@
 #include "harness/clock.h"
 #include "harness/measure.h"
 #include "harness/plan_json.h"
-#include "harness/worker_protocol.h"
 
 namespace loratune {
 namespace {
@@ -52,7 +51,7 @@ Worker::Worker(std::string device, Deadlines deadlines, std::string executable)
 
 Worker::~Worker() {
   kill_now();
-  if (current_arm_ != nullptr) munmap(current_arm_, sizeof(int));
+  if (shared_ != nullptr) munmap(shared_, sizeof(WorkerShared));
 }
 
 void Worker::restart() { kill_now(); }
@@ -71,20 +70,27 @@ void Worker::kill_now() {
   pending_.clear();
   built_.clear();
   problem_sent_ = false;
+  configs_ = 0;
 }
 
 Exchange Worker::start() {
   int requests[2];
   int replies[2];
   const int shared = memfd_create("lora-bench-worker", MFD_CLOEXEC);
-  if (shared < 0 || ftruncate(shared, sizeof(int)) != 0 || pipe2(requests, O_CLOEXEC) != 0 ||
-      pipe2(replies, O_CLOEXEC) != 0) {
+  if (shared < 0 || ftruncate(shared, sizeof(WorkerShared)) != 0 ||
+      pipe2(requests, O_CLOEXEC) != 0 || pipe2(replies, O_CLOEXEC) != 0) {
     throw Failure(kExitDeviceFault,
                   std::string("cannot make a worker process: ") + std::strerror(errno));
   }
-  if (current_arm_ != nullptr) munmap(current_arm_, sizeof(int));
-  current_arm_ =
-      static_cast<int*>(mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0));
+  if (shared_ != nullptr) munmap(shared_, sizeof(WorkerShared));
+  shared_ = nullptr;
+  void* mapped = mmap(nullptr, sizeof(WorkerShared), PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
+  if (mapped == MAP_FAILED) {
+    throw Failure(kExitDeviceFault,
+                  std::string("cannot share memory with a worker: ") + std::strerror(errno));
+  }
+  shared_ = static_cast<WorkerShared*>(mapped);
+  shared_->parent = getpid();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   // Via high numbers, so that no descriptor is overwritten before it is copied.
@@ -113,7 +119,9 @@ Exchange Worker::start() {
                   std::string("cannot start a worker process: ") + std::strerror(error));
   }
   ++generation_;
-  Exchange opened = transact({{"do", "open"}, {"device", device_}}, deadlines_.open);
+  Exchange opened =
+      transact({{"do", "open"}, {"device", device_}, {"build_bytes", deadlines_.build_bytes}},
+               deadlines_.open);
   if (opened.status == Exchange::Status::ok && !opened.reply.contains("floor_ns")) {
     kill_now();
     throw Failure(kExitDeviceFault,
@@ -206,6 +214,7 @@ void Worker::after_fault(const Prepared& prepared) {
 }
 
 void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache) {
+  if (configs_ >= deadlines_.configs) kill_now();
   problem_ = {{"do", "problem"},
               {"problem", to_string(problem)},
               {"seed", seed},
@@ -231,6 +240,7 @@ Prepared Worker::prepare(int id, const LaunchPlan& plan, double anchor_ns) {
   Prepared prepared =
       prepared_from(request({{"do", "prepare"}, {"id", id}, {"plan", to_json(plan)}}, deadline));
   keep_probe(id, prepared);
+  ++configs_;
   return prepared;
 }
 
@@ -264,7 +274,7 @@ RoundReply Worker::run_round(const Round& round) {
       deadlines_.run_slack + 10 * expected_ns * 1e-9);
   RoundReply reply;
   if (exchange.status != Exchange::Status::ok) {
-    reply.failed = *current_arm_;
+    reply.failed = shared_->current_arm;
     reply.failure = lost_outcome(exchange);
     return reply;
   }

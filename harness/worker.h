@@ -15,17 +15,20 @@
 #include "dispatch/outcome.h"
 #include "harness/roofline.h"
 #include "harness/weight_ring.h"
+#include "harness/worker_protocol.h"
 #include "tuner/problem_tuner.h"
 #include "variants/launch_plan.h"
 
 namespace loratune {
 
-// Deadlines in seconds.
+// Deadlines in seconds, and what else a worker is held to.
 struct Deadlines {
   double open = 60;      // find the device, build the probes
   double problem = 120;  // data, oracle, buffers
   double build = 20;     // build one program, and its first launch, where drivers compile too
   double run_slack = 2;  // of any other request, on top of what it should take
+  std::int64_t build_bytes = std::int64_t{4} << 30;  // of memory, more than before, while building
+  int configs = 300;  // prepared in one process; then a fresh one, as drivers leak
 };
 
 // What a request came to. lost: the worker died or was killed; the next request starts a fresh one.
@@ -99,9 +102,10 @@ class Worker {
   std::string pending_;  // bytes read beyond the last line
   nlohmann::json problem_;
   bool problem_sent_ = false;
-  int* current_arm_ = nullptr;    // in memory shared with the worker
-  std::vector<double> probe_ns_;  // by arm
-  std::set<std::string> built_;   // programs that this process has built
+  WorkerShared* shared_ = nullptr;  // with the worker
+  int configs_ = 0;                 // prepared in this process
+  std::vector<double> probe_ns_;    // by arm
+  std::set<std::string> built_;     // programs that this process has built
   double floor_ns_ = 0;
 };
 

@@ -1,8 +1,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -26,9 +29,34 @@ struct Arm {
   TimedArm timed;
 };
 
+// While it lives the process may take so many bytes more than it has. Writable memory is counted
+// (RLIMIT_DATA), not addresses, of which drivers of GPUs reserve more than there is memory.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(std::int64_t more_bytes) {
+    std::ifstream statm("/proc/self/statm");
+    rlim_t pages = 0;
+    for (int field = 0; field < 6; ++field) statm >> pages;  // the sixth: data and stack
+    if (!statm || getrlimit(RLIMIT_DATA, &before_) != 0) return;
+    const rlim_t most =
+        pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + static_cast<rlim_t>(more_bytes);
+    const rlimit lower = {std::min(most, before_.rlim_max), before_.rlim_max};
+    set_ = setrlimit(RLIMIT_DATA, &lower) == 0;
+  }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+  ~MemoryLimit() {
+    if (set_) setrlimit(RLIMIT_DATA, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  bool set_ = false;
+};
+
 class Server {
  public:
-  explicit Server(int* current_arm) : current_arm_(current_arm) {}
+  explicit Server(WorkerShared& shared) : current_arm_(&shared.current_arm) {}
 
   json handle(const json& message) {
     const auto what = message.at("do").get<std::string>();
@@ -48,6 +76,7 @@ class Server {
   json open(const json& message) {
     engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
     probes_ = std::make_unique<Probes>(*engine_);
+    message.at("build_bytes").get_to(build_bytes_);
     return {{"device", display_name(engine_->info())}, {"floor_ns", probes_->launch_floor_ns()}};
   }
 
@@ -68,6 +97,7 @@ class Server {
 
   // The plan is built and run once on small operands of zeros: enough to make a driver compile.
   json build(const json& message) {
+    const MemoryLimit limit(build_bytes_);
     const LaunchPlan plan = plan_from_json(message.at("plan"));
     std::string why;
     const Problem problem = parse_problem(message.at("problem").get<std::string>(), why).value();
@@ -92,12 +122,16 @@ class Server {
     return {{"outcome", to_string(Outcome::correct)}};
   }
 
+  Built build_limited(const LaunchPlan& plan) {
+    const MemoryLimit limit(build_bytes_);
+    return engine_->build(checker_->problem_case().problem, plan);
+  }
+
   json prepare(const json& message) {
     const int id = message.at("id").get<int>();
     *current_arm_ = id;
     arms_.erase(id);
-    Built built =
-        engine_->build(checker_->problem_case().problem, plan_from_json(message.at("plan")));
+    Built built = build_limited(plan_from_json(message.at("plan")));
     if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
     const CheckResult checked = checker_->check(*built.executable);
     if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
@@ -176,6 +210,7 @@ class Server {
   }
 
   int* current_arm_;
+  std::int64_t build_bytes_ = 0;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Probes> probes_;
   std::unique_ptr<Checker> checker_;
@@ -188,12 +223,15 @@ class Server {
 int worker_mode() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan, however the parent ends
   std::signal(SIGINT, SIG_IGN);      // Ctrl-C is the parent's to handle
-  void* shared = mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
-  if (shared == MAP_FAILED || getppid() == 1) {
+  void* mapped =
+      mmap(nullptr, sizeof(WorkerShared), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
+  if (mapped == MAP_FAILED) {
     throw Failure(kExitUsage, "--worker is for lora-bench itself to start");
   }
+  auto& shared = *static_cast<WorkerShared*>(mapped);
+  if (getppid() != shared.parent) return kExitUsage;  // it ended before the signal was asked for
   // Replies have a descriptor of their own: drivers print on stdout.
-  Server server(static_cast<int*>(shared));
+  Server server(shared);
   std::string line;
   while (std::getline(std::cin, line)) {
     json reply;

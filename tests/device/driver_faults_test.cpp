@@ -1,0 +1,192 @@
+// Faults of a driver, planted by faulty_driver.c: each costs a config or ends the run with a line,
+// and none of them ends or holds up the parent. Where the other faults of the harness are tested:
+//
+//   a kernel never ends; ends the process; during a round   worker_test.cpp
+//   a kernel is wrong                                        faults_test.cpp, worker_test.cpp
+//   the compiler hangs, takes all memory                     here
+//   CL_OUT_OF_RESOURCES, a lost device                       here
+//   no ICD; a broken second platform                         command_line_test.cpp; here
+//   the parent is killed; its worker meanwhile hangs         command_line_test.cpp; here;
+//   prove-resume a rank of a fleet, or its sweep, is killed               fleet_test.cpp a torn,
+//   changed or foreign journal; two writers of it    journal_test.cpp, sweep_setup_test.cpp disk
+//   full, read-only, EINTR                              atomic_write_test.cpp, journal_test.cpp two
+//   writers of a tuned file                              tuned_output_test.cpp a hostile tuned file
+//   tuned_file_test.cpp two suites on one device device_lock_test.cpp a config that fails again and
+//   again                      quarantine_test.cpp
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+
+#include "device/process.h"
+#include "harness/cli.h"
+#include "harness/worker.h"
+#include "test_engine.h"
+
+namespace loratune {
+namespace {
+
+using std::chrono::steady_clock;
+
+const std::string kPocl = "Portable Computing Language";
+
+Words with_fault(const std::string& fault) {
+  // AddressSanitizer wants to be the first of what is preloaded; here it need not be.
+  return {"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault,
+          "ASAN_OPTIONS=verify_asan_link_order=0"};
+}
+
+// A worker whose driver has the fault, until it is told that it has none.
+class FaultyWorker : public testing::Test {
+ protected:
+  FaultyWorker() {
+    problem_.m = 4;
+    problem_.k = 64;
+    problem_.n = 32;
+    problem_.rank = 4;
+    limits_.build = 3;
+    limits_.run_slack = 1;
+  }
+  ~FaultyWorker() override { heal(); }
+
+  void plant(const std::string& fault) {
+    for (const std::string& variable : with_fault(fault)) {
+      const std::size_t equals = variable.find('=');
+      setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
+    }
+  }
+  // For the next process.
+  static void heal() {
+    for (const char* name : {"LD_PRELOAD", "LORATUNE_FAULT", "ASAN_OPTIONS"}) unsetenv(name);
+  }
+
+  LaunchPlan plan() const {
+    const Variant& variant = *find_variant("split");
+    const DeviceInfo& device = test_device().info;
+    return variant.plan(problem_, variant.default_config(problem_, device), device);
+  }
+
+  // The process that had the fault is gone, and the next one works.
+  void expect_recovery(Worker& worker, pid_t faulty) {
+    EXPECT_NE(kill(faulty, 0), 0) << "the faulty process still runs";
+    heal();
+    EXPECT_EQ(worker.prepare(0, plan(), 0).outcome, Outcome::correct);
+    EXPECT_EQ(worker.generation(), 2);
+  }
+
+  Problem problem_;
+  Deadlines limits_;
+};
+
+TEST_F(FaultyWorker, OutlivesACompilerThatHangs) {
+  plant("build:hang");
+  Worker worker(kPocl, limits_, LORATUNE_BENCH);
+  worker.set_problem(problem_, 1);
+  worker.read_events(0);  // starts the process: no arm is there, but what is wanted is its number
+  const pid_t faulty = worker.pid();
+  ASSERT_GT(faulty, 0);
+  EXPECT_EQ(to_string(worker.build(problem_, plan()).outcome), "timeout");
+  expect_recovery(worker, faulty);
+}
+
+TEST_F(FaultyWorker, OutlivesACompilerThatTakesAllMemory) {
+  limits_.build = 60;
+  limits_.build_bytes = std::int64_t{256} << 20;
+  plant("build:memory");
+  Worker worker(kPocl, limits_, LORATUNE_BENCH);
+  const auto begin = steady_clock::now();
+  const Prepared built = worker.build(problem_, plan());
+  EXPECT_EQ(to_string(built.outcome), "runtime");
+  EXPECT_NE(built.detail.find("signal 6"), std::string::npos) << built.detail;
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(50)) << "no limit, but the deadline";
+  heal();
+  EXPECT_EQ(worker.build(problem_, plan()).outcome, Outcome::correct) << "within the limit";
+}
+
+TEST_F(FaultyWorker, DoesNotGoOnWithAContextThatIsOutOfResources) {
+  for (const char* fault : {"run:", "finish:"}) {
+    plant(fault + plan().launches[0].kernel);
+    Worker worker(kPocl, limits_, LORATUNE_BENCH);
+    worker.set_problem(problem_, 1);
+    worker.read_events(0);
+    const pid_t faulty = worker.pid();
+    ASSERT_GT(faulty, 0);
+    const Prepared failed = worker.prepare(0, plan(), 0);
+    EXPECT_EQ(to_string(failed.outcome), "runtime") << fault;
+    EXPECT_NE(failed.detail.find("CL_OUT_OF_RESOURCES"), std::string::npos) << failed.detail;
+    expect_recovery(worker, faulty);
+  }
+}
+
+TEST_F(FaultyWorker, IsGivenUpWhereTheDeviceStaysLost) {
+  plant("context:crash");
+  Worker worker(kPocl, limits_, LORATUNE_BENCH);
+  try {
+    worker.build(problem_, plan());
+    ADD_FAILURE() << "a device that is not there was opened";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitDeviceFault);
+    EXPECT_NE(std::string(failure.what()).find("three workers in a row"), std::string::npos);
+  }
+  EXPECT_EQ(worker.generation(), 3);
+}
+
+TEST_F(FaultyWorker, IsReplacedAfterManyConfigs) {
+  limits_.configs = 2;
+  Worker worker(kPocl, limits_, LORATUNE_BENCH);
+  for (int i = 0; i < 5; ++i) {
+    worker.set_problem(problem_, 1);
+    ASSERT_EQ(worker.prepare(0, plan(), 0).outcome, Outcome::correct);
+    EXPECT_EQ(worker.generation(), 1 + i / 2);
+  }
+}
+
+class FaultyDriver : public testing::Test {
+ protected:
+  static Words sweep() {
+    return {"--sweep", "--device", kPocl,      "--features", "64",       "--tokens", "1",
+            "--ranks", "4",        "--dtypes", "f32",        "--budget", "60s"};
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(FaultyDriver, ThatFailsEverywhereEndsTheSweepWith5AndALine) {
+  for (const char* fault : {"run:*", "context:crash"}) {
+    const Result result = Process(folder_, sweep(), with_fault(fault)).wait();
+    EXPECT_EQ(result.code, 5) << fault << result.err;
+    EXPECT_EQ(complaints(result), 1) << result.err;
+  }
+}
+
+TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
+  const Result result = Process(folder_, {"--list"}, with_fault("platform:broken")).wait();
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("pthread"), std::string::npos) << result.out;
+  const std::string all = result.out + result.err;
+  EXPECT_NE(all.find("is passed over: "), std::string::npos) << all;
+}
+
+TEST_F(FaultyDriver, ThatHangsLeavesNoOrphanOfAKilledSweep) {
+  Process process(folder_, sweep(), with_fault("build:hang"));
+  const auto until = steady_clock::now() + std::chrono::seconds(60);
+  std::vector<pid_t> workers;
+  while (workers.empty() || read_bytes(folder_ / "tuned.json.journal").empty()) {
+    ASSERT_LT(steady_clock::now(), until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    workers = process.children();
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(2));  // it builds by now, without end
+  process.signal(SIGKILL);
+  process.wait();
+  for (const pid_t worker : workers) {
+    while (kill(worker, 0) == 0 && steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_NE(kill(worker, 0), 0) << "an orphan";
+  }
+}
+
+}  // namespace
+}  // namespace loratune

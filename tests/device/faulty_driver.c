@@ -1,0 +1,91 @@
+// An OpenCL driver that fails on purpose: preloaded before the ICD loader, it stands in front of
+// some of its calls. LORATUNE_FAULT says what goes wrong:
+//   build:hang       a build never ends
+//   build:memory     a build takes memory until it gets no more, and then gives up as compilers do
+//   run:NAME         enqueuing kernel NAME (* for any) is CL_OUT_OF_RESOURCES
+//   finish:NAME      so is clFinish after kernel NAME, and it never ran: how a lost device shows
+//   context:crash    making a context ends the process
+//   platform:broken  there is a second platform, and it fails to list its devices
+#define _GNU_SOURCE
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int fault(const char* name) {
+  const char* wanted = getenv("LORATUNE_FAULT");
+  return wanted != NULL && strcmp(wanted, name) == 0;
+}
+
+// Whether the fault is `what` and of this kernel.
+static int fault_of(const char* what, cl_kernel kernel) {
+  const char* wanted = getenv("LORATUNE_FAULT");
+  const size_t length = strlen(what);
+  char name[256] = "";
+  if (wanted == NULL || strncmp(wanted, what, length) != 0) return 0;
+  if (strcmp(wanted + length, "*") == 0) return 1;
+  clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof(name), name, NULL);
+  return strcmp(wanted + length, name) == 0;
+}
+
+#define NEXT(function) ((__typeof__(&(function)))dlsym(RTLD_NEXT, #function))
+
+cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* devices,
+                      const char* options, void(CL_CALLBACK* notify)(cl_program, void*),
+                      void* data) {
+  // The first is of the probes, before any plan's.
+  static int builds = 0;
+  if (++builds > 1) {
+    while (fault("build:hang")) pause();
+    while (fault("build:memory")) {
+      const size_t bytes = (size_t)16 << 20;
+      void* more = malloc(bytes);
+      if (more == NULL) abort();
+      memset(more, 1, bytes);
+    }
+  }
+  return NEXT(clBuildProgram)(program, count, devices, options, notify, data);
+}
+
+static int lost = 0;
+
+cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
+                              const size_t* offset, const size_t* global, const size_t* local,
+                              cl_uint waits, const cl_event* wait, cl_event* event) {
+  if (fault_of("run:", kernel)) return CL_OUT_OF_RESOURCES;
+  if (fault_of("finish:", kernel)) lost = 1;
+  return NEXT(clEnqueueNDRangeKernel)(queue, kernel, dims, offset, global, local, waits, wait,
+                                      event);
+}
+
+cl_int clFinish(cl_command_queue queue) {
+  return lost ? CL_OUT_OF_RESOURCES : NEXT(clFinish)(queue);
+}
+
+cl_context clCreateContext(const cl_context_properties* properties, cl_uint count,
+                           const cl_device_id* devices,
+                           void(CL_CALLBACK* notify)(const char*, const void*, size_t, void*),
+                           void* data, cl_int* error) {
+  if (fault("context:crash")) abort();
+  return NEXT(clCreateContext)(properties, count, devices, notify, data, error);
+}
+
+// The second platform is the first one again, so that the loader can follow the handle.
+cl_int clGetPlatformIDs(cl_uint room, cl_platform_id* platforms, cl_uint* count) {
+  cl_uint found = 0;
+  if (!fault("platform:broken")) return NEXT(clGetPlatformIDs)(room, platforms, count);
+  if (count != NULL) *count = 2;
+  if (platforms == NULL) return CL_SUCCESS;
+  const cl_int status = NEXT(clGetPlatformIDs)(1, platforms, &found);
+  if (room > 1) platforms[1] = platforms[0];
+  return status;
+}
+
+cl_int clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint room,
+                      cl_device_id* devices, cl_uint* count) {
+  static int calls = 0;  // two for each platform: how many, and which
+  if (fault("platform:broken") && ++calls > 2) return CL_OUT_OF_HOST_MEMORY;
+  return NEXT(clGetDeviceIDs)(platform, type, room, devices, count);
+}
