@@ -1,24 +1,31 @@
 // register_tiled: one launch for the vector units of a CPU. A work-group is one work-item, so one
-// thread's loop, on BLOCK_ROWS rows. First h = x A^T of all its rows, kept in private memory: a
-// tile of ROWS rows by RANK_TILE ranks stands in registers while 16 elements of k at a time go by,
-// and the 16 lanes of each sum are added up at the end. Then y, in tiles of ROWS rows by
-// COLUMN_VECS vectors of 16 columns, an outer product a rank. Few rows give few groups: BLOCK_N
-// cuts the columns too, and each group of a row block computes its h again.
+// thread's loop, on BLOCK_ROWS rows. First h = x A^T of all its rows, kept in private memory, a
+// tile of ROWS rows by RANK_TILE ranks in registers at a time. The vectors of a tile run along k
+// (K_LANES 16: each element of h is a dot product whose 16 lanes are added up at the end, right for
+// low ranks and for f16, where x is converted by the vector) or along the ranks (K_LANES 1: an
+// outer product for each element of k, which loads less for each product at high ranks). Then y,
+// in tiles of rows by COLUMN_VECS vectors of 16 columns, an outer product a rank. Few rows give few
+// groups: BLOCK_N cuts the columns too, and each group of a row block computes its h again.
 //
 //   x[m,k]     off_x + row * ld_x + i
-//   A[rank,k]  blocks: (((j / RANK_TILE) * ceil(k / 16) + i / 16) * RANK_TILE + j % RANK_TILE) * 16
-//              + i % 16, zero where k or the ranks do not fill the last block
+//   A[rank,k]  K_LANES 1: panels of RANK_TILE ranks: (j / RANK_TILE * k + i) * RANK_TILE
+//              + j % RANK_TILE
+//              K_LANES 16: blocks: ((j / RANK_TILE * ceil(k / 16) + i / 16) * RANK_TILE
+//              + j % RANK_TILE) * 16 + i % 16
 //   B[n,rank]  panels of COLUMNS: (column / COLUMNS * RANK + j) * COLUMNS + column % COLUMNS
 //   y[m,n]     off_y + row * ld_y + column
 
 #ifndef RANK
 #define RANK 8  // the rank
 #endif
+#ifndef K_LANES
+#define K_LANES 16  // elements of k in a vector: 1 or 16
+#endif
 #ifndef ROWS
-#define ROWS 4  // rows of a register tile
+#define ROWS 4  // rows of a register tile of h
 #endif
 #ifndef RANK_TILE
-#define RANK_TILE 4  // ranks of a register tile; ROWS * RANK_TILE is at most 16
+#define RANK_TILE 4  // ranks of it, a multiple of 16 / K_LANES; it is 16 vectors at most
 #endif
 #ifndef COLUMN_VECS
 #define COLUMN_VECS 4  // vectors of 16 columns in a register tile of y
@@ -30,31 +37,11 @@
 #define RANK_TILES ((RANK + RANK_TILE - 1) / RANK_TILE)
 #define RANK_PADDED (RANK_TILES * RANK_TILE)
 #define COLUMNS (COLUMN_VECS * LANES)
+#define Y_ROWS (ROWS * COLUMN_VECS > 16 ? 16 / COLUMN_VECS : ROWS)  // of a register tile of y
 #define B_BLOCK_FLOATS 32768  // of B that go by all rows of a group before the next
 #define B_BLOCK_TILES (B_BLOCK_FLOATS / (RANK * COLUMNS) + 1)
 
 #include "common.clh"
-
-// The first `count` < 16 elements, zeros behind them.
-inline float16 load_part(const global elem* p, int count) {
-  float part[LANES];
-  vstore16((float16)(0.0f), 0, part);
-  int i = 0;
-  if (count & 8) {
-    vstore8(LOAD_ANY(8, p), 0, part);
-    i = 8;
-  }
-  if (count & 4) {
-    vstore4(LOAD_ANY(4, p + i), 0, part + i);
-    i += 4;
-  }
-  if (count & 2) {
-    vstore2(LOAD_ANY(2, p + i), 0, part + i);
-    i += 2;
-  }
-  if (count & 1) part[i] = LOAD(p + i);
-  return vload16(0, part);
-}
 
 #if ACCUMULATE
 #define PUT_OUT(width, v, p) STORE_ANY(width, LOAD_ANY(width, p) + (v), p)
@@ -82,6 +69,29 @@ inline void put_part(global elem* p, int count, float16 value) {
   if (count & 1) PUT_OUT(1, part[i], p + i);
 }
 
+#if K_LANES == 16
+
+// The first `count` < 16 elements, zeros behind them.
+inline float16 load_part(const global elem* p, int count) {
+  float part[LANES];
+  vstore16((float16)(0.0f), 0, part);
+  int i = 0;
+  if (count & 8) {
+    vstore8(LOAD_ANY(8, p), 0, part);
+    i = 8;
+  }
+  if (count & 4) {
+    vstore4(LOAD_ANY(4, p + i), 0, part + i);
+    i += 4;
+  }
+  if (count & 2) {
+    vstore2(LOAD_ANY(2, p + i), 0, part + i);
+    i += 2;
+  }
+  if (count & 1) part[i] = LOAD(p + i);
+  return vload16(0, part);
+}
+
 // Two vectors whose lanes are added up in groups of 8, 4, 2 or 1 neighbours: one vector with the
 // sums of halves of these groups, those of a before those of b. Four steps make of 16 vectors the
 // one of their sums, in order.
@@ -93,8 +103,8 @@ inline void put_part(global elem* p, int count, float16 value) {
 #define SUM_1(a, b) ((float16)((a).even, (b).even) + (float16)((a).odd, (b).odd))
 
 // ROWS x RANK_TILE of h. Rows past the end read the last one. tails: what k leaves over.
-inline void shrink(const global elem* x, long ld_x, int rows, int k, const float* tails,
-                   const global elem* a, float* h) {
+inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const float* tails,
+                        const global elem* a, float* h) {
   const global elem* x_rows[ROWS];
   float16 sum[16];
 #pragma unroll
@@ -133,12 +143,69 @@ inline void shrink(const global elem* x, long ld_x, int rows, int k, const float
   }
 }
 
-// ROWS x COLUMNS of y, of which the first `rows` and `columns` exist.
-inline void expand(const float* h, const global elem* b, global elem* y, long ld_y, int rows,
-                   int columns, float scale) {
-  float16 sum[ROWS][COLUMN_VECS];
+// All of h of ROWS rows.
+inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global elem* a,
+                        float* h) {
+  const long tile_size = ((long)k + LANES - 1) / LANES * LANES * RANK_TILE;
+  float tails[ROWS * LANES];
+  for (int r = 0; r < ROWS && k % LANES > 0; ++r) {
+    const global elem* end = x + min(r, rows - 1) * ld_x + k / LANES * LANES;
+    vstore16(load_part(end, k % LANES), r, tails);
+  }
+  for (int t = 0; t < RANK_TILES; ++t) {
+    shrink_tile(x, ld_x, rows, k, tails, a + t * tile_size, h + t * RANK_TILE);
+  }
+}
+
+#else
+
+// The same with vectors of ranks.
+inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const global elem* a,
+                        float* h) {
+  const global elem* x_rows[ROWS];
+  float16 sum[ROWS][RANK_TILE / LANES];
 #pragma unroll
   for (int r = 0; r < ROWS; ++r) {
+    x_rows[r] = x + min(r, rows - 1) * ld_x;
+#pragma unroll
+    for (int v = 0; v < RANK_TILE / LANES; ++v) sum[r][v] = 0.0f;
+  }
+#pragma unroll 4
+  for (int i = 0; i < k; ++i) {
+    float16 weights[RANK_TILE / LANES];
+#pragma unroll
+    for (int v = 0; v < RANK_TILE / LANES; ++v) {
+      weights[v] = LOAD_TILE(16, a + (long)i * RANK_TILE + v * LANES);
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+      const float value = LOAD(x_rows[r] + i);
+#pragma unroll
+      for (int v = 0; v < RANK_TILE / LANES; ++v) sum[r][v] += value * weights[v];
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+    for (int v = 0; v < RANK_TILE / LANES; ++v) vstore16(sum[r][v], v, h + r * RANK_PADDED);
+  }
+}
+
+inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global elem* a,
+                        float* h) {
+  for (int t = 0; t < RANK_TILES; ++t) {
+    shrink_tile(x, ld_x, rows, k, a + (long)t * k * RANK_TILE, h + t * RANK_TILE);
+  }
+}
+
+#endif
+
+// A register tile of y, of which the first `rows` and `columns` exist.
+inline void expand(const float* h, const global elem* b, global elem* y, long ld_y, int rows,
+                   int columns, float scale) {
+  float16 sum[Y_ROWS][COLUMN_VECS];
+#pragma unroll
+  for (int r = 0; r < Y_ROWS; ++r) {
 #pragma unroll
     for (int v = 0; v < COLUMN_VECS; ++v) sum[r][v] = 0.0f;
   }
@@ -150,7 +217,7 @@ inline void expand(const float* h, const global elem* b, global elem* y, long ld
       weights[v] = LOAD_TILE(16, b + (long)j * COLUMNS + v * LANES);
     }
 #pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
+    for (int r = 0; r < Y_ROWS; ++r) {
       const float value = h[r * RANK_PADDED + j];
 #pragma unroll
       for (int v = 0; v < COLUMN_VECS; ++v) sum[r][v] += value * weights[v];
@@ -158,7 +225,7 @@ inline void expand(const float* h, const global elem* b, global elem* y, long ld
   }
   if (columns >= COLUMNS) {
 #pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
+    for (int r = 0; r < Y_ROWS; ++r) {
       if (r < rows) {
 #pragma unroll
         for (int v = 0; v < COLUMN_VECS; ++v) {
@@ -167,14 +234,14 @@ inline void expand(const float* h, const global elem* b, global elem* y, long ld
       }
     }
   } else {  // rolled loops: written out, the edge would be most of the code
-    float edge[ROWS * COLUMNS];
+    float edge[Y_ROWS * COLUMNS];
 #pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
+    for (int r = 0; r < Y_ROWS; ++r) {
 #pragma unroll
       for (int v = 0; v < COLUMN_VECS; ++v) vstore16(sum[r][v], r * COLUMN_VECS + v, edge);
     }
 #pragma unroll 1
-    for (int r = 0; r < min(rows, ROWS); ++r) {
+    for (int r = 0; r < min(rows, Y_ROWS); ++r) {
       int column = 0;
 #pragma unroll 1
       for (; column + LANES <= columns; column += LANES) {
@@ -196,24 +263,15 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
   const int rows = (int)min((long)m - row0, (long)BLOCK_ROWS);
 
   x += off_x + row0 * ld_x;
-  const long a_tile = ((long)k + LANES - 1) / LANES * LANES * RANK_TILE;
   for (int r = 0; r < rows; r += ROWS) {
-    float tails[ROWS * LANES];
-    for (int t = 0; t < ROWS && k % LANES > 0; ++t) {
-      const global elem* end = x + min(r + t, rows - 1) * ld_x + k / LANES * LANES;
-      vstore16(load_part(end, k % LANES), t, tails);
-    }
-    for (int t = 0; t < RANK_TILES; ++t) {
-      shrink(x + r * ld_x, ld_x, rows - r, k, tails, a + t * a_tile,
-             h + r * RANK_PADDED + t * RANK_TILE);
-    }
+    shrink_rows(x + r * ld_x, ld_x, rows - r, k, a, h + r * RANK_PADDED);
   }
 
   y += off_y + row0 * ld_y;
   const int first = (int)(group % column_blocks) * block_tiles;
   const int end = min(first + block_tiles, (n - 1) / COLUMNS + 1);
   for (int block = first; block < end; block += B_BLOCK_TILES) {
-    for (int r = 0; r < rows; r += ROWS) {
+    for (int r = 0; r < rows; r += Y_ROWS) {
       for (int t = block; t < min(block + B_BLOCK_TILES, end); ++t) {
         const long column = (long)t * COLUMNS;
         const int columns = (int)min((long)n - column, (long)COLUMNS);

@@ -11,15 +11,17 @@ constexpr int kMaxTileVectors = 16;  // in registers, of the 32 that AVX-512 has
 constexpr std::int64_t kMaxHFloats = 1
                                      << 14;  // of h on a thread's stack, unless one tile needs more
 
-enum : int { kRows, kRankTile, kColumnVecs, kBlockRows, kBlockN };
+enum : int { kKLanes, kRows, kRankTile, kColumnVecs, kBlockRows, kBlockN };
+constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
 constexpr std::array<std::int32_t, 4> kRowsValues = {1, 2, 4, 8};
-constexpr std::array<std::int32_t, 5> kRankTileValues = {1, 2, 4, 8, 16};
+constexpr std::array<std::int32_t, 6> kRankTileValues = {1, 2, 4, 8, 16, 32};
 constexpr std::array<std::int32_t, 2> kColumnVecsValues = {2, 4};
 // Not only powers of two: two threads are done sooner with groups that do not divide the rows
 // evenly.
 constexpr std::array<std::int32_t, 6> kBlockRowsValues = {1, 2, 4, 8, 24, 48};
 constexpr std::array<std::int32_t, 3> kBlockNValues = {256, 1024, 65536};
-constexpr std::array<Parameter, 5> kParameters = {{{"ROWS", kRowsValues},
+constexpr std::array<Parameter, 6> kParameters = {{{"K_LANES", kKLanesValues},
+                                                   {"ROWS", kRowsValues},
                                                    {"RANK_TILE", kRankTileValues},
                                                    {"COLUMN_VECS", kColumnVecsValues},
                                                    {"BLOCK_ROWS", kBlockRowsValues},
@@ -31,9 +33,9 @@ std::int64_t padded_rank(const Config& config, int rank) {
 
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo&) {
   const std::int64_t block_rows = config[kBlockRows];
-  return block_rows % config[kRows] == 0 && config[kRows] * config[kRankTile] <= kMaxTileVectors &&
-         config[kRows] * config[kColumnVecs] <= kMaxTileVectors &&
-         config[kRankTile] <= pow2_ceil(problem.rank) &&
+  return block_rows % config[kRows] == 0 && config[kRankTile] * config[kKLanes] >= kLanes &&
+         config[kRows] * config[kRankTile] * config[kKLanes] <= kMaxTileVectors * kLanes &&
+         config[kRankTile] <= std::max(pow2_ceil(problem.rank), kLanes / config[kKLanes]) &&
          (block_rows == config[kRows] ||
           block_rows * padded_rank(config, problem.rank) <= kMaxHFloats);
 }
@@ -41,9 +43,17 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo&)
 // A group is one thread's loop over vectors, and its h a private array: nothing for a GPU.
 bool supports(const Problem&, const DeviceInfo& device) { return device.type == DeviceType::cpu; }
 
+// Vectors along the ranks where rows and ranks fill a tile of them.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
-  const std::int32_t rows = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
-  Config config = {rows, std::min(kMaxTileVectors / rows, pow2_ceil(problem.rank)), 4, 24, 65536};
+  Config config = {kLanes, 4, 4, 4, 24, 65536};
+  if (problem.dtype == Dtype::f32 && problem.m >= 8 && problem.rank > 8) {
+    config[kKLanes] = 1;
+    config[kRows] = 8;
+    config[kRankTile] = problem.rank > 16 ? 32 : 16;
+  } else {
+    config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
+    config[kRankTile] = std::min(kMaxTileVectors / config[kRows], pow2_ceil(problem.rank));
+  }
   while (!constraint(config, problem, device)) {
     config[kBlockRows] = at_most(kParameters[kBlockRows], config[kBlockRows] - 1);
   }
@@ -57,12 +67,13 @@ double flops(const Problem& problem, const Config& config) {
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
   LaunchPlan plan = start_plan(variant.source, problem,
                                {{"RANK", problem.rank},
+                                {"K_LANES", config[kKLanes]},
                                 {"ROWS", config[kRows]},
                                 {"RANK_TILE", config[kRankTile]},
                                 {"COLUMN_VECS", config[kColumnVecs]},
                                 {"BLOCK_ROWS", config[kBlockRows]}});
   const int columns = config[kColumnVecs] * kLanes;
-  plan.a = {Layout::blocked, config[kRankTile]};
+  plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, config[kRankTile]};
   plan.b = {Layout::panel, columns};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, columns, config[kBlockN]);
@@ -91,17 +102,19 @@ constinit const Variant variant = {
     "register_tiled", kSource,        kSourceSha256, 1,    {kParameters, constraint},
     supports,         default_config, plan,          flops};
 
-void reference(const Problem& problem, const Config&, const DeviceInfo&, const HostTensors& t) {
+void reference(const Problem& problem, const Config& config, const DeviceInfo&,
+               const HostTensors& t) {
+  const int lanes = config[kKLanes];
   std::array<float, kLanes> sums{};
   std::vector<float> h(static_cast<std::size_t>(problem.rank));
   for (std::int64_t row = 0; row < problem.m; ++row) {
     for (int j = 0; j < problem.rank; ++j) {
       sums.fill(0.0F);
       for (std::int64_t i = 0; i < problem.k; ++i) {
-        sums[static_cast<std::size_t>(i % kLanes)] +=
+        sums[static_cast<std::size_t>(i % lanes)] +=
             t.x[row * problem.k + i] * t.a[j * problem.k + i];
       }
-      sum_lanes(sums, kLanes, 1);
+      sum_lanes(sums, lanes, 1);
       h[static_cast<std::size_t>(j)] = sums[0];
     }
     expand_row(problem, t, row, h);
