@@ -9,6 +9,7 @@
 #include "harness/bench_session.h"
 #include "harness/bench_table.h"
 #include "harness/clock.h"
+#include "harness/device_lock.h"
 #include "harness/modes.h"
 
 namespace loratune {
@@ -221,6 +222,7 @@ int bench_mode(const Options& options) {
   initialize(flags);
   const Device device = select_device(options.device);
   const std::optional<Dispatcher> tuned = load_tuned(options, device.info);
+  const DeviceLock lock(device_place(device), options.lock_wait_s);
   BenchOptions wanted;
   if (!options.variants.empty()) wanted.variants = select_variants(options);
   wanted.mode = options.mode;

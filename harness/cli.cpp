@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 
 #include "harness/gate_result.h"
 #include "harness/recording.h"
@@ -26,15 +25,28 @@ Cache parse_cache(const std::string& text) {
 }
 
 // "90s", "10m", "1h", or plain seconds.
-double parse_seconds(const std::string& text) {
+double parse_seconds(const std::string& option, const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (error != std::errc() || factor == 0 || !(value > 0) || value * factor > 1e6) {
-    usage("--budget " + text + ": a time like 90s, 10m or 1h");
+  if (error != std::errc() || factor == 0 || !(value >= 0) || value * factor > 1e6) {
+    usage(option + " " + text + ": a time like 90s, 10m or 1h");
   }
   return value * factor;
+}
+
+// "3/8".
+void parse_shard(const std::string& text, Options& options) {
+  const char* const end = text.data() + text.size();
+  const auto [slash, error] = std::from_chars(text.data(), end, options.shard);
+  const bool split = error == std::errc() && slash != end && *slash == '/';
+  const auto [rest, bad] =
+      split ? std::from_chars(slash + 1, end, options.shards) : std::from_chars_result{};
+  if (!split || bad != std::errc() || rest != end || options.shard < 1 ||
+      options.shard > options.shards) {
+    usage("--shard " + text + ": a part and of how many, from 1/8 to 8/8");
+  }
 }
 
 void add_gate_options(CLI::App& app, GateArguments& gate) {
@@ -61,6 +73,8 @@ Options parse_command_line(int argc, const char* const* argv) {
   std::string mode = "fast";
   std::string budget;
   std::string strategy = "auto";
+  std::string lock_wait;
+  std::string shard;
   bool list = false;
   bool check = false;
   bool sweep = false;
@@ -81,7 +95,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--pick", options.pick_key, "What the dispatcher answers for a problem, and why")
       ->option_text("KEY")
       ->group("Modes");
-  app.add_option("--merge", options.merge, "Tuned files as one, written to --out")
+  app.add_option("--merge", options.merge, "Tuned files, or journals, as one, written to --out")
       ->option_text("FILE...")
       ->group("Modes");
   app.add_option("--export-plans", options.gate.plans, "Write what would run, as data, for --gate")
@@ -128,7 +142,8 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--out", options.out, "The tuned file to write; of a gate the result, gate.json")
       ->capture_default_str()
       ->group("Sweep");
-  app.add_option("--journal", options.journal, "The journal; <out>.journal by default")
+  app.add_option("--journal", options.journal,
+                 "The journal; <out>.journal by default, of a shard <out>.3-of-8.journal")
       ->group("Sweep");
   app.add_flag("--resume", options.resume, "Go on from the journal")->group("Sweep");
   app.add_option("--replay", options.replay,
@@ -156,6 +171,12 @@ Options parse_command_line(int argc, const char* const* argv) {
       ->group("Sweep");
   app.add_flag("--quick", options.quick, "12 problems, about a minute")->group("Sweep");
   app.add_option("--budget", budget, "Time to work to, like 10m")->group("Sweep");
+  app.add_option("--shard", shard,
+                 "Only this part of the problems, like 3/8, from 1; --merge joins")
+      ->group("Sweep");
+  app.add_option("--lock-wait", lock_wait,
+                 "How long to wait while another suite times on the device; 1h by default")
+      ->group("Sweep");
   app.add_option("--seed", options.seed, "Of everything random")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber)
@@ -222,152 +243,27 @@ Options parse_command_line(int argc, const char* const* argv) {
   if (!kind) usage("--strategy " + strategy + ": there are auto, cold, random and exhaustive");
   options.strategy = *kind;
   options.cache = parse_cache(cache);
-  if (!budget.empty()) options.budget_s = parse_seconds(budget);
+  if (!budget.empty()) {
+    options.budget_s = parse_seconds("--budget", budget);
+    if (options.budget_s == 0) usage("--budget " + budget + ": no time at all");
+  }
+  if (!lock_wait.empty()) options.lock_wait_s = parse_seconds("--lock-wait", lock_wait);
+  if (app.count("--shard") > 0) parse_shard(shard, options);
   if (options.most_cases < 0) usage("--cases is a positive number");
   if (!(options.max_flops >= 0)) usage("--max-flops is a positive number");
-  if (options.journal.empty()) options.journal = options.out + ".journal";
+  if (options.journal.empty()) {
+    options.journal = options.out;
+    if (options.shards > 1) {
+      options.journal +=
+          "." + std::to_string(options.shard) + "-of-" + std::to_string(options.shards);
+    }
+    options.journal += ".journal";
+  }
+  if (options.shards > 1 && (!sweep || !options.replay.empty())) {
+    usage("--shard is a part of a --sweep");
+  }
   if (options.resume && !options.replay.empty()) usage("--resume and --replay exclude each other");
   return options;
-}
-
-std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
-
-Device select_device(const std::string& selector) {
-  std::vector<std::string> complaints;
-  const std::vector<Device> devices = list_devices(complaints);
-  if (devices.empty()) {
-    std::string line =
-        "no OpenCL device: no ICD with a device is installed (on Debian, pocl-opencl-icd gives "
-        "one)";
-    for (const std::string& complaint : complaints) line += "; " + complaint;
-    throw Failure(kExitNoDevice, line);
-  }
-  if (selector.empty()) {
-    const auto gpu = std::find_if(devices.begin(), devices.end(), [](const Device& device) {
-      return device.info.type == DeviceType::gpu;
-    });
-    return gpu != devices.end() ? *gpu : devices.front();
-  }
-  std::size_t index = 0;
-  const auto [end, error] =
-      std::from_chars(selector.data(), selector.data() + selector.size(), index);
-  if (error == std::errc() && end == selector.data() + selector.size()) {
-    if (index < devices.size()) return devices[index];
-    usage("--device " + selector + ": there are " + std::to_string(devices.size()) + " devices");
-  }
-  std::vector<const Device*> matches;
-  for (const Device& device : devices) {
-    if (display_name(device.info).find(selector) != std::string::npos) matches.push_back(&device);
-  }
-  if (matches.empty()) usage("--device '" + selector + "' matches no device; --list shows them");
-  if (matches.size() > 1) {
-    usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
-          " devices; give the index that --list shows");
-  }
-  return *matches.front();
-}
-
-std::vector<const Variant*> select_variants(const Options& options) {
-  if (options.variants.empty()) return {variants().begin(), variants().end()};
-  std::vector<const Variant*> chosen;
-  for (const std::string& name : options.variants) {
-    const Variant* variant = find_variant(name);
-    if (variant == nullptr)
-      usage("--variants: there is no variant '" + name + "'; --list shows them");
-    if (std::find(chosen.begin(), chosen.end(), variant) == chosen.end()) chosen.push_back(variant);
-  }
-  return chosen;
-}
-
-namespace {
-
-std::vector<Problem> listed_problems(const Options& options) {
-  if (!options.tokens.empty() || !options.features.empty() || !options.in.empty() ||
-      !options.out_features.empty() || !options.ranks.empty() || !options.dtypes.empty() ||
-      options.set) {
-    usage("--problem and --problems name whole problems; leave out the options that make a grid");
-  }
-  std::vector<std::string> keys = options.problem_keys;
-  if (!options.problems_file.empty()) {
-    std::ifstream file(options.problems_file);
-    if (!file) usage("--problems: '" + options.problems_file + "' cannot be read");
-    for (std::string line; std::getline(file, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (!line.empty() && line[0] != '#') keys.push_back(line);
-    }
-    if (keys.empty()) usage("--problems: '" + options.problems_file + "' holds no problem");
-  }
-  std::vector<Problem> problems;
-  for (const std::string& key : keys) {
-    std::string why;
-    const auto problem = parse_problem(key, why);
-    if (!problem) usage(why);
-    problems.push_back(*problem);
-  }
-  return problems;
-}
-
-std::vector<Problem> grid_problems(const Options& o) {
-  using Extents = std::vector<std::int64_t>;
-  const auto or_else = [](const auto& given, auto otherwise) {
-    return given.empty() ? otherwise : given;
-  };
-  if (!o.features.empty() && (!o.in.empty() || !o.out_features.empty())) {
-    usage("--features means k = n; give it, or --in and --out-features");
-  }
-  std::vector<std::pair<std::int64_t, std::int64_t>> shapes;
-  if (o.in.empty() && o.out_features.empty()) {
-    const Extents square =
-        or_else(o.features, o.quick ? Extents{512, 2048} : Extents{512, 1024, 2048});
-    for (const std::int64_t size : square) shapes.emplace_back(size, size);
-  } else {
-    for (const std::int64_t k : or_else(o.in, o.out_features)) {
-      for (const std::int64_t n : or_else(o.out_features, Extents{k})) shapes.emplace_back(k, n);
-    }
-  }
-  const Extents tokens =
-      or_else(o.tokens, o.quick ? Extents{1, 16, 128} : Extents{1, 16, 128, 512});
-  const std::vector<int> ranks =
-      or_else(o.ranks, o.quick ? std::vector<int>{8, 64} : std::vector<int>{4, 8, 16, 32, 64});
-  const std::vector<std::string> dtypes = or_else(
-      o.dtypes, o.quick ? std::vector<std::string>{"f32"} : std::vector<std::string>{"f32", "f16"});
-  std::vector<Problem> problems;
-  for (const std::string& name : dtypes) {
-    const auto dtype = parse_dtype(name);
-    if (!dtype) usage("--dtypes: there are f32 and f16, not '" + name + "'");
-    for (const int rank : ranks) {
-      for (const auto& [k, n] : shapes) {
-        for (const std::int64_t m : tokens) {
-          Problem problem;
-          problem.dtype = *dtype;
-          problem.accumulate = !o.set;
-          problem.rank = rank;
-          problem.m = m;
-          problem.k = k;
-          problem.n = n;
-          const std::string why = invalid_reason(problem);
-          if (!why.empty()) usage(why);
-          problems.push_back(problem);
-        }
-      }
-    }
-  }
-  return problems;
-}
-
-}  // namespace
-
-std::vector<Problem> select_problems(const Options& options) {
-  std::vector<Problem> problems = options.problem_keys.empty() && options.problems_file.empty()
-                                      ? grid_problems(options)
-                                      : listed_problems(options);
-  std::vector<Problem> distinct;
-  for (const Problem& problem : problems) {
-    if (std::find(distinct.begin(), distinct.end(), problem) == distinct.end()) {
-      distinct.push_back(problem);
-    }
-  }
-  return distinct;
 }
 
 }  // namespace loratune

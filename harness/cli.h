@@ -90,12 +90,14 @@ struct Options {
   int evaluations = 0;  // --sweep too: of a problem; 0: what the time allows, or 5 % of a recording
   int seeds = 1;        // runs, with seed, seed + 1, ...
   double budget_s = 0;  // 0: 20 minutes, with --quick one
+  int shard = 1, shards = 1;  // part `shard` of `shards` of the problems, from 1
   std::uint64_t seed = 1;
 
   std::string pick_key, tuned;     // --pick; --bench
-  std::vector<std::string> merge;  // tuned files
+  std::vector<std::string> merge;  // tuned files and journals
   std::string verify;              // a tuned file
   Cache cache = Cache::warm;       // --sweep, --bench, --verify
+  double lock_wait_s = 3600;       // for a device that another suite is timing on
   std::vector<std::string> benchmark_flags;
   GateArguments gate;
   bool json = false;

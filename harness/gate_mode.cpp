@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "dispatch/atomic_write.h"
+#include "harness/device_lock.h"
 #include "harness/gate_report.h"
 #include "harness/gate_run.h"
 #include "harness/modes.h"
@@ -107,6 +108,7 @@ GateResult run_live(const Options& options) {
   gate.time_unchanged = arguments.time_unchanged;
   if (!arguments.looks.empty()) gate.rules.looks = arguments.looks;
   validate(gate.rules);
+  const DeviceLock lock(device_place(device), options.lock_wait_s);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   Worker worker(options.device);

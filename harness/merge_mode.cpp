@@ -2,6 +2,7 @@
 #include <set>
 
 #include "harness/modes.h"
+#include "harness/recorded.h"
 #include "harness/tuned_output.h"
 #include "tuner/merge.h"
 
@@ -10,14 +11,26 @@ namespace loratune {
 int merge_mode(const Options& options) {
   earlier_file(options.out);  // what is no tuned file is not written over
   std::vector<TunedFile> files;
+  std::vector<JournalContent> journals;
   std::set<std::string> commits;
   std::size_t records = 0;
   for (const std::string& path : options.merge) {
+    if (is_journal(path)) {
+      journals.push_back(read_journal(path));
+      continue;
+    }
     ParsedTunedFile parsed = load_tuned_file(path);
     if (!parsed.file) throw Failure(kExitUsage, "--merge: " + parsed.error);
     commits.insert(parsed.file->tool.commit);
     records += parsed.file->records.size();
     files.push_back(std::move(*parsed.file));
+  }
+  for (const RecordedSweep& sweep : replay_journals(journals)) {
+    files.push_back(
+        make_tuned_file(sweep.decided, sweep.setup.options.mode, sweep.setup.device, tool_info()));
+    commits.insert(tool_info().commit);
+    records += files.back().records.size();
+    if (!sweep.whole) std::fprintf(stderr, "a journal ends before its sweep does\n");
   }
   std::string why;
   const std::optional<TunedFile> merged = merge_tuned_files(files, why);

@@ -8,6 +8,7 @@
 #include "dispatch/default_choice.h"
 #include "harness/clock.h"
 #include "harness/device_json.h"
+#include "harness/device_lock.h"
 #include "harness/modes.h"
 #include "harness/recording.h"
 #include "harness/worker.h"
@@ -257,6 +258,7 @@ int record_mode(const Options& options) {
   const Spaces spaces(variants, problems, device,
                       options.most_configs > 0 ? options.most_configs : kConfigsPerVariant);
   const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
+  const DeviceLock lock(device_place(select_device(options.device)), options.lock_wait_s);
   Worker worker(options.device);
   Recorder recorder(worker, device, options);
   std::size_t missing = 0;

@@ -17,6 +17,7 @@ constexpr double kPrepareShare = 0.5;  // of a problem's time, for checks and pr
 constexpr double kFinalShare = 0.15;   // kept for the finals
 constexpr double kWorthTimingNs =
     20e6;  // what repeats so much work that it would take longer is not tried
+constexpr const char* kQuarantined = "failed on two problems before";
 constexpr double kRepeatedWork = 5;  // that much: multiples of the default's flops
 
 json to_json(const Prepared& prepared) {
@@ -156,7 +157,7 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
     LaunchPlan plan;
     double flops;
     bool needed;
-    const Variant* variant;
+    Candidate candidate;  // the first that uses it
   };
   std::map<std::string, std::size_t> index;
   std::vector<Program> programs;
@@ -169,7 +170,7 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
       const double flops = candidate.variant->flops(plan.problem, candidate.config);
       const auto [at, fresh] = index.emplace(program_key(launch), programs.size());
       uses.back().push_back(at->second);
-      if (fresh) programs.push_back({&plan, std::move(launch), flops, c == 0, candidate.variant});
+      if (fresh) programs.push_back({&plan, std::move(launch), flops, c == 0, candidate});
       Program& program = programs[at->second];
       program.needed = program.needed || c == 0;
       if (flops < program.flops) {
@@ -186,6 +187,10 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
     const Program& program = programs[i];
     doing_ = "building " + group.key + ", program " + std::to_string(++built_so_far) + " of " +
              std::to_string(programs.size());
+    if (!program.needed && quarantine_.holds(program.candidate)) {
+      outcomes[i] = {Outcome::skipped, 0, 0, kQuarantined};
+      return;
+    }
     const json reply = ask("build " + group.key + " " + std::to_string(i), [&] {
       const double begin = journal_.elapsed();
       json value = !program.needed && begin > until_s
@@ -195,14 +200,15 @@ std::vector<std::vector<Prepared>> Sweep::build_programs(const Group& group, dou
       return value;
     });
     outcomes[i] = prepared_from(reply);
-    spent_s[program.variant] += reply.at("seconds").get<double>();
+    quarantine_.report(program.candidate, group.key, outcomes[i].outcome);
+    spent_s[program.candidate.variant] += reply.at("seconds").get<double>();
   };
   std::map<const Variant*, std::deque<std::size_t>> waiting;
   for (std::size_t i = 0; i < programs.size(); ++i) {
     if (programs[i].needed) {
       build(i);
     } else {
-      waiting[programs[i].variant].push_back(i);
+      waiting[programs[i].candidate.variant].push_back(i);
     }
   }
   for (;;) {
@@ -262,6 +268,8 @@ void Sweep::tune(Running& running, const std::vector<Prepared>& built, double un
     if (prepared.outcome == Outcome::correct) {
       if (late) {
         prepared = {Outcome::skipped, 0, 0, "the time for checking was up"};
+      } else if (c != 0 && quarantine_.holds(candidate)) {
+        prepared = {Outcome::skipped, 0, 0, kQuarantined};
       } else if (c != 0 && repeated > kRepeatedWork && repeated * anchor_ns > kWorthTimingNs) {
         prepared = {Outcome::skipped, 0, 0,
                     "does " + std::to_string(std::lround(repeated)) + " times the default's work"};
@@ -272,6 +280,7 @@ void Sweep::tune(Running& running, const std::vector<Prepared>& built, double un
           return value;
         });
         prepared = prepared_from(reply);
+        quarantine_.report(candidate, key, prepared.outcome);
         late = reply.at("late").get<bool>();
         if (c == 0) anchor_ns = prepared.probe_ns;
       }
@@ -315,7 +324,12 @@ void Sweep::run_rounds(Running& running, ProblemTuner::Want wanted, double until
       value["stop"] = journal_.elapsed() > until_s;
       return value;
     });
-    running.tuner.report(round_from(reply));
+    const RoundReply timed = round_from(reply);
+    if (timed.failed >= 0) {
+      const auto failed = static_cast<std::size_t>(timed.failed);
+      quarantine_.report(running.plan->candidates[failed], key, timed.failure);
+    }
+    running.tuner.report(timed);
     if (reply.at("stop").get<bool>() && running.tuner.want() == wanted) running.tuner.stop();
   }
 }

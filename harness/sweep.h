@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/journal.h"
+#include "harness/quarantine.h"
 #include "harness/sweep_plan.h"
 #include "harness/worker.h"
 #include "tuner/problem_tuner.h"
@@ -44,6 +45,7 @@ class Sweep {
   // ends. False then.
   bool run();
   const std::vector<Decided>& decided() const { return decided_; }
+  const Quarantine& quarantine() const { return quarantine_; }
 
  private:
   struct Interrupted {};
@@ -73,6 +75,7 @@ class Sweep {
   std::function<bool()> interrupted_;
   std::function<void(const SweepProgress&)> progress_;
   std::vector<Decided> decided_;
+  Quarantine quarantine_;
   std::size_t problems_ = 0;
   std::string doing_;
   Problem selected_;      // what the worker has

@@ -6,6 +6,7 @@
 #include "dispatch/default_choice.h"
 #include "dispatch/dispatcher.h"
 #include "harness/clock.h"
+#include "harness/device_lock.h"
 #include "harness/modes.h"
 #include "harness/stratify.h"
 #include "harness/worker.h"
@@ -198,6 +199,7 @@ int verify_mode(const Options& options) {
     std::printf("%-36s %-17s %8s %6s %-14s %8s %6s  %s\n", "problem", "variant", "recorded", "now",
                 "interval", "drift", "rounds", "finding");
   }
+  const DeviceLock lock(device_place(device), options.lock_wait_s);
   const double end = seconds_now() + (options.budget_s > 0 ? options.budget_s : kDefaultBudget);
   Deadlines deadlines;
   deadlines.build = kBuildSeconds;

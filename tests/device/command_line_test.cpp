@@ -1,16 +1,15 @@
 // lora-bench itself, as a user runs it: exit codes, the one line that says why, and what becomes of
 // its files when it is interrupted or killed.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "device/process.h"
 #include "dispatch/tuned_file.h"
 #include "unit/temporary_folder.h"
 
@@ -18,99 +17,12 @@ namespace loratune {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kNoDevice = "OCL_ICD_VENDORS=/nonexistent";
 const std::string kPocl = "Portable Computing Language";
 const Words kOneProblem = {"--features", "64", "--tokens", "3", "--ranks", "4", "--dtypes", "f32"};
-
-Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
-struct Result {
-  int code = -1;  // 128 + the signal that ended it
-  std::string out, err;
-};
-
-// Lines that report a failure.
-int complaints(const Result& result) {
-  int lines = 0;
-  for (std::size_t at = 0; at < result.err.size(); at = result.err.find('\n', at) + 1) {
-    if (result.err.compare(at, 12, "lora-bench: ") == 0) ++lines;
-    if (result.err.find('\n', at) == std::string::npos) break;
-  }
-  return lines;
-}
-
-class Process {
- public:
-  Process(const TemporaryFolder& folder, const Words& words, const Words& environment)
-      : folder_(folder) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addchdir_np(&actions, folder.path().c_str());
-    const auto redirect = [&](int fd, const std::string& name) {
-      posix_spawn_file_actions_addopen(&actions, fd, name.c_str(), O_CREAT | O_TRUNC | O_WRONLY,
-                                       0644);
-    };
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    redirect(STDOUT_FILENO, "stdout");
-    redirect(STDERR_FILENO, "stderr");
-    Words arguments = Words{"lora-bench"} + words;
-    std::vector<char*> argv;
-    for (std::string& word : arguments) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    Words added = environment;
-    std::vector<char*> envp;
-    for (std::string& variable : added) envp.push_back(variable.data());
-    for (char** variable = environ; *variable != nullptr; ++variable) envp.push_back(*variable);
-    envp.push_back(nullptr);
-    const int error =
-        posix_spawn(&pid_, LORATUNE_BENCH, &actions, nullptr, argv.data(), envp.data());
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) throw std::runtime_error("cannot start " LORATUNE_BENCH);
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-  ~Process() {
-    if (pid_ > 0) {
-      signal(SIGKILL);
-      wait();
-    }
-  }
-
-  void signal(int number) const { kill(pid_, number); }
-
-  // The end; a process that takes minutes is killed.
-  Result wait() {
-    const auto until = steady_clock::now() + seconds(240);
-    int status = 0;
-    while (waitpid(pid_, &status, WNOHANG) == 0) {
-      if (steady_clock::now() > until) signal(SIGKILL);
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    pid_ = -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-            read_bytes(folder_ / "stdout"), read_bytes(folder_ / "stderr")};
-  }
-
-  // Processes that it started.
-  std::vector<pid_t> children() const {
-    const std::string id = std::to_string(pid_);
-    std::vector<pid_t> pids;
-    std::ifstream list("/proc/" + id + "/task/" + id + "/children");
-    for (pid_t pid = 0; list >> pid;) pids.push_back(pid);
-    return pids;
-  }
-
- private:
-  const TemporaryFolder& folder_;
-  pid_t pid_ = -1;
-};
 
 class CommandLine : public testing::Test {
  protected:
@@ -349,6 +261,46 @@ TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {
   EXPECT_EQ(file("tuned.json.journal.old"), journal);
 }
 
+TEST_F(Sweeping, ShardsMergeToWhatTheWholeHolds) {
+  for (const char* shard : {"1/2", "2/2"}) {
+    const Result part = run(sweep("4", "3s") + Words{"--shard", shard});
+    ASSERT_EQ(part.code, 0) << part.err;
+  }
+  const Words journals = {"tuned.json.1-of-2.journal", "tuned.json.2-of-2.journal"};
+  expect_good(Words{"--merge"} + journals + Words{"--out", "merged.json"}, {kNoDevice});
+  const TunedFile merged = tuned("merged.json");
+  EXPECT_EQ(merged.records, tuned("tuned.json").records) << "to which each shard added its own";
+  ASSERT_EQ(merged.records.size(), 2U);
+  EXPECT_EQ(merged.records[0].problem.m, 1);
+  EXPECT_EQ(merged.records[1].problem.m, 4);
+  expect_good(Words{"--merge", "merged.json"} + journals + Words{"--out", "again.json"});
+  EXPECT_EQ(file("again.json"), file("merged.json"));
+  expect_failure(2, sweep("4", "3s") + Words{"--shard", "1/3"});  // of two problems
+}
+
+TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
+  Process first(folder_, sweep("4,8,16,32", "60s"), {});
+  ASSERT_TRUE(journal_reaches("build fwd_r4"));
+  TemporaryFolder other;
+  const Words lock = {"XDG_RUNTIME_DIR=" + folder_.path().string()};
+  const auto second = [&](const std::string& wait) {
+    return Process(other, sweep("4", "1s") + Words{"--lock-wait", wait}, lock);
+  };
+  const Result refused = second("0s").wait();
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_NE(refused.err.find("another suite (process "), std::string::npos) << refused.err;
+  EXPECT_EQ(complaints(refused), 1);
+  EXPECT_FALSE(std::filesystem::exists(other / "tuned.json.journal"));
+  Process waits(other, sweep("4", "1s"), lock);
+  const auto until = steady_clock::now() + seconds(60);
+  while (read_bytes(other / "stderr").find("waiting: another suite") == std::string::npos) {
+    ASSERT_LT(steady_clock::now(), until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  first.signal(SIGKILL);  // a lock ends with its holder
+  EXPECT_EQ(waits.wait().code, 0);
+}
+
 TEST_F(Sweeping, InterruptedGives130AndAFileOfWhatIsDecided) {
   Process process(folder_, sweep("4,8,16,32", "60s"), {});
   ASSERT_TRUE(journal_reaches("build fwd_r8"));
@@ -365,7 +317,7 @@ TEST_F(Sweeping, KilledLosesNothingThatWasDecided) {
   const Words words = sweep("4,8", "8s");
   {
     Process process(folder_, words, {});
-    ASSERT_TRUE(journal_reaches("prepare fwd_m1_k64_n64_r8"));
+    ASSERT_TRUE(journal_reaches("build fwd_r8"));
     const auto workers = process.children();
     process.signal(SIGKILL);
     EXPECT_EQ(process.wait().code, 128 + SIGKILL);

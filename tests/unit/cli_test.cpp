@@ -62,6 +62,28 @@ TEST(CommandLine, RefusesNoModeAndSeveral) {
   }
 }
 
+TEST(CommandLine, ReadsAShard) {
+  const Options options = parse({"--sweep", "--shard", "3/8"});
+  EXPECT_EQ(options.shard, 3);
+  EXPECT_EQ(options.shards, 8);
+  EXPECT_EQ(options.journal, "tuned.json.3-of-8.journal");
+  EXPECT_EQ(parse({"--sweep", "--shard", "1/1"}).journal, "tuned.json.journal");
+  for (const char* shard : {"0/8", "9/8", "-1/8", "3", "3/", "/8", "3/8x", "x/8", "3/0", ""}) {
+    EXPECT_NE(refusal([&] { parse({"--sweep", "--shard", shard}); }), "") << shard;
+  }
+  EXPECT_NE(refusal([] { parse({"--bench", "--shard", "1/2"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--replay", "j", "--shard", "1/2"}); }), "");
+}
+
+TEST(CommandLine, ReadsHowLongToWaitForADevice) {
+  EXPECT_EQ(parse({"--sweep"}).lock_wait_s, 3600);
+  EXPECT_EQ(parse({"--bench", "--lock-wait", "0s"}).lock_wait_s, 0);
+  EXPECT_NE(refusal([] {
+              parse({"--sweep", "--lock-wait", "soon"});
+            }).find("--lock-wait"),
+            std::string::npos);
+}
+
 TEST(CommandLine, NamesWhatItDoesNotKnow) {
   EXPECT_NE(refusal([] {
               parse({"--list", "--no-such-option"});

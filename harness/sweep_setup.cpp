@@ -1,0 +1,104 @@
+#include "harness/sweep_setup.h"
+
+#include <algorithm>
+
+#include "harness/device_json.h"
+
+namespace loratune {
+
+using nlohmann::json;
+
+ToolInfo tool_info() { return {"lora-bench", LORATUNE_VERSION, LORATUNE_COMMIT}; }
+
+SweepSetup setup_from(const Options& options) {
+  SweepSetup setup;
+  setup.options.problems = select_problems(options);
+  for (const Problem& problem : setup.options.problems) {
+    if (problem.m == 0) {
+      throw Failure(kExitUsage, to_string(problem) + " has no rows: there is nothing to time");
+    }
+  }
+  setup.options.variants = select_variants(options);
+  setup.options.mode = options.mode;
+  setup.options.seed = options.seed;
+  setup.options.cache = options.cache;
+  setup.options.budget_s = options.budget_s > 0 ? options.budget_s : options.quick ? 60 : 20 * 60;
+  setup.device = select_device(options.device).info;
+  const auto declines_all = [&](const Variant* variant) {
+    return std::none_of(
+        setup.options.problems.begin(), setup.options.problems.end(),
+        [&](const Problem& problem) { return variant->supports(problem, setup.device); });
+  };
+  if (options.variants.empty()) std::erase_if(setup.options.variants, declines_all);
+  for (const Variant* variant : setup.options.variants) {
+    if (declines_all(variant)) {
+      throw Failure(kExitUsage, "variant " + std::string(variant->name) +
+                                    " declines every selected problem (" +
+                                    to_string(setup.options.problems[0]) +
+                                    (setup.options.problems.size() > 1 ? ", ...)" : ")"));
+    }
+  }
+  // Last, so that all shards of a sweep try the same variants.
+  if (options.shards > 1) {
+    setup.options.problems = shard_of(setup.options.problems, options.shard, options.shards);
+    if (setup.options.problems.empty()) {
+      throw Failure(kExitUsage, "--shard " + std::to_string(options.shard) + "/" +
+                                    std::to_string(options.shards) + ": there are fewer problems");
+    }
+  }
+  return setup;
+}
+
+json make_header(const SweepSetup& setup) {
+  const SweepOptions& options = setup.options;
+  json kernels = json::object();
+  json names = json::array();
+  for (const Variant* variant : options.variants) {
+    names.push_back(variant->name);
+    kernels[std::string(variant->name)] = {{"sha256", variant->source_sha256},
+                                           {"revision", variant->revision}};
+  }
+  json problems = json::array();
+  for (const Problem& problem : options.problems) problems.push_back(to_string(problem));
+  const ToolInfo tool = tool_info();
+  return {{"schema", "loratune/journal"},
+          {"version", 1},
+          {"tool", {{"name", tool.name}, {"version", tool.version}, {"commit", tool.commit}}},
+          {"device", to_json(setup.device)},
+          {"variants", names},
+          {"kernels", kernels},
+          {"problems", problems},
+          {"mode", to_string(options.mode)},
+          {"budget_s", options.budget_s},
+          {"seed", options.seed},
+          {"cache", to_string(options.cache)}};
+}
+
+SweepSetup setup_from(const json& header) {
+  SweepSetup setup;
+  SweepOptions& options = setup.options;
+  setup.device = device_from_json(header.at("device"));
+  for (const json& key : header.at("problems")) {
+    std::string why;
+    const auto problem = parse_problem(key.get<std::string>(), why);
+    if (!problem) throw Failure(kExitUsage, "journal: " + why);
+    options.problems.push_back(*problem);
+  }
+  for (const json& name : header.at("variants")) {
+    const Variant* variant = find_variant(name.get<std::string>());
+    const json& kernel = header.at("kernels").at(name.get<std::string>());
+    if (variant == nullptr || kernel.at("sha256") != variant->source_sha256 ||
+        kernel.at("revision") != variant->revision) {
+      throw Failure(kExitUsage, "journal: variant " + name.get<std::string>() +
+                                    " is not the one this build has");
+    }
+    options.variants.push_back(variant);
+  }
+  options.mode = parse_mode(header.at("mode").get<std::string>()).value_or(Mode::fast);
+  options.budget_s = header.at("budget_s").get<double>();
+  options.seed = header.at("seed").get<std::uint64_t>();
+  if (header.value("cache", "warm") == to_string(Cache::rotate)) options.cache = Cache::rotate;
+  return setup;
+}
+
+}  // namespace loratune
