@@ -11,6 +11,10 @@ int check_mode(const Options& options);
 int sweep_mode(const Options& options);
 int record_mode(const Options& options);    // --sweep --record
 int simulate_mode(const Options& options);  // --replay of a recording
+// A sweep over the devices of all ranks; under_mpi: whether an MPI launcher started this process.
+// Without MPI in the build it throws Failure (kExitUsage).
+bool under_mpi();
+int fleet_mode(const Options& options);
 int bench_mode(const Options& options);
 int verify_mode(const Options& options);
 int pick_mode(const Options& options);

@@ -46,6 +46,7 @@ void show_progress(const SweepProgress& progress) {
 
 int sweep_mode(const Options& options) {
   const bool replaying = !options.replay.empty();
+  if (!replaying && under_mpi()) return fleet_mode(options);
   require_writable(options.out);
   RecordedSweep swept;
   std::optional<DeviceLock> lock;

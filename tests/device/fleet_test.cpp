@@ -1,0 +1,173 @@
+// A sweep by mpirun over two PoCL devices, and what becomes of it when parts of it are killed.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include "device/process.h"
+#include "dispatch/tuned_file.h"
+
+namespace loratune {
+namespace {
+
+using std::chrono::steady_clock;
+
+const std::string kPocl = "Portable Computing Language";
+
+class FleetTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::system("mpirun --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no mpirun";
+    const Result alone =
+        Process(folder_, {"--sweep", "--ranks", "0"}, {"OMPI_COMM_WORLD_SIZE=2"}).wait();
+    if (alone.err.find("without MPI") != std::string::npos) GTEST_SKIP() << "a build without MPI";
+  }
+
+  static Words environment() {
+    return {"POCL_DEVICES=pthread pthread", "OMPI_ALLOW_RUN_AS_ROOT=1",
+            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
+  }
+
+  static Words sweep(int ranks, const std::string& budget, const Words& launcher = {}) {
+    return Words{"--oversubscribe", "-n", std::to_string(ranks)} + launcher +
+           Words{LORATUNE_BENCH, "--sweep",  "--device", kPocl,     "--features",
+                 "64",           "--tokens", "1,4",      "--ranks", "4,8,16",
+                 "--dtypes",     "f32",      "--budget", budget};
+  }
+
+  Process start(const Words& words) const { return {folder_, words, environment(), "mpirun"}; }
+
+  std::size_t journals() const {
+    std::size_t count = 0;
+    if (!std::filesystem::exists(folder_ / "tuned.json.journal.d")) return 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder_ / "tuned.json.journal.d")) {
+      count += entry.file_size() > 0 ? 1 : 0;
+    }
+    return count;
+  }
+
+  // Waits until `what` gives something other than zero.
+  template <class What>
+  auto wait_for(What what) const {
+    const auto until = steady_clock::now() + std::chrono::seconds(60);
+    auto value = what();
+    while (value == 0 && steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      value = what();
+    }
+    return value;
+  }
+
+  void expect_all_decided(const Result& result) const {
+    EXPECT_EQ(result.code, 0) << result.err;
+    const auto parsed = load_tuned_file(folder_ / "tuned.json");
+    ASSERT_TRUE(parsed.file) << parsed.error << result.err;
+    EXPECT_EQ(parsed.file->records.size(), 6U) << result.err;
+  }
+
+  // What mpirun started, by rank; empty until all are there.
+  static std::vector<pid_t> ranks_of(const Process& mpirun, std::size_t count) {
+    std::vector<pid_t> ranks;
+    for (const pid_t pid : mpirun.children()) {
+      std::ifstream environ("/proc/" + std::to_string(pid) + "/environ");
+      const std::string text{std::istreambuf_iterator<char>(environ), {}};
+      for (std::size_t rank = 0; rank < count; ++rank) {
+        const std::string wanted = "OMPI_COMM_WORLD_RANK=" + std::to_string(rank) + '\0';
+        if (text.find(wanted) == std::string::npos) continue;
+        ranks.resize(count, -1);
+        ranks[rank] = pid;
+      }
+    }
+    return ranks;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(FleetTest, DecidesAllAndWritesOneFileThatItsJournalsGiveAgain) {
+  const Result result = start(sweep(2, "8s")).wait();
+  expect_all_decided(result);
+  EXPECT_EQ(journals(), 3U) << "one a rank of the problems";
+  Words merge = {"--merge"};
+  for (const char* name : {"r4", "r8", "r16"}) {
+    merge = merge +
+            Words{"tuned.json.journal.d/fwd_m1_k64_n64_" + std::string(name) + "_f32_acc.journal"};
+  }
+  const Result merged = Process(folder_, merge + Words{"--out", "merged.json"}, {}).wait();
+  EXPECT_EQ(merged.code, 0) << merged.err;
+  const auto all = load_tuned_file(folder_ / "tuned.json").file;
+  const auto again = load_tuned_file(folder_ / "merged.json").file;
+  ASSERT_TRUE(all && again);
+  EXPECT_EQ(again->records, all->records);
+
+  // All is known: nothing is measured again.
+  const std::string before = read_bytes(folder_ / "tuned.json");
+  const Result resumed = start(sweep(2, "8s") + Words{"--resume"}).wait();
+  expect_all_decided(resumed);
+  EXPECT_EQ(read_bytes(folder_ / "tuned.json"), before);
+  const Result other = start(sweep(2, "8s") + Words{"--resume", "--seed", "2"}).wait();
+  EXPECT_EQ(other.code, 2) << other.err;
+  EXPECT_NE(other.err.find("differing: seed"), std::string::npos) << other.err;
+}
+
+TEST_F(FleetTest, HandsOutAgainWhatASweepThatIsKilledLeaves) {
+  Process fleet = start(sweep(2, "10s"));
+  const pid_t killed = wait_for([&]() -> pid_t {
+    if (journals() < 2) return 0;
+    const auto ranks = ranks_of(fleet, 2);
+    if (ranks.size() < 2 || ranks[1] <= 0) return 0;
+    const auto sweeps = children_of(ranks[1]);
+    return sweeps.empty() ? 0 : sweeps[0];
+  });
+  ASSERT_GT(killed, 0);
+  const auto workers = children_of(killed);
+  kill(killed, SIGKILL);
+  const Result result = fleet.wait();
+  expect_all_decided(result);
+  EXPECT_NE(result.err.find("rank 1 failed"), std::string::npos) << result.err;
+  for (const pid_t worker : workers) EXPECT_NE(kill(worker, 0), 0) << "an orphan";
+}
+
+TEST_F(FleetTest, OutlivesARankWhereTheLauncherLetsIt) {
+  Process fleet = start(sweep(2, "10s", {"--enable-recovery"}));
+  const pid_t killed = wait_for([&]() -> pid_t {
+    if (journals() < 2) return 0;
+    const auto ranks = ranks_of(fleet, 2);
+    return ranks.size() < 2 || ranks[1] <= 0 || children_of(ranks[1]).empty() ? 0 : ranks[1];
+  });
+  ASSERT_GT(killed, 0);
+  const auto sweeps = children_of(killed);
+  kill(killed, SIGKILL);
+  const Result result = fleet.wait();
+  expect_all_decided(result);
+  EXPECT_NE(result.err.find("rank 1 is gone"), std::string::npos) << result.err;
+  for (const pid_t sweep : sweeps) EXPECT_NE(kill(sweep, 0), 0) << "an orphan";
+}
+
+TEST_F(FleetTest, KilledGoesOnWithResume) {
+  {
+    Process fleet = start(sweep(2, "10s"));
+    ASSERT_TRUE(wait_for([&] { return journals() >= 2; }));
+    const auto ranks = ranks_of(fleet, 2);
+    ASSERT_EQ(ranks.size(), 2U);
+    kill(ranks[0], SIGKILL);  // with which the launcher ends the other
+    EXPECT_NE(fleet.wait().code, 0);
+  }
+  expect_all_decided(start(sweep(2, "10s") + Words{"--resume"}).wait());
+}
+
+TEST_F(FleetTest, SaysInALineWhatIsWrongWithItsInput) {
+  const Result result = start(sweep(2, "8s") + Words{"--shard", "3/2"}).wait();
+  EXPECT_EQ(result.code, 2) << result.err;
+  const Result missing =
+      start({"--oversubscribe", "-n", "2", LORATUNE_BENCH, "--sweep", "--device", "no such device"})
+          .wait();
+  EXPECT_EQ(missing.code, 2) << missing.err;
+  EXPECT_EQ(complaints(missing), 1) << missing.err;
+}
+
+}  // namespace
+}  // namespace loratune
