@@ -1,17 +1,28 @@
 #include "dispatch/default_choice.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace loratune {
 
-Choice default_choice(const Problem& problem, const DeviceInfo& device) {
-  for (const char* name : {"tensor", "split", "naive"}) {
+namespace {
+
+// The first of the variants that supports the problem; `naive` supports every one.
+Choice first_of(std::initializer_list<const char*> names, const Problem& problem,
+                const DeviceInfo& device) {
+  for (const char* name : names) {
     const Variant* variant = find_variant(name);
     if (!variant->supports(problem, device)) continue;
     return {variant, variant->default_config(problem, device), DeviceMatch::none,
             ShapeMatch::fallback};
   }
-  return {};  // unreachable: naive supports every problem on every device
+  return {};
+}
+
+}  // namespace
+
+Choice default_choice(const Problem& problem, const DeviceInfo& device) {
+  return first_of({"register_tiled", "tensor", "split", "naive"}, problem, device);
 }
 
 std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& device) {
@@ -22,9 +33,10 @@ std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& d
     });
     if (!known) choices.push_back(choice);
   };
+  add(default_choice(problem, device));
   DeviceInfo smaller = device;
   for (; smaller.max_work_group_size >= 1; smaller.max_work_group_size /= 2) {
-    add(default_choice(problem, smaller));
+    add(first_of({"tensor", "split", "naive"}, problem, smaller));
     smaller.local_mem_bytes /= 2;
   }
   smaller.max_work_group_size = 1;

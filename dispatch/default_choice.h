@@ -8,13 +8,15 @@
 
 namespace loratune {
 
-// A choice that can run on the device for any valid problem: `tensor` where there are tensor cores,
-// else `split`, or `naive` where the device has too little memory even for that.
+// A choice that can run on the device for any valid problem: `register_tiled` on a CPU, `tensor`
+// where there are tensor cores, else `split`, or `naive` where the device has too little memory
+// even for that.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
 
 // What to try, in order, where the default's built kernel turns out to exceed what the driver
-// grants it: the default, the defaults planned for a device of half the work-group and local
-// memory, a quarter and so on, then `naive` one work-item at a time.
+// grants it: the default; the best variant that asks for less on a smaller device, planned for this
+// one, for half its work-group and local memory, a quarter and so on; then `naive` one work-item
+// at a time.
 std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& device);
 
 }  // namespace loratune

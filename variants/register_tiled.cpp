@@ -10,52 +10,57 @@ constexpr int kLanes = 16;           // of a vector, in the kernel
 constexpr int kMaxTileVectors = 16;  // in registers, of the 32 that AVX-512 has
 constexpr std::int64_t kMaxHFloats = 1
                                      << 14;  // of h on a thread's stack, unless one tile needs more
+constexpr double kFlopsOfAWakeUp = 4e6;  // one thread does them while another wakes up, measured
 
-enum : int { kKLanes, kRows, kRankTile, kColumnVecs, kBlockRows, kBlockN };
+enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
 constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
 constexpr std::array<std::int32_t, 4> kRowsValues = {1, 2, 4, 8};
-constexpr std::array<std::int32_t, 6> kRankTileValues = {1, 2, 4, 8, 16, 32};
+constexpr std::array<std::int32_t, 5> kRankVecsValues = {1, 2, 4, 8, 16};
 constexpr std::array<std::int32_t, 2> kColumnVecsValues = {2, 4};
 // Not only powers of two: two threads are done sooner with groups that do not divide the rows
 // evenly.
-constexpr std::array<std::int32_t, 6> kBlockRowsValues = {1, 2, 4, 8, 24, 48};
+constexpr std::array<std::int32_t, 5> kRowTilesValues = {1, 3, 6, 12, 24};
 constexpr std::array<std::int32_t, 3> kBlockNValues = {256, 1024, 65536};
 constexpr std::array<Parameter, 6> kParameters = {{{"K_LANES", kKLanesValues},
                                                    {"ROWS", kRowsValues},
-                                                   {"RANK_TILE", kRankTileValues},
+                                                   {"RANK_VECS", kRankVecsValues},
                                                    {"COLUMN_VECS", kColumnVecsValues},
-                                                   {"BLOCK_ROWS", kBlockRowsValues},
+                                                   {"ROW_TILES", kRowTilesValues},
                                                    {"BLOCK_N", kBlockNValues}}};
 
-std::int64_t padded_rank(const Config& config, int rank) {
-  return ceil_div(rank, config[kRankTile]) * config[kRankTile];
+std::int32_t rank_tile(const Config& config) {
+  return config[kRankVecs] * kLanes / config[kKLanes];
 }
 
+std::int32_t block_rows(const Config& config) { return config[kRows] * config[kRowTiles]; }
+
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo&) {
-  const std::int64_t block_rows = config[kBlockRows];
-  return block_rows % config[kRows] == 0 && config[kRankTile] * config[kKLanes] >= kLanes &&
-         config[kRows] * config[kRankTile] * config[kKLanes] <= kMaxTileVectors * kLanes &&
-         config[kRankTile] <= std::max(pow2_ceil(problem.rank), kLanes / config[kKLanes]) &&
-         (block_rows == config[kRows] ||
-          block_rows * padded_rank(config, problem.rank) <= kMaxHFloats);
+  const std::int64_t tile = rank_tile(config);
+  return config[kRows] * config[kRankVecs] <= kMaxTileVectors &&
+         (config[kRankVecs] == 1 || tile <= pow2_ceil(problem.rank)) &&
+         (config[kRowTiles] == 1 ||
+          block_rows(config) * ceil_div(problem.rank, tile) * tile <= kMaxHFloats);
 }
 
 // A group is one thread's loop over vectors, and its h a private array: nothing for a GPU.
 bool supports(const Problem&, const DeviceInfo& device) { return device.type == DeviceType::cpu; }
 
-// Vectors along the ranks where rows and ranks fill a tile of them.
+// Vectors along the ranks where rows and ranks fill a tile of them. Small blocks of rows where
+// large ones would leave threads idle that have more to do than their waking costs.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
-  Config config = {kLanes, 4, 4, 4, 24, 65536};
+  Config config = {kLanes, 4, 4, 4, 6, 65536};
   if (problem.dtype == Dtype::f32 && problem.m >= 8 && problem.rank > 8) {
-    config[kKLanes] = 1;
-    config[kRows] = 8;
-    config[kRankTile] = problem.rank > 16 ? 32 : 16;
+    config = {1, 8, problem.rank > 16 ? 2 : 1, 4, 3, 65536};
   } else {
     config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
-    config[kRankTile] = std::min(kMaxTileVectors / config[kRows], pow2_ceil(problem.rank));
+    config[kRankVecs] = std::min(kMaxTileVectors / config[kRows], pow2_ceil(problem.rank));
+  }
+  if (ceil_div(problem.m, block_rows(config)) < 2 * device.compute_units &&
+      useful_flops(problem) > kFlopsOfAWakeUp) {
+    config[kRowTiles] = 1;
   }
   while (!constraint(config, problem, device)) {
-    config[kBlockRows] = at_most(kParameters[kBlockRows], config[kBlockRows] - 1);
+    config[kRowTiles] = at_most(kParameters[kRowTiles], config[kRowTiles] - 1);
   }
   return config;
 }
@@ -69,16 +74,16 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                {{"RANK", problem.rank},
                                 {"K_LANES", config[kKLanes]},
                                 {"ROWS", config[kRows]},
-                                {"RANK_TILE", config[kRankTile]},
+                                {"RANK_TILE", rank_tile(config)},
                                 {"COLUMN_VECS", config[kColumnVecs]},
-                                {"BLOCK_ROWS", config[kBlockRows]}});
+                                {"BLOCK_ROWS", block_rows(config)}});
   const int columns = config[kColumnVecs] * kLanes;
-  plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, config[kRankTile]};
+  plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, rank_tile(config)};
   plan.b = {Layout::panel, columns};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, columns, config[kBlockN]);
   plan.launches.push_back(make_launch("register_tiled",
-                                      ceil_div(problem.m, config[kBlockRows]) * blocks.count, 1,
+                                      ceil_div(problem.m, block_rows(config)) * blocks.count, 1,
                                       {{Role::x},
                                        {Role::off_x},
                                        {Role::ld_x},

@@ -37,6 +37,32 @@ TEST(DefaultChoice, IsTensorOnTensorCores) {
   EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "split");
 }
 
+TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
+  DeviceInfo device = device_of(64, 2048);
+  device.type = DeviceType::cpu;
+  for (const std::int64_t m : {0, 1, 2, 3, 16, 128, 2048}) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+      for (int rank = 1; rank <= kMaxRank; rank = rank * 3 / 2 + 1) {
+        Problem problem = problem_of(m, rank);
+        problem.dtype = dtype;
+        const Choice choice = default_choice(problem, device);
+        ASSERT_EQ(choice.variant->name, "register_tiled");
+        EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device)) << to_string(problem);
+      }
+    }
+  }
+}
+
+TEST(FallbackChoices, OfACpuLeadOverSplitToNaive) {
+  DeviceInfo device = device_of(256, 32768);
+  device.type = DeviceType::cpu;
+  const std::vector<Choice> choices = fallback_choices(problem_of(128, 8), device);
+  ASSERT_GE(choices.size(), 3U);
+  EXPECT_EQ(choices[0].variant->name, "register_tiled");
+  EXPECT_EQ(choices[1].variant->name, "split");
+  EXPECT_EQ(choices.back().variant->name, "naive");
+}
+
 TEST(FallbackChoices, BeginWithTheDefaultAndEndWithOneWorkItem) {
   for (const int rank : {1, 8, 64, 1024}) {
     const DeviceInfo device = device_of(256, 32768);
