@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "harness/gate_result.h"
 #include "harness/recording.h"
@@ -49,6 +50,23 @@ void parse_shard(const std::string& text, Options& options) {
   }
 }
 
+// "200", or "5%" where the number of configs is known beforehand.
+void read_evaluations(const std::string& text, Options& options) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const bool share = unit == "%" && options.command == Command::simulate && value <= 100;
+  const bool count = unit.empty() && value >= 1 && value <= 1e6 && value == std::floor(value);
+  if (error != std::errc() || !(value > 0) || (!share && !count)) {
+    usage("--evaluations " + text + ": a number like 200, or of a recording a share like 5%");
+  }
+  if (share) {
+    options.share = value;
+  } else {
+    options.evaluations = static_cast<int>(value);
+  }
+}
+
 void add_gate_options(CLI::App& app, GateArguments& gate) {
   const auto add = [&](const char* name, auto& value, const char* text) {
     return app.add_option(name, value, text)->group("Gate");
@@ -73,6 +91,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   std::string mode = "fast";
   std::string budget;
   std::string strategy = "auto";
+  std::string evaluations;
   std::string lock_wait;
   std::string shard;
   bool list = false;
@@ -162,9 +181,12 @@ Options parse_command_line(int argc, const char* const* argv) {
                  "--replay of a recording: auto, cold (auto without hints from other problems), "
                  "random or exhaustive")
       ->group("Sweep");
-  app.add_option("--evaluations", options.evaluations,
-                 "Configs tried of a problem, at most; of a recording 5 % of them by default")
-      ->check(CLI::Range(1, 1000000))
+  app.add_option("--evaluations", evaluations,
+                 "Configs tried of a problem, at most; of a recording also a share, 5% by default")
+      ->group("Sweep");
+  app.add_option("--weights", options.weights,
+                 "JSON file of problem keys and how much time each is worth, 1 by default")
+      ->option_text("FILE")
       ->group("Sweep");
   app.add_option("--seeds", options.seeds, "--replay of a recording: runs, each with the next seed")
       ->check(CLI::Range(1, 100000))
@@ -243,6 +265,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   if (!kind) usage("--strategy " + strategy + ": there are auto, cold, random and exhaustive");
   options.strategy = *kind;
   options.cache = parse_cache(cache);
+  if (!evaluations.empty()) read_evaluations(evaluations, options);
   if (!budget.empty()) {
     options.budget_s = parse_seconds("--budget", budget);
     if (options.budget_s == 0) usage("--budget " + budget + ": no time at all");

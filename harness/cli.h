@@ -87,9 +87,11 @@ struct Options {
   std::string record;    // --sweep: the recording to write, in place of a tuned file
   int most_configs = 0;  // --record: of a variant; 0 stands for 150
   StrategyKind strategy = StrategyKind::automatic;  // --replay of a recording, as are these
-  int evaluations = 0;  // --sweep too: of a problem; 0: what the time allows, or 5 % of a recording
+  std::string weights;  // --sweep: a file of problem keys and how much each matters
+  int evaluations = 0;  // --sweep too: of a problem; 0: what the time allows, or `share` of them
+  double share = 5;     // percent of a problem's configs
   int seeds = 1;        // runs, with seed, seed + 1, ...
-  double budget_s = 0;  // 0: 20 minutes, with --quick one
+  double budget_s = 0;  // 0: under 10 minutes, with --quick one
   int shard = 1, shards = 1;  // part `shard` of `shards` of the problems, from 1
   std::uint64_t seed = 1;
 
@@ -113,6 +115,10 @@ Device select_device(const std::string& selector);
 // The problems the options mean, the default grid where they say nothing; without duplicates.
 // Throws Failure for a shape out of range, an unreadable file, or no problem at all.
 std::vector<Problem> select_problems(const Options& options);
+
+// How much each of the problems matters by the file, an object of keys and positive numbers; 1
+// where it says nothing. Throws Failure for a file that is none, or that names none of them.
+std::vector<double> read_weights(const std::string& path, const std::vector<Problem>& problems);
 
 // The variants of --variants, all by default.
 std::vector<const Variant*> select_variants(const Options& options);

@@ -79,6 +79,11 @@ Fleet make_fleet(const Options& options, int rank_of_host) {
   fleet.options.device = device.index;
   fleet.setup = setup_from(fleet.options);
   fleet.setup.device = device.info;
+  // A fleet that goes on may find another file at --out than the one it began with.
+  fleet.setup.options.known.clear();
+  if (!fleet.setup.options.weights.empty()) {
+    throw Failure(kExitUsage, "--weights: a fleet spends the same time on each problem");
+  }
   fleet.place = device_place(select_device(fleet.options.device));
   fleet.folder = options.journal + ".d";
   fleet.portions = portions_of(fleet.setup.options.problems);

@@ -20,6 +20,9 @@ struct TimedArm {
 // Wall time of one run and finish, ns.
 double time_run_ns(const TimedArm& arm);
 
+// The least of five of them, fewer of long ones: about what a run takes, with noise only upwards.
+double probe_ns(const TimedArm& arm);
+
 // `arm` finds an arm by its number in the order. `at` says all along which arm is running. Lets
 // through what a run throws.
 RoundReply time_round(const Round& round, const std::function<TimedArm&(int)>& arm, Probes& probes,

@@ -36,7 +36,8 @@ Landscape landscape_of(const RecordedProblem& recorded) {
 
 std::size_t allowance(const Landscape& landscape, const Options& options) {
   const double all = static_cast<double>(landscape.space.size());
-  const double wanted = options.evaluations > 0 ? options.evaluations : std::ceil(0.05 * all);
+  const double wanted =
+      options.evaluations > 0 ? options.evaluations : std::ceil(0.01 * options.share * all);
   return static_cast<std::size_t>(std::clamp(wanted, 1.0, all));
 }
 

@@ -1,9 +1,12 @@
-// The sweep: for each group of problems that share programs, build, check, race, and confirm in a
-// fresh worker. What is tried is a function of the options and the device; what is decided is a
-// function of that and of the journal's replies.
+// The sweep: for each group of problems that share programs, search, race, and confirm in a fresh
+// worker. A search builds, checks and probes a few configs at a time, and what they took decides
+// which are next. What is tried and what is decided are functions of the options, the device and
+// the journal's replies.
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,10 @@ struct SweepProgress {
   std::string doing;
 };
 
+// As a journal holds it.
+nlohmann::json to_json(const Prepared& prepared);
+Prepared prepared_from(const nlohmann::json& reply);
+
 class Sweep {
  public:
   // `worker` may be null where the journal only replays. `interrupted` is looked at between
@@ -50,15 +57,21 @@ class Sweep {
  private:
   struct Interrupted {};
   struct Running {
-    const ProblemPlan* plan;
-    ProblemTuner tuner;
+    ProblemPlan plan;
+    double space = 0;  // points that were to choose from
+    std::optional<ProblemTuner> tuner;
   };
 
   nlohmann::json ask(const std::string& tag, const std::function<nlohmann::json()>& live);
-  void run_group(Group group, double share_s);
-  void settle_anchors(Group& group, std::vector<std::vector<Prepared>>& built);
-  std::vector<std::vector<Prepared>> build_programs(const Group& group, double until_s);
-  void tune(Running& running, const std::vector<Prepared>& built, double until_s);
+  void run_group(const Group& group, double share_s);
+  Running tune(const ProblemPlan& plan, double until_s);
+  Prepared build(const Problem& problem, const Candidate& candidate, double until_s, bool& late);
+  std::vector<double> prices(std::span<const SpacePoint> space,
+                             std::span<const std::size_t> programs, const Problem& problem) const;
+  Prepared settle_anchor(ProblemPlan& plan, double until_s, bool& late);
+  std::vector<Prepared> search(Running& running, double until_s);
+  Prepared attempt(const ProblemPlan& plan, int candidate, double anchor_ns, double until_s,
+                   bool& late);
   void confirm(Running& running);
   void run_rounds(Running& running, ProblemTuner::Want while_wanting, double until_s);
   Prepared live_prepare(const ProblemPlan& plan, int candidate, double anchor_ns);
@@ -76,6 +89,11 @@ class Sweep {
   std::function<void(const SweepProgress&)> progress_;
   std::vector<Decided> decided_;
   Quarantine quarantine_;
+  std::map<std::string, Prepared> built_;  // by program
+  std::vector<Candidate> built_from_;      // a config of each
+  double build_s_ = 0, attempt_s_ = 0;     // spent so far on so many builds and attempts
+  int builds_ = 0, attempts_ = 0;
+  std::vector<Known> known_;  // what was best, problem by problem
   std::size_t problems_ = 0;
   std::string doing_;
   Problem selected_;      // what the worker has

@@ -1,18 +1,15 @@
 #include "harness/sweep_plan.h"
 
 #include <algorithm>
+#include <map>
 
 #include "dispatch/default_choice.h"
+#include "tuner/enumerate.h"
 
 namespace loratune {
 namespace {
 
-constexpr std::size_t kConfigsPerVariant = 64;  // of a group, where the time allows
-constexpr std::size_t kPortion = 3;             // problems; more of them share more programs
-
-bool mode_allows(Mode mode, const LaunchPlan& plan) {
-  return mode == Mode::fast || plan.deterministic;
-}
+constexpr std::size_t kPortion = 3;  // problems; more of them share more programs
 
 // The problems of each group, groups in the order in which they first come up.
 std::vector<std::pair<std::string, std::vector<Problem>>> group_problems(
@@ -26,6 +23,26 @@ std::vector<std::pair<std::string, std::vector<Problem>>> group_problems(
     group->second.push_back(problem);
   }
   return groups;
+}
+
+// Which parameters are no part of the program: only work sizes and arguments depend on them.
+std::vector<bool> run_time_parameters(const Variant& variant, const Problem& problem,
+                                      const DeviceInfo& device) {
+  const auto key = [&](const Config& config) {
+    return program_key(variant.plan(problem, config, device));
+  };
+  const Config start = variant.default_config(problem, device);
+  const std::string same = key(start);
+  std::vector<bool> run_time;
+  for (int i = 0; i < start.size(); ++i) {
+    const auto& values = variant.space.parameters[static_cast<std::size_t>(i)].values;
+    run_time.push_back(std::all_of(values.begin(), values.end(), [&](std::int32_t value) {
+      Config config = start;
+      config[i] = value;
+      return !variant.space.constraint(config, problem, device) || key(config) == same;
+    }));
+  }
+  return run_time;
 }
 
 }  // namespace
@@ -65,35 +82,81 @@ std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& dev
   std::vector<Group> groups;
   for (const auto& [key, problems] : group_problems(options.problems)) {
     groups.push_back({key, {}});
-    for (const Problem& problem : problems) groups.back().problems.push_back({problem, {}, 0});
-  }
-  for (Group& group : groups) {
-    std::vector<Problem> problems;
-    for (const ProblemPlan& plan : group.problems) problems.push_back(plan.problem);
-    std::vector<std::vector<Config>> sampled;
-    for (const Variant* variant : options.variants) {
-      sampled.push_back(sample_configs(*variant, problems, device, kConfigsPerVariant,
-                                       options.seed * 1000003 + sampled.size()));
-    }
-    std::vector<Candidate> pool;
-    for (std::size_t i = 0; i < kConfigsPerVariant; ++i) {
-      for (std::size_t v = 0; v < sampled.size(); ++v) {
-        if (i < sampled[v].size()) pool.push_back({options.variants[v], sampled[v][i]});
-      }
-    }
-    for (ProblemPlan& plan : group.problems) {
-      const Choice choice = default_choice(plan.problem, device);
-      plan.candidates = candidates_for(plan.problem, device, pool, {choice.variant, choice.config});
-      std::erase_if(plan.candidates, [&](const Candidate& candidate) {
-        return !mode_allows(options.mode,
-                            candidate.variant->plan(plan.problem, candidate.config, device));
-      });
-      for (const Variant* variant : options.variants) {
-        plan.space += static_cast<double>(constrained_size(*variant, plan.problem, device));
-      }
+    for (const Problem& problem : problems) {
+      const Choice choice = default_choice(problem, device);
+      const auto at = std::find(options.problems.begin(), options.problems.end(), problem);
+      const auto i = static_cast<std::size_t>(at - options.problems.begin());
+      groups.back().problems.push_back({problem,
+                                        {{choice.variant, choice.config}},
+                                        options.weights.empty() ? 1 : options.weights[i]});
     }
   }
   return groups;
+}
+
+std::vector<SpacePoint> search_space(std::span<const Variant* const> variants,
+                                     const Problem& problem, const DeviceInfo& device) {
+  std::vector<SpacePoint> space;
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    const Variant& variant = *variants[v];
+    for (const Config& config : allowed_configs(variant, axes_of(variant.space), problem, device)) {
+      space.push_back({static_cast<int>(v), config});
+    }
+  }
+  return space;
+}
+
+std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
+                                      std::span<const SpacePoint> space, const Problem& problem,
+                                      const DeviceInfo& device, std::span<const Known> known) {
+  std::vector<std::size_t> points;
+  const auto add = [&](std::size_t point) {
+    if (point < space.size() && std::find(points.begin(), points.end(), point) == points.end()) {
+      points.push_back(point);
+    }
+  };
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    if (!variants[v]->supports(problem, device)) continue;
+    const SpacePoint start{static_cast<int>(v), variants[v]->default_config(problem, device)};
+    add(static_cast<std::size_t>(std::find(space.begin(), space.end(), start) - space.begin()));
+  }
+  std::vector<Found> found;
+  for (const Known& one : known) {
+    const auto variant = std::find(variants.begin(), variants.end(), one.choice.variant);
+    if (variant == variants.end()) continue;
+    const SpacePoint point{static_cast<int>(variant - variants.begin()), one.choice.config};
+    const auto same = std::find_if(found.begin(), found.end(),
+                                   [&](const Found& f) { return f.problem == one.problem; });
+    if (same == found.end()) {
+      found.push_back({one.problem, {point}});
+    } else {
+      same->best.push_back(point);
+    }
+  }
+  for (const std::size_t point : warm_start(problem, space, found)) add(point);
+  return points;
+}
+
+std::vector<std::size_t> programs_of(std::span<const Variant* const> variants,
+                                     std::span<const SpacePoint> space, const Problem& problem,
+                                     const DeviceInfo& device) {
+  std::vector<std::vector<bool>> run_time;
+  for (const Variant* variant : variants) {
+    run_time.push_back(variant->supports(problem, device)
+                           ? run_time_parameters(*variant, problem, device)
+                           : std::vector<bool>{});
+  }
+  std::map<std::vector<std::int32_t>, std::size_t> numbers;
+  std::vector<std::size_t> programs;
+  for (const SpacePoint& point : space) {
+    std::vector<std::int32_t> values = {point.variant};
+    const auto& left_out = run_time[static_cast<std::size_t>(point.variant)];
+    for (int i = 0; i < point.config.size(); ++i) {
+      if (!left_out[static_cast<std::size_t>(i)]) values.push_back(point.config[i]);
+    }
+    programs.push_back(numbers.emplace(std::move(values), numbers.size()).first->second);
+  }
+  return programs;
 }
 
 }  // namespace loratune

@@ -2,29 +2,40 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "dispatch/choice.h"
 #include "harness/weight_ring.h"
 #include "tuner/search.h"
+#include "tuner/strategy.h"
 
 namespace loratune {
+
+// What was chosen once for a problem, on this device or another.
+struct Known {
+  Problem problem;
+  Candidate choice;
+};
 
 struct SweepOptions {
   std::vector<Problem> problems;
   std::vector<const Variant*> variants;
   Mode mode = Mode::fast;
-  double budget_s = 1200;
+  double budget_s = 570;
+  int evaluations = 0;  // configs tried of a problem, at most; 0: as many as the time allows
   std::uint64_t seed = 1;
   Cache cache = Cache::warm;
+  std::vector<Known> known;     // of an earlier tuned file: where the search begins
+  std::vector<double> weights;  // how much each problem matters; empty: all the same
 };
 
-// One problem and what is tried on it; candidates[0] is the default choice.
+// One problem and what was tried on it so far; candidates[0] is the default choice.
 struct ProblemPlan {
   Problem problem;
   std::vector<Candidate> candidates;
-  double space = 0;  // points of all variants' spaces that satisfy their constraints
+  double weight = 1;
 };
 
 // Problems that share op, dtype, accumulate and rank, and so programs.
@@ -45,8 +56,22 @@ std::vector<Problem> shard_of(const std::vector<Problem>& problems, int shard, i
 // small, so that many devices end at about the same time.
 std::vector<std::vector<Problem>> portions_of(const std::vector<Problem>& problems);
 
-// Candidates of a group in the order in which they are built: the variants take turns, so that
-// each has its fair share wherever the time for building ends.
+// Each problem with its default.
 std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& device);
+
+// Every config of the variants that may run the problem; variants are numbered in their order.
+std::vector<SpacePoint> search_space(std::span<const Variant* const> variants,
+                                     const Problem& problem, const DeviceInfo& device);
+
+// Where the search in that space begins: with the variants' defaults, then with what is known of
+// the same problem, then of its neighbours.
+std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
+                                      std::span<const SpacePoint> space, const Problem& problem,
+                                      const DeviceInfo& device, std::span<const Known> known);
+
+// The number of each point's program, equal where programs are.
+std::vector<std::size_t> programs_of(std::span<const Variant* const> variants,
+                                     std::span<const SpacePoint> space, const Problem& problem,
+                                     const DeviceInfo& device);
 
 }  // namespace loratune

@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <map>
 
 #include "harness/tuned_output.h"
+#include "tuner/portfolio.h"
 
 namespace loratune {
 namespace {
@@ -84,6 +87,32 @@ ExitCode report_outcomes(std::span<const Decided> decided, const Quarantine& qua
   return default_wrong ? kExitWrongResult : kExitDeviceFault;
 }
 
+// What a runtime has to compile at least to be nearly as fast as with all that was measured.
+void report_portfolio(const std::vector<Decided>& decided, const DeviceInfo& device) {
+  constexpr double kRegret = 0.03;
+  std::map<std::string, std::size_t> programs;
+  for (const bool counting : {true, false}) {
+    std::vector<std::vector<double>> log_times;
+    for (const Decided& one : decided) {
+      log_times.emplace_back(programs.size(), std::nan(""));
+      for (std::size_t i = 0; i < one.candidates.size(); ++i) {
+        if (!std::isfinite(one.log_ratios[i])) continue;
+        const Candidate& candidate = one.candidates[i];
+        const std::string key =
+            program_key(candidate.variant->plan(one.problem, candidate.config, device));
+        const std::size_t program = programs.emplace(key, programs.size()).first->second;
+        if (counting) continue;
+        double& time = log_times.back()[program];
+        time = std::fmin(time, one.log_ratios[i]);
+      }
+    }
+    if (counting) continue;
+    std::fprintf(stderr,
+                 "%zu of the %zu programs that were raced keep every problem within %.0f %%\n",
+                 portfolio(log_times, kRegret).size(), programs.size(), 100 * kRegret);
+  }
+}
+
 }  // namespace
 
 void require_writable(const std::string& path) {
@@ -115,6 +144,7 @@ ExitCode finish_sweep(const Options& options, const RecordedSweep& swept, Worker
   }
   std::fprintf(stderr, "tuned file: %s (%zu records of this sweep, %zu in all, %zu rules)\n",
                options.out.c_str(), made.records.size(), file.records.size(), file.rules.size());
+  report_portfolio(swept.decided, swept.setup.device);
   if (dropped > 0) {
     std::fprintf(stderr, "%d records of kernels that have changed since were left out\n", dropped);
   }

@@ -134,6 +134,10 @@ void ProblemTuner::begin_heats() {
     if (place(a) != place(b)) return place(a) < place(b);
     return probe(a) < probe(b);
   });
+  while (racers.size() > at(rules_.most_racers)) {
+    prepared_[at(racers.back())].outcome = Outcome::slow;
+    racers.pop_back();
+  }
   const std::size_t heat = at(std::clamp(rules_.heat_arms, 2, kMaxArms) - 1);
   for (std::size_t i = 0; i < racers.size(); i += heat) {
     const auto first = racers.begin() + static_cast<std::ptrdiff_t>(i);

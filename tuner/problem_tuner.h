@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@
 
 namespace loratune {
 
-// What became of preparing one candidate. `probe_ns`: one launch after the discarded first.
+// What became of preparing one candidate. `probe_ns`: a launch, the least of a few.
 // `error_over_bound`: worst error as a fraction of the stated bound. Both only where the outcome is
 // correct (or slow).
 struct Prepared {
@@ -31,6 +32,8 @@ struct TunerRules {
   int heat_arms = 12;  // arms of a heat, anchor included
   // A candidate whose probe is beyond this multiple of the best has outcome `slow`, no race.
   double probe_limit = 1.5;
+  // So has one that comes after so many by probe, the default apart.
+  int most_racers = std::numeric_limits<int>::max();
 };
 
 // measured: the final proved the choice faster than the default by more than a tie. All other

@@ -18,10 +18,10 @@ constexpr std::array<std::pair<std::string_view, StrategyKind>, 4> kNames = {
      {"cold", StrategyKind::cold},
      {"auto", StrategyKind::automatic}}};
 
-constexpr std::size_t kDraws = 4;     // random points before the model says anything
+constexpr std::size_t kDraws = 2;     // random points before the model says anything
 constexpr double kFarBehind = 1.5;    // ln cost above the best beyond which all is equally bad
-constexpr std::size_t kNearest = 3;   // neighbouring problems that are listened to
-constexpr std::size_t kFromEach = 3;  // points of each
+constexpr std::size_t kNearest = 6;   // neighbouring problems that are listened to
+constexpr std::size_t kFromEach = 1;  // points of each: more of them are much alike
 
 bool is_cost(double cost) { return cost > 0 && std::isfinite(cost); }
 
@@ -89,7 +89,7 @@ std::optional<std::size_t> Strategy::next_in_order() {
   return order_[next_];
 }
 
-std::vector<std::size_t> Strategy::ask(std::size_t count) {
+std::vector<std::size_t> Strategy::ask(std::size_t count, std::span<const double> prices) {
   std::vector<std::size_t> wanted;
   std::vector<double> costs = log_costs();
   std::size_t supposed = 0;
@@ -99,7 +99,7 @@ std::vector<std::size_t> Strategy::ask(std::size_t count) {
     if (!point) break;
     const bool model = surrogate_ && !told_.empty() && next_ >= drawn;
     if (surrogate_ && !told_.empty()) surrogate_->fit(costs);
-    if (model) point = most_promising(*std::min_element(costs.begin(), costs.end()));
+    if (model) point = most_promising(*std::min_element(costs.begin(), costs.end()), prices);
     asked_[*point] = true;
     wanted.push_back(*point);
     // Until it is told, a point is supposed to cost what is expected of it.
@@ -155,12 +155,12 @@ double Strategy::improvement(std::size_t point, double best) const {
   return (best - mean) * below + deviation * 0.3989422804014327 * std::exp(-0.5 * z * z);
 }
 
-std::optional<std::size_t> Strategy::most_promising(double best) {
+std::optional<std::size_t> Strategy::most_promising(double best, std::span<const double> prices) {
   std::optional<std::size_t> chosen;
   double most = -1;
   for (const std::size_t point : order_) {  // equals fall as the seed has shuffled them
     if (asked_[point]) continue;
-    const double gain = improvement(point, best);
+    const double gain = improvement(point, best) / (prices.empty() ? 1 : prices[point]);
     if (gain <= most) continue;
     most = gain;
     chosen = point;
@@ -174,7 +174,7 @@ double Strategy::expected_gain() {
   const std::vector<double> costs = log_costs();
   surrogate_->fit(costs);
   const double best = *std::min_element(costs.begin(), costs.end());
-  const auto point = most_promising(best);
+  const auto point = most_promising(best, {});
   return point ? improvement(*point, best) : 0;
 }
 

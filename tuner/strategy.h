@@ -29,8 +29,9 @@ class Strategy {
   Strategy(StrategyKind kind, std::vector<SpacePoint> space, std::vector<std::size_t> hints,
            std::uint64_t seed);
 
-  // Up to `count` points that were not asked for before; fewer only where the space ends.
-  std::vector<std::size_t> ask(std::size_t count);
+  // Up to `count` points that were not asked for before; fewer only where the space ends. With
+  // `prices`, of every point, the model goes by what it expects to gain for its price.
+  std::vector<std::size_t> ask(std::size_t count, std::span<const double> prices = {});
   // What a point took, in any one unit; not positive or not finite: it cannot run. Points that
   // were not asked for may be told too.
   void tell(std::size_t point, double cost);
@@ -48,7 +49,7 @@ class Strategy {
     double cost;
   };
   std::vector<double> log_costs() const;
-  std::optional<std::size_t> most_promising(double best);
+  std::optional<std::size_t> most_promising(double best, std::span<const double> prices);
   double improvement(std::size_t point, double best) const;
   std::optional<std::size_t> next_in_order();
 

@@ -12,9 +12,9 @@ namespace loratune {
 namespace {
 
 // Shares of the covariance; chosen, like the lengths, on recorded sweeps.
-constexpr double kSameVariant = 0.3, kAdditive = 0.4, kProduct = 0.3;
+constexpr double kSameVariant = 0.1, kAdditive = 0.6, kProduct = 0.3;
 constexpr double kNoise = 0.01;
-constexpr double kAdditiveLength = 2, kProductLength = 3;  // in places
+constexpr double kAdditiveLength = 2, kProductLength = 5;  // in places
 
 // exp(-steps / length) for as many steps as an axis may have.
 constexpr std::size_t kMostSteps = 256;

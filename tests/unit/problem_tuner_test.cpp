@@ -192,6 +192,20 @@ TEST(ProblemTuner, SlowProbesAreNotRaced) {
   EXPECT_EQ(behind.want(), Want::round) << "the default is the anchor however slow";
 }
 
+TEST(ProblemTuner, OfTooManyTheFastestByProbeAreRaced) {
+  TunerRules few = rules();
+  few.most_racers = 2;
+  ProblemTuner tuner(5, 1, few);
+  prepare(tuner, {100, 95, 90, 99, 80});
+  const Round round = tuner.next();
+  for (int i = 0; i < 5; ++i) {
+    const bool raced = i == 0 || i == 2 || i == 4;
+    EXPECT_EQ(std::count(round.order.begin(), round.order.end(), i) > 0, raced) << i;
+    EXPECT_EQ(tuner.prepared()[static_cast<std::size_t>(i)].outcome,
+              raced ? Outcome::correct : Outcome::slow);
+  }
+}
+
 TEST(ProblemTuner, OnlyTheDefaultIsLeft) {
   ProblemTuner tuner(3, 1, rules());
   tuner.report(0, probe(100));

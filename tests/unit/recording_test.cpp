@@ -144,6 +144,24 @@ TEST(Simulate, TellsTheFractionOfTheOptimumAfterEachEvaluation) {
   EXPECT_EQ(fractions("auto", "9").size(), 9U);
 }
 
+TEST(Simulate, AShareIsOfTheConfigsOfARecordingOnly) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "r";
+  write(path, serialize(made_up_recording()));
+  const auto json = nlohmann::json::parse(simulated(path, {"--evaluations", "10%", "--json"}));
+  EXPECT_EQ(json["problems"][0]["fractions"][0].size(), 15U) << "of 144, rounded up";
+  const auto refused = [&](const std::vector<const char*>& arguments) {
+    std::vector<const char*> all = {"lora-bench"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    EXPECT_THROW(parse_command_line(static_cast<int>(all.size()), all.data()), Failure);
+  };
+  refused({"--sweep", "--evaluations", "5%"});
+  for (const char* text : {"0", "-1", "2.5", "101%", "0%", "many", "5x"}) {
+    refused({"--replay", path.c_str(), "--evaluations", text});
+  }
+  refused({"--replay", path.c_str(), "--strategy", "annealing"});
+}
+
 TEST(Simulate, ARecordingOnWhichNothingRanIsRefused) {
   const TemporaryFolder folder;
   Recording recording = made_up_recording();

@@ -1,0 +1,73 @@
+#include "harness/sweep_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "made_up_devices.h"
+
+namespace loratune {
+namespace {
+
+Problem problem(std::int64_t m, int rank) {
+  Problem p;
+  p.m = m;
+  p.k = p.n = 512;
+  p.rank = rank;
+  return p;
+}
+
+TEST(SweepPlan, GroupsShareRankAndBeginWithTheirDefaults) {
+  SweepOptions options;
+  options.problems = {problem(1, 8), problem(1, 64), problem(16, 8)};
+  options.weights = {1, 2, 3};
+  const auto groups = plan_sweep(options, made_up::cpu());
+  ASSERT_EQ(groups.size(), 2U);
+  ASSERT_EQ(groups[0].problems.size(), 2U);
+  EXPECT_EQ(groups[0].problems[1].problem, problem(16, 8));
+  EXPECT_EQ(groups[0].problems[1].weight, 3);
+  EXPECT_EQ(groups[1].problems[0].candidates.size(), 1U);
+}
+
+TEST(SweepPlan, PointsOfOneNumberAreOfOneProgramAndNoOthers) {
+  const DeviceInfo device = made_up::cpu();
+  const Problem p = problem(16, 8);
+  for (const Variant* variant : variants()) {
+    if (!variant->supports(p, device)) continue;
+    const std::vector<const Variant*> one = {variant};
+    const auto space = search_space(one, p, device);
+    const auto numbers = programs_of(one, space, p, device);
+    ASSERT_EQ(numbers.size(), space.size());
+    std::map<std::size_t, std::string> keys;
+    std::set<std::string> distinct;
+    for (std::size_t i = 0; i < space.size(); i += 7) {
+      const std::string key = program_key(variant->plan(p, space[i].config, device));
+      EXPECT_EQ(keys.emplace(numbers[i], key).first->second, key) << variant->name;
+      distinct.insert(key);
+    }
+    EXPECT_EQ(keys.size(), distinct.size()) << variant->name;
+  }
+}
+
+TEST(SweepPlan, BeginsWithTheVariantsDefaultsThenWithWhatIsKnown) {
+  const DeviceInfo device = made_up::cpu();
+  const Problem p = problem(16, 8);
+  const Variant* split = find_variant("split");
+  const Variant* tiled = find_variant("tiled");
+  const std::vector<const Variant*> searched = {split, tiled};
+  const auto space = search_space(searched, p, device);
+  const SpacePoint chosen = space[space.size() / 3];
+  const Variant* of = searched[static_cast<std::size_t>(chosen.variant)];
+  const std::vector<Known> known = {
+      {problem(32, 8), {of, chosen.config}},
+      {problem(16, 8), {find_variant("naive"), find_variant("naive")->default_config(p, device)}}};
+  const auto first = first_points(searched, space, p, device, known);
+  ASSERT_EQ(first.size(), 3U) << "naive is not searched";
+  EXPECT_EQ(space[first[0]], (SpacePoint{0, split->default_config(p, device)}));
+  EXPECT_EQ(space[first[1]], (SpacePoint{1, tiled->default_config(p, device)}));
+  EXPECT_EQ(space[first[2]], chosen);
+}
+
+}  // namespace
+}  // namespace loratune
