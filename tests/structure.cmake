@@ -4,3 +4,7 @@ foreach(mode "" --self-test)
            COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_structure.py ${mode} ${PROJECT_SOURCE_DIR})
   set_tests_properties(structure${mode} PROPERTIES LABELS unit)
 endforeach()
+
+add_test(NAME recordings
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_recordings.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(recordings PROPERTIES LABELS unit)
