@@ -35,12 +35,17 @@ std::vector<bool> run_time_parameters(const Variant& variant, const Problem& pro
   const std::string same = key(start);
   std::vector<bool> run_time;
   for (int i = 0; i < start.size(); ++i) {
-    const auto& values = variant.space.parameters[static_cast<std::size_t>(i)].values;
-    run_time.push_back(std::all_of(values.begin(), values.end(), [&](std::int32_t value) {
+    // Shown by other values that are allowed; where there is none, it may well be part of it.
+    bool shown = false;
+    bool differs = false;
+    for (const std::int32_t value : variant.space.parameters[static_cast<std::size_t>(i)].values) {
       Config config = start;
       config[i] = value;
-      return !variant.space.constraint(config, problem, device) || key(config) == same;
-    }));
+      if (value == start[i] || !variant.space.constraint(config, problem, device)) continue;
+      shown = true;
+      differs = differs || key(config) != same;
+    }
+    run_time.push_back(shown && !differs);
   }
   return run_time;
 }
