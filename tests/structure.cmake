@@ -8,3 +8,6 @@ endforeach()
 add_test(NAME recordings
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_recordings.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(recordings PROPERTIES LABELS unit)
+
+add_test(NAME tables COMMAND ${CMAKE_CURRENT_LIST_DIR}/check_tables.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties(tables PROPERTIES LABELS unit)
