@@ -137,6 +137,7 @@ class Coordinator {
         gone_[at] = true;
         idle_[at] = false;
         schedule_.lost(rank);
+        post_.lost_a_rank();
         std::fprintf(stderr, "rank %d is gone; its work is handed out again\n", rank);
       }
       if (!idle_[at]) continue;
@@ -155,7 +156,6 @@ class Coordinator {
     }
   }
 
-  bool any_gone() const { return std::find(gone_.begin(), gone_.end(), true) != gone_.end(); }
   std::size_t undecided() const { return schedule_.undecided(); }
 
  private:

@@ -37,7 +37,12 @@ class Post {
   }
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
-  ~Post() { MPI_Finalize(); }
+  ~Post() {
+    if (!rank_gone_) MPI_Finalize();
+  }
+
+  // MPI_Finalize would wait for it for ever.
+  void lost_a_rank() { rank_gone_ = true; }
 
   int rank() const { return rank_; }
   int ranks() const { return ranks_; }
@@ -90,6 +95,7 @@ class Post {
     std::array<double, 3> words{};
     MPI_Request request = MPI_REQUEST_NULL;
   };
+  bool rank_gone_ = false;
   int rank_ = 0, ranks_ = 1, rank_of_host_ = 0;
   std::deque<Message> to_self_;
   std::list<Send> sends_;

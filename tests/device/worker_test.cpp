@@ -143,7 +143,7 @@ TEST(Worker, ADeathDuringARoundNamesTheArm) {
   const std::size_t at = later.source.find(store);
   ASSERT_NE(at, std::string::npos);
   later.source.replace(at, store.size(),
-                       store + " if (get_global_id(0) == 0 && runs[0]++ > 5) y[1L << 40] = 0;");
+                       store + " if (get_global_id(0) == 0 && runs[0]++ > 12) y[1L << 40] = 0;");
   const std::string parameter = "local float* h_rows) {";
   const std::size_t list = later.source.find(parameter);
   ASSERT_NE(list, std::string::npos);
