@@ -42,8 +42,11 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo&)
           block_rows(config) * ceil_div(problem.rank, tile) * tile <= kMaxHFloats);
 }
 
-// A group is one thread's loop over vectors, and its h a private array: nothing for a GPU.
-bool supports(const Problem&, const DeviceInfo& device) { return device.type == DeviceType::cpu; }
+// A group is one thread's loop over vectors, and its h a private array: nothing for a GPU, nor for
+// Mesa's compiler, which takes minutes over it.
+bool supports(const Problem&, const DeviceInfo& device) {
+  return device.type == DeviceType::cpu && device.platform != "rusticl";
+}
 
 // Vectors along the ranks where rows and ranks fill a tile of them. Small blocks of rows where
 // large ones would leave threads idle that have more to do than their waking costs.

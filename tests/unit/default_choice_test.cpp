@@ -53,6 +53,13 @@ TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
   }
 }
 
+TEST(DefaultChoice, IsSplitOnACpuUnderMesasCompiler) {
+  DeviceInfo device = device_of(256, 32768);
+  device.type = DeviceType::cpu;
+  device.platform = "rusticl";
+  EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "split");
+}
+
 TEST(FallbackChoices, OfACpuLeadOverSplitToNaive) {
   DeviceInfo device = device_of(256, 32768);
   device.type = DeviceType::cpu;
