@@ -1,5 +1,8 @@
 #include "dispatch/engine.h"
 
+#define IMATH_HALF_NO_LOOKUP_TABLE
+#include <Imath/half.h>
+
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -65,7 +68,9 @@ cl::Buffer Weights::form(const cl::CommandQueue& queue, const Packing& packing, 
     return buffer;
   };
   if (shape_.dtype == Dtype::f16) {
-    return upload(reinterpret_cast<const std::uint16_t*>(dense.data()));
+    const auto* halves = reinterpret_cast<const Imath::half*>(dense.data());
+    if (!packing.as_f32) return upload(halves);
+    return upload(std::vector<float>(halves, halves + rows * cols).data());
   }
   return upload(reinterpret_cast<const float*>(dense.data()));
 }

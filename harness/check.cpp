@@ -177,7 +177,8 @@ std::string Checker::changed_inputs(const LaunchPlan& plan) {
   const Problem& p = case_.problem;
   const auto changed = [&](const cl::Buffer& buffer, const Packing& packing, std::int64_t rows,
                            std::int64_t cols, const std::vector<float>& dense) {
-    const auto expected = to_storage(p.dtype, pack(packing, rows, cols, dense.data()));
+    const auto expected =
+        to_storage(packed_dtype(packing, p.dtype), pack(packing, rows, cols, dense.data()));
     std::vector<unsigned char> now(expected.size());
     queue_.enqueueReadBuffer(buffer, CL_TRUE, 0, now.size(), now.data());
     return now != expected;

@@ -18,10 +18,14 @@ E enum_from(const json& value, E last) {
 
 }  // namespace
 
-json to_json(const Packing& packing) { return {static_cast<int>(packing.layout), packing.tile}; }
+json to_json(const Packing& packing) {
+  return {static_cast<int>(packing.layout), packing.tile, packing.as_f32};
+}
 
+// Plans of before as_f32 have two values.
 Packing packing_from_json(const json& value) {
-  return {enum_from(value.at(0), Layout::blocked), value.at(1).get<int>()};
+  return {enum_from(value.at(0), Layout::blocked), value.at(1).get<int>(),
+          value.size() > 2 && value.at(2).get<bool>()};
 }
 
 json to_json(const LaunchPlan& plan) {

@@ -103,19 +103,20 @@ class Server {
     const Problem problem = parse_problem(message.at("problem").get<std::string>(), why).value();
     Built built = engine_->build(problem, plan);
     if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
-    const auto bytes = [&](std::int64_t elements) {
-      return static_cast<std::size_t>(elements * element_bytes(problem.dtype));
+    const auto zeros = [&](std::int64_t elements, Dtype dtype) {
+      return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE,
+                        static_cast<std::size_t>(elements * element_bytes(dtype)));
     };
-    const auto zeros = [&](std::int64_t elements) {
-      return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE, bytes(elements));
+    const auto weights = [&](const Packing& packing, std::int64_t rows, std::int64_t cols) {
+      return zeros(packed_size(packing, rows, cols), packed_dtype(packing, problem.dtype));
     };
     Operands operands;
-    operands.x = zeros(problem.m * problem.k);
-    operands.y = zeros(problem.m * problem.n);
+    operands.x = zeros(problem.m * problem.k, problem.dtype);
+    operands.y = zeros(problem.m * problem.n, problem.dtype);
     operands.ld_x = problem.k;
     operands.ld_y = problem.n;
-    operands.a = zeros(packed_size(plan.a, problem.rank, problem.k));
-    operands.b = zeros(packed_size(plan.b, problem.n, problem.rank));
+    operands.a = weights(plan.a, problem.rank, problem.k);
+    operands.b = weights(plan.b, problem.n, problem.rank);
     const cl::CommandQueue queue = engine_->make_queue();
     built.executable->enqueue(queue, operands);
     queue.finish();

@@ -2,10 +2,12 @@
 // thread's loop, on BLOCK_ROWS rows. First h = x A^T of all its rows, kept in private memory, a
 // tile of ROWS rows by RANK_TILE ranks in registers at a time. The vectors of a tile run along k
 // (K_LANES 16: each element of h is a dot product whose 16 lanes are added up at the end, right for
-// low ranks and for f16, where x is converted by the vector) or along the ranks (K_LANES 1: an
-// outer product for each element of k, which loads less for each product at high ranks). Then y,
-// in tiles of rows by COLUMN_VECS vectors of 16 columns, an outer product a rank. Few rows give few
-// groups: BLOCK_N cuts the columns too, and each group of a row block computes its h again.
+// low ranks) or along the ranks (K_LANES 1: an outer product for each element of k, which loads
+// less for each product at high ranks). Then y, in tiles of rows by COLUMN_VECS vectors of 16
+// columns, an outer product a rank. Few rows give few groups: BLOCK_N cuts the columns too, and
+// each group of a row block computes its h again.
+// A and B are float whatever x and y are: each of their elements is used for every few rows, and to
+// convert it each time takes longer than the products.
 //
 //   x[m,k]     off_x + row * ld_x + i
 //   A[rank,k]  K_LANES 1: panels of RANK_TILE ranks: (j / RANK_TILE * k + i) * RANK_TILE
@@ -25,7 +27,7 @@
 #define ROWS 4  // rows of a register tile of h
 #endif
 #ifndef RANK_TILE
-#define RANK_TILE 4  // ranks of it, a multiple of 16 / K_LANES; it is 16 vectors at most
+#define RANK_TILE 4  // ranks of it, a multiple of 16 / K_LANES
 #endif
 #ifndef COLUMN_VECS
 #define COLUMN_VECS 4  // vectors of 16 columns in a register tile of y
@@ -34,14 +36,24 @@
 #define BLOCK_ROWS 24  // rows of a work-group, a multiple of ROWS
 #endif
 #define LANES 16
+#define MAX_VECS 24  // of sums in registers, of the 32 that AVX-512 has; 16 for h with K_LANES 16
 #define RANK_TILES ((RANK + RANK_TILE - 1) / RANK_TILE)
 #define RANK_PADDED (RANK_TILES * RANK_TILE)
 #define COLUMNS (COLUMN_VECS * LANES)
-#define Y_ROWS (ROWS * COLUMN_VECS > 16 ? 16 / COLUMN_VECS : ROWS)  // of a register tile of y
+// Rows of a register tile of y: they divide ROWS.
+#define Y_ROWS                                                     \
+  (ROWS * COLUMN_VECS <= MAX_VECS         ? ROWS                   \
+   : ROWS % (MAX_VECS / COLUMN_VECS) == 0 ? MAX_VECS / COLUMN_VECS \
+                                          : 16 / COLUMN_VECS)
 #define B_BLOCK_FLOATS 32768  // of B that go by all rows of a group before the next
 #define B_BLOCK_TILES (B_BLOCK_FLOATS / (RANK * COLUMNS) + 1)
 
+#define UNROLL (ROWS * RANK_TILE / LANES < MAX_VECS ? 4 : 2)  // of k, with K_LANES 1
+#define STRETCH (F16 ? 128 : 0x7fffffff)  // of k, that K_LANES 1 takes at a time
+
 #include "common.clh"
+
+#define WEIGHTS(p) (*(const global float16*)(p))
 
 #if ACCUMULATE
 #define PUT_OUT(width, v, p) STORE_ANY(width, LOAD_ANY(width, p) + (v), p)
@@ -104,7 +116,7 @@ inline float16 load_part(const global elem* p, int count) {
 
 // ROWS x RANK_TILE of h. Rows past the end read the last one. tails: what k leaves over.
 inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const float* tails,
-                        const global elem* a, float* h) {
+                        const global float* a, float* h) {
   const global elem* x_rows[ROWS];
   float16 sum[16];
 #pragma unroll
@@ -122,7 +134,7 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
     }
 #pragma unroll
     for (int j = 0; j < RANK_TILE; ++j) {
-      const float16 weights = LOAD_TILE(16, a + (long)i * RANK_TILE + j * LANES);
+      const float16 weights = WEIGHTS(a + (long)i * RANK_TILE + j * LANES);
 #pragma unroll
       for (int r = 0; r < ROWS; ++r) sum[r * RANK_TILE + j] += values[r] * weights;
     }
@@ -144,7 +156,7 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
 }
 
 // All of h of ROWS rows.
-inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global elem* a,
+inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global float* a,
                         float* h) {
   const long tile_size = ((long)k + LANES - 1) / LANES * LANES * RANK_TILE;
   float tails[ROWS * LANES];
@@ -159,8 +171,24 @@ inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const 
 
 #else
 
+#if F16
+// The first `count` elements of ROWS rows as floats.
+inline void widen(const global elem* const* x_rows, int count, float* wide) {
+  for (int r = 0; r < ROWS; ++r) {
+    int i = 0;
+    for (; i + LANES <= count; i += LANES) {
+      vstore16(LOAD_ANY(16, x_rows[r] + i), 0, wide + r * STRETCH + i);
+    }
+    for (; i < count; ++i) wide[r * STRETCH + i] = LOAD(x_rows[r] + i);
+  }
+}
+#define X_AT(r, i) wide[(r)*STRETCH + (i)]
+#else
+#define X_AT(r, i) x_rows[r][i]
+#endif
+
 // The same with vectors of ranks.
-inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const global elem* a,
+inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const global float* a,
                         float* h) {
   const global elem* x_rows[ROWS];
   float16 sum[ROWS][RANK_TILE / LANES];
@@ -170,19 +198,29 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
 #pragma unroll
     for (int v = 0; v < RANK_TILE / LANES; ++v) sum[r][v] = 0.0f;
   }
-#pragma unroll 4
-  for (int i = 0; i < k; ++i) {
-    float16 weights[RANK_TILE / LANES];
+  for (int left = k; left > 0; left -= min(left, STRETCH)) {
+    const int count = min(left, STRETCH);
+#if F16
+    float wide[ROWS * STRETCH];
+    widen(x_rows, count, wide);
+#endif
+#pragma unroll UNROLL
+    for (int i = 0; i < count; ++i) {
+      float16 weights[RANK_TILE / LANES];
 #pragma unroll
-    for (int v = 0; v < RANK_TILE / LANES; ++v) {
-      weights[v] = LOAD_TILE(16, a + (long)i * RANK_TILE + v * LANES);
+      for (int v = 0; v < RANK_TILE / LANES; ++v) {
+        weights[v] = WEIGHTS(a + (long)i * RANK_TILE + v * LANES);
+      }
+#pragma unroll
+      for (int r = 0; r < ROWS; ++r) {
+        const float value = X_AT(r, i);
+#pragma unroll
+        for (int v = 0; v < RANK_TILE / LANES; ++v) sum[r][v] += value * weights[v];
+      }
     }
+    a += (long)count * RANK_TILE;
 #pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
-      const float value = LOAD(x_rows[r] + i);
-#pragma unroll
-      for (int v = 0; v < RANK_TILE / LANES; ++v) sum[r][v] += value * weights[v];
-    }
+    for (int r = 0; r < ROWS; ++r) x_rows[r] += count;
   }
 #pragma unroll
   for (int r = 0; r < ROWS; ++r) {
@@ -191,7 +229,7 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
   }
 }
 
-inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global elem* a,
+inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global float* a,
                         float* h) {
   for (int t = 0; t < RANK_TILES; ++t) {
     shrink_tile(x, ld_x, rows, k, a + (long)t * k * RANK_TILE, h + t * RANK_TILE);
@@ -201,7 +239,7 @@ inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const 
 #endif
 
 // A register tile of y, of which the first `rows` and `columns` exist.
-inline void expand(const float* h, const global elem* b, global elem* y, long ld_y, int rows,
+inline void expand(const float* h, const global float* b, global elem* y, long ld_y, int rows,
                    int columns, float scale) {
   float16 sum[Y_ROWS][COLUMN_VECS];
 #pragma unroll
@@ -214,7 +252,7 @@ inline void expand(const float* h, const global elem* b, global elem* y, long ld
     float16 weights[COLUMN_VECS];
 #pragma unroll
     for (int v = 0; v < COLUMN_VECS; ++v) {
-      weights[v] = LOAD_TILE(16, b + (long)j * COLUMNS + v * LANES);
+      weights[v] = WEIGHTS(b + (long)j * COLUMNS + v * LANES);
     }
 #pragma unroll
     for (int r = 0; r < Y_ROWS; ++r) {
@@ -254,8 +292,8 @@ inline void expand(const float* h, const global elem* b, global elem* y, long ld
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
+    global const elem* restrict x, long off_x, long ld_x, global const float* restrict a,
+    global const float* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
     int m, int k, int n, int column_blocks, int block_tiles) {
   float h[BLOCK_ROWS * RANK_PADDED];
   const long group = (long)get_group_id(0);

@@ -70,9 +70,11 @@ struct Scratch {
 enum class Layout : std::uint8_t { row_major, transposed, panel, blocked };
 inline constexpr int kLayoutBlock = 16;  // columns of a block
 
+// `as_f32`: f16 elements become floats.
 struct Packing {
   Layout layout = Layout::row_major;
   int tile = 1;
+  bool as_f32 = false;
   bool operator==(const Packing&) const = default;
 };
 

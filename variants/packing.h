@@ -6,8 +6,14 @@
 #include <vector>
 
 #include "variants/launch_plan.h"
+#include "variants/problem.h"
 
 namespace loratune {
+
+// What the packed elements of a matrix of this type are.
+inline Dtype packed_dtype(const Packing& packing, Dtype dtype) {
+  return packing.as_f32 ? Dtype::f32 : dtype;
+}
 
 // `cols` rounded up to whole blocks of Layout::blocked.
 inline std::int64_t whole_blocks(std::int64_t cols) {

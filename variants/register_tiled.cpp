@@ -7,19 +7,19 @@ namespace loratune::register_tiled {
 namespace {
 
 constexpr int kLanes = 16;           // of a vector, in the kernel
-constexpr int kMaxTileVectors = 16;  // in registers, of the 32 that AVX-512 has
-constexpr std::int64_t kMaxHFloats = 1
-                                     << 14;  // of h on a thread's stack, unless one tile needs more
+constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
+constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
+// Of h on a thread's stack, unless one tile needs more.
+constexpr std::int64_t kMaxHFloats = 1 << 15;
 constexpr double kFlopsOfAWakeUp = 4e6;  // one thread does them while another wakes up, measured
 
 enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
 constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
-constexpr std::array<std::int32_t, 4> kRowsValues = {1, 2, 4, 8};
+constexpr std::array<std::int32_t, 6> kRowsValues = {1, 2, 4, 6, 8, 12};
 constexpr std::array<std::int32_t, 5> kRankVecsValues = {1, 2, 4, 8, 16};
 constexpr std::array<std::int32_t, 2> kColumnVecsValues = {2, 4};
-// Not only powers of two: two threads are done sooner with groups that do not divide the rows
-// evenly.
-constexpr std::array<std::int32_t, 5> kRowTilesValues = {1, 3, 6, 12, 24};
+// 11 and its multiples: of six rows each, just over a power of two.
+constexpr std::array<std::int32_t, 7> kRowTilesValues = {1, 2, 3, 6, 11, 22, 43};
 constexpr std::array<std::int32_t, 3> kBlockNValues = {256, 1024, 65536};
 constexpr std::array<Parameter, 6> kParameters = {{{"K_LANES", kKLanesValues},
                                                    {"ROWS", kRowsValues},
@@ -36,7 +36,8 @@ std::int32_t block_rows(const Config& config) { return config[kRows] * config[kR
 
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo&) {
   const std::int64_t tile = rank_tile(config);
-  return config[kRows] * config[kRankVecs] <= kMaxTileVectors &&
+  const int most = config[kKLanes] == 1 ? kMaxTileVectors : kMaxDotVectors;
+  return config[kRows] * config[kRankVecs] <= most &&
          (config[kRankVecs] == 1 || tile <= pow2_ceil(problem.rank)) &&
          (config[kRowTiles] == 1 ||
           block_rows(config) * ceil_div(problem.rank, tile) * tile <= kMaxHFloats);
@@ -49,16 +50,23 @@ bool supports(const Problem&, const DeviceInfo& device) {
 }
 
 // Vectors along the ranks where rows and ranks fill a tile of them. Small blocks of rows where
-// large ones would leave threads idle that have more to do than their waking costs.
+// large ones would leave threads idle that have more to do than their waking costs; at high ranks
+// blocks as large as leave each thread one, since A and B, too large for a cache, pass by once a
+// block.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {kLanes, 4, 4, 4, 6, 65536};
-  if (problem.dtype == Dtype::f32 && problem.m >= 8 && problem.rank > 8) {
+  if (problem.m >= 8 && problem.rank > 8) {
     config = {1, 8, problem.rank > 16 ? 2 : 1, 4, 3, 65536};
+    if (problem.m >= 48 && problem.rank > 32) {
+      const std::int64_t tiles = ceil_div(ceil_div(problem.m, device.compute_units), 6);
+      config = {1,    6, 4, 4, at_most(kParameters[kRowTiles], std::min<std::int64_t>(tiles, 22)),
+                65536};
+    }
   } else {
     config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
-    config[kRankVecs] = std::min(kMaxTileVectors / config[kRows], pow2_ceil(problem.rank));
+    config[kRankVecs] = std::min(kMaxDotVectors / config[kRows], pow2_ceil(problem.rank));
   }
-  if (ceil_div(problem.m, block_rows(config)) < 2 * device.compute_units &&
+  if (config[kRows] != 6 && ceil_div(problem.m, block_rows(config)) < 2 * device.compute_units &&
       useful_flops(problem) > kFlopsOfAWakeUp) {
     config[kRowTiles] = 1;
   }
@@ -81,8 +89,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                 {"COLUMN_VECS", config[kColumnVecs]},
                                 {"BLOCK_ROWS", block_rows(config)}});
   const int columns = config[kColumnVecs] * kLanes;
-  plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, rank_tile(config)};
-  plan.b = {Layout::panel, columns};
+  plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, rank_tile(config), true};
+  plan.b = {Layout::panel, columns, true};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, columns, config[kBlockN]);
   plan.launches.push_back(make_launch("register_tiled",
@@ -107,7 +115,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }  // namespace
 
 constinit const Variant variant = {
-    "register_tiled", kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    "register_tiled", kSource,        kSourceSha256, 2,    {kParameters, constraint},
     supports,         default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,

@@ -206,7 +206,7 @@ TEST(PlanJson, CarriesEveryField) {
   plan.defines = {{"BIG", std::numeric_limits<std::int64_t>::max()}, {"LOW", -5}};
   plan.flags = {"-cl-mad-enable", "-cl-std=CL1.2"};
   plan.a = {Layout::transposed, 1};
-  plan.b = {Layout::panel, 16};
+  plan.b = {Layout::panel, 16, true};
   plan.scratch = {{std::uint64_t{1} << 63, Zero::each_run}, {4, Zero::once}, {8, Zero::never}};
   Launch launch;
   launch.kernel = "k";
@@ -223,6 +223,15 @@ TEST(PlanJson, CarriesEveryField) {
   const LaunchPlan back = plan_from_json(json::parse(to_json(plan).dump()));
   EXPECT_EQ(back, plan);
   EXPECT_EQ(back.launches[1].args.back().role, Role::i32);
+}
+
+TEST(PlanJson, TakesPackingsOfTwoValuesAsOfTheOwnType) {
+  LaunchPlan plan;
+  plan.b = {Layout::panel, 16, true};
+  json older = to_json(plan);
+  older["b"].erase(2);
+  plan.b.as_f32 = false;
+  EXPECT_EQ(plan_from_json(older), plan);
 }
 
 TEST(PlanJson, RefusesWhatIsNoPlan) {
