@@ -4,12 +4,19 @@
 #include <Imath/half.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
 
 namespace loratune {
 namespace {
+
+constexpr std::ptrdiff_t kMaxNumbers = 32;  // of a struct
+
+bool is_number(const Arg& arg) {
+  return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local;
+}
 
 // Why the built kernel cannot run the launch, or nothing.
 std::string refusal(const cl::Kernel& kernel, const Launch& launch, const cl::Device& device,
@@ -22,6 +29,10 @@ std::string refusal(const cl::Kernel& kernel, const Launch& launch, const cl::De
   if (size > most && !std::equal(launch.local.begin(), launch.local.end(), compiled_for.begin())) {
     return launch.kernel + ": work-group of " + std::to_string(size) +
            ", the built kernel allows " + std::to_string(most);
+  }
+  if (launch.one_struct &&
+      std::count_if(launch.args.begin(), launch.args.end(), is_number) > kMaxNumbers) {
+    return launch.kernel + ": more than " + std::to_string(kMaxNumbers) + " numbers in one struct";
   }
   std::uint64_t local = kernel.getWorkGroupInfo<CL_KERNEL_LOCAL_MEM_SIZE>(device);
   for (const Arg& arg : launch.args) {
@@ -75,29 +86,76 @@ cl::Buffer Weights::form(const cl::CommandQueue& queue, const Packing& packing, 
   return upload(reinterpret_cast<const float*>(dense.data()));
 }
 
+namespace {
+
+// The numbers of one launch on their way to the kernel: one by one, or as one struct.
+class Numbers {
+ public:
+  Numbers(cl::Kernel& kernel, bool one_struct) : kernel_(kernel), one_struct_(one_struct) {}
+
+  // The kernel's next argument.
+  cl_uint next() { return next_++; }
+
+  // A number, with whether it differs from what is set.
+  template <class T>
+  void add(T value, bool changed) {
+    if (!one_struct_) {
+      const cl_uint at = next();
+      if (changed) kernel_.setArg(at, value);
+      return;
+    }
+    if (size_ == 0) at_ = next();
+    size_ = (size_ + sizeof(T) - 1) / sizeof(T) * sizeof(T);
+    align_ = std::max(align_, sizeof(T));
+    std::memcpy(bytes_.data() + size_, &value, sizeof(T));
+    size_ += sizeof(T);
+    changed_ = changed_ || changed;
+  }
+
+  void finish() {
+    if (!changed_) return;
+    kernel_.setArg(at_, (size_ + align_ - 1) / align_ * align_, bytes_.data());
+  }
+
+ private:
+  cl::Kernel& kernel_;
+  bool one_struct_;
+  bool changed_ = false;
+  cl_uint next_ = 0, at_ = 0;
+  std::size_t size_ = 0, align_ = 1;
+  std::array<unsigned char, kMaxNumbers * sizeof(cl_long)> bytes_{};
+};
+
+}  // namespace
+
 // Sets those arguments that are not set to these operands yet.
 void Executable::bind(const Operands& operands) {
   const bool fresh = !bound_;
   const Operands before = fresh ? Operands{} : *std::exchange(bound_, std::nullopt);
   for (std::size_t l = 0; l < kernels_.size(); ++l) {
-    const std::vector<Arg>& args = plan_.launches[l].args;
-    for (cl_uint i = 0; i < args.size(); ++i) {
-      const Arg& arg = args[i];
-      cl::Kernel& kernel = kernels_[l];
+    cl::Kernel& kernel = kernels_[l];
+    Numbers numbers(kernel, plan_.launches[l].one_struct);
+    for (const Arg& arg : plan_.launches[l].args) {
       // Of the operands, which may change; of the plan and the problem, which do not.
       const auto buffer = [&](cl::Buffer Operands::*member) {
-        if (fresh || (operands.*member)() != (before.*member)()) kernel.setArg(i, operands.*member);
-      };
-      const auto stride = [&](std::int64_t Operands::*member) {
-        if (fresh || operands.*member != before.*member) {
-          kernel.setArg(i, static_cast<cl_long>(operands.*member));
+        const cl_uint at = numbers.next();
+        if (fresh || (operands.*member)() != (before.*member)()) {
+          kernel.setArg(at, operands.*member);
         }
       };
+      const auto stride = [&](std::int64_t Operands::*member) {
+        numbers.add(static_cast<cl_long>(operands.*member),
+                    fresh || operands.*member != before.*member);
+      };
       const auto number = [&](std::int64_t value) {
-        if (fresh) kernel.setArg(i, static_cast<cl_int>(value));
+        numbers.add(static_cast<cl_int>(value), fresh);
       };
       const auto wide = [&](std::int64_t value) {
-        if (fresh) kernel.setArg(i, static_cast<cl_long>(value));
+        numbers.add(static_cast<cl_long>(value), fresh);
+      };
+      const auto fixed = [&](const auto&... value) {
+        const cl_uint at = numbers.next();
+        if (fresh) kernel.setArg(at, value...);
       };
       switch (arg.role) {
         case Role::x:
@@ -113,7 +171,7 @@ void Executable::bind(const Operands& operands) {
           buffer(&Operands::y);
           break;
         case Role::scale:
-          if (fresh || operands.scale != before.scale) kernel.setArg(i, operands.scale);
+          numbers.add(operands.scale, fresh || operands.scale != before.scale);
           break;
         case Role::m:
           number(problem_.m);
@@ -150,16 +208,17 @@ void Executable::bind(const Operands& operands) {
           stride(&Operands::off_y);
           break;
         case Role::scratch:
-          if (fresh) kernel.setArg(i, scratch_.at(static_cast<std::size_t>(arg.value)));
+          fixed(scratch_.at(static_cast<std::size_t>(arg.value)));
           break;
         case Role::local:
-          if (fresh) kernel.setArg(i, static_cast<std::size_t>(arg.value), nullptr);
+          fixed(static_cast<std::size_t>(arg.value), nullptr);
           break;
         case Role::i32:
           number(arg.value);
           break;
       }
     }
+    numbers.finish();
   }
   bound_ = operands;
 }

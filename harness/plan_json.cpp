@@ -37,7 +37,8 @@ json to_json(const LaunchPlan& plan) {
                         {"dims", launch.dims},
                         {"global", launch.global},
                         {"local", launch.local},
-                        {"args", args}});
+                        {"args", args},
+                        {"one_struct", launch.one_struct}});
   }
   json scratch = json::array();
   for (const Scratch& buffer : plan.scratch) {
@@ -72,6 +73,7 @@ LaunchPlan plan_from_json(const json& value) {
     item.at("dims").get_to(launch.dims);
     item.at("global").get_to(launch.global);
     item.at("local").get_to(launch.local);
+    launch.one_struct = item.value("one_struct", false);
     for (const json& arg : item.at("args")) {
       launch.args.push_back({enum_from(arg.at(0), Role::i32), arg.at(1).get<std::int64_t>()});
     }

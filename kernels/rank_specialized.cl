@@ -29,19 +29,25 @@
 #define OUT_ROWS ROWS
 #include "common.clh"
 
+typedef struct {
+  long off_x, ld_x, off_y, ld_y;
+  float scale;
+  int m, k, n, column_blocks, block_tiles;
+} Call;
+
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
-    int m, int k, int n, int column_blocks, int block_tiles) {
+    global const elem* restrict x, global const elem* restrict a, global const elem* restrict b,
+    global elem* restrict y, Call call) {
+  const int m = call.m, k = call.k, n = call.n;
   const int lane = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const long row0 = group / column_blocks * ROWS;
+  const long row0 = group / call.column_blocks * ROWS;
 
   const global elem* x_rows[ROWS];  // a row past the end reads the last one and is not stored
   FLOATS(A_VEC) sum[ROWS][RANK_VECS];
 #pragma unroll
   for (int r = 0; r < ROWS; ++r) {
-    x_rows[r] = x + off_x + min(row0 + r, (long)m - 1) * ld_x;
+    x_rows[r] = x + call.off_x + min(row0 + r, (long)m - 1) * call.ld_x;
 #pragma unroll
     for (int v = 0; v < RANK_VECS; ++v) sum[r][v] = 0.0f;
   }
@@ -83,10 +89,10 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
   }
 #endif
 
-  const long tile0 = group % column_blocks * block_tiles;
+  const long tile0 = group % call.column_blocks * call.block_tiles;
   const int rows = (int)min((long)m - row0, (long)ROWS);
-  y += off_y + row0 * ld_y;
-  for (int t = lane; t < block_tiles; t += LANES) {
+  y += call.off_y + row0 * call.ld_y;
+  for (int t = lane; t < call.block_tiles; t += LANES) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
     const global elem* b_panel = b + (tile0 + t) * (RANK * B_TILE);
@@ -100,6 +106,6 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
       for (int r = 0; r < ROWS; ++r) out[r] += h[r][j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-    put_rows(y + column, ld_y, rows, columns, scale, out);
+    put_rows(y + column, call.ld_y, rows, columns, call.scale, out);
   }
 }

@@ -32,25 +32,31 @@
 #define OUT_ROWS EXPAND_ROWS
 #include "common.clh"
 
+typedef struct {
+  long off_x, ld_x;
+  int m, k, panels, slices, slice_length;
+} Shrink;
+
 kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global float* restrict h, int m, int k, int panels, int slices, int slice_length) {
+    global const elem* restrict x, global const elem* restrict a, global float* restrict h,
+    Shrink call) {
+  const int m = call.m, k = call.k, panels = call.panels;
   const int lane = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const int slice = (int)(group % slices);
-  const int panel = (int)(group / slices % panels);
-  const long row0 = group / slices / panels * SHRINK_ROWS;
+  const int slice = (int)(group % call.slices);
+  const int panel = (int)(group / call.slices % panels);
+  const long row0 = group / call.slices / panels * SHRINK_ROWS;
 
   const global elem* rows[SHRINK_ROWS];  // a row past the end reads the last one and is not stored
   FLOATS(A_TILE) sum[SHRINK_ROWS];
 #pragma unroll
   for (int r = 0; r < SHRINK_ROWS; ++r) {
-    rows[r] = x + off_x + min(row0 + r, (long)m - 1) * ld_x;
+    rows[r] = x + call.off_x + min(row0 + r, (long)m - 1) * call.ld_x;
     sum[r] = 0.0f;
   }
   a += (long)panel * k * A_TILE;
-  const uint begin = (uint)slice * slice_length;  // uint: i may step past 2^31
-  const uint end = min((uint)k - begin, (uint)slice_length) + begin;
+  const uint begin = (uint)slice * call.slice_length;  // uint: i may step past 2^31
+  const uint end = min((uint)k - begin, (uint)call.slice_length) + begin;
   for (uint i = begin + lane; i < end; i += K_LANES) {
     const FLOATS(A_TILE) weights = LOAD_TILE(A_TILE, a + (long)i * A_TILE);
 #pragma unroll
@@ -77,28 +83,34 @@ kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
 #endif
 }
 
+typedef struct {
+  long off_y, ld_y;
+  float scale;
+  int m, n, rank, rank_padded, slices, column_groups;
+} Expand;
+
 kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
     global const float* restrict h, global const elem* restrict b, global elem* restrict y,
-    long off_y, long ld_y, float scale, int m, int n, int rank, int rank_padded, int slices,
-    int column_groups, local float* h_rows) {
+    Expand call, local float* h_rows) {
+  const int m = call.m, rank = call.rank;
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const long row0 = group / column_groups * EXPAND_ROWS;
+  const long row0 = group / call.column_groups * EXPAND_ROWS;
   const int rows = (int)min((long)m - row0, (long)EXPAND_ROWS);
   for (int i = item; i < EXPAND_ROWS * rank; i += EXPAND_WG) {
     const int r = i / rank;
     float sum = 0.0f;
     if (r < rows) {
-      const global float* partial = h + (row0 + r) * rank_padded + i % rank;
-      for (int s = 0; s < slices; ++s) sum += partial[(long)s * m * rank_padded];
+      const global float* partial = h + (row0 + r) * call.rank_padded + i % rank;
+      for (int s = 0; s < call.slices; ++s) sum += partial[(long)s * m * call.rank_padded];
     }
     h_rows[i] = sum;
   }
   barrier(CLK_LOCAL_MEM_FENCE);
 
-  const long tile = group % column_groups * EXPAND_WG + item;
+  const long tile = group % call.column_groups * EXPAND_WG + item;
   const long column = tile * B_TILE;
-  if (column >= n) return;
+  if (column >= call.n) return;
   b += tile * rank * B_TILE;
   FLOATS(B_TILE) sum[EXPAND_ROWS];
 #pragma unroll
@@ -108,7 +120,7 @@ kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
 #pragma unroll
     for (int r = 0; r < EXPAND_ROWS; ++r) sum[r] += h_rows[r * rank + j] * weights;
   }
-  y += off_y + row0 * ld_y + column;
-  const int columns = (int)min((long)n - column, (long)B_TILE);
-  put_rows(y, ld_y, rows, columns, scale, sum);
+  y += call.off_y + row0 * call.ld_y + column;
+  const int columns = (int)min((long)call.n - column, (long)B_TILE);
+  put_rows(y, call.ld_y, rows, columns, call.scale, sum);
 }

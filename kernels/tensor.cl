@@ -1,7 +1,7 @@
-// tensor: one launch on NVIDIA's tensor cores, f32 accumulation. Its work-groups are all resident at
-// once, 8 / WARPS for each compute unit and at least one: they share out x A^T between them, wait
-// for one another, and share out the product with B. So nothing is computed twice, h passes through
-// the L2 cache, and a second launch's cost is saved.
+// tensor: one launch on NVIDIA's tensor cores, f32 accumulation. Its work-groups are all resident
+// at once, 8 / WARPS for each compute unit and at least one: they share out x A^T between them,
+// wait for one another, and share out the product with B. So nothing is computed twice, h passes
+// through the L2 cache, and a second launch's cost is saved.
 //
 //   x[m,k]     off_x + row * ld_x + i
 //   A[rank,k]  j * ld_a + i, ld_a a multiple of 16 bytes, zeros behind k
@@ -20,8 +20,8 @@
 // which of a tile is chosen such that a lane's are neighbours.
 //
 // f32 has 24 bits, an operand (tf32) 11: a value goes in as the sum of two, and of the four
-// products the least is left out, which costs at most 3 * 2^-22 of |x||A|. For f16 halves of x, A and
-// B are exact as they are, and h, f32, goes in as the sum of two halves.
+// products the least is left out, which costs at most 3 * 2^-22 of |x||A|. For f16 halves of x, A
+// and B are exact as they are, and h, f32, goes in as the sum of two halves.
 
 #ifndef WARPS
 #define WARPS 8  // warps of a group
@@ -64,10 +64,16 @@
 #include "tensor_stage.clh"
 #include "tensor_expand.clh"
 
+typedef struct {
+  long off_x, ld_x, off_y, ld_y;
+  float scale;
+  int m, k, n, rank, slice_pieces;
+} Call;
+
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
-    int m, int k, int n, int rank, global float* scratch, int slice_pieces) {
+    global const elem* restrict x, global const elem* restrict a, global const elem* restrict b,
+    global elem* restrict y, global float* scratch, Call call) {
+  const int m = call.m, k = call.k, n = call.n, rank = call.rank;
   // Sums of the warps in shrink; then two stages of h.
   local uint __attribute__((aligned(16)))
   memory[SHRINK_WORDS > 2 * STAGE_WORDS ? SHRINK_WORDS : 2 * STAGE_WORDS];
@@ -79,16 +85,17 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
   const int ld_a = (k + UNIT - 1) / UNIT * UNIT;
   const int panels = (rank + GROUP_RANKS - 1) / GROUP_RANKS;
   const int ld_h = panels * GROUP_RANKS;
-  const int slices = ((k - 1) / PIECE + slice_pieces) / slice_pieces;
-  x += off_x;
-  y += off_y;
+  const int slices = ((k - 1) / PIECE + call.slice_pieces) / call.slice_pieces;
+  x += call.off_x;
+  y += call.off_y;
   local float* sums = (local float*)memory;
   const int x_aligned =
-      (((ulong)x | (ulong)(ld_x * sizeof(elem)) | (ulong)k * sizeof(elem)) & 15) == 0;
+      (((ulong)x | (ulong)(call.ld_x * sizeof(elem)) | (ulong)k * sizeof(elem)) & 15) == 0;
   const int y_aligned =
-      (((ulong)y | (ulong)(ld_y * sizeof(elem))) & (WIDTH * sizeof(elem) - 1)) == 0;
-  shrink(x, ld_x, a, ld_a, h, ld_h, sums, m, k, rank, panels, slices, slice_pieces, x_aligned);
+      (((ulong)y | (ulong)(call.ld_y * sizeof(elem))) & (WIDTH * sizeof(elem) - 1)) == 0;
+  shrink(x, call.ld_x, a, ld_a, h, ld_h, sums, m, k, rank, panels, slices, call.slice_pieces,
+         x_aligned);
   arrive(arrivals, groups);
-  expand(h, ld_h, b, y, ld_y, memory, maxima, arrivals, round, scale, m, n, rank, slices,
+  expand(h, ld_h, b, y, call.ld_y, memory, maxima, arrivals, round, call.scale, m, n, rank, slices,
          y_aligned);
 }

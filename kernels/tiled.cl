@@ -35,19 +35,24 @@
 #define OUT_ROWS TILE_M
 #include "common.clh"
 
+typedef struct {
+  long off_x, ld_x, off_y, ld_y;
+  float scale;
+  int m, k, n, rank, panels, column_blocks, block_tiles;
+} Call;
+
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
-    int m, int k, int n, int rank, int panels, int column_blocks, int block_tiles,
-    local float* stage, local float* h) {
+    global const elem* restrict x, global const elem* restrict a, global const elem* restrict b,
+    global elem* restrict y, Call call, local float* stage, local float* h) {
+  const int m = call.m, k = call.k, n = call.n, rank = call.rank, panels = call.panels;
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const long row0 = group / column_blocks * TILE_M;
+  const long row0 = group / call.column_blocks * TILE_M;
   const int rows = (int)min((long)m - row0, (long)TILE_M);
   const int k_lane = item % K_LANES;
   const int panel_lane = item / K_LANES;
   const int rank_padded = panels * A_TILE;
-  x += off_x + row0 * ld_x;
+  x += call.off_x + row0 * call.ld_x;
 
   for (int panel0 = 0; panel0 < panels; panel0 += PANEL_LANES) {
     const int panel = panel0 + panel_lane;
@@ -60,7 +65,7 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       barrier(CLK_LOCAL_MEM_FENCE);
       for (int r = 0; r < TILE_M; ++r) {
         for (int i = item; i < length; i += WG_SIZE) {
-          stage[r * TILE_K + i] = r < rows ? LOAD(x + r * ld_x + k0 + i) : 0.0f;
+          stage[r * TILE_K + i] = r < rows ? LOAD(x + r * call.ld_x + k0 + i) : 0.0f;
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);
@@ -88,9 +93,9 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
   }
   barrier(CLK_LOCAL_MEM_FENCE);
 
-  const long tile0 = group % column_blocks * block_tiles;
-  y += off_y + row0 * ld_y;
-  for (int t = item; t < block_tiles; t += WG_SIZE) {
+  const long tile0 = group % call.column_blocks * call.block_tiles;
+  y += call.off_y + row0 * call.ld_y;
+  for (int t = item; t < call.block_tiles; t += WG_SIZE) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
     const global elem* b_panel = b + (tile0 + t) * rank * B_TILE;
@@ -103,6 +108,6 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       for (int r = 0; r < TILE_M; ++r) sum[r] += h[r * rank_padded + j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-    put_rows(y + column, ld_y, rows, columns, scale, sum);
+    put_rows(y + column, call.ld_y, rows, columns, call.scale, sum);
   }
 }

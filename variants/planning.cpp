@@ -27,6 +27,13 @@ Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t si
   return launch;
 }
 
+Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                          std::vector<Arg> args) {
+  Launch launch = make_launch(kernel, groups, size, std::move(args));
+  launch.one_struct = true;
+  return launch;
+}
+
 Blocks cut(const Problem& problem, int tile, int block_columns) {
   const std::int64_t tiles = ceil_div(problem.n, tile);
   const std::int64_t per_block = std::min<std::int64_t>(tiles, std::max(block_columns / tile, 1));

@@ -32,9 +32,13 @@ constexpr std::int64_t usable_local_bytes(const DeviceInfo& device) {
 LaunchPlan start_plan(std::string_view source, const Problem& problem,
                       std::initializer_list<std::pair<std::string_view, std::int64_t>> defines);
 
-// A one-dimensional launch of `groups` work-groups of `size` work-items.
+// A one-dimensional launch of `groups` work-groups of `size` work-items; numbers among the
+// arguments one by one.
 Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
                    std::vector<Arg> args);
+// The same with the numbers as one struct.
+Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                          std::vector<Arg> args);
 
 // The columns of y cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block wider
 // than y is the block of all of y, so that such configs have equal plans.

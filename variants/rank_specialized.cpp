@@ -69,14 +69,14 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(make_launch(
+  plan.launches.push_back(make_struct_launch(
       "rank_specialized", ceil_div(problem.m, config[kRows]) * blocks.count, config[kLanes],
       {{Role::x},
-       {Role::off_x},
-       {Role::ld_x},
        {Role::a},
        {Role::b},
        {Role::y},
+       {Role::off_x},
+       {Role::ld_x},
        {Role::off_y},
        {Role::ld_y},
        {Role::scale},
@@ -91,7 +91,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }  // namespace
 
 constinit const Variant variant = {
-    "rank_specialized", kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    "rank_specialized", kSource,        kSourceSha256, 2,    {kParameters, constraint},
     supports,           default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,

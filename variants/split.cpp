@@ -101,20 +101,20 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.scratch.push_back(
       {static_cast<std::uint64_t>(scratch_bytes(problem, config[kSlices], config[kATile])),
        Zero::never});
-  plan.launches.push_back(make_launch(
+  plan.launches.push_back(make_struct_launch(
       "shrink", ceil_div(problem.m, config[kShrinkRows]) * panels * slices.count, config[kKLanes],
       {{Role::x},
-       {Role::off_x},
-       {Role::ld_x},
        {Role::a},
        {Role::scratch, 0},
+       {Role::off_x},
+       {Role::ld_x},
        {Role::m},
        {Role::k},
        {Role::i32, panels},
        {Role::i32, slices.count},
        {Role::i32, slices.length}}));
   const std::int64_t column_groups = ceil_div(problem.n, config[kBTile] * config[kExpandWg]);
-  plan.launches.push_back(make_launch(
+  plan.launches.push_back(make_struct_launch(
       "expand", ceil_div(problem.m, config[kExpandRows]) * column_groups, config[kExpandWg],
       {{Role::scratch, 0},
        {Role::b},
@@ -135,7 +135,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }  // namespace
 
 constinit const Variant variant = {
-    "split",  kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    "split",  kSource,        kSourceSha256, 2,    {kParameters, constraint},
     supports, default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,

@@ -196,32 +196,32 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
   const Cut pieces = cut(problem, config);
   plan.scratch.push_back({static_cast<std::uint64_t>(scratch_bytes(problem, config)), Zero::once});
   plan.launches.push_back(
-      make_launch("tensor",
-                  std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
-                                         std::max(pieces.shrink_units, pieces.expand_units)),
-                  32 * config[kWarps],
-                  {{Role::x},
-                   {Role::off_x},
-                   {Role::ld_x},
-                   {Role::a},
-                   {Role::b},
-                   {Role::y},
-                   {Role::off_y},
-                   {Role::ld_y},
-                   {Role::scale},
-                   {Role::m},
-                   {Role::k},
-                   {Role::n},
-                   {Role::rank},
-                   {Role::scratch, 0},
-                   {Role::i32, pieces.slice_pieces}}));
+      make_struct_launch("tensor",
+                         std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
+                                                std::max(pieces.shrink_units, pieces.expand_units)),
+                         32 * config[kWarps],
+                         {{Role::x},
+                          {Role::a},
+                          {Role::b},
+                          {Role::y},
+                          {Role::scratch, 0},
+                          {Role::off_x},
+                          {Role::ld_x},
+                          {Role::off_y},
+                          {Role::ld_y},
+                          {Role::scale},
+                          {Role::m},
+                          {Role::k},
+                          {Role::n},
+                          {Role::rank},
+                          {Role::i32, pieces.slice_pieces}}));
   return plan;
 }
 
 }  // namespace
 
 constinit const Variant variant = {
-    "tensor", kSource,        kSourceSha256, 2,    {kParameters, constraint},
+    "tensor", kSource,        kSourceSha256, 3,    {kParameters, constraint},
     supports, default_config, plan,          flops};
 
 // The order within one step of a piece is the hardware's own: here it is from left to right.

@@ -77,33 +77,33 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(make_launch("tiled", ceil_div(problem.m, config[kTileM]) * blocks.count,
-                                      config[kWgSize],
-                                      {{Role::x},
-                                       {Role::off_x},
-                                       {Role::ld_x},
-                                       {Role::a},
-                                       {Role::b},
-                                       {Role::y},
-                                       {Role::off_y},
-                                       {Role::ld_y},
-                                       {Role::scale},
-                                       {Role::m},
-                                       {Role::k},
-                                       {Role::n},
-                                       {Role::rank},
-                                       {Role::i32, ceil_div(problem.rank, config[kATile])},
-                                       {Role::i32, blocks.count},
-                                       {Role::i32, blocks.tiles},
-                                       {Role::local, stage_floats(config) * 4},
-                                       {Role::local, h_floats(config, problem) * 4}}));
+  plan.launches.push_back(make_struct_launch(
+      "tiled", ceil_div(problem.m, config[kTileM]) * blocks.count, config[kWgSize],
+      {{Role::x},
+       {Role::a},
+       {Role::b},
+       {Role::y},
+       {Role::off_x},
+       {Role::ld_x},
+       {Role::off_y},
+       {Role::ld_y},
+       {Role::scale},
+       {Role::m},
+       {Role::k},
+       {Role::n},
+       {Role::rank},
+       {Role::i32, ceil_div(problem.rank, config[kATile])},
+       {Role::i32, blocks.count},
+       {Role::i32, blocks.tiles},
+       {Role::local, stage_floats(config) * 4},
+       {Role::local, h_floats(config, problem) * 4}}));
   return plan;
 }
 
 }  // namespace
 
 constinit const Variant variant = {
-    "tiled",  kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    "tiled",  kSource,        kSourceSha256, 2,    {kParameters, constraint},
     supports, default_config, plan,          flops};
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,

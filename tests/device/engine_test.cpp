@@ -21,16 +21,20 @@ class Executables : public testing::Test {
     problem_.m = problem_.n = 2;
     problem_.k = problem_.rank = 1;
     problem_.dtype = Dtype::f32;
-    const Choice choice = default_choice(problem_, test_engine().info());
-    Built built = test_engine().build(
-        problem_, choice.variant->plan(problem_, choice.config, test_engine().info()));
-    executable_ = std::move(built.executable);
     operands_.x = buffer({1, 2, 3, 4});
     operands_.y = buffer({0, 0, 0, 0, 0, 0, 0, 0});
-    operands_.a = weights(1).a(queue_, executable_->plan().a);
-    operands_.b = weights(1).b(queue_, executable_->plan().b);
     operands_.ld_x = 1;
     operands_.ld_y = 2;
+    const Choice choice = default_choice(problem_, test_engine().info());
+    use(choice.variant->plan(problem_, choice.config, test_engine().info()));
+  }
+
+  void use(const LaunchPlan& plan) {
+    Built built = test_engine().build(problem_, plan);
+    ASSERT_EQ(built.outcome, Outcome::correct) << built.detail;
+    executable_ = std::move(built.executable);
+    operands_.a = weights(1).a(queue_, plan.a);
+    operands_.b = weights(1).b(queue_, plan.b);
   }
 
   static cl::Buffer buffer(std::vector<float> values) {
@@ -57,7 +61,13 @@ class Executables : public testing::Test {
   Operands operands_;
 };
 
-TEST_F(Executables, FollowEveryOperandThatChanges) {
+// Variants whose numbers are arguments of their own, and whose are one struct.
+class ChangingOperands : public Executables, public testing::WithParamInterface<const char*> {};
+
+TEST_P(ChangingOperands, AreFollowed) {
+  const Variant& variant = *find_variant(GetParam());
+  const DeviceInfo& device = test_engine().info();
+  use(variant.plan(problem_, variant.default_config(problem_, device), device));
   const Values first = {1, 10, 2, 20, 0, 0, 0, 0};
   EXPECT_EQ(run(), first);
   EXPECT_EQ(run(), first);
@@ -78,6 +88,37 @@ TEST_F(Executables, FollowEveryOperandThatChanges) {
   operands_.b = weights(1).b(queue_, executable_->plan().b);
   operands_.y = buffer({0, 0, 0, 0, 0, 0, 0, 0});
   EXPECT_EQ(run(), (Values{0, 30, 300, 0, 0, 36, 360, 0}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, ChangingOperands, testing::Values("naive", "split", "tiled"),
+                         [](const auto& one) { return std::string(one.param); });
+
+// x[0] y[0..3]: what stands where in a struct of numbers of several sizes.
+TEST_F(Executables, LayTheNumbersOfAStructOutByTheirSizes) {
+  LaunchPlan plan;
+  plan.source = R"CL(
+    typedef struct { int m; long off_y; float scale; int five; long ld_y; int n; } Call;
+    kernel void show(global float* y, Call call, local float* unused) {
+      y[0] = call.m; y[1] = call.off_y; y[2] = call.scale; y[3] = call.five; y[4] = call.ld_y;
+      y[5] = call.n;
+    })CL";
+  plan.launches.push_back({"show", 1, {1, 1, 1}, {1, 1, 1}, {}, true});
+  plan.launches[0].args = {{Role::y},      {Role::m},    {Role::off_y}, {Role::scale},
+                           {Role::i32, 5}, {Role::ld_y}, {Role::n},     {Role::local, 4}};
+  use(plan);
+  operands_.off_y = 7;
+  operands_.scale = 0.5F;
+  EXPECT_EQ(run(), (Values{2, 7, 0.5F, 5, 2, 2, 0, 0}));
+}
+
+TEST_F(Executables, AreNotBuiltWithMoreNumbersThanAStructHolds) {
+  LaunchPlan plan;
+  plan.source = "kernel void none(global float* y) {}";
+  plan.launches.push_back({"none", 1, {1, 1, 1}, {1, 1, 1}, {{Role::y}}, true});
+  plan.launches[0].args.resize(33, {Role::i32, 1});
+  EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::correct);
+  plan.launches[0].args.push_back({Role::i32, 1});
+  EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::constraints);
 }
 
 // A run on one queue, held up, and another on a second queue: whether that one waits for the first.

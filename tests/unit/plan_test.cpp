@@ -216,6 +216,7 @@ TEST(PlanJson, CarriesEveryField) {
   for (int role = 0; role <= static_cast<int>(Role::i32); ++role) {
     launch.args.push_back({static_cast<Role>(role), -role});
   }
+  launch.one_struct = true;
   plan.launches = {launch, launch};
   plan.align = 16;
   plan.deterministic = false;
