@@ -139,7 +139,7 @@ TEST(Worker, ADeathDuringARoundNamesTheArm) {
   ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
   // Right until it has run often enough to have been checked and probed, then it ends the process.
   LaunchPlan later = split_plan();
-  const std::string store = "put_rows(y, ld_y, rows, columns, scale, sum);";
+  const std::string store = "put_rows(y, call.ld_y, rows, columns, call.scale, sum);";
   const std::size_t at = later.source.find(store);
   ASSERT_NE(at, std::string::npos);
   later.source.replace(at, store.size(),
