@@ -114,7 +114,14 @@ class Numbers {
 
   void finish() {
     if (!changed_) return;
-    kernel_.setArg(at_, (size_ + align_ - 1) / align_ * align_, bytes_.data());
+    const std::size_t padded = (size_ + align_ - 1) / align_ * align_;
+    try {
+      kernel_.setArg(at_, padded, bytes_.data());
+    } catch (const cl::Error& error) {
+      // Mesa's rusticl counts a struct without the padding at its end.
+      if (error.err() != CL_INVALID_ARG_SIZE || padded == size_) throw;
+      kernel_.setArg(at_, size_, bytes_.data());
+    }
   }
 
  private:
