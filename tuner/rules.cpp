@@ -68,20 +68,23 @@ std::vector<Span<Features>> feature_spans(const Group& group) {
   return spans;
 }
 
-// The candidate's log ratio on a problem. A candidate that the problem does not list counts as the
-// listed one whose plan it shares there: only the first of several was measured.
+// The candidate's log ratio on a problem; infinite where it was tried and not raced: it was slow,
+// or failed. A candidate that the problem does not list counts as the listed one whose plan it
+// shares there: only the first of several was measured. Unknown where it was not tried, or cannot
+// run.
 double log_ratio_of(const Candidate& candidate, const MeasuredProblem& measured,
                     const std::vector<LaunchPlan>& plans, const DeviceInfo& device) {
   const auto& listed = measured.candidates;
+  const auto of = [&](std::size_t i) {
+    return std::isfinite(measured.log_ratios[i]) ? measured.log_ratios[i] : kInfinity;
+  };
   const auto same = std::find(listed.begin(), listed.end(), candidate);
-  if (same != listed.end()) {
-    return measured.log_ratios[static_cast<std::size_t>(same - listed.begin())];
-  }
+  if (same != listed.end()) return of(static_cast<std::size_t>(same - listed.begin()));
   const Problem& problem = measured.problem;
   if (!can_run(*candidate.variant, candidate.config, problem, device)) return kUnknown;
   const LaunchPlan plan = candidate.variant->plan(problem, candidate.config, device);
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    if (listed[i].variant == candidate.variant && plans[i] == plan) return measured.log_ratios[i];
+    if (listed[i].variant == candidate.variant && plans[i] == plan) return of(i);
   }
   return kUnknown;
 }
@@ -128,16 +131,12 @@ std::map<GroupKey, Group> make_groups(std::span<const MeasuredProblem> measured,
   return groups;
 }
 
-// ln(time / best time) of each candidate of the pool at a corner; infinite where it was not
-// measured: a candidate that was not raced was slow, or cannot run.
-std::vector<double> regrets(const std::vector<double>& log_ratios) {
+// ln(time / best time) of each candidate of the pool at a corner; unknown stays unknown.
+std::vector<double> regrets(std::vector<double> log_ratios) {
   double best = 0;  // the default's
   for (const double ratio : log_ratios) best = std::fmin(best, ratio);
-  std::vector<double> result;
-  for (const double ratio : log_ratios) {
-    result.push_back(std::isfinite(ratio) ? ratio - best : kInfinity);
-  }
-  return result;
+  for (double& ratio : log_ratios) ratio -= best;
+  return log_ratios;
 }
 
 struct Pick {
@@ -179,17 +178,20 @@ void add_rule(const Group& group, const std::vector<const std::vector<double>*>&
                              0,       box.m.*end, box.k.*end,     box.n.*end};
     return can_run(*candidate.variant, candidate.config, problem, device);
   };
-  const auto runs = [&](std::size_t i) {
-    return runs_at(group.pool[i], &Range::lo) && runs_at(group.pool[i], &Range::hi);
+  // The bound says what choosing among these is worth: what was tried at all corners.
+  const auto allowed = [&](std::size_t i) {
+    const auto unknown = [&](const auto& corner) { return std::isnan(corner[i]); };
+    return std::none_of(regret.begin(), regret.end(), unknown) &&
+           runs_at(group.pool[i], &Range::lo) && runs_at(group.pool[i], &Range::hi);
   };
-  const Pick pick = least_regret(regret, corners.size(), runs);
+  const Pick pick = least_regret(regret, corners.size(), allowed);
   if (pick.worst == kInfinity) return;
   for (const auto* log_ratios : corners) {
     if (!((*log_ratios)[pick.index] < -std::log(limits.gain))) return;
   }
   double bound = pick.worst;
   for (std::size_t left_out = 0; left_out < corners.size(); ++left_out) {
-    const Pick others = least_regret(regret, left_out, runs);
+    const Pick others = least_regret(regret, left_out, allowed);
     bound = std::max(bound, regret[left_out][others.index]);
   }
   box.choice = group.pool[pick.index];

@@ -38,8 +38,9 @@ struct RuleLimits {
 // next lower one, but not from half of it or less: at that distance nothing was measured. In m, and
 // in (k, n), a rule covers one grid value or the open gap between two neighbours; its corners are
 // the grid problems at its ends, two at least, all of them measured. The choice is the candidate
-// with the least worst regret over the corners. Its bound is cross-validated: each corner in turn
-// is left out of the choosing and judges what the others chose.
+// with the least worst regret over the corners, of those that were tried at all of them. Its bound
+// is cross-validated: each corner in turn is left out of the choosing and judges what the others
+// chose.
 std::vector<RuleRange> make_rules(std::span<const MeasuredProblem> measured,
                                   const DeviceInfo& device, const RuleLimits& limits = {});
 

@@ -196,6 +196,29 @@ TEST(Rules, ACandidateThatACornerDidNotMeasureIsOut) {
   EXPECT_EQ(rule->choice, candidate(1));
 }
 
+// What a corner did not try says nothing of those that all tried, and cannot be the choice.
+TEST(Rules, ACandidateThatACornerDidNotTryHasNoSay) {
+  const Cost cost = [](const Problem&, int value) { return value == 2 ? 0.6 : 0.7; };
+  auto measured = grid(cost, {8});
+  for (MeasuredProblem& entry : measured) {
+    if (entry.problem.m != 16 || entry.problem.k != 512) continue;
+    entry.candidates.pop_back();
+    entry.log_ratios.pop_back();
+  }
+  const auto rules = make_rules(measured, kDevice);
+  const RuleRange* rule = find(rules, problem(128, 700, 700, 8));
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->choice, candidate(2));
+  EXPECT_EQ(find(rules, problem(7, 700, 700, 8)), nullptr) << "1 costs 17 % at three corners";
+  RuleLimits lax;
+  lax.regret = 0.2;
+  const auto more = make_rules(measured, kDevice, lax);
+  rule = find(more, problem(7, 700, 700, 8));
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->choice, candidate(1));
+  EXPECT_NEAR(rule->regret_bound, 0.7 / 0.6 - 1, 1e-9);
+}
+
 TEST(Rules, NotMeasuredIsNotGood) {
   const Cost cost = [](const Problem& p, int value) {
     const bool odd_one = p.m == 16 && p.k == 512;
