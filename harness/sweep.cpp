@@ -47,6 +47,7 @@ TunerRules tuner_rules() {
   rules.most_racers = 2 * (kMaxArms - 1);
   rules.final.doubled = true;
   rules.final.looks = {20, 40, 80};
+  rules.finals = 3;
   return rules;
 }
 
@@ -101,9 +102,11 @@ void Sweep::run_group(const Group& group, double share_s) {
     running.push_back(tune(plan, now + std::max(tuned_by - now, 0.0) * plan.weight / left));
     left -= plan.weight;
   }
-  // Finals in a process that has not seen the heats.
-  if (worker_ != nullptr) worker_->restart();
-  for (Running& one : running) confirm(one);
+  // Finals in processes that have not seen the heats.
+  while (!running.empty()) {
+    if (worker_ != nullptr) worker_->restart();
+    std::erase_if(running, [&](Running& one) { return confirm(one); });
+  }
 }
 
 Sweep::Running Sweep::tune(const ProblemPlan& plan, double until_s) {
@@ -178,7 +181,8 @@ RoundReply Sweep::live_round(const Running& running, const Round& round) {
 void Sweep::run_rounds(Running& running, ProblemTuner::Want wanted, double until_s) {
   const std::string key = to_string(running.plan.problem);
   const std::string tag = wanted == ProblemTuner::Want::final_round ? "final " : "round ";
-  while (running.tuner->want() == wanted) {
+  const int finals_won = running.tuner->finals_won();
+  while (running.tuner->want() == wanted && running.tuner->finals_won() == finals_won) {
     const Round round = running.tuner->next();
     const json reply = ask(tag + key + " " + std::to_string(round.index), [&] {
       json value = to_json(live_round(running, round));
@@ -195,7 +199,7 @@ void Sweep::run_rounds(Running& running, ProblemTuner::Want wanted, double until
   }
 }
 
-void Sweep::confirm(Running& running) {
+bool Sweep::confirm(Running& running) {
   const ProblemPlan& plan = running.plan;
   const std::string key = to_string(plan.problem);
   doing_ = "confirming " + key;
@@ -203,6 +207,7 @@ void Sweep::confirm(Running& running) {
   const bool raced = running.tuner->want() == ProblemTuner::Want::final_round;
   // A final runs to its end, however late: nothing unproven is written.
   run_rounds(running, ProblemTuner::Want::final_round, 1e18);
+  if (running.tuner->want() != ProblemTuner::Want::nothing) return false;
   decided.verdict = running.tuner->verdict();
   if (raced) {
     const int choice = decided.verdict.choice;
@@ -237,6 +242,7 @@ void Sweep::confirm(Running& running) {
   }
   decided.seen = running.space > 0 ? std::min(seen / running.space, 1.0) : 0;
   decided_.push_back(std::move(decided));
+  return true;
 }
 
 std::uint64_t Sweep::seed_of(const std::string& key) const {

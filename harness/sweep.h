@@ -72,7 +72,7 @@ class Sweep {
   std::vector<Prepared> search(Running& running, double until_s);
   Prepared attempt(const ProblemPlan& plan, int candidate, double anchor_ns, double until_s,
                    bool& late);
-  void confirm(Running& running);
+  bool confirm(Running& running);
   void run_rounds(Running& running, ProblemTuner::Want while_wanting, double until_s);
   Prepared live_prepare(const ProblemPlan& plan, int candidate, double anchor_ns);
   Outcome ensure_prepared(const Running& running, int candidate);

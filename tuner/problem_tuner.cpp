@@ -98,6 +98,7 @@ Verdict ProblemTuner::verdict() const { return verdict_; }
 const std::vector<Prepared>& ProblemTuner::prepared() const { return prepared_; }
 std::vector<double> ProblemTuner::log_ratios() const { return log_ratios_; }
 std::vector<int> ProblemTuner::leaders() const { return leaders_; }
+int ProblemTuner::finals_won() const { return finals_won_; }
 
 bool ProblemTuner::usable(int candidate) const {
   const Outcome outcome = prepared_[at(candidate)].outcome;
@@ -248,14 +249,18 @@ void ProblemTuner::final_ended() {
     const bool cut_short = race_->end() == RaceEnd::stopped;
     return finish(0, cut_short ? "stopped" : "no_significant_gain");
   }
-  const bool slopes = anchor.slope_ns > 0 && choice.slope_ns > 0;
-  verdict_.time_ns = slopes ? choice.slope_ns : choice.ns;
-  verdict_.default_ns = slopes ? anchor.slope_ns : anchor.ns;
-  verdict_.speedup = std::exp(-choice.log_ratio.median);
-  verdict_.speedup_low = low;
-  verdict_.speedup_high = std::exp(-choice.log_ratio.low);
-  verdict_.level = choice.log_ratio.level;
-  verdict_.rounds = choice.rounds;
+  if (finals_won_++ == 0 || low < least_proven_.speedup_low) {
+    const bool slopes = anchor.slope_ns > 0 && choice.slope_ns > 0;
+    least_proven_.time_ns = slopes ? choice.slope_ns : choice.ns;
+    least_proven_.default_ns = slopes ? anchor.slope_ns : anchor.ns;
+    least_proven_.speedup = std::exp(-choice.log_ratio.median);
+    least_proven_.speedup_low = low;
+    least_proven_.speedup_high = std::exp(-choice.log_ratio.low);
+    least_proven_.level = choice.log_ratio.level;
+    least_proven_.rounds = choice.rounds;
+  }
+  if (finals_won_ < rules_.finals) return start_race(Stage::final, {arms_[1]});
+  verdict_ = least_proven_;
   finish(arms_[1], "measured");
 }
 

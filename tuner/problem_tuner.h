@@ -1,7 +1,9 @@
 // A ProblemTuner finds the best candidate for one problem: it asks for candidates to be prepared
-// (built, checked, probed), then for rounds of races, then for a final between winner and default
-// in a fresh worker. It is told outcomes and samples, and is a function of seed and replies only,
-// so that a journal of the replies is enough to resume or replay it.
+// (built, checked, probed), then for rounds of races, then for finals between winner and default,
+// each in a fresh worker: where their buffers come to lie makes kernels 10 % faster or slower, and
+// differs from process to process, not from round to round. It is told outcomes and samples, and is
+// a function of seed and replies only, so that a journal of the replies is enough to resume or
+// replay it.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,7 @@ struct Prepared {
 struct TunerRules {
   RaceRules race;      // heats and the deciding race
   RaceRules final;     // winner against default, fresh worker, with slopes
+  int finals = 1;      // that the winner must win, each in a fresh worker
   int heat_arms = 12;  // arms of a heat, anchor included
   // A candidate whose probe is beyond this multiple of the best has outcome `slow`, no race.
   double probe_limit = 1.5;
@@ -36,14 +39,14 @@ struct TunerRules {
   int most_racers = std::numeric_limits<int>::max();
 };
 
-// measured: the final proved the choice faster than the default by more than a tie. All other
+// measured: each final proved the choice faster than the default by more than a tie. All other
 // reasons leave the default: no_significant_gain, only_default (nothing to race it with), stopped,
 // environment, default_failed.
 struct Verdict {
   int choice = 0;  // index of the candidate; 0 is the default
   std::string reason;
   // Wall time of a run: slope where both have one, else median, else the default's probe; 0 where
-  // nothing was timed. Of the final where there was one.
+  // nothing was timed. Of a final where there was one: of the one that proved least.
   double time_ns = 0, default_ns = 0;
   // default's time / choice's time, paired. `level` and `rounds` are of the race that the times
   // come from; both 0 where there was none, `level` also where it was too short for an interval.
@@ -78,6 +81,8 @@ class ProblemTuner {
 
   // Valid once want() is nothing.
   Verdict verdict() const;
+  // Finals that the winner has won so far. The next one wants a fresh worker.
+  int finals_won() const;
   // Every candidate's outcome so far, and its median log ratio to the default in the heats (NaN if
   // not raced; 0 for a default that runs): what rules are made from.
   const std::vector<Prepared>& prepared() const;
@@ -115,6 +120,8 @@ class ProblemTuner {
   std::vector<int> leaders_;
   std::vector<int> arms_;  // candidate of each arm of race_
   std::optional<Race> race_;
+  int finals_won_ = 0;
+  Verdict least_proven_;  // of the finals won
   Verdict verdict_;
 };
 

@@ -282,6 +282,37 @@ TEST(ProblemTuner, AGainThatTheFinalDoesNotSeeIsNoGain) {
   }
 }
 
+// As in processes where the buffers came to lie otherwise.
+TEST(ProblemTuner, EveryFinalMustBeWonAndTheLeastGainIsWritten) {
+  const std::vector<double> ns = {100'000, 80'000};
+  TunerRules three = rules();
+  three.finals = 3;
+  const auto tune_in = [&](const std::vector<double>& choice_in_final) {
+    ProblemTuner tuner(2, 1, three);
+    Machine machine(ns, 1, kQuiet);
+    run_heats(tuner, machine, ns);
+    for (std::size_t i = 0; tuner.want() != Want::nothing; ++i) {
+      EXPECT_EQ(tuner.finals_won(), static_cast<int>(i));
+      Machine process({100'000, choice_in_final.at(i)}, 1, kQuiet);
+      while (tuner.want() == Want::final_round && tuner.finals_won() == static_cast<int>(i)) {
+        tuner.report(process.run(tuner.next()));
+      }
+    }
+    return tuner.verdict();
+  };
+  const Verdict won = tune_in({80'000, 90'000, 70'000});
+  EXPECT_EQ(won.choice, 1);
+  EXPECT_EQ(won.reason, "measured");
+  EXPECT_NEAR(won.speedup, 100.0 / 90, 0.01);
+  EXPECT_NEAR(won.time_ns, 90'000, 1000);
+  EXPECT_GT(won.speedup_low, 1.02);
+  EXPECT_LT(won.speedup_high, 1.2);
+  for (const auto& lost :
+       {std::vector<double>{101'000}, {80'000, 99'000}, {80'000, 70'000, 120'000}}) {
+    expect_default(tune_in(lost), "no_significant_gain");
+  }
+}
+
 TEST(ProblemTuner, TheMedianGainIsNotEnough) {
   const std::vector<double> ns = {100, 80};
   ProblemTuner tuner(2, 1, rules());
