@@ -291,10 +291,19 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
   }
 }
 
+typedef struct {
+  long off_x, ld_x, off_y, ld_y;
+  float scale;
+  int m, k, n, column_blocks, block_tiles;
+} Call;
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
-    global const elem* restrict x, long off_x, long ld_x, global const float* restrict a,
-    global const float* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
-    int m, int k, int n, int column_blocks, int block_tiles) {
+    global const elem* restrict x, global const float* restrict a, global const float* restrict b,
+    global elem* restrict y, Call call) {
+  const long off_x = call.off_x, ld_x = call.ld_x, off_y = call.off_y, ld_y = call.ld_y;
+  const int m = call.m, k = call.k, n = call.n;
+  const int column_blocks = call.column_blocks, block_tiles = call.block_tiles;
+  const float scale = call.scale;
   float h[BLOCK_ROWS * RANK_PADDED];
   const long group = (long)get_group_id(0);
   const long row0 = group / column_blocks * BLOCK_ROWS;
