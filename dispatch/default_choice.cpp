@@ -19,9 +19,18 @@ Choice first_of(std::initializer_list<const char*> names, const Problem& problem
   return {};
 }
 
+// Of so few ranks and elements of x every work-group has all of x A^T before tensor's have waited
+// for one another.
+bool recomputing_pays(const Problem& problem) {
+  return problem.rank <= 8 && problem.m * problem.k <= 16 * 1024;
+}
+
 }  // namespace
 
 Choice default_choice(const Problem& problem, const DeviceInfo& device) {
+  if (recomputing_pays(problem) && find_variant("tensor")->supports(problem, device)) {
+    return first_of({"rank_specialized"}, problem, device);
+  }
   return first_of({"register_tiled", "tensor", "split", "naive"}, problem, device);
 }
 

@@ -45,7 +45,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
       cpu ? 1
           : at_most(kParameters[kLanes], std::min<std::int64_t>(device.max_work_group_size, 128)),
       at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, most_rows)),
-      std::min(cpu ? 16 : 4, std::max(pow2_ceil(problem.rank), 4)), cpu ? 16 : 4, cpu ? 4096 : 512};
+      std::min(cpu ? 16 : 4, std::max(pow2_ceil(problem.rank), 4)), cpu ? 16 : 4,
+      cpu ? 4096 : (problem.m >= 64 ? 512 : 256)};
   const auto fits = [&] { return constraint(config, problem, device); };
   while (!fits() && config[kRows] > 1) config[kRows] /= 2;
   while (!fits() && config[kLanes] > 1) {

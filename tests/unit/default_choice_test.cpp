@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace loratune {
 namespace {
 
@@ -31,10 +33,25 @@ TEST(DefaultChoice, IsSplitWhereItFitsAndNaiveWhereItDoesNot) {
 TEST(DefaultChoice, IsTensorOnTensorCores) {
   DeviceInfo device = device_of(1024, 49152);
   device.nv_compute_capability = 90;
-  EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "tensor");
+  EXPECT_EQ(default_choice(problem_of(128, 8), device).variant->name, "tensor");
   EXPECT_EQ(default_choice(problem_of(16, 1024), device).variant->name, "split");
   device.nv_compute_capability = 70;
-  EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "split");
+  EXPECT_EQ(default_choice(problem_of(128, 8), device).variant->name, "split");
+}
+
+TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
+  DeviceInfo device = device_of(1024, 49152);
+  device.nv_compute_capability = 90;
+  for (const std::int64_t m : {0, 1, 32}) {  // 32 rows of 512 are just few enough
+    const Choice choice = default_choice(problem_of(m, 8), device);
+    EXPECT_EQ(choice.variant->name, "rank_specialized") << m;
+    EXPECT_TRUE(can_run(*choice.variant, choice.config, problem_of(m, 8), device)) << m;
+  }
+  EXPECT_EQ(default_choice(problem_of(33, 8), device).variant->name, "tensor");
+  EXPECT_EQ(default_choice(problem_of(1, 9), device).variant->name, "tensor");
+  Problem longest = problem_of(1, 8);
+  longest.m = longest.k = std::numeric_limits<std::int32_t>::max();
+  EXPECT_NE(default_choice(longest, device).variant->name, "rank_specialized");
 }
 
 TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
