@@ -11,7 +11,7 @@ constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
 constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
 // Of h on a thread's stack, unless one tile needs more.
 constexpr std::int64_t kMaxHFloats = 1 << 15;
-constexpr double kFlopsOfAWakeUp = 4e6;  // one thread does them while another wakes up, measured
+constexpr double kFlopsOfAWakeUp = 3e5;  // one thread does them while another wakes up, measured
 
 enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
 constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
@@ -49,10 +49,10 @@ bool supports(const Problem&, const DeviceInfo& device) {
   return device.type == DeviceType::cpu && device.platform != "rusticl";
 }
 
-// Vectors along the ranks where rows and ranks fill a tile of them. Small blocks of rows where
-// large ones would leave threads idle that have more to do than their waking costs; at high ranks
-// blocks as large as leave each thread one, since A and B, too large for a cache, pass by once a
-// block.
+// Vectors along the ranks where rows and ranks fill a tile of them. Few blocks of rows are cut so
+// that threads share them evenly, where that saves more than it costs to wake a thread up; at high
+// ranks blocks are as large as leave each thread one, since A and B, too large for a cache, pass by
+// once a block.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {kLanes, 4, 4, 4, 6, 65536};
   if (problem.m >= 8 && problem.rank > 8) {
@@ -66,9 +66,25 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
     config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
     config[kRankVecs] = std::min(kMaxDotVectors / config[kRows], pow2_ceil(problem.rank));
   }
-  if (config[kRows] != 6 && ceil_div(problem.m, block_rows(config)) < 2 * device.compute_units &&
-      useful_flops(problem) > kFlopsOfAWakeUp) {
-    config[kRowTiles] = 1;
+  const std::int64_t threads = device.compute_units;
+  if (config[kRows] != 6 && ceil_div(problem.m, block_rows(config)) < 2 * threads) {
+    const auto rows_of_busiest = [&](std::int32_t tiles) {
+      const std::int64_t rows = config[kRows] * tiles;
+      const std::int64_t blocks = ceil_div(problem.m, rows);
+      const bool ends_alone = (blocks - 1) % threads == 0;  // with the last block, which is shorter
+      return ceil_div(blocks, threads) * rows - (ends_alone ? blocks * rows - problem.m : 0);
+    };
+    std::int32_t most_even = 1;
+    for (const std::int32_t tiles : kRowTilesValues) {
+      if (tiles <= config[kRowTiles] && rows_of_busiest(tiles) <= rows_of_busiest(most_even)) {
+        most_even = tiles;
+      }
+    }
+    const auto rows_saved =
+        static_cast<double>(rows_of_busiest(config[kRowTiles]) - rows_of_busiest(most_even));
+    if (useful_flops(problem) * rows_saved > kFlopsOfAWakeUp * static_cast<double>(problem.m)) {
+      config[kRowTiles] = most_even;
+    }
   }
   while (!constraint(config, problem, device)) {
     config[kRowTiles] = at_most(kParameters[kRowTiles], config[kRowTiles] - 1);
