@@ -34,6 +34,22 @@ Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int
   return launch;
 }
 
+Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                         std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
+  std::vector<Arg> args = {{Role::x}, {Role::a}, {Role::b}, {Role::y}};
+  args.insert(args.end(), scratch);
+  args.insert(args.end(), {{Role::off_x},
+                           {Role::ld_x},
+                           {Role::off_y},
+                           {Role::ld_y},
+                           {Role::scale},
+                           {Role::m},
+                           {Role::k},
+                           {Role::n}});
+  args.insert(args.end(), own);
+  return make_struct_launch(kernel, groups, size, std::move(args));
+}
+
 Blocks cut(const Problem& problem, int tile, int block_columns) {
   const std::int64_t tiles = ceil_div(problem.n, tile);
   const std::int64_t per_block = std::min<std::int64_t>(tiles, std::max(block_columns / tile, 1));

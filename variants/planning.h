@@ -39,6 +39,10 @@ Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t si
 // The same with the numbers as one struct.
 Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
                           std::vector<Arg> args);
+// The same of a kernel that does the whole product: x, A, B, y and `scratch`; as the struct the
+// strides, the scale, m, k, n and `own`, which may end in local memory.
+Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                         std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 
 // The columns of y cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block wider
 // than y is the block of all of y, so that such configs have equal plans.

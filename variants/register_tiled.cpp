@@ -109,22 +109,9 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = {Layout::panel, columns, true};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, columns, config[kBlockN]);
-  plan.launches.push_back(make_struct_launch(
-      "register_tiled", ceil_div(problem.m, block_rows(config)) * blocks.count, 1,
-      {{Role::x},
-       {Role::a},
-       {Role::b},
-       {Role::y},
-       {Role::off_x},
-       {Role::ld_x},
-       {Role::off_y},
-       {Role::ld_y},
-       {Role::scale},
-       {Role::m},
-       {Role::k},
-       {Role::n},
-       {Role::i32, blocks.count},
-       {Role::i32, blocks.tiles}}));
+  plan.launches.push_back(
+      make_fused_launch("register_tiled", ceil_div(problem.m, block_rows(config)) * blocks.count, 1,
+                        {{Role::i32, blocks.count}, {Role::i32, blocks.tiles}}));
   return plan;
 }
 

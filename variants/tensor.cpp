@@ -195,26 +195,11 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
   if (problem.m == 0) return plan;
   const Cut pieces = cut(problem, config);
   plan.scratch.push_back({static_cast<std::uint64_t>(scratch_bytes(problem, config)), Zero::once});
-  plan.launches.push_back(
-      make_struct_launch("tensor",
-                         std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
-                                                std::max(pieces.shrink_units, pieces.expand_units)),
-                         32 * config[kWarps],
-                         {{Role::x},
-                          {Role::a},
-                          {Role::b},
-                          {Role::y},
-                          {Role::scratch, 0},
-                          {Role::off_x},
-                          {Role::ld_x},
-                          {Role::off_y},
-                          {Role::ld_y},
-                          {Role::scale},
-                          {Role::m},
-                          {Role::k},
-                          {Role::n},
-                          {Role::rank},
-                          {Role::i32, pieces.slice_pieces}}));
+  plan.launches.push_back(make_fused_launch(
+      "tensor",
+      std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
+                             std::max(pieces.shrink_units, pieces.expand_units)),
+      32 * config[kWarps], {{Role::rank}, {Role::i32, pieces.slice_pieces}}, {{Role::scratch, 0}}));
   return plan;
 }
 

@@ -77,21 +77,9 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(make_struct_launch(
+  plan.launches.push_back(make_fused_launch(
       "tiled", ceil_div(problem.m, config[kTileM]) * blocks.count, config[kWgSize],
-      {{Role::x},
-       {Role::a},
-       {Role::b},
-       {Role::y},
-       {Role::off_x},
-       {Role::ld_x},
-       {Role::off_y},
-       {Role::ld_y},
-       {Role::scale},
-       {Role::m},
-       {Role::k},
-       {Role::n},
-       {Role::rank},
+      {{Role::rank},
        {Role::i32, ceil_div(problem.rank, config[kATile])},
        {Role::i32, blocks.count},
        {Role::i32, blocks.tiles},
