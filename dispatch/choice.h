@@ -12,6 +12,13 @@ namespace loratune {
 // order of summation do not depend on m.
 enum class Mode : std::uint8_t { fast, deterministic, batch_invariant };
 
+// For Mode::batch_invariant the problem of one row, which stands for all that differ only in m;
+// else the problem itself.
+constexpr Problem regardless_of_m(Problem problem, Mode mode) noexcept {
+  if (mode == Mode::batch_invariant) problem.m = 1;
+  return problem;
+}
+
 // How the file's device compares with the one at hand: exact; other_driver: all but the driver;
 // similar: same vendor id, name stem and local memory, compute units within a factor of two.
 enum class DeviceMatch : std::uint8_t { exact, other_driver, similar, none };

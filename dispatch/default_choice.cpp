@@ -34,6 +34,12 @@ Choice default_choice(const Problem& problem, const DeviceInfo& device) {
   return first_of({"register_tiled", "tensor", "split", "naive"}, problem, device);
 }
 
+Choice default_choice(const Problem& problem, const DeviceInfo& device, Mode mode) {
+  const Choice choice = default_choice(regardless_of_m(problem, mode), device);
+  if (can_run(*choice.variant, choice.config, problem, device)) return choice;
+  return default_choice(problem, device);
+}
+
 std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& device) {
   std::vector<Choice> choices;
   const auto add = [&](const Choice& choice) {

@@ -13,6 +13,9 @@ namespace loratune {
 // even for that.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
 
+// The same in a mode: for Mode::batch_invariant what it is for one row, where that can run.
+Choice default_choice(const Problem& problem, const DeviceInfo& device, Mode mode);
+
 // What to try, in order, where the default's built kernel turns out to exceed what the driver
 // grants it: the default; the best variant that asks for less on a smaller device, planned for this
 // one, for half its work-group and local memory, a quarter and so on; then `naive` one work-item

@@ -31,6 +31,10 @@ SkipReason bind(const std::string& name, const NamedConfig& config, const TunedF
   return contains(variant->space, candidate.config) ? SkipReason::none : SkipReason::unknown_value;
 }
 
+bool same_choice(const BoundEntry& a, const BoundEntry& b) {
+  return a.variant == b.variant && a.config == b.config;
+}
+
 // A plan is deterministic or not by its config; the corners of the ranges stand for the rest.
 SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, const DeviceInfo& device) {
   if (rule.mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
@@ -178,14 +182,12 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       SkipReason skip = bind(record.variant, record.config, file, candidate);
       if (skip == SkipReason::none)
         skip = check_entry(candidate, record.problem, record.mode, device);
-      Problem keyed = record.problem;
-      keyed.m = key_m(keyed.m, record.mode);
+      const Problem keyed = regardless_of_m(record.problem, record.mode);
       const ProblemKey key = make_key(keyed, record.mode);
       if (skip == SkipReason::none && record.mode == Mode::batch_invariant) {
-        const BoundEntry& chosen = first.try_emplace(key, candidate).first->second;
-        if (chosen.variant != candidate.variant || chosen.config != candidate.config) {
+        const bool runs_a_row = can_run(*candidate.variant, candidate.config, keyed, device);
+        if (!runs_a_row || !same_choice(first.try_emplace(key, candidate).first->second, candidate))
           skip = SkipReason::depends_on_m;
-        }
       }
       record_skips[i] = skip;
       if (skip == SkipReason::none) usable.emplace_back(key, candidate);
@@ -204,16 +206,6 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
                                rule.rank, rule.m, rule.k, rule.n, candidate});
     }
   }
-}
-
-Choice Dispatcher::State::fallback(const Problem& problem, Mode mode) const noexcept {
-  if (mode == Mode::batch_invariant) {
-    Problem single = problem;
-    single.m = 1;
-    const Choice choice = default_choice(single, device);
-    if (can_run(*choice.variant, choice.config, problem, device)) return choice;
-  }
-  return default_choice(problem, device);
 }
 
 Dispatcher::Dispatcher(const DeviceInfo& device) : Dispatcher(TunedFile{}, device) {}
@@ -240,7 +232,7 @@ Choice Dispatcher::pick(const Problem& problem, Mode mode) const noexcept {
   const FoundEntry found = state_->resolve(problem, mode, [](const FoundEntry&) {});
   if (found.candidate == nullptr) {
     state_->misses.count(make_key(problem, mode));
-    return state_->fallback(problem, mode);
+    return default_choice(problem, state_->device, mode);
   }
   return {found.candidate->variant, found.candidate->config, found.device->match, found.shape};
 }

@@ -49,7 +49,7 @@ bool concerns(const Record& record, const Problem& problem, Mode mode) {
   const Problem& p = record.problem;
   return record.mode == mode && p.op == problem.op && p.dtype == problem.dtype &&
          p.k == problem.k && p.n == problem.n && p.rank == problem.rank &&
-         key_m(p.m, mode) == key_m(problem.m, mode);
+         regardless_of_m(p, mode).m == regardless_of_m(problem, mode).m;
 }
 
 bool concerns(const Rule& rule, const Problem& problem, Mode mode) {
@@ -73,7 +73,7 @@ std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
     refused.emplace_back(f.candidate->is_rule, f.candidate->index);
   });
   const bool fallback = found.candidate == nullptr;
-  const Choice choice = fallback ? s.fallback(problem, mode)
+  const Choice choice = fallback ? default_choice(problem, s.device, mode)
                                  : Choice{found.candidate->variant, found.candidate->config,
                                           found.device->match, found.shape};
 

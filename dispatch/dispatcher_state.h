@@ -97,19 +97,12 @@ struct Dispatcher::State {
   template <class Refused>
   FoundEntry resolve(const Problem& problem, Mode mode, Refused refused) const;
 
-  Choice fallback(const Problem& problem, Mode mode) const noexcept;
-
   TunedFile file;
   DeviceInfo device;
   std::vector<DeviceEntries> devices;  // best first
   std::vector<SkipReason> record_skips, rule_skips;
   mutable MissTable misses;
 };
-
-// Where order must not depend on m, records are found whatever their m.
-constexpr std::int64_t key_m(std::int64_t m, Mode mode) noexcept {
-  return mode == Mode::batch_invariant ? 0 : m;
-}
 
 template <class Refused>
 FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused refused) const {
@@ -118,9 +111,8 @@ FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused
     // With the stated accumulate first, then with the other.
     for (const bool accumulate : {problem.accumulate, !problem.accumulate}) {
       const bool same = accumulate == problem.accumulate;
-      Problem wanted = problem;
+      Problem wanted = regardless_of_m(problem, mode);
       wanted.accumulate = accumulate;
-      wanted.m = key_m(problem.m, mode);
       // A problem may run what was measured for less alignment.
       for (unsigned align = highest + 1; align-- > 0;) {
         if ((entries.records.align_levels() >> align & 1U) == 0) continue;

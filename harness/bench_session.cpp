@@ -65,7 +65,7 @@ std::vector<BenchSession::Entry> BenchSession::entries(const Problem& problem) c
   const DeviceInfo& device = engine_.info();
   std::vector<Entry> all;
   if (tuned_ != nullptr) all.push_back({"tuned", tuned_->pick(problem, options_.mode)});
-  all.push_back({"default", default_choice(problem, device)});
+  all.push_back({"default", default_choice(problem, device, options_.mode)});
   std::vector<const Variant*> listed = options_.variants;
   const Variant* split = find_variant("split");
   if (std::find(listed.begin(), listed.end(), split) == listed.end()) listed.push_back(split);

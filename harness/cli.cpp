@@ -13,12 +13,6 @@ namespace {
 
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
-Mode parse_mode(const std::string& text) {
-  if (text == "fast") return Mode::fast;
-  if (text == "deterministic") return Mode::deterministic;
-  usage("--mode " + text + ": there are fast and deterministic");
-}
-
 Cache parse_cache(const std::string& text) {
   if (text == "warm") return Cache::warm;
   if (text == "rotate") return Cache::rotate;
@@ -146,7 +140,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--problems", options.problems_file, "File of problem keys, one a line")
       ->group("Selection");
   app.add_flag("--set", options.set, "Overwrite y instead of adding to it")->group("Selection");
-  app.add_option("--mode", mode, "fast or deterministic")->group("Selection");
+  app.add_option("--mode", mode, "fast, deterministic or batch_invariant")->group("Selection");
 
   app.add_flag("--full", options.full, "The whole product of boundary values: hours")
       ->group("Check");
@@ -260,7 +254,9 @@ Options parse_command_line(int argc, const char* const* argv) {
   if (!bench && !options.benchmark_flags.empty()) {
     usage(options.benchmark_flags.front() + " is for --bench");
   }
-  options.mode = parse_mode(mode);
+  const auto known_mode = parse_mode(mode);
+  if (!known_mode) usage("--mode " + mode + ": there are fast, deterministic and batch_invariant");
+  options.mode = *known_mode;
   const auto kind = parse_strategy(strategy);
   if (!kind) usage("--strategy " + strategy + ": there are auto, cold, random and exhaustive");
   options.strategy = *kind;

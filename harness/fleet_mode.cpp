@@ -86,7 +86,7 @@ Fleet make_fleet(const Options& options, int rank_of_host) {
   }
   fleet.place = device_place(select_device(fleet.options.device));
   fleet.folder = options.journal + ".d";
-  fleet.portions = portions_of(fleet.setup.options.problems);
+  fleet.portions = portions_of(fleet.setup.options.problems, options.mode);
   return fleet;
 }
 

@@ -38,7 +38,7 @@ RoundReply round_from(const json& value) {
 
 double weight(const Group& group) {
   double sum = 0;
-  for (const ProblemPlan& plan : group.problems) sum += plan.weight;
+  for (const FamilyPlan& plan : group.families) sum += plan.weight;
   return sum;
 }
 
@@ -63,7 +63,7 @@ Sweep::Sweep(const SweepOptions& options, std::vector<Group> groups, const Devic
       worker_(worker),
       interrupted_(std::move(interrupted)),
       progress_(std::move(progress)) {
-  for (const Group& group : groups_) problems_ += group.problems.size();
+  problems_ = options_.problems.size();
 }
 
 json Sweep::ask(const std::string& tag, const std::function<json()>& live) {
@@ -92,12 +92,12 @@ bool Sweep::run() {
   }
 }
 
-// Time that one problem does not need is the next ones'.
+// Time that one family does not need is the next ones'.
 void Sweep::run_group(const Group& group, double share_s) {
   const double tuned_by = journal_.elapsed() + (1 - kFinalShare) * share_s;
   double left = weight(group);
   std::vector<Running> running;
-  for (const ProblemPlan& plan : group.problems) {
+  for (const FamilyPlan& plan : group.families) {
     const double now = journal_.elapsed();
     running.push_back(tune(plan, now + std::max(tuned_by - now, 0.0) * plan.weight / left));
     left -= plan.weight;
@@ -109,13 +109,14 @@ void Sweep::run_group(const Group& group, double share_s) {
   }
 }
 
-Sweep::Running Sweep::tune(const ProblemPlan& plan, double until_s) {
-  Running running{plan, 0, std::nullopt};
-  const std::string key = to_string(plan.problem);
+Sweep::Running Sweep::tune(const FamilyPlan& plan, double until_s) {
+  Running running{plan, 0, {}, std::nullopt};
+  const std::string key = to_string(plan.problems.front());
   doing_ = key;
   const double now = journal_.elapsed();
   const std::vector<Prepared> prepared = search(running, now + kSearchShare * (until_s - now));
-  running.tuner.emplace(static_cast<int>(prepared.size()), seed_of(key), tuner_rules());
+  running.tuner.emplace(static_cast<int>(prepared.size()), seed_of(key), tuner_rules(),
+                        std::vector<int>{}, static_cast<int>(plan.problems.size()));
   for (std::size_t i = 0; i < prepared.size(); ++i) {
     running.tuner->report(static_cast<int>(i), prepared[i]);
   }
@@ -131,43 +132,47 @@ Sweep::Running Sweep::tune(const ProblemPlan& plan, double until_s) {
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return log_ratios[a] < log_ratios[b]; });
   for (std::size_t i = 0; i < std::min(kKept, order.size()); ++i) {
-    known_.push_back({plan.problem, running.plan.candidates[order[i]]});
+    known_.push_back({plan.problems.front(), running.plan.candidates[order[i]]});
   }
   return running;
 }
 
-void Sweep::select(const Problem& problem) {
-  if (worker_ == nullptr || (selected_ == problem && worker_->generation() == prepared_in_)) return;
-  worker_->set_problem(problem, seed_of("data " + to_string(problem)), options_.cache);
-  selected_ = problem;
-  prepared_in_ = -1;
+// The worker keeps the data and the executables of a family's problems while others of it are
+// selected.
+void Sweep::select(const Family& family, std::size_t part) {
+  if (worker_ == nullptr) return;
+  const bool keep = selected_ == family;
+  worker_->set_problem(family[part], seed_of("data " + to_string(family[part])), options_.cache,
+                       keep);
+  if (!keep) prepared_in_ = -1;
+  selected_ = family;
 }
 
-Prepared Sweep::live_prepare(const ProblemPlan& plan, int candidate, double anchor_ns) {
-  select(plan.problem);
+Prepared Sweep::live_prepare(const Running& running, std::size_t part, int candidate) {
+  const FamilyPlan& plan = running.plan;
+  select(plan.problems, part);
   const Candidate& wanted = plan.candidates[static_cast<std::size_t>(candidate)];
-  Prepared prepared = worker_->prepare(
-      candidate, wanted.variant->plan(plan.problem, wanted.config, device_), anchor_ns);
+  Prepared prepared =
+      worker_->prepare(candidate, wanted.variant->plan(plan.problems[part], wanted.config, device_),
+                       part < running.anchor_ns.size() ? running.anchor_ns[part] : 0);
   if (worker_->generation() != prepared_in_) prepared_here_.clear();
   prepared_in_ = worker_->generation();
-  if (prepared.outcome == Outcome::correct) prepared_here_.push_back(candidate);
+  if (prepared.outcome == Outcome::correct) prepared_here_.insert({part, candidate});
   return prepared;
 }
 
 // Prepares the candidate again where the worker that had it is gone.
-Outcome Sweep::ensure_prepared(const Running& running, int candidate) {
-  select(running.plan.problem);
-  const bool here =
-      worker_->pid() > 0 && worker_->generation() == prepared_in_ &&
-      std::find(prepared_here_.begin(), prepared_here_.end(), candidate) != prepared_here_.end();
-  if (here) return Outcome::correct;
-  return live_prepare(running.plan, candidate, running.tuner->prepared()[0].probe_ns).outcome;
+Outcome Sweep::ensure_prepared(const Running& running, std::size_t part, int candidate) {
+  select(running.plan.problems, part);
+  const bool here = worker_->pid() > 0 && worker_->generation() == prepared_in_ &&
+                    prepared_here_.contains({part, candidate});
+  return here ? Outcome::correct : live_prepare(running, part, candidate).outcome;
 }
 
-RoundReply Sweep::live_round(const Running& running, const Round& round) {
+RoundReply Sweep::live_round(const Running& running, std::size_t part, const Round& round) {
   for (const int arm : round.order) {
     if (arm == kCanary) continue;
-    const Outcome outcome = ensure_prepared(running, arm);
+    const Outcome outcome = ensure_prepared(running, part, arm);
     if (outcome != Outcome::correct) {
       RoundReply reply;
       reply.failed = arm;
@@ -179,69 +184,86 @@ RoundReply Sweep::live_round(const Running& running, const Round& round) {
 }
 
 void Sweep::run_rounds(Running& running, ProblemTuner::Want wanted, double until_s) {
-  const std::string key = to_string(running.plan.problem);
   const std::string tag = wanted == ProblemTuner::Want::final_round ? "final " : "round ";
   const int finals_won = running.tuner->finals_won();
   while (running.tuner->want() == wanted && running.tuner->finals_won() == finals_won) {
     const Round round = running.tuner->next();
-    const json reply = ask(tag + key + " " + std::to_string(round.index), [&] {
-      json value = to_json(live_round(running, round));
-      value["stop"] = journal_.elapsed() > until_s;
-      return value;
-    });
-    const RoundReply timed = round_from(reply);
-    if (timed.failed >= 0) {
-      const auto failed = static_cast<std::size_t>(timed.failed);
-      quarantine_.report(running.plan.candidates[failed], key, timed.failure);
+    std::vector<RoundReply> replies(running.plan.problems.size());
+    bool stop = false;
+    for (std::size_t part = 0; part < replies.size(); ++part) {
+      const std::string key = to_string(running.plan.problems[part]);
+      const json reply = ask(tag + key + " " + std::to_string(round.index), [&] {
+        json value = to_json(live_round(running, part, round));
+        value["stop"] = journal_.elapsed() > until_s;
+        return value;
+      });
+      replies[part] = round_from(reply);
+      stop = reply.at("stop").get<bool>();
+      if (replies[part].failed < 0) continue;
+      const auto failed = static_cast<std::size_t>(replies[part].failed);
+      quarantine_.report(running.plan.candidates[failed], key, replies[part].failure);
+      break;  // the round is void, whatever the others would say
     }
-    running.tuner->report(timed);
-    if (reply.at("stop").get<bool>() && running.tuner->want() == wanted) running.tuner->stop();
+    running.tuner->report(replies);
+    if (stop && running.tuner->want() == wanted) running.tuner->stop();
   }
 }
 
+// One more check of the choice, after it was timed. False where it is wrong, or gone: whatever its
+// time, it is not chosen then.
+bool Sweep::recheck(const Running& running, std::size_t part, Decided& decided) {
+  const int choice = decided.verdict.choice;
+  const json reply = ask("recheck " + to_string(decided.problem), [&] {
+    ensure_prepared(running, part, choice);
+    json value = to_json(worker_->recheck(choice));
+    const json events = worker_->read_events(choice);
+    value["event_ns"] = events.value("event_ns", 0.0);
+    value["event_fault"] = events.value("fault", events.value("detail", std::string()));
+    return value;
+  });
+  decided.event_ns = reply.at("event_ns").get<double>();
+  decided.event_fault = reply.at("event_fault").get<std::string>();
+  return choice == 0 || prepared_from(reply).outcome == Outcome::correct;
+}
+
 bool Sweep::confirm(Running& running) {
-  const ProblemPlan& plan = running.plan;
-  const std::string key = to_string(plan.problem);
-  doing_ = "confirming " + key;
-  Decided decided;
-  const bool raced = running.tuner->want() == ProblemTuner::Want::final_round;
+  const FamilyPlan& plan = running.plan;
+  const ProblemTuner& tuner = *running.tuner;
+  doing_ = "confirming " + to_string(plan.problems.front());
+  const bool raced = tuner.want() == ProblemTuner::Want::final_round;
   // A final runs to its end, however late: nothing unproven is written.
   run_rounds(running, ProblemTuner::Want::final_round, 1e18);
-  if (running.tuner->want() != ProblemTuner::Want::nothing) return false;
-  decided.verdict = running.tuner->verdict();
-  if (raced) {
-    const int choice = decided.verdict.choice;
-    const json reply = ask("recheck " + key, [&] {
-      ensure_prepared(running, choice);
-      json value = to_json(worker_->recheck(choice));
-      const json events = worker_->read_events(choice);
-      value["event_ns"] = events.value("event_ns", 0.0);
-      value["event_fault"] = events.value("fault", events.value("detail", std::string()));
-      return value;
-    });
-    const Prepared checked = prepared_from(reply);
-    decided.event_ns = reply.at("event_ns").get<double>();
-    decided.event_fault = reply.at("event_fault").get<std::string>();
-    if (checked.outcome != Outcome::correct && choice != 0) {
-      // Wrong, or gone, after it was timed: whatever its time, it is not chosen.
+  if (tuner.want() != ProblemTuner::Want::nothing) return false;
+  double seen = 0;
+  for (const Prepared& prepared : tuner.prepared()) {
+    if (prepared.outcome != Outcome::skipped) ++seen;
+  }
+  std::vector<Decided> family;
+  bool good = true;
+  for (std::size_t part = 0; part < plan.problems.size(); ++part) {
+    Decided& decided = family.emplace_back();
+    decided.problem = plan.problems[part];
+    decided.candidates = plan.candidates;
+    decided.prepared = tuner.prepared();
+    decided.log_ratios = tuner.log_ratios();
+    decided.seen = running.space > 0 ? std::min(seen / running.space, 1.0) : 0;
+    decided.verdict = tuner.verdict(static_cast<int>(part));
+    if (decided.verdict.rounds == 0 && part < running.anchor_ns.size()) {
+      decided.verdict.time_ns = decided.verdict.default_ns = running.anchor_ns[part];
+    }
+    if (raced) good = recheck(running, part, decided) && good;
+  }
+  for (Decided& decided : family) {
+    if (!good) {
       Verdict& verdict = decided.verdict;
       verdict.choice = 0;
       verdict.reason = "failed_recheck";
       verdict.time_ns = verdict.default_ns;
       verdict.speedup = verdict.speedup_low = verdict.speedup_high = 1;
-      verdict.error_over_bound = running.tuner->prepared()[0].error_over_bound;
+      verdict.error_over_bound = tuner.prepared()[0].error_over_bound;
     }
+    decided_.push_back(std::move(decided));
   }
-  decided.problem = plan.problem;
-  decided.candidates = plan.candidates;
-  decided.prepared = running.tuner->prepared();
-  decided.log_ratios = running.tuner->log_ratios();
-  double seen = 0;
-  for (const Prepared& prepared : decided.prepared) {
-    if (prepared.outcome != Outcome::skipped) ++seen;
-  }
-  decided.seen = running.space > 0 ? std::min(seen / running.space, 1.0) : 0;
-  decided_.push_back(std::move(decided));
   return true;
 }
 

@@ -1,4 +1,4 @@
-// The sweep: for each group of problems that share programs, search, race, and confirm in a fresh
+// The sweep: for each group of families that share programs, search, race, and confirm in a fresh
 // worker. A search builds, checks and probes a few configs at a time, and what they took decides
 // which are next. What is tried and what is decided are functions of the options, the device and
 // the journal's replies.
@@ -7,7 +7,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/journal.h"
@@ -57,27 +59,31 @@ class Sweep {
  private:
   struct Interrupted {};
   struct Running {
-    ProblemPlan plan;
-    double space = 0;  // points that were to choose from
+    FamilyPlan plan;
+    double space = 0;               // points that were to choose from
+    std::vector<double> anchor_ns;  // the default's probe, by problem
     std::optional<ProblemTuner> tuner;
   };
 
   nlohmann::json ask(const std::string& tag, const std::function<nlohmann::json()>& live);
   void run_group(const Group& group, double share_s);
-  Running tune(const ProblemPlan& plan, double until_s);
+  Running tune(const FamilyPlan& plan, double until_s);
   Prepared build(const Problem& problem, const Candidate& candidate, double until_s, bool& late);
+  Prepared build(const Family& family, const Candidate& candidate, double until_s, bool& late);
   std::vector<double> prices(std::span<const SpacePoint> space,
                              std::span<const std::size_t> programs, const Problem& problem) const;
-  Prepared settle_anchor(ProblemPlan& plan, double until_s, bool& late);
+  Prepared settle_anchor(FamilyPlan& plan, double until_s, bool& late);
   std::vector<Prepared> search(Running& running, double until_s);
-  Prepared attempt(const ProblemPlan& plan, int candidate, double anchor_ns, double until_s,
+  Prepared attempt(Running& running, int candidate, double until_s, bool& late);
+  Prepared attempt(const Running& running, std::size_t part, int candidate, double until_s,
                    bool& late);
   bool confirm(Running& running);
   void run_rounds(Running& running, ProblemTuner::Want while_wanting, double until_s);
-  Prepared live_prepare(const ProblemPlan& plan, int candidate, double anchor_ns);
-  Outcome ensure_prepared(const Running& running, int candidate);
-  RoundReply live_round(const Running& running, const Round& round);
-  void select(const Problem& problem);
+  Prepared live_prepare(const Running& running, std::size_t part, int candidate);
+  Outcome ensure_prepared(const Running& running, std::size_t part, int candidate);
+  RoundReply live_round(const Running& running, std::size_t part, const Round& round);
+  bool recheck(const Running& running, std::size_t part, Decided& decided);
+  void select(const Family& family, std::size_t part);
   std::uint64_t seed_of(const std::string& key) const;
 
   SweepOptions options_;
@@ -96,9 +102,9 @@ class Sweep {
   std::vector<Known> known_;  // what was best, problem by problem
   std::size_t problems_ = 0;
   std::string doing_;
-  Problem selected_;      // what the worker has
+  Family selected_;       // what the worker has
   int prepared_in_ = -1;  // the worker's generation that holds prepared_here_
-  std::vector<int> prepared_here_;
+  std::set<std::pair<std::size_t, int>> prepared_here_;  // problem of the family, and candidate
 };
 
 }  // namespace loratune

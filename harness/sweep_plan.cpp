@@ -11,16 +11,28 @@ namespace {
 
 constexpr std::size_t kPortion = 3;  // problems; more of them share more programs
 
-// The problems of each group, groups in the order in which they first come up.
-std::vector<std::pair<std::string, std::vector<Problem>>> group_problems(
-    const std::vector<Problem>& problems) {
-  std::vector<std::pair<std::string, std::vector<Problem>>> groups;
+struct FamilyGroup {
+  std::string key;
+  std::vector<Family> families;
+};
+
+// Groups and families in the order in which they first come up.
+std::vector<FamilyGroup> families_of(const std::vector<Problem>& problems, Mode mode) {
+  std::vector<FamilyGroup> groups;
   for (const Problem& problem : problems) {
     const std::string key = group_key(problem);
-    auto group =
-        std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == key; });
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const FamilyGroup& one) { return one.key == key; });
     if (group == groups.end()) group = groups.insert(groups.end(), {key, {}});
-    group->second.push_back(problem);
+    const auto family =
+        std::find_if(group->families.begin(), group->families.end(), [&](const Family& one) {
+          return regardless_of_m(one.front(), mode) == regardless_of_m(problem, mode);
+        });
+    if (family == group->families.end()) {
+      group->families.push_back({problem});
+    } else {
+      family->push_back(problem);
+    }
   }
   return groups;
 }
@@ -57,55 +69,68 @@ std::string group_key(const Problem& p) {
          std::string(to_string(p.dtype)) + (p.accumulate ? "_acc" : "_set");
 }
 
-std::vector<Problem> shard_of(const std::vector<Problem>& problems, int shard, int shards) {
+std::vector<Problem> shard_of(const std::vector<Problem>& problems, Mode mode, int shard,
+                              int shards) {
   const auto end_of = [&](int part) {
     return problems.size() * static_cast<std::size_t>(part) / static_cast<std::size_t>(shards);
   };
   std::vector<Problem> part;
   std::size_t at = 0;
-  for (const auto& [key, group] : group_problems(problems)) {
-    for (const Problem& problem : group) {
-      if (end_of(shard - 1) <= at && at < end_of(shard)) part.push_back(problem);
-      ++at;
+  for (const FamilyGroup& group : families_of(problems, mode)) {
+    for (const Family& family : group.families) {
+      if (end_of(shard - 1) <= at && at < end_of(shard)) {
+        part.insert(part.end(), family.begin(), family.end());
+      }
+      at += family.size();
     }
   }
   return part;
 }
 
-std::vector<std::vector<Problem>> portions_of(const std::vector<Problem>& problems) {
+std::vector<std::vector<Problem>> portions_of(const std::vector<Problem>& problems, Mode mode) {
   std::vector<std::vector<Problem>> portions;
-  for (const auto& [key, group] : group_problems(problems)) {
-    for (std::size_t at = 0; at < group.size(); ++at) {
-      if (at % kPortion == 0) portions.emplace_back();
-      portions.back().push_back(group[at]);
+  for (const FamilyGroup& group : families_of(problems, mode)) {
+    bool full = true;
+    for (const Family& family : group.families) {
+      if (full) portions.emplace_back();
+      portions.back().insert(portions.back().end(), family.begin(), family.end());
+      full = portions.back().size() >= kPortion;
     }
   }
   return portions;
 }
 
 std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& device) {
+  const auto weight_of = [&](const Problem& problem) {
+    const auto at = std::find(options.problems.begin(), options.problems.end(), problem);
+    const auto i = static_cast<std::size_t>(at - options.problems.begin());
+    return options.weights.empty() ? 1 : options.weights[i];
+  };
   std::vector<Group> groups;
-  for (const auto& [key, problems] : group_problems(options.problems)) {
-    groups.push_back({key, {}});
-    for (const Problem& problem : problems) {
-      const Choice choice = default_choice(problem, device);
-      const auto at = std::find(options.problems.begin(), options.problems.end(), problem);
-      const auto i = static_cast<std::size_t>(at - options.problems.begin());
-      groups.back().problems.push_back({problem,
-                                        {{choice.variant, choice.config}},
-                                        options.weights.empty() ? 1 : options.weights[i]});
+  for (const FamilyGroup& group : families_of(options.problems, options.mode)) {
+    groups.push_back({group.key, {}});
+    for (const Family& family : group.families) {
+      const Choice choice = default_choice(family.front(), device, options.mode);
+      double weight = 0;
+      for (const Problem& problem : family) weight += weight_of(problem);
+      groups.back().families.push_back({family, {{choice.variant, choice.config}}, weight});
     }
   }
   return groups;
 }
 
-std::vector<SpacePoint> search_space(std::span<const Variant* const> variants,
-                                     const Problem& problem, const DeviceInfo& device) {
+std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, const Family& family,
+                                     Mode mode, const DeviceInfo& device) {
   std::vector<SpacePoint> space;
   for (std::size_t v = 0; v < variants.size(); ++v) {
     const Variant& variant = *variants[v];
-    for (const Config& config : allowed_configs(variant, axes_of(variant.space), problem, device)) {
-      space.push_back({static_cast<int>(v), config});
+    // Of Mode::batch_invariant it must also do for one row, which may be asked for.
+    const Problem first = regardless_of_m(family.front(), mode);
+    for (const Config& config : allowed_configs(variant, axes_of(variant.space), first, device)) {
+      const bool runs = std::all_of(family.begin(), family.end(), [&](const Problem& problem) {
+        return problem == first || can_run(variant, config, problem, device);
+      });
+      if (runs) space.push_back({static_cast<int>(v), config});
     }
   }
   return space;

@@ -31,37 +31,43 @@ struct SweepOptions {
   std::vector<double> weights;  // how much each problem matters; empty: all the same
 };
 
-// One problem and what was tried on it so far; candidates[0] is the default choice.
-struct ProblemPlan {
-  Problem problem;
+// Problems that are to have one choice: of Mode::batch_invariant those that differ only in m, else
+// each by itself.
+using Family = std::vector<Problem>;
+
+// A family and what was tried on it so far; candidates[0] is the default choice.
+struct FamilyPlan {
+  Family problems;
   std::vector<Candidate> candidates;
   double weight = 1;
 };
 
-// Problems that share op, dtype, accumulate and rank, and so programs.
+// Families that share op, dtype, accumulate and rank, and so programs.
 struct Group {
   std::string key;
-  std::vector<ProblemPlan> problems;
+  std::vector<FamilyPlan> families;
 };
 
 // The name of the group that the problem is in.
 std::string group_key(const Problem& problem);
 
 // Part `shard` of `shards`, from 1, of a sweep's problems: as many as in the others, give or take
-// one, since a sweep spends as much time on each. Together the parts are all problems. Problems
-// that share programs stay together but where a part ends.
-std::vector<Problem> shard_of(const std::vector<Problem>& problems, int shard, int shards);
+// a family, since a sweep spends as much time on each. Together the parts are all problems.
+// Families stay whole, and those that share programs together but where a part ends.
+std::vector<Problem> shard_of(const std::vector<Problem>& problems, Mode mode, int shard,
+                              int shards);
 
-// The problems in portions that a fleet's devices are handed one by one: each of one group, and
-// small, so that many devices end at about the same time.
-std::vector<std::vector<Problem>> portions_of(const std::vector<Problem>& problems);
+// The problems in portions that a fleet's devices are handed one by one: each of one group,
+// families whole, and small, so that many devices end at about the same time.
+std::vector<std::vector<Problem>> portions_of(const std::vector<Problem>& problems, Mode mode);
 
-// Each problem with its default.
+// Each family with its default.
 std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& device);
 
-// Every config of the variants that may run the problem; variants are numbered in their order.
-std::vector<SpacePoint> search_space(std::span<const Variant* const> variants,
-                                     const Problem& problem, const DeviceInfo& device);
+// Every config of the variants that may run all of the family in the mode; variants are numbered in
+// their order.
+std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, const Family& family,
+                                     Mode mode, const DeviceInfo& device);
 
 // Where the search in that space begins: with the variants' defaults, then with what is known of
 // the same problem, then of its neighbours.

@@ -83,7 +83,8 @@ SweepSetup setup_from(const Options& options) {
   if (!options.weights.empty()) weights = read_weights(options.weights, whole);
   // Last, so that all shards of a sweep try the same variants.
   if (options.shards > 1) {
-    setup.options.problems = shard_of(setup.options.problems, options.shard, options.shards);
+    setup.options.problems =
+        shard_of(setup.options.problems, options.mode, options.shard, options.shards);
     if (setup.options.problems.empty()) {
       throw Failure(kExitUsage, "--shard " + std::to_string(options.shard) + "/" +
                                     std::to_string(options.shards) + ": there are fewer problems");

@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "harness/cli.h"
+#include "tuner/merge.h"
 #include "tuner/rules.h"
 
 namespace loratune {
@@ -42,7 +43,11 @@ Record make_record(const Decided& one, Mode mode) {
 std::vector<Rule> rules_of(std::span<const Decided> decided, Mode mode, const DeviceInfo& device) {
   std::vector<MeasuredProblem> measured;
   for (const Decided& one : decided) {
-    measured.push_back({one.problem, one.candidates, one.log_ratios});
+    // Problems that had to have the same choice count once.
+    const Problem problem = regardless_of_m(one.problem, mode);
+    const bool known = std::any_of(measured.begin(), measured.end(),
+                                   [&](const auto& other) { return other.problem == problem; });
+    if (!known) measured.push_back({problem, one.candidates, one.log_ratios});
   }
   std::vector<Rule> rules;
   for (const RuleRange& range : make_rules(measured, device)) {
@@ -52,7 +57,7 @@ std::vector<Rule> rules_of(std::span<const Decided> decided, Mode mode, const De
     rule.dtype = range.dtype;
     rule.accumulate = range.accumulate;
     rule.rank = range.rank;
-    rule.m = range.m;
+    rule.m = mode == Mode::batch_invariant ? Range{1, kMaxExtent} : range.m;
     rule.k = range.k;
     rule.n = range.n;
     rule.variant = range.choice.variant->name;
@@ -124,10 +129,11 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   std::map<std::string, std::string> ids;  // of the earlier file to ours
   const TunedFile measured = fresh;
   std::set<std::tuple<std::string, Mode, std::string>> known;
+  std::set<FamilyKey> decided_anew;
   const auto key = [](const Record& record) {
     return std::tuple(record.device, record.mode, to_string(record.problem));
   };
-  for (const Record& record : fresh.records) known.insert(key(record));
+  for (const Record& record : fresh.records) decided_anew.insert(family_of(record));
   for (const auto& theirs : earlier.devices) {
     std::string& id = ids[theirs.first];
     const auto same = std::find_if(fresh.devices.begin(), fresh.devices.end(),
@@ -147,7 +153,7 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   };
   for (Record record : earlier.records) {
     record.device = ids.at(record.device);
-    if (known.contains(key(record))) continue;
+    if (decided_anew.contains(family_of(record)) || known.contains(key(record))) continue;
     if (!same_kernel(record.variant)) {
       ++dropped;
       continue;

@@ -17,8 +17,10 @@ TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const Dev
 
 // `fresh` with what `earlier` knows of other devices, modes and problems added. Left behind are
 // records and rules of kernels that have changed since, of which `dropped` counts the records, and
-// rules in or at whose box `fresh` has measured again. An earlier file may list a device twice: of
-// two records of one problem the first stays.
+// rules in or at whose box `fresh` has measured again. Of problems that must have one
+// choice, those of Mode::batch_invariant that differ only in m, the earlier file's stay only where
+// `fresh` has none. An earlier file may list a device twice: of two records of one problem the
+// first stays.
 TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped);
 
 // The tuned file at `path`; nothing if there is no file. Throws Failure (kExitUsage) for what is no

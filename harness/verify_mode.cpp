@@ -58,7 +58,7 @@ Selection select_records(const std::string& path, const DeviceInfo& device) {
                         named_config(pick.variant->space, pick.config) == record.config;
     if (!in_use) continue;
     ++selection.usable;
-    const Choice standard = default_choice(record.problem, device);
+    const Choice standard = default_choice(record.problem, device, record.mode);
     Checked checked;
     checked.record = record;
     checked.plan = pick.variant->plan(record.problem, pick.config, device);

@@ -213,14 +213,23 @@ void Worker::after_fault(const Prepared& prepared) {
   if (prepared.outcome == Outcome::runtime) kill_now();
 }
 
-void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache) {
-  if (configs_ >= deadlines_.configs) kill_now();
-  problem_ = {{"do", "problem"},
-              {"problem", to_string(problem)},
-              {"seed", seed},
-              {"cache", to_string(cache)}};
+void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache, bool keep) {
+  json wanted = {{"do", "problem"},
+                 {"problem", to_string(problem)},
+                 {"seed", seed},
+                 {"cache", to_string(cache)},
+                 {"keep", keep}};
+  if (keep && wanted == problem_) return;
+  if (!keep) {
+    if (configs_ >= deadlines_.configs) kill_now();
+    probe_ns_.clear();
+  }
+  problem_ = std::move(wanted);
   problem_sent_ = false;
-  probe_ns_.clear();
+}
+
+std::vector<double>& Worker::probes() {
+  return probe_ns_[problem_.value("problem", std::string())];
 }
 
 Prepared Worker::build(const Problem& problem, const LaunchPlan& plan) {
@@ -253,10 +262,10 @@ Prepared Worker::prepare_pack(int id, const Packing& a, const Packing& b) {
 }
 
 void Worker::keep_probe(int id, const Prepared& prepared) {
-  if (static_cast<std::size_t>(id) >= probe_ns_.size()) {
-    probe_ns_.resize(static_cast<std::size_t>(id) + 1);
-  }
-  probe_ns_[static_cast<std::size_t>(id)] = prepared.probe_ns;
+  std::vector<double>& by_arm = probes();
+  if (static_cast<std::size_t>(id) >= by_arm.size())
+    by_arm.resize(static_cast<std::size_t>(id) + 1);
+  by_arm[static_cast<std::size_t>(id)] = prepared.probe_ns;
   after_fault(prepared);
 }
 
@@ -264,7 +273,7 @@ RoundReply Worker::run_round(const Round& round) {
   double expected_ns = 0;
   for (const int id : round.order) {
     if (id == kCanary) continue;
-    const double run_ns = probe_ns_.at(static_cast<std::size_t>(id));
+    const double run_ns = probes().at(static_cast<std::size_t>(id));
     expected_ns +=
         run_ns * (round.runs > 0 ? round.runs : block_runs(run_ns)) * (round.doubled ? 3 : 1) +
         21 * run_ns;

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -49,8 +50,11 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Selects the problem for the requests after it: fresh data, no executables. Kept over a restart.
-  void set_problem(const Problem& problem, std::uint64_t seed, Cache cache = Cache::warm);
+  // Selects the problem for the requests after it: fresh data, no executables. With `keep` those of
+  // the problems before it stay, and are there again when one of them is selected anew with `keep`.
+  // Over a restart only the selection stays.
+  void set_problem(const Problem& problem, std::uint64_t seed, Cache cache = Cache::warm,
+                   bool keep = false);
 
   // Builds the plan's program and runs it once, discarded, so that compilers that wait for the
   // first launch are done.
@@ -91,6 +95,7 @@ class Worker {
   Exchange transact(const nlohmann::json& message, double deadline_s);
   Exchange reselect();
   void after_fault(const Prepared& prepared);
+  std::vector<double>& probes();  // of the problem selected
   void keep_probe(int id, const Prepared& prepared);
   void kill_now();
 
@@ -102,10 +107,10 @@ class Worker {
   std::string pending_;  // bytes read beyond the last line
   nlohmann::json problem_;
   bool problem_sent_ = false;
-  WorkerShared* shared_ = nullptr;  // with the worker
-  int configs_ = 0;                 // prepared in this process
-  std::vector<double> probe_ns_;    // by arm
-  std::set<std::string> built_;     // programs that this process has built
+  WorkerShared* shared_ = nullptr;                       // with the worker
+  int configs_ = 0;                                      // prepared in this process
+  std::map<std::string, std::vector<double>> probe_ns_;  // by problem and arm
+  std::set<std::string> built_;                          // programs that this process has built
   double floor_ns_ = 0;
 };
 

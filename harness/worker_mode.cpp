@@ -29,6 +29,13 @@ struct Arm {
   TimedArm timed;
 };
 
+// A problem's data and what was prepared for it.
+struct ProblemState {
+  std::unique_ptr<Checker> checker;
+  std::unique_ptr<WeightRing> ring;
+  std::map<int, Arm> arms;
+};
+
 // While it lives the process may take so many bytes more than it has. Writable memory is counted
 // (RLIMIT_DATA), not addresses, of which drivers of GPUs reserve more than there is memory.
 class MemoryLimit {
@@ -81,17 +88,24 @@ class Server {
   }
 
   json select(const json& message) {
-    arms_.clear();
-    ring_.reset();
-    checker_.reset();
+    const auto key = message.at("problem").get<std::string>();
+    if (!message.value("keep", false)) states_.clear();
+    if (states_.contains(key)) {
+      state_ = &states_.at(key);
+      return json::object();
+    }
+    state_ = nullptr;
     Case selected;
     std::string why;
-    selected.problem = parse_problem(message.at("problem").get<std::string>(), why).value();
+    selected.problem = parse_problem(key, why).value();
     selected.fill = Fill::real;
     selected.seed = message.at("seed").get<std::uint64_t>();
-    checker_ = std::make_unique<Checker>(*engine_, selected);
+    ProblemState state;
+    state.checker = std::make_unique<Checker>(*engine_, selected);
     const bool rotate = message.value("cache", "warm") == to_string(Cache::rotate);
-    ring_ = std::make_unique<WeightRing>(*engine_, *checker_, rotate ? Cache::rotate : Cache::warm);
+    state.ring = std::make_unique<WeightRing>(*engine_, *state.checker,
+                                              rotate ? Cache::rotate : Cache::warm);
+    state_ = &states_.emplace(key, std::move(state)).first->second;
     return json::object();
   }
 
@@ -125,25 +139,27 @@ class Server {
 
   Built build_limited(const LaunchPlan& plan) {
     const MemoryLimit limit(build_bytes_);
-    return engine_->build(checker_->problem_case().problem, plan);
+    return engine_->build(state().checker->problem_case().problem, plan);
   }
 
   json prepare(const json& message) {
     const int id = message.at("id").get<int>();
     *current_arm_ = id;
-    arms_.erase(id);
+    Checker& checker = *state().checker;
+    WeightRing& ring = *state().ring;
+    state().arms.erase(id);
     Built built = build_limited(plan_from_json(message.at("plan")));
     if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
-    const CheckResult checked = checker_->check(*built.executable);
+    const CheckResult checked = checker.check(*built.executable);
     if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
-    Arm& arm = arms_[id];
+    Arm& arm = state().arms[id];
     arm.executable = std::move(built.executable);
-    arm.ring = &ring_->operands(arm.executable->plan());
-    const cl::CommandQueue& queue = checker_->queue();
-    arm.timed.run = [this, &arm, &queue] { ring_->run(*arm.executable, *arm.ring, queue); };
+    arm.ring = &ring.operands(arm.executable->plan());
+    const cl::CommandQueue& queue = checker.queue();
+    arm.timed.run = [&ring, &arm, &queue] { ring.run(*arm.executable, *arm.ring, queue); };
     arm.timed.finish = [&queue] { queue.finish(); };
-    arm.timed.restore = [this] {
-      if (checker_->problem_case().problem.accumulate) checker_->restore_output();
+    arm.timed.restore = [&checker] {
+      if (checker.problem_case().problem.accumulate) checker.restore_output();
     };
     arm.timed.probe_ns = probe_ns(arm.timed);
     return {{"outcome", to_string(Outcome::correct)},
@@ -155,17 +171,17 @@ class Server {
   json prepare_pack(const json& message) {
     const int id = message.at("id").get<int>();
     *current_arm_ = id;
-    Arm& arm = arms_[id];
-    const CaseData& data = checker_->data();
-    const Problem& problem = checker_->problem_case().problem;
+    Arm& arm = state().arms[id];
+    Checker& checker = *state().checker;
+    const Problem& problem = checker.problem_case().problem;
     const Packing packing_a = packing_from_json(message.at("a"));
     const Packing packing_b = packing_from_json(message.at("b"));
-    const auto a = to_storage(problem.dtype, data.a);
-    const auto b = to_storage(problem.dtype, data.b);
-    arm.timed.run = [=, this, &problem] {
+    const auto a = to_storage(problem.dtype, checker.data().a);
+    const auto b = to_storage(problem.dtype, checker.data().b);
+    arm.timed.run = [=, this, &checker, &problem] {
       Weights weights(engine_->context(), problem, a.data(), b.data());
-      weights.a(checker_->queue(), packing_a);
-      weights.b(checker_->queue(), packing_b);
+      weights.a(checker.queue(), packing_a);
+      weights.b(checker.queue(), packing_b);
     };
     arm.timed.finish = arm.timed.restore = [] {};
     time_run_ns(arm.timed);
@@ -178,7 +194,7 @@ class Server {
                       message.at("order").get<std::vector<int>>(), message.at("runs").get<int>()};
     try {
       const RoundReply reply = time_round(
-          round, [this](int id) -> TimedArm& { return arms_.at(id).timed; }, *probes_,
+          round, [this](int id) -> TimedArm& { return state().arms.at(id).timed; }, *probes_,
           *current_arm_);
       return {{"ns", reply.ns}, {"doubled_ns", reply.doubled_ns}, {"stolen", reply.stolen}};
     } catch (const cl::Error& error) {
@@ -189,21 +205,26 @@ class Server {
   }
 
   json recheck(const json& message) {
-    Arm& arm = arms_.at(message.at("id").get<int>());
-    const CheckResult checked = checker_->check(*arm.executable);
+    Arm& arm = state().arms.at(message.at("id").get<int>());
+    const CheckResult checked = state().checker->check(*arm.executable);
     if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
     return {{"outcome", to_string(Outcome::correct)}, {"error", checked.error_over_bound}};
   }
 
   json events(const json& message) {
-    Arm& arm = arms_.at(message.at("id").get<int>());
+    Arm& arm = state().arms.at(message.at("id").get<int>());
     const EventReading reading = read_events(
         *engine_,
         [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
-          ring_->run(*arm.executable, *arm.ring, queue, list);
+          state().ring->run(*arm.executable, *arm.ring, queue, list);
         },
         10);
     return {{"event_ns", reading.ns}, {"fault", reading.fault}};
+  }
+
+  ProblemState& state() {
+    if (state_ == nullptr) throw std::logic_error("no problem is selected");
+    return *state_;
   }
 
   static json failure(Outcome outcome, const std::string& detail) {
@@ -214,9 +235,8 @@ class Server {
   std::int64_t build_bytes_ = 0;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Probes> probes_;
-  std::unique_ptr<Checker> checker_;
-  std::unique_ptr<WeightRing> ring_;
-  std::map<int, Arm> arms_;
+  std::map<std::string, ProblemState> states_;  // by problem
+  ProblemState* state_ = nullptr;               // of the problem selected
 };
 
 }  // namespace

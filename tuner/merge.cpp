@@ -18,6 +18,39 @@ auto strength(const Record& r) {
                   r.time_ns, r.default_ns, r.clock, r.error_over_bound, r.seen, r.reason);
 }
 
+bool weaker(const Record& a, const Record& b) {
+  return std::pair(strength(a), a.problem.m) < std::pair(strength(b), b.problem.m);
+}
+
+// Of each family the records of one choice in one file, one a problem: of all such sets the one
+// whose records are the strongest, compared from the strongest on. A set is kept or left whole, so
+// the order in which files are merged does not count.
+std::vector<Record> strongest(std::vector<std::vector<Record>> files) {
+  std::map<FamilyKey, std::vector<Record>> best;
+  for (std::vector<Record>& records : files) {
+    std::sort(records.begin(), records.end(),
+              [](const Record& a, const Record& b) { return weaker(b, a); });
+    std::map<std::tuple<FamilyKey, std::string, NamedConfig>, std::vector<Record>> sets;
+    for (Record& record : records) {
+      std::vector<Record>& set = sets[{family_of(record), record.variant, record.config}];
+      const bool known = std::any_of(set.begin(), set.end(), [&](const Record& other) {
+        return other.problem == record.problem;
+      });
+      if (!known) set.push_back(std::move(record));
+    }
+    for (auto& [choice, set] : sets) {
+      std::vector<Record>& there = best[std::get<FamilyKey>(choice)];
+      if (std::lexicographical_compare(there.begin(), there.end(), set.begin(), set.end(),
+                                       weaker)) {
+        there = std::move(set);
+      }
+    }
+  }
+  std::vector<Record> kept;
+  for (const auto& [family, set] : best) kept.insert(kept.end(), set.begin(), set.end());
+  return kept;
+}
+
 auto kind(const Rule& r) { return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate); }
 
 auto weakness(const Rule& r) { return std::tie(r.regret_bound, r.variant, r.config); }
@@ -97,6 +130,10 @@ std::vector<Rule> merge_rules(std::vector<Rule> rules) {
 
 }  // namespace
 
+FamilyKey family_of(const Record& record) {
+  return {record.device, record.mode, to_string(regardless_of_m(record.problem, record.mode))};
+}
+
 std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std::string& why) {
   const auto in_order = [](const TunedDevice& a, const TunedDevice& b) {
     return content(a) < content(b);
@@ -123,27 +160,22 @@ std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std
         ->first;
   };
   std::vector<Rule> rules;
+  std::vector<std::vector<Record>> records;
   for (const TunedFile& file : files) {
+    records.emplace_back();
     std::map<std::string, std::string> ids;
     for (const auto& [id, device] : file.devices) ids[id] = id_of(device);
     for (Record record : file.records) {
       record.device = ids.at(record.device);
-      merged.records.push_back(std::move(record));
+      records.back().push_back(std::move(record));
     }
     for (Rule rule : file.rules) {
       rule.device = ids.at(rule.device);
       rules.push_back(std::move(rule));
     }
   }
-  // The strongest of each problem comes first, and stays.
-  std::sort(merged.records.begin(), merged.records.end(), [](const Record& a, const Record& b) {
-    if (file_order(a, b) || file_order(b, a)) return file_order(a, b);
-    return strength(b) < strength(a);
-  });
-  merged.records.erase(
-      std::unique(merged.records.begin(), merged.records.end(),
-                  [](const Record& a, const Record& b) { return !file_order(a, b); }),
-      merged.records.end());
+  merged.records = strongest(std::move(records));
+  std::sort(merged.records.begin(), merged.records.end(), file_order);
   merged.rules = merge_rules(std::move(rules));
   const ParsedTunedFile written = parse_tuned_file(serialize(merged));
   if (!written.file) {

@@ -19,8 +19,8 @@ bool holds(const std::vector<int>& values, int value) {
 }  // namespace
 
 ProblemTuner::ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules,
-                           std::vector<int> preferred)
-    : seed_(seed), rules_(std::move(rules)), preferred_(std::move(preferred)) {
+                           std::vector<int> preferred, int parts)
+    : seed_(seed), rules_(std::move(rules)), preferred_(std::move(preferred)), parts_(parts) {
   if (candidates < 1)
     throw std::invalid_argument("tuner: there is no candidate, not even a default");
   // The final's verdict is its interval; without one, be the gap ever so wide, it proves nothing.
@@ -28,6 +28,7 @@ ProblemTuner::ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules,
   prepared_.resize(at(candidates));
   reported_.resize(at(candidates));
   log_ratios_.resize(at(candidates), std::numeric_limits<double>::quiet_NaN());
+  verdicts_.resize(at(parts));
 }
 
 ProblemTuner::Want ProblemTuner::want() const {
@@ -68,13 +69,14 @@ void ProblemTuner::report(int candidate, const Prepared& prepared) {
   if (to_prepare().empty()) begin_heats();
 }
 
-void ProblemTuner::report(const RoundReply& reply) {
+void ProblemTuner::report(std::span<const RoundReply> parts) {
   if (!race_ || race_->end() != RaceEnd::running) return;
-  RoundReply translated = reply;
-  if (reply.failed >= 0) {
+  std::vector<RoundReply> translated(parts.begin(), parts.end());
+  for (RoundReply& reply : translated) {
+    if (reply.failed < 0) continue;
     const auto arm = std::find(arms_.begin(), arms_.end(), reply.failed);
     if (arm == arms_.end()) throw std::invalid_argument("tuner: what failed is not in the race");
-    translated.failed = static_cast<int>(arm - arms_.begin());
+    reply.failed = static_cast<int>(arm - arms_.begin());
   }
   race_->report(translated);
   if (race_->end() != RaceEnd::running) race_ended();
@@ -94,7 +96,7 @@ void ProblemTuner::stop() {
   }
 }
 
-Verdict ProblemTuner::verdict() const { return verdict_; }
+Verdict ProblemTuner::verdict(int part) const { return verdicts_.at(at(part)); }
 const std::vector<Prepared>& ProblemTuner::prepared() const { return prepared_; }
 std::vector<double> ProblemTuner::log_ratios() const { return log_ratios_; }
 std::vector<int> ProblemTuner::leaders() const { return leaders_; }
@@ -155,7 +157,7 @@ void ProblemTuner::start_race(Stage stage, std::vector<int> arms) {
   arms_.insert(arms_.begin(), 0);
   race_.emplace(static_cast<int>(arms_.size()),
                 mix_seed(seed_, static_cast<std::uint64_t>(races_++)),
-                stage == Stage::final ? rules_.final : rules_.race);
+                stage == Stage::final ? rules_.final : rules_.race, parts_);
 }
 
 void ProblemTuner::race_ended() {
@@ -179,11 +181,14 @@ void ProblemTuner::keep_standings() {
       log_ratios_[candidate] = standings[arm].log_ratio.median;
     }
   }
-  const Standing& anchor = standings[kAnchor];
-  if (anchor.rounds == 0) return;
-  verdict_.time_ns = verdict_.default_ns = anchor.slope_ns > 0 ? anchor.slope_ns : anchor.ns;
-  verdict_.rounds = anchor.rounds;
-  verdict_.level = std::isfinite(anchor.log_ratio.low) ? anchor.log_ratio.level : 0;
+  if (standings[kAnchor].rounds == 0) return;
+  for (int part = 0; part < parts_; ++part) {
+    const Standing anchor = race_->standing(part, kAnchor);
+    Verdict& verdict = verdicts_[at(part)];
+    verdict.time_ns = verdict.default_ns = anchor.slope_ns > 0 ? anchor.slope_ns : anchor.ns;
+    verdict.rounds = anchor.rounds;
+    verdict.level = std::isfinite(anchor.log_ratio.low) ? anchor.log_ratio.level : 0;
+  }
 }
 
 void ProblemTuner::heat_ended() {
@@ -242,36 +247,46 @@ void ProblemTuner::start_final(const std::vector<int>& leaders) {
 }
 
 void ProblemTuner::final_ended() {
-  const Standing& anchor = race_->standings()[kAnchor];
-  const Standing& choice = race_->standings()[1];
-  const double low = std::exp(-choice.log_ratio.high);
-  if (choice.outcome != Outcome::correct || !(low > rules_.final.tie)) {
+  const double low = std::exp(-race_->standings()[1].log_ratio.high);
+  bool proved = race_->standings()[1].outcome == Outcome::correct && low > rules_.final.tie;
+  std::vector<Verdict> verdicts;
+  for (int part = 0; part < parts_; ++part) {
+    const Standing anchor = race_->standing(part, kAnchor);
+    const Standing choice = race_->standing(part, 1);
+    const bool slopes = anchor.slope_ns > 0 && choice.slope_ns > 0;
+    Verdict& verdict = verdicts.emplace_back();
+    verdict.time_ns = slopes ? choice.slope_ns : choice.ns;
+    verdict.default_ns = slopes ? anchor.slope_ns : anchor.ns;
+    verdict.speedup = std::exp(-choice.log_ratio.median);
+    verdict.speedup_low = std::exp(-choice.log_ratio.high);
+    verdict.speedup_high = std::exp(-choice.log_ratio.low);
+    verdict.level = choice.log_ratio.level;
+    verdict.rounds = choice.rounds;
+    proved = proved && verdict.speedup > 1 / rules_.final.tie;
+  }
+  if (!proved) {
     const bool cut_short = race_->end() == RaceEnd::stopped;
     return finish(0, cut_short ? "stopped" : "no_significant_gain");
   }
-  if (finals_won_++ == 0 || low < least_proven_.speedup_low) {
-    const bool slopes = anchor.slope_ns > 0 && choice.slope_ns > 0;
-    least_proven_.time_ns = slopes ? choice.slope_ns : choice.ns;
-    least_proven_.default_ns = slopes ? anchor.slope_ns : anchor.ns;
-    least_proven_.speedup = std::exp(-choice.log_ratio.median);
-    least_proven_.speedup_low = low;
-    least_proven_.speedup_high = std::exp(-choice.log_ratio.low);
-    least_proven_.level = choice.log_ratio.level;
-    least_proven_.rounds = choice.rounds;
+  if (finals_won_++ == 0 || low < least_low_) {
+    least_low_ = low;
+    least_proven_ = std::move(verdicts);
   }
   if (finals_won_ < rules_.finals) return start_race(Stage::final, {arms_[1]});
-  verdict_ = least_proven_;
+  verdicts_ = std::move(least_proven_);
   finish(arms_[1], "measured");
 }
 
-void ProblemTuner::finish(int choice, std::string reason) {
+void ProblemTuner::finish(int choice, const std::string& reason) {
   stage_ = Stage::done;
-  if (verdict_.rounds == 0 && usable(0)) {
-    verdict_.time_ns = verdict_.default_ns = prepared_[0].probe_ns;
+  for (Verdict& verdict : verdicts_) {
+    if (verdict.rounds == 0 && usable(0)) {
+      verdict.time_ns = verdict.default_ns = prepared_[0].probe_ns;
+    }
+    verdict.choice = choice;
+    verdict.reason = reason;
+    verdict.error_over_bound = prepared_[at(choice)].error_over_bound;
   }
-  verdict_.choice = choice;
-  verdict_.reason = std::move(reason);
-  verdict_.error_over_bound = prepared_[at(choice)].error_over_bound;
 }
 
 std::vector<int> ProblemTuner::by_ratio(std::vector<int> candidates) const {

@@ -1,4 +1,5 @@
-// A ProblemTuner finds the best candidate for one problem: it asks for candidates to be prepared
+// A ProblemTuner finds the best candidate for one problem, or for several that are to have the same
+// one, its parts: it asks for candidates to be prepared
 // (built, checked, probed), then for rounds of races, then for finals between winner and default,
 // each in a fresh worker: where their buffers come to lie makes kernels 10 % faster or slower, and
 // differs from process to process, not from round to round. It is told outcomes and samples, and is
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,9 +19,9 @@
 
 namespace loratune {
 
-// What became of preparing one candidate. `probe_ns`: a launch, the least of a few.
-// `error_over_bound`: worst error as a fraction of the stated bound. Both only where the outcome is
-// correct (or slow).
+// What became of preparing one candidate. `probe_ns`: a launch, the least of a few; the geometric
+// mean of those of several parts. `error_over_bound`: worst error as a fraction of the stated
+// bound. Both only where the outcome is correct (or slow).
 struct Prepared {
   Outcome outcome = Outcome::skipped;
   double probe_ns = 0;
@@ -63,7 +65,7 @@ class ProblemTuner {
   // candidates[0] is the default. `preferred` breaks ties: indices of candidates, best first (the
   // incumbent of an earlier file, say).
   ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules,
-               std::vector<int> preferred = {});
+               std::vector<int> preferred = {}, int parts = 1);
 
   Want want() const;
   // Want::prepare: the candidates still to be prepared, in order.
@@ -73,14 +75,17 @@ class ProblemTuner {
   Round next() const;
 
   void report(int candidate, const Prepared& prepared);
-  // The reply to next(); `failed` is a candidate too. Ignored when no round is wanted.
-  void report(const RoundReply& reply);
+  // The replies to next(), one a part; `failed` is a candidate too. Ignored when no round is
+  // wanted.
+  void report(std::span<const RoundReply> parts);
+  void report(const RoundReply& reply) { report({&reply, 1}); }
   // Ends the search: of candidates not prepared the outcome is `skipped`; a race that runs is
   // decided by what it knows, and its winner still needs the final; a second stop() ends that too.
   void stop();
 
-  // Valid once want() is nothing.
-  Verdict verdict() const;
+  // Of a part, valid once want() is nothing. The choice is the same on all; it was proved faster in
+  // the geometric mean, and measured on no part as slower by more than a tie.
+  Verdict verdict(int part = 0) const;
   // Finals that the winner has won so far. The next one wants a fresh worker.
   int finals_won() const;
   // Every candidate's outcome so far, and its median log ratio to the default in the heats (NaN if
@@ -102,7 +107,7 @@ class ProblemTuner {
   void final_ended();
   void start_final(const std::vector<int>& leaders);
   void keep_standings();
-  void finish(int choice, std::string reason);
+  void finish(int choice, const std::string& reason);
   std::vector<int> by_ratio(std::vector<int> candidates) const;
 
   std::uint64_t seed_;
@@ -121,8 +126,10 @@ class ProblemTuner {
   std::vector<int> arms_;  // candidate of each arm of race_
   std::optional<Race> race_;
   int finals_won_ = 0;
-  Verdict least_proven_;  // of the finals won
-  Verdict verdict_;
+  int parts_;
+  double least_low_ = 0;               // of the speed-up, over the finals won
+  std::vector<Verdict> least_proven_;  // in that final, by part
+  std::vector<Verdict> verdicts_;      // by part
 };
 
 }  // namespace loratune

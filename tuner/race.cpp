@@ -14,21 +14,24 @@ constexpr int kRoundsToSeeFar = 3;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-std::vector<double> times(const std::vector<double>& rounds) {
-  std::vector<double> valid;
-  std::copy_if(rounds.begin(), rounds.end(), std::back_inserter(valid), is_time);
-  return valid;
+std::vector<double> valid(const std::vector<double>& rounds) {
+  std::vector<double> times;
+  std::copy_if(rounds.begin(), rounds.end(), std::back_inserter(times), is_time);
+  return times;
 }
 
 }  // namespace
 
-Race::Race(int arms, std::uint64_t seed, RaceRules rules)
-    : seed_(seed), rules_(std::move(rules)), watch_(rules_.canary_limit) {
+Race::Race(int arms, std::uint64_t seed, RaceRules rules, int parts)
+    : seed_(seed), rules_(std::move(rules)) {
   if (arms < 1 || arms > kMaxArms) throw std::invalid_argument("race: number of arms");
   if (rules_.looks.empty() || rules_.sub_blocks < 1) throw std::invalid_argument("race: rules");
+  if (parts < 1) throw std::invalid_argument("race: number of parts");
   standings_.resize(at(arms));
-  ns_.resize(at(arms));
-  doubled_ns_.resize(at(arms));
+  times_.ns.resize(at(arms));
+  times_.doubled_ns.resize(at(arms));
+  parts_.resize(at(parts), times_);
+  watches_.resize(at(parts), CanaryWatch(rules_.canary_limit));
   update_standings();
   if (arms == 1) end_ = RaceEnd::separated;
 }
@@ -42,14 +45,21 @@ std::optional<Round> Race::next() const {
   return round;
 }
 
-void Race::report(const RoundReply& reply) {
+void Race::report(std::span<const RoundReply> parts) {
   const std::optional<Round> round = next();
   if (!round) return;
-  if (reply.failed >= kAnchor) {
-    fail(*round, reply);
-  } else if (watch_.undisturbed(*round, reply) &&
-             is_time(least_time(round->order, reply.ns, kAnchor))) {
-    add_times(*round, reply);
+  if (parts.size() != parts_.size()) throw std::invalid_argument("race: number of replies");
+  const auto failed = std::find_if(parts.begin(), parts.end(),
+                                   [](const RoundReply& reply) { return reply.failed >= kAnchor; });
+  bool undisturbed = true;
+  for (std::size_t i = 0; failed == parts.end() && i < parts.size(); ++i) {
+    undisturbed = watches_[i].undisturbed(*round, parts[i]) &&
+                  is_time(least_time(round->order, parts[i].ns, kAnchor)) && undisturbed;
+  }
+  if (failed != parts.end()) {
+    fail(*round, *failed);
+  } else if (undisturbed) {
+    add_times(*round, parts);
     ++valid_;
   } else {
     ++rounds_;
@@ -62,7 +72,7 @@ void Race::report(const RoundReply& reply) {
   if (end_ != RaceEnd::running) return;
 
   update_standings();
-  const bool timed = reply.failed < kAnchor;
+  const bool timed = failed == parts.end();
   const bool look = timed && std::count(rules_.looks.begin(), rules_.looks.end(), valid_) > 0;
   const bool last = timed && valid_ >= *std::max_element(rules_.looks.begin(), rules_.looks.end());
   if (look || last) {
@@ -131,49 +141,77 @@ void Race::fail(const Round& round, const RoundReply& reply) {
   if (reply.failed == kAnchor) end_ = RaceEnd::anchor_lost;
 }
 
-void Race::add_times(const Round& round, const RoundReply& reply) {
+void Race::add_times(const Round& round, std::span<const RoundReply> parts) {
   for (int arm = 0; arm < static_cast<int>(standings_.size()); ++arm) {
-    ns_[at(arm)].push_back(least_time(round.order, reply.ns, arm));
-    doubled_ns_[at(arm)].push_back(least_time(round.order, reply.doubled_ns, arm));
+    std::vector<double> ns, doubled_ns;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      ns.push_back(least_time(round.order, parts[i].ns, arm));
+      doubled_ns.push_back(least_time(round.order, parts[i].doubled_ns, arm));
+      parts_[i].ns[at(arm)].push_back(ns.back());
+      parts_[i].doubled_ns[at(arm)].push_back(doubled_ns.back());
+    }
+    times_.ns[at(arm)].push_back(geometric_mean(ns));
+    times_.doubled_ns[at(arm)].push_back(geometric_mean(doubled_ns));
   }
+}
+
+void Race::read(const Times& times, int arm, Standing& standing) const {
+  const std::vector<double> ns = valid(times.ns[at(arm)]);
+  const std::vector<double> doubled_ns = valid(times.doubled_ns[at(arm)]);
+  standing.rounds = static_cast<int>(ns.size());
+  standing.log_ratio = compare(times, arm, kAnchor);
+  standing.ns = ns.empty() ? 0 : median(ns);
+  const double slope = doubled_ns.empty() ? 0 : 2 * median(doubled_ns) - standing.ns;
+  standing.slope_ns = is_time(slope) ? slope : 0;
 }
 
 void Race::update_standings() {
   for (int arm = 0; arm < static_cast<int>(standings_.size()); ++arm) {
-    Standing& standing = standings_[at(arm)];
-    const std::vector<double> ns = times(ns_[at(arm)]);
-    const std::vector<double> doubled_ns = times(doubled_ns_[at(arm)]);
-    standing.rounds = static_cast<int>(ns.size());
-    standing.log_ratio = compare(arm, kAnchor);
-    standing.ns = ns.empty() ? 0 : median(ns);
-    const double slope = doubled_ns.empty() ? 0 : 2 * median(doubled_ns) - standing.ns;
-    standing.slope_ns = is_time(slope) ? slope : 0;
+    read(times_, arm, standings_[at(arm)]);
   }
+}
+
+Standing Race::standing(int part, int arm) const {
+  Standing standing = standings_.at(at(arm));
+  read(parts_.at(at(part)), arm, standing);
+  return standing;
 }
 
 // Absolute times: noise of 50 % that lasts for three rounds of four blocks each is rare enough, and
 // a few rounds are too few for an interval.
 void Race::drop_far() {
   const auto best_time = [&](int arm) {
-    const std::vector<double> ns = times(ns_[at(arm)]);
+    const std::vector<double> ns = valid(times_.ns[at(arm)]);
     return static_cast<int>(ns.size()) < kRoundsToSeeFar ? kNone
                                                          : *std::min_element(ns.begin(), ns.end());
   };
   double best = std::numeric_limits<double>::infinity();
-  for (const int arm : contenders()) best = std::fmin(best, best_time(arm));
+  for (const int arm : contenders()) {
+    if (!slower_somewhere(arm)) best = std::fmin(best, best_time(arm));
+  }
   for (const int arm : contenders()) {
     if (best_time(arm) > rules_.drop_after_3 * best) standings_[at(arm)].dropped = true;
   }
 }
 
 void Race::drop_by_interval() {
+  for (const int arm : contenders()) {
+    if (slower_somewhere(arm)) standings_[at(arm)].dropped = true;
+  }
   const int first = leader();
   for (const int arm : contenders()) {
     const bool rarely_timed = 2 * standings_[at(arm)].rounds < valid_;
-    if (rarely_timed || (arm != first && compare(arm, first).low > std::log(rules_.tie))) {
+    if (rarely_timed || (arm != first && compare(times_, arm, first).low > std::log(rules_.tie))) {
       standings_[at(arm)].dropped = true;
     }
   }
+}
+
+// Than the anchor by more than a tie, on one of several parts, though it be the fastest over all.
+bool Race::slower_somewhere(int arm) const {
+  return parts_.size() > 1 && std::any_of(parts_.begin(), parts_.end(), [&](const Times& times) {
+           return compare(times, arm, kAnchor).median > std::log(rules_.tie);
+         });
 }
 
 // More rounds would not change the choice: no arm beats the anchor by more than a tie or, once the
@@ -183,15 +221,15 @@ bool Race::none_worth_more() const {
   const int first = leader();
   const std::vector<int> arms = contenders();
   return std::all_of(arms.begin(), arms.end(), [&](int arm) {
-    if (contends(kAnchor)) return arm == kAnchor || compare(kAnchor, arm).high < tie;
-    return arm == first || compare(arm, first).high < tie;
+    if (contends(kAnchor)) return arm == kAnchor || compare(times_, kAnchor, arm).high < tie;
+    return arm == first || compare(times_, arm, first).high < tie;
   });
 }
 
-MedianInterval Race::compare(int arm, int other) const {
+MedianInterval Race::compare(const Times& times, int arm, int other) const {
   std::vector<double> log_ratios;
-  for (std::size_t i = 0; i < ns_[at(arm)].size(); ++i) {
-    const double ratio = ns_[at(arm)][i] / ns_[at(other)][i];
+  for (std::size_t i = 0; i < times.ns[at(arm)].size(); ++i) {
+    const double ratio = times.ns[at(arm)][i] / times.ns[at(other)][i];
     if (is_time(ratio)) log_ratios.push_back(std::log(ratio));
   }
   return median_interval(log_ratios, rules_.level);

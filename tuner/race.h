@@ -2,6 +2,10 @@
 // against the anchor of the same round so that drift and noise common to a round cancel. It asks
 // for rounds and is told samples; it knows no clock and no device, and is a function of seed and
 // replies only.
+//
+// A race may be over several problems at once, its parts: every round is run on each. An arm's time
+// is then the geometric mean of its times on the parts, and an arm whose median is behind the
+// anchor's by more than a tie on any of them is out.
 #pragma once
 
 #include <cstdint>
@@ -53,20 +57,24 @@ enum class RaceEnd : std::uint8_t {
 class Race {
  public:
   // Arms 0..arms-1, arm 0 the anchor; at most kMaxArms. Throws std::invalid_argument on other
-  // numbers, or rules without a look.
-  Race(int arms, std::uint64_t seed, RaceRules rules);
+  // numbers, no part, or rules without a look.
+  Race(int arms, std::uint64_t seed, RaceRules rules, int parts = 1);
 
   // The round wanted next; nothing when the race has ended.
   std::optional<Round> next() const;
-  // The reply to next(); ignored once the race has ended. An arm that failed is dropped with its
-  // outcome. No values at all: a void round. Throws std::invalid_argument if the values are not
-  // parallel to the order, or the failed arm was not in it.
-  void report(const RoundReply& reply);
+  // The reply to next() of each part; ignored once the race has ended. An arm that failed is
+  // dropped with its outcome. No values at all: a void round. Throws std::invalid_argument if there
+  // are not as many as parts, the values are not parallel to the order, or the failed arm was not
+  // in it.
+  void report(std::span<const RoundReply> parts);
+  void report(const RoundReply& reply) { report({&reply, 1}); }
   // Ends the race with what is known: the intervals are read once more.
   void stop();
 
   RaceEnd end() const;
   const std::vector<Standing>& standings() const;
+  // An arm's times on one part.
+  Standing standing(int part, int arm) const;
   // Arms that no look put behind the leader, best median first. The anchor if none is left, unless
   // it failed.
   std::vector<int> leaders() const;
@@ -74,17 +82,22 @@ class Race {
   int void_rounds() const;
 
  private:
+  struct Times {
+    std::vector<std::vector<double>> ns, doubled_ns;  // [arm][valid round]; NaN: not timed in it
+  };
   bool contends(int arm) const;
   std::vector<int> contenders() const;
   int leader() const;
   void fail(const Round& round, const RoundReply& reply);
-  void add_times(const Round& round, const RoundReply& reply);
+  void add_times(const Round& round, std::span<const RoundReply> parts);
+  void read(const Times& times, int arm, Standing& standing) const;
   void update_standings();
   void drop_far();
   void drop_by_interval();
+  bool slower_somewhere(int arm) const;
   bool none_worth_more() const;
   // Of ln(t_arm / t_other) over the rounds that timed both.
-  MedianInterval compare(int arm, int other) const;
+  MedianInterval compare(const Times& times, int arm, int other) const;
 
   std::uint64_t seed_;
   RaceRules rules_;
@@ -93,8 +106,9 @@ class Race {
   int valid_ = 0;
   int failures_ = 0;
   std::vector<Standing> standings_;
-  std::vector<std::vector<double>> ns_, doubled_ns_;  // [arm][valid round]; NaN: not timed in it
-  CanaryWatch watch_;
+  Times times_;               // over the parts
+  std::vector<Times> parts_;  // of each
+  std::vector<CanaryWatch> watches_;
 };
 
 }  // namespace loratune

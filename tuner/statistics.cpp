@@ -23,6 +23,13 @@ double median_of_sorted(const std::vector<double>& values) {
 
 double median(std::span<const double> values) { return median_of_sorted(sorted(values)); }
 
+double geometric_mean(std::span<const double> values) {
+  if (values.size() == 1) return values.front();
+  double sum = 0;
+  for (const double value : values) sum += std::log(value);
+  return std::exp(sum / static_cast<double>(values.size()));
+}
+
 double quantile(std::span<const double> values, double q) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> ordered = sorted(values);

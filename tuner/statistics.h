@@ -1,4 +1,4 @@
-// Order statistics of small samples: medians and the exact interval of a median.
+// Statistics of small samples: medians, the exact interval of a median, means of ratios.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,9 @@ double median(std::span<const double> values);
 
 // Value at quantile q in [0, 1], linear between order statistics. NaN for no values.
 double quantile(std::span<const double> values, double q);
+
+// Of one value it is that value, to the bit. NaN for no values.
+double geometric_mean(std::span<const double> values);
 
 // The interval of the median that order statistics give with no assumption on the distribution
 // but independence: the number of values below the median is binomial(n, 1/2). `level` is the

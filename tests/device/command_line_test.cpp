@@ -261,6 +261,37 @@ TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {
   EXPECT_EQ(file("tuned.json.journal.old"), journal);
 }
 
+TEST_F(Sweeping, OfBatchInvariantChoosesOnceForAllRowCounts) {
+  const Result swept = run(sweep("4", "6s") + Words{"--mode", "batch_invariant"});
+  ASSERT_EQ(swept.code, 0) << swept.err;
+  const TunedFile made = tuned("tuned.json");
+  ASSERT_EQ(made.records.size(), 2U);
+  for (const Record& record : made.records) {
+    EXPECT_EQ(record.mode, Mode::batch_invariant);
+    EXPECT_EQ(record.variant, made.records[0].variant);
+    EXPECT_EQ(record.config, made.records[0].config);
+    EXPECT_EQ(record.reason, made.records[0].reason);
+    EXPECT_GT(record.time_ns, 0);
+    EXPECT_LE(record.error_over_bound, 1);
+  }
+  EXPECT_EQ(made.records[0].problem.m, 1);
+  EXPECT_EQ(made.records[1].problem.m, 4);
+  EXPECT_NE(made.records[0].time_ns, made.records[1].time_ns) << "each of its own";
+  for (const char* key : {"m1_k64_n64_r4_f32", "m3_k64_n64_r4_f32", "m999_k64_n64_r4_f32"}) {
+    const Result pick = run({"--pick", std::string(key) + "_acc", "--tuned", "tuned.json",
+                             "--device", kPocl, "--mode", "batch_invariant", "--json"});
+    ASSERT_EQ(pick.code, 0) << pick.err;
+    const json answer = json::parse(pick.out);
+    EXPECT_NE(answer.at("shape_match"), "fallback") << key;
+    EXPECT_EQ(answer.at("variant"), made.records[0].variant);
+    for (const auto& [name, value] : made.records[0].config) {
+      EXPECT_EQ(answer.at("config").at(name), value) << key;
+    }
+  }
+  expect_good({"--replay", "tuned.json.journal", "--out", "again.json"}, {kNoDevice});
+  EXPECT_EQ(file("again.json"), file("tuned.json"));
+}
+
 TEST_F(Sweeping, ShardsMergeToWhatTheWholeHolds) {
   for (const char* shard : {"1/2", "2/2"}) {
     const Result part = run(sweep("4", "3s") + Words{"--shard", shard});

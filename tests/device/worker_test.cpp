@@ -34,10 +34,10 @@ Worker make_worker() {
   return Worker("Portable Computing Language", short_deadlines(), LORATUNE_BENCH);
 }
 
-LaunchPlan split_plan() {
+LaunchPlan split_plan(const Problem& problem = small_problem()) {
   const Variant& variant = *find_variant("split");
   const DeviceInfo& device = test_device().info;
-  return variant.plan(small_problem(), variant.default_config(small_problem(), device), device);
+  return variant.plan(problem, variant.default_config(problem, device), device);
 }
 
 // A plan whose kernel's body is `body`.
@@ -89,6 +89,28 @@ TEST(Worker, BuildsChecksAndTimes) {
   const auto events = worker.read_events(0);
   EXPECT_TRUE(events.at("event_ns").get<double>() > 0 ||
               !events.at("fault").get<std::string>().empty());
+}
+
+TEST(Worker, KeepsAProblemsArmsWhileAnotherIsSelectedIfAsked) {
+  Worker worker = make_worker();
+  Problem other = small_problem();
+  other.m += 3;
+  const auto runs = [&](int arm) {
+    const RoundReply reply = worker.run_round(round_of({arm}));
+    return reply.failed < 0 && reply.ns.size() == 1;
+  };
+  worker.set_problem(small_problem(), 1);
+  ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
+  worker.set_problem(other, 1, Cache::warm, true);
+  ASSERT_EQ(worker.prepare(0, split_plan(other), 0).outcome, Outcome::correct);
+  ASSERT_EQ(worker.prepare(1, split_plan(other), 0).outcome, Outcome::correct);
+  worker.set_problem(small_problem(), 1, Cache::warm, true);
+  EXPECT_TRUE(runs(0));
+  EXPECT_EQ(worker.recheck(0).outcome, Outcome::correct);
+  worker.set_problem(other, 1, Cache::warm, true);
+  EXPECT_TRUE(runs(1));
+  worker.set_problem(small_problem(), 1);  // forgets all
+  EXPECT_NE(worker.recheck(0).outcome, Outcome::correct);
 }
 
 TEST(Worker, AKernelThatNeverEndsIsKilledAndTheNextOneRuns) {

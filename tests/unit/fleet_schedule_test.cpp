@@ -35,7 +35,8 @@ Indices take_all(FleetSchedule& schedule, int rank) {
 TEST(FleetSchedule, EightEqualDevicesDoTheDefaultGridAtLeastSevenTimesAsFast) {
   const char* argv[] = {"lora-bench", "--sweep"};
   std::vector<Portion> grid;
-  for (const auto& problems : portions_of(select_problems(parse_command_line(2, argv)))) {
+  for (const auto& problems :
+       portions_of(select_problems(parse_command_line(2, argv)), Mode::fast)) {
     grid.push_back({group_key(problems.front()), problems.size()});
   }
   FleetSchedule schedule(grid, 8);
@@ -150,7 +151,7 @@ TEST(Portions, AreTheProblemsEachOfOneGroup) {
   const char* argv[] = {"lora-bench", "--sweep", "--tokens", "1,2", "--ranks", "8,4"};
   const auto problems = select_problems(parse_command_line(6, argv));
   std::vector<Problem> together;
-  for (const auto& portion : portions_of(problems)) {
+  for (const auto& portion : portions_of(problems, Mode::fast)) {
     ASSERT_FALSE(portion.empty());
     for (const Problem& problem : portion) {
       EXPECT_EQ(group_key(problem), group_key(portion.front()));
@@ -167,16 +168,41 @@ TEST(Shards, AreTogetherAllProblemsAndEquallyLarge) {
   for (const int shards : {1, 2, 7, 8, 119, 120}) {
     std::vector<Problem> together;
     for (int shard = 1; shard <= shards; ++shard) {
-      const auto part = shard_of(problems, shard, shards);
+      const auto part = shard_of(problems, Mode::fast, shard, shards);
       EXPECT_GE(part.size(), problems.size() / static_cast<std::size_t>(shards));
       EXPECT_LE(part.size(), (problems.size() - 1) / static_cast<std::size_t>(shards) + 1);
-      EXPECT_EQ(part, shard_of(problems, shard, shards));
+      EXPECT_EQ(part, shard_of(problems, Mode::fast, shard, shards));
       together.insert(together.end(), part.begin(), part.end());
     }
     EXPECT_TRUE(
         std::is_permutation(together.begin(), together.end(), problems.begin(), problems.end()))
         << shards;
   }
+}
+
+TEST(Shards, AndPortionsLeaveFamiliesWhole) {
+  const char* argv[] = {"lora-bench", "--sweep"};
+  const auto problems = select_problems(parse_command_line(2, argv));
+  std::vector<std::vector<Problem>> parts = portions_of(problems, Mode::batch_invariant);
+  EXPECT_EQ(parts.size(), 30U) << "of four problems each";
+  const int shards = 7;
+  for (int shard = 1; shard <= shards; ++shard) {
+    parts.push_back(shard_of(problems, Mode::batch_invariant, shard, shards));
+  }
+  std::vector<Problem> together;
+  for (const auto& part : parts) {
+    together.insert(together.end(), part.begin(), part.end());
+    for (const Problem& problem : part) {
+      const Problem family = regardless_of_m(problem, Mode::batch_invariant);
+      EXPECT_EQ(std::count_if(part.begin(), part.end(),
+                              [&](const Problem& other) {
+                                return regardless_of_m(other, Mode::batch_invariant) == family;
+                              }),
+                4)
+          << to_string(problem);
+    }
+  }
+  EXPECT_EQ(together.size(), 2 * problems.size());
 }
 
 TEST(Shards, CutNoMoreGroupsThanTheyMust) {
@@ -186,7 +212,7 @@ TEST(Shards, CutNoMoreGroupsThanTheyMust) {
     std::size_t pieces = 0;
     for (int shard = 1; shard <= shards; ++shard) {
       std::vector<std::string> groups;
-      for (const Problem& problem : shard_of(problems, shard, shards)) {
+      for (const Problem& problem : shard_of(problems, Mode::fast, shard, shards)) {
         groups.push_back(group_key(problem));
       }
       pieces +=

@@ -508,5 +508,52 @@ TEST(ProblemTuner, WrongProbesDoNotDecide) {
   EXPECT_THROW(tuner.next(), std::logic_error);
 }
 
+// Times by part and candidate.
+ProblemTuner tune_parts(const std::vector<std::vector<double>>& parts) {
+  const auto candidates = static_cast<int>(parts[0].size());
+  ProblemTuner tuner(candidates, 1, rules(), {}, static_cast<int>(parts.size()));
+  std::vector<Machine> machines;
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    machines.emplace_back(parts[part], 100 + part, kQuiet);
+  }
+  std::vector<double> means;
+  for (std::size_t i = 0; i < parts[0].size(); ++i) {
+    std::vector<double> ns;
+    for (const auto& part : parts) ns.push_back(part[i]);
+    means.push_back(geometric_mean(ns));
+  }
+  while (tuner.want() != Want::nothing) {
+    if (tuner.want() == Want::prepare) {
+      prepare(tuner, means);
+      continue;
+    }
+    std::vector<RoundReply> replies;
+    for (Machine& machine : machines) replies.push_back(machine.run(tuner.next()));
+    tuner.report(replies);
+  }
+  return tuner;
+}
+
+TEST(ProblemTuner, SeveralPartsGetOneChoiceAndEachItsOwnEvidence) {
+  const ProblemTuner tuner = tune_parts({{10'000, 8'000, 10'000}, {40'000, 40'000, 20'000}});
+  for (const int part : {0, 1}) {
+    EXPECT_EQ(tuner.verdict(part).choice, 2);
+    EXPECT_EQ(tuner.verdict(part).reason, "measured");
+  }
+  EXPECT_NEAR(tuner.verdict(0).speedup, 1, 0.01);
+  EXPECT_LT(tuner.verdict(0).speedup_low, 1.02);
+  EXPECT_NEAR(tuner.verdict(1).speedup, 2, 0.03);
+  EXPECT_NEAR(tuner.verdict(0).default_ns, 9'700, 100);
+  EXPECT_NEAR(tuner.verdict(1).default_ns, 39'700, 400);
+  EXPECT_NEAR(tuner.verdict(1).time_ns, 19'700, 200);
+}
+
+TEST(ProblemTuner, NothingIsChosenThatIsSlowerOnAPart) {
+  const ProblemTuner tuner = tune_parts({{10'000, 10'500}, {40'000, 20'000}});
+  for (const int part : {0, 1}) expect_default(tuner.verdict(part), "no_significant_gain");
+  EXPECT_NEAR(tuner.verdict(0).time_ns, 10'000, 350);
+  EXPECT_NEAR(tuner.verdict(1).time_ns, 40'000, 700);
+}
+
 }  // namespace
 }  // namespace loratune

@@ -56,6 +56,67 @@ TEST(Race, EachPassOfARoundHoldsEveryArmAndTheCanary) {
   }
 }
 
+// Times of each part.
+std::vector<RoundReply> exact(const Round& round, const std::vector<std::vector<double>>& parts) {
+  std::vector<RoundReply> replies;
+  for (const auto& ns : parts) replies.push_back(exact(round, ns));
+  return replies;
+}
+
+TEST(Race, OverSeveralPartsTheGeometricMeanDecides) {
+  Race race(3, 7, {}, 2);
+  while (const auto round = race.next()) {
+    race.report(exact(*round, {{100, 50, 90}, {1000, 1000, 500}}));
+  }
+  EXPECT_EQ(race.end(), RaceEnd::separated);
+  EXPECT_EQ(race.leaders(), std::vector<int>{2});
+  EXPECT_NEAR(race.standings()[2].ns, std::sqrt(90 * 500), 1e-6);
+  EXPECT_NEAR(race.standings()[2].log_ratio.median, std::log(0.45) / 2, 1e-12);
+  EXPECT_EQ(race.standing(0, 2).ns, 90);
+  EXPECT_EQ(race.standing(1, 2).ns, 500);
+  EXPECT_EQ(race.standing(1, kAnchor).ns, 1000);
+  EXPECT_DOUBLE_EQ(race.standing(0, 2).log_ratio.median, std::log(0.9));
+}
+
+TEST(Race, AnArmSlowerOnOnePartIsOutHoweverFastOnTheOthers) {
+  Race race(3, 7, {}, 2);
+  while (const auto round = race.next()) {
+    race.report(exact(*round, {{100, 110, 95}, {1000, 100, 950}}));
+  }
+  EXPECT_TRUE(race.standings()[1].dropped);
+  EXPECT_EQ(race.leaders().front(), 2);
+}
+
+TEST(Race, APartThatIsDisturbedVoidsTheRound) {
+  Race race(2, 7, {}, 2);
+  const Round round = race.next().value();
+  std::vector<RoundReply> replies = exact(round, {{100, 50}, {100, 50}});
+  replies[1].stolen = true;
+  race.report(replies);
+  EXPECT_EQ(race.void_rounds(), 1);
+  EXPECT_EQ(race.valid_rounds(), 0);
+}
+
+TEST(Race, AnArmThatFailsOnOnePartIsOut) {
+  Race race(3, 7, {}, 2);
+  const Round round = race.next().value();
+  std::vector<RoundReply> replies = exact(round, {{100, 50, 60}, {100, 50, 60}});
+  replies[0] = {};
+  replies[1] = {};
+  replies[0].failed = 1;
+  replies[0].failure = Outcome::timeout;
+  race.report(replies);
+  EXPECT_EQ(race.standings()[1].outcome, Outcome::timeout);
+  EXPECT_EQ(race.standings()[2].outcome, Outcome::correct);
+}
+
+TEST(Race, WantsOneReplyAPart) {
+  Race race(2, 7, {}, 2);
+  const Round round = race.next().value();
+  EXPECT_THROW(race.report(exact(round, std::vector<double>{100, 50})), std::invalid_argument);
+  EXPECT_THROW(Race(2, 7, {}, 0), std::invalid_argument);
+}
+
 TEST(Race, EveryArmComesInEveryPlaceAboutAsOften) {
   std::vector<int> count(5 * 5);
   for (std::uint64_t seed = 0; seed < 500; ++seed) {

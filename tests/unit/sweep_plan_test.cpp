@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "dispatch/default_choice.h"
 #include "made_up_devices.h"
 
 namespace loratune {
@@ -24,10 +25,46 @@ TEST(SweepPlan, GroupsShareRankAndBeginWithTheirDefaults) {
   options.weights = {1, 2, 3};
   const auto groups = plan_sweep(options, made_up::cpu());
   ASSERT_EQ(groups.size(), 2U);
-  ASSERT_EQ(groups[0].problems.size(), 2U);
-  EXPECT_EQ(groups[0].problems[1].problem, problem(16, 8));
-  EXPECT_EQ(groups[0].problems[1].weight, 3);
-  EXPECT_EQ(groups[1].problems[0].candidates.size(), 1U);
+  ASSERT_EQ(groups[0].families.size(), 2U);
+  EXPECT_EQ(groups[0].families[1].problems, Family{problem(16, 8)});
+  EXPECT_EQ(groups[0].families[1].weight, 3);
+  EXPECT_EQ(groups[1].families[0].candidates.size(), 1U);
+}
+
+TEST(SweepPlan, OfBatchInvariantAllRowCountsAreOneFamilyWithOneDefault) {
+  SweepOptions options;
+  options.mode = Mode::batch_invariant;
+  Problem wide = problem(16, 8);
+  wide.n = 1024;
+  options.problems = {problem(512, 8), problem(1, 8), wide, problem(16, 8), problem(16, 64)};
+  options.weights = {1, 2, 3, 4, 5};
+  const DeviceInfo device = made_up::cpu();
+  const auto groups = plan_sweep(options, device);
+  ASSERT_EQ(groups.size(), 2U);
+  ASSERT_EQ(groups[0].families.size(), 2U);
+  const FamilyPlan& family = groups[0].families[0];
+  EXPECT_EQ(family.problems, (Family{problem(512, 8), problem(1, 8), problem(16, 8)}));
+  EXPECT_EQ(family.weight, 7);
+  const Choice of_a_row = default_choice(problem(1, 8), device);
+  ASSERT_NE(of_a_row.config, default_choice(problem(512, 8), device).config);
+  EXPECT_EQ(family.candidates, (std::vector<Candidate>{{of_a_row.variant, of_a_row.config}}));
+  EXPECT_EQ(groups[0].families[1].problems, Family{wide});
+}
+
+// `tensor` takes wide tiles only where there are rows for them.
+TEST(SweepPlan, OfBatchInvariantEveryPointRunsOneRowToo) {
+  const DeviceInfo device = made_up::nvidia();
+  const std::vector<const Variant*> searched = {find_variant("tensor")};
+  const Family family = {problem(512, 8), problem(128, 8)};
+  const auto free = search_space(searched, family, Mode::deterministic, device);
+  const auto bound = search_space(searched, family, Mode::batch_invariant, device);
+  ASSERT_FALSE(bound.empty());
+  EXPECT_LT(bound.size(), free.size());
+  for (const SpacePoint& point : bound) {
+    for (const std::int64_t m : {1, 128, 512}) {
+      EXPECT_TRUE(can_run(*searched[0], point.config, problem(m, 8), device)) << m;
+    }
+  }
 }
 
 TEST(SweepPlan, PointsOfOneNumberAreOfOneProgramAndNoOthers) {
@@ -36,7 +73,7 @@ TEST(SweepPlan, PointsOfOneNumberAreOfOneProgramAndNoOthers) {
   for (const Variant* variant : variants()) {
     if (!variant->supports(p, device)) continue;
     const std::vector<const Variant*> one = {variant};
-    const auto space = search_space(one, p, device);
+    const auto space = search_space(one, {p}, Mode::fast, device);
     const auto numbers = programs_of(one, space, p, device);
     ASSERT_EQ(numbers.size(), space.size());
     std::map<std::size_t, std::string> keys;
@@ -56,7 +93,7 @@ TEST(SweepPlan, BeginsWithTheVariantsDefaultsThenWithWhatIsKnown) {
   const Variant* split = find_variant("split");
   const Variant* tiled = find_variant("tiled");
   const std::vector<const Variant*> searched = {split, tiled};
-  const auto space = search_space(searched, p, device);
+  const auto space = search_space(searched, {p}, Mode::fast, device);
   const SpacePoint chosen = space[space.size() / 3];
   const Variant* of = searched[static_cast<std::size_t>(chosen.variant)];
   const std::vector<Known> known = {

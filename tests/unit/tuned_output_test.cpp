@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "dispatch/dispatcher.h"
 #include "fictional.h"
 #include "harness/cli.h"
 
@@ -105,6 +106,21 @@ TEST(MakeTunedFile, WritesNoRecordWhereTheDefaultFailed) {
   const TunedFile file = make({failed, decided(fictional::problem(2))});
   ASSERT_EQ(file.records.size(), 1U);
   EXPECT_EQ(file.records[0].problem.m, 2);
+}
+
+TEST(MakeTunedFile, WritesRulesForAllRowCountsOfBatchInvariant) {
+  const TunedFile file = make(grid(), Mode::batch_invariant);
+  EXPECT_EQ(file.records.size(), 12U);
+  ASSERT_FALSE(file.rules.empty());
+  for (const Rule& rule : file.rules) EXPECT_EQ(rule.m, (Range{1, kMaxExtent}));
+  const Dispatcher dispatcher(file, fictional::device());
+  for (const std::int64_t m : {1, 5, 100'000}) {
+    Problem between = fictional::problem(m, 6);
+    between.k = between.n = 1500;
+    const Choice choice = dispatcher.pick(between, Mode::batch_invariant);
+    EXPECT_EQ(choice.shape_match, ShapeMatch::rule) << m;
+    EXPECT_EQ(choice.config, naive_config(64));
+  }
 }
 
 TEST(MakeTunedFile, IsReadBackWithItsRules) {
@@ -214,6 +230,20 @@ TEST(MergeEarlier, TakesADeviceThatIsListedTwiceOnce) {
   const ParsedTunedFile parsed = parse_tuned_file(serialize(merged));
   EXPECT_TRUE(parsed.file) << parsed.error;
   EXPECT_EQ(merged.records.size(), file.records.size());  // one more, one less
+}
+
+TEST(MergeEarlier, ReplacesAllThatMustHaveOneChoice) {
+  TunedFile earlier_one = make({decided(fictional::problem(1)), decided(fictional::problem(16)),
+                                decided(fictional::problem(1, 16))},
+                               Mode::batch_invariant);
+  const TunedFile fresh = make({decided(fictional::problem(64))}, Mode::batch_invariant);
+  int dropped = 0;
+  const TunedFile merged = merge_earlier(fresh, earlier_one, dropped);
+  ASSERT_EQ(merged.records.size(), 2U);
+  EXPECT_EQ(merged.records[0].problem, fictional::problem(64));
+  EXPECT_EQ(merged.records[1].problem, fictional::problem(1, 16));
+  for (Record& record : earlier_one.records) record.mode = Mode::deterministic;
+  EXPECT_EQ(merge_earlier(fresh, earlier_one, dropped).records.size(), 4U);
 }
 
 TEST(MergeEarlier, LosesNoRuleToASweepThatDecidedNothing) {
