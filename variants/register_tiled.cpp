@@ -11,7 +11,9 @@ constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
 constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
 // Of h on a thread's stack, unless one tile needs more.
 constexpr std::int64_t kMaxHFloats = 1 << 15;
-constexpr double kFlopsOfAWakeUp = 3e5;  // one thread does them while another wakes up, measured
+// Measured: what one thread does while another wakes up, and while a block begins.
+constexpr double kFlopsOfAWakeUp = 6e5;
+constexpr double kFlopsOfABlock = 2e4;
 
 enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
 constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
@@ -49,47 +51,57 @@ bool supports(const Problem&, const DeviceInfo& device) {
   return device.type == DeviceType::cpu && device.platform != "rusticl";
 }
 
-// Vectors along the ranks where rows and ranks fill a tile of them. Few blocks of rows are cut so
-// that threads share them evenly, where that saves more than it costs to wake a thread up; at high
-// ranks blocks are as large as leave each thread one, since A and B, too large for a cache, pass by
-// once a block.
+// How long the busiest thread takes, in flops. Runtimes hand the first thread its share of the
+// blocks at once; what it leaves is for those that wake up later. Reading A and B for a block costs
+// `reading` times the work of a tile.
+double busiest_flops(const Problem& problem, const Config& config, const DeviceInfo& device,
+                     double reading) {
+  const auto m = static_cast<double>(std::max<std::int64_t>(problem.m, 1));
+  const double row_flops = useful_flops(problem) / m;
+  const std::int64_t blocks = ceil_div(problem.m, block_rows(config));
+  const std::int64_t share = ceil_div(blocks, device.compute_units);
+  double rows = m;
+  if (blocks > 1) {
+    const double even = (m + kFlopsOfAWakeUp / row_flops) / device.compute_units;
+    rows = std::max(static_cast<double>(share * block_rows(config)), even);
+  }
+  return rows * row_flops * (1 + reading / config[kRowTiles]) +
+         static_cast<double>(share) * kFlopsOfABlock;
+}
+
+// Vectors along the ranks where rows and ranks fill a tile of them; blocks of as many rows as leave
+// the busiest thread the least. At high ranks they may be large, since A and B, too large for a
+// cache, pass by once a block.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
-  Config config = {kLanes, 4, 4, 4, 6, 65536};
+  Config config = {kLanes, 4, 4, 4, 1, 65536};
+  std::int32_t most_tiles = 6;
+  double reading = 0.03;
   if (problem.m >= 8 && problem.rank > 8) {
-    config = {1, 8, problem.rank > 16 ? 2 : 1, 4, 3, 65536};
-    if (problem.m >= 48 && problem.rank > 32) {
-      const std::int64_t tiles = ceil_div(ceil_div(problem.m, device.compute_units), 6);
-      config = {1,    6, 4, 4, at_most(kParameters[kRowTiles], std::min<std::int64_t>(tiles, 22)),
-                65536};
+    most_tiles = 3;
+    reading = 0.08;
+    config = {1, 8, problem.rank > 16 ? 2 : 1, 4, 1, 65536};
+    if (problem.m >= 48 && problem.rank <= 16) {
+      most_tiles = 6;
+      config = {1, 6, 1, 4, 1, 65536};
+    } else if (problem.m >= 48 && problem.rank > 32) {
+      most_tiles = 22;
+      reading = 0.2;
+      config = {1, 6, 4, 4, 1, 65536};
     }
   } else {
     config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
     config[kRankVecs] = std::min(kMaxDotVectors / config[kRows], pow2_ceil(problem.rank));
   }
-  const std::int64_t threads = device.compute_units;
-  if (config[kRows] != 6 && ceil_div(problem.m, block_rows(config)) < 2 * threads) {
-    const auto rows_of_busiest = [&](std::int32_t tiles) {
-      const std::int64_t rows = config[kRows] * tiles;
-      const std::int64_t blocks = ceil_div(problem.m, rows);
-      const bool ends_alone = (blocks - 1) % threads == 0;  // with the last block, which is shorter
-      return ceil_div(blocks, threads) * rows - (ends_alone ? blocks * rows - problem.m : 0);
-    };
-    std::int32_t most_even = 1;
-    for (const std::int32_t tiles : kRowTilesValues) {
-      if (tiles <= config[kRowTiles] && rows_of_busiest(tiles) <= rows_of_busiest(most_even)) {
-        most_even = tiles;
-      }
-    }
-    const auto rows_saved =
-        static_cast<double>(rows_of_busiest(config[kRowTiles]) - rows_of_busiest(most_even));
-    if (useful_flops(problem) * rows_saved > kFlopsOfAWakeUp * static_cast<double>(problem.m)) {
-      config[kRowTiles] = most_even;
+  Config best = config;
+  for (const std::int32_t tiles : kRowTilesValues) {
+    config[kRowTiles] = tiles;
+    if (tiles <= most_tiles && constraint(config, problem, device) &&
+        busiest_flops(problem, config, device, reading) <=
+            busiest_flops(problem, best, device, reading)) {
+      best = config;
     }
   }
-  while (!constraint(config, problem, device)) {
-    config[kRowTiles] = at_most(kParameters[kRowTiles], config[kRowTiles] - 1);
-  }
-  return config;
+  return best;
 }
 
 double flops(const Problem& problem, const Config& config) {

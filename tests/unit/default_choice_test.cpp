@@ -33,7 +33,7 @@ TEST(DefaultChoice, IsSplitWhereItFitsAndNaiveWhereItDoesNot) {
 TEST(DefaultChoice, IsTensorOnTensorCores) {
   DeviceInfo device = device_of(1024, 49152);
   device.nv_compute_capability = 90;
-  EXPECT_EQ(default_choice(problem_of(128, 8), device).variant->name, "tensor");
+  EXPECT_EQ(default_choice(problem_of(128, 16), device).variant->name, "tensor");
   EXPECT_EQ(default_choice(problem_of(16, 1024), device).variant->name, "split");
   device.nv_compute_capability = 70;
   EXPECT_EQ(default_choice(problem_of(128, 8), device).variant->name, "split");
@@ -42,12 +42,15 @@ TEST(DefaultChoice, IsTensorOnTensorCores) {
 TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   DeviceInfo device = device_of(1024, 49152);
   device.nv_compute_capability = 90;
-  for (const std::int64_t m : {0, 1, 32}) {  // 32 rows of 512 are just few enough
-    const Choice choice = default_choice(problem_of(m, 8), device);
-    EXPECT_EQ(choice.variant->name, "rank_specialized") << m;
-    EXPECT_TRUE(can_run(*choice.variant, choice.config, problem_of(m, 8), device)) << m;
+  // So many rows of 512 are just few enough.
+  for (const auto& [rank, most] : {std::pair<int, std::int64_t>{8, 256}, {4, 1024}, {1, 1024}}) {
+    for (const std::int64_t m : {std::int64_t{0}, std::int64_t{1}, most}) {
+      const Choice choice = default_choice(problem_of(m, rank), device);
+      EXPECT_EQ(choice.variant->name, "rank_specialized") << m;
+      EXPECT_TRUE(can_run(*choice.variant, choice.config, problem_of(m, rank), device)) << m;
+    }
+    EXPECT_EQ(default_choice(problem_of(most + 1, rank), device).variant->name, "tensor");
   }
-  EXPECT_EQ(default_choice(problem_of(33, 8), device).variant->name, "tensor");
   EXPECT_EQ(default_choice(problem_of(1, 9), device).variant->name, "tensor");
   Problem longest = problem_of(1, 8);
   longest.m = longest.k = std::numeric_limits<std::int32_t>::max();
@@ -68,6 +71,58 @@ TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
       }
     }
   }
+}
+
+// A runtime hands the first thread that asks as many whole blocks as are its share.
+TEST(DefaultChoice, OnACpuGivesNoThreadMuchMoreThanItsShareOfTheRows) {
+  DeviceInfo device = device_of(256, 32768);
+  device.type = DeviceType::cpu;
+  for (const int threads : {2, 4}) {
+    device.compute_units = threads;
+    for (const int rank : {4, 8, 12, 16, 24, 32, 48, 64, 128}) {
+      for (const std::int64_t m : {100, 128, 200, 256, 300, 333, 512, 1000, 2048}) {
+        Problem problem = problem_of(m, rank);
+        problem.k = problem.n = 2048;
+        const Choice choice = default_choice(problem, device);
+        const auto value = [&](std::string_view name) {
+          const auto& parameters = choice.variant->space.parameters;
+          const auto at = std::find_if(parameters.begin(), parameters.end(),
+                                       [&](const Parameter& one) { return one.name == name; });
+          return choice.config[static_cast<int>(at - parameters.begin())];
+        };
+        const std::int64_t rows = value("ROWS") * value("ROW_TILES");
+        const std::int64_t blocks = (m + rows - 1) / rows;
+        const std::int64_t most = (blocks + threads - 1) / threads * rows;
+        EXPECT_LE(static_cast<double>(most), 1.25 * static_cast<double>(m) / threads + 1)
+            << to_string(problem) << ", " << threads << " threads: blocks of " << rows;
+      }
+    }
+  }
+}
+
+TEST(DefaultChoice, OfBatchInvariantIsTheSameForAllRowCountsAndRunsThemAll) {
+  for (const bool cpu : {true, false}) {
+    for (const int capability : {0, 90}) {
+      DeviceInfo device = device_of(1024, 49152);
+      device.type = cpu ? DeviceType::cpu : DeviceType::gpu;
+      device.nv_compute_capability = capability;
+      for (const int rank : {4, 8, 16, 64, 200}) {
+        const Choice first = default_choice(problem_of(1, rank), device, Mode::batch_invariant);
+        for (const std::int64_t m : {1, 2, 33, 64, 512, 5000}) {
+          const Problem problem = problem_of(m, rank);
+          const Choice choice = default_choice(problem, device, Mode::batch_invariant);
+          EXPECT_EQ(choice.variant, first.variant) << to_string(problem);
+          EXPECT_EQ(choice.config, first.config) << to_string(problem);
+          EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device));
+        }
+      }
+    }
+  }
+  // The test would see what depends on m.
+  DeviceInfo device = device_of(1024, 49152);
+  device.type = DeviceType::cpu;
+  EXPECT_NE(default_choice(problem_of(1, 8), device, Mode::deterministic).config,
+            default_choice(problem_of(512, 8), device, Mode::deterministic).config);
 }
 
 TEST(DefaultChoice, IsSplitOnACpuUnderMesasCompiler) {
