@@ -36,17 +36,20 @@ bool supports(const Problem& problem, const DeviceInfo&) {
   return problem.rank <= kMaxSpecializedRank;
 }
 
-// On a CPU one work-item does whole rows; elsewhere lanes share k, and columns are cut into blocks
-// while there are few rows.
+// On a CPU one work-item does whole rows; elsewhere lanes share k, more of them where there is more
+// of it, and columns are cut into blocks while there are few rows.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
-  const bool cpu = device.type == DeviceType::cpu;
-  const std::int64_t most_rows = cpu ? 8 : (problem.m >= 64 ? 4 : 1);
-  Config config = {
-      cpu ? 1
-          : at_most(kParameters[kLanes], std::min<std::int64_t>(device.max_work_group_size, 128)),
-      at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, most_rows)),
-      std::min(cpu ? 16 : 4, std::max(pow2_ceil(problem.rank), 4)), cpu ? 16 : 4,
-      cpu ? 4096 : (problem.m >= 64 ? 512 : 256)};
+  const int a_vec = std::max(pow2_ceil(problem.rank), 4);
+  Config config;
+  if (device.type == DeviceType::cpu) {
+    const int rows = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 8));
+    config = {1, rows, std::min(a_vec, 16), 16, 4096};
+  } else {
+    const bool wide = problem.k >= 1024 && problem.m * problem.k >= 32 * 1024;
+    const auto lanes = std::min<std::int64_t>(device.max_work_group_size, wide ? 512 : 128);
+    config = {at_most(kParameters[kLanes], lanes), 1, std::min(a_vec, 4), wide ? 1 : 4,
+              problem.m >= 64 ? 4096 : (wide ? 512 : 256)};
+  }
   const auto fits = [&] { return constraint(config, problem, device); };
   while (!fits() && config[kRows] > 1) config[kRows] /= 2;
   while (!fits() && config[kLanes] > 1) {

@@ -134,7 +134,7 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
 }
 
 // Narrow tiles until every compute unit has work, wide ones where it has: fewer groups then read
-// the same part of A or B again.
+// the same part of A or B again. k is cut last, and not too short: slices have to be added up.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {8, 1, 1, 1, 1, 1, 1, 1, 1};
   const auto fits = [&] { return constraint(config, problem, device); };
@@ -152,14 +152,20 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   };
   const auto always = [] { return true; };
   const auto expand_full = [&] {
-    return 4 * cut(problem, config).expand_units >= 3 * device.compute_units;
+    return 2 * cut(problem, config).expand_units >= device.compute_units;
+  };
+  const int most_slices = problem.dtype == Dtype::f16 ? 2 : 4;
+  const auto slices_fill = [&] {
+    const Cut now = cut(problem, config);
+    return 4 * most_slices * now.shrink_units >= 3 * device.compute_units * now.slices;
   };
   const auto few_slices_fill = [&] {
     return 5 * ceil_div(problem.m, group_rows(config)) >= device.compute_units;
   };
   if (problem.m >= 64) {
-    widen(kRankTiles, 4, always);
-    widen(kRankWarps, 2, always);
+    widen(kRankTiles, 2, slices_fill);
+    widen(kRankWarps, 2, slices_fill);
+    widen(kRankTiles, 4, slices_fill);
     widen(kRowWarps, 2, few_slices_fill);
     widen(kRowTiles, 2, few_slices_fill);
   }
@@ -168,8 +174,9 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   widen(kPieces, 4, always);
   widen(kSlices, 64, [&] {
     const Cut now = cut(problem, config);
+    const int least = config[kSlices] <= 2 ? 1 : (problem.dtype == Dtype::f16 ? 4 : 2);
     return now.shrink_units <= device.compute_units &&
-           now.pieces >= config[kSlices] * k_warps(config);
+           now.pieces >= config[kSlices] * k_warps(config) * least;
   });
   return config;
 }
