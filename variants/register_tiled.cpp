@@ -76,18 +76,19 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {kLanes, 4, 4, 4, 1, 65536};
   std::int32_t most_tiles = 6;
   double reading = 0.03;
-  if (problem.m >= 8 && problem.rank > 8) {
+  // f32 rows of so many bytes are in the same sets of a cache, which cannot hold twelve, nor eight.
+  const bool rows_meet = problem.dtype == Dtype::f32 && problem.k % 1024 == 0;
+  if (problem.m >= 48 && problem.rank > 32) {
+    most_tiles = 22;
+    reading = 0.2;
+    config = {1, 6, 4, 4, 1, 65536};
+  } else if (problem.m >= 48 && problem.rank > 12) {
+    reading = 0.08;
+    config = {1, rows_meet ? 6 : 12, problem.rank > 16 ? 2 : 1, 4, 1, 65536};
+  } else if (problem.m >= 8 && problem.rank > 12) {
     most_tiles = 3;
     reading = 0.08;
     config = {1, 8, problem.rank > 16 ? 2 : 1, 4, 1, 65536};
-    if (problem.m >= 48 && problem.rank <= 16) {
-      most_tiles = 6;
-      config = {1, 6, 1, 4, 1, 65536};
-    } else if (problem.m >= 48 && problem.rank > 32) {
-      most_tiles = 22;
-      reading = 0.2;
-      config = {1, 6, 4, 4, 1, 65536};
-    }
   } else {
     config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
     config[kRankVecs] = std::min(kMaxDotVectors / config[kRows], pow2_ceil(problem.rank));
