@@ -13,8 +13,8 @@ namespace loratune {
 // even for that.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
 
-// The same in a mode: for Mode::batch_invariant what it is for 64 rows, or else for one, if that can
-// run one row too.
+// The same in a mode: for Mode::batch_invariant what it is for 64 rows, or else for one, if that
+// can run one row too.
 Choice default_choice(const Problem& problem, const DeviceInfo& device, Mode mode);
 
 // What to try, in order, where the default's built kernel turns out to exceed what the driver

@@ -36,8 +36,9 @@ bool same_choice(const BoundEntry& a, const BoundEntry& b) {
 }
 
 // A plan is deterministic or not by its config; the corners of the ranges stand for the rest.
-SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, const DeviceInfo& device) {
-  if (rule.mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
+SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, Mode mode,
+                      const DeviceInfo& device) {
+  if (mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
     return SkipReason::depends_on_m;
   }
   SkipReason best = SkipReason::cannot_run;
@@ -52,12 +53,12 @@ SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, const Devic
                              .m = end(rule.m, 1),
                              .k = end(rule.k, 2),
                              .n = end(rule.n, 3)};
-    const SkipReason skip = check_entry(candidate, problem, rule.mode, device);
+    const SkipReason skip = check_entry(candidate, problem, mode, device);
     if (skip == SkipReason::not_deterministic) return skip;
     if (skip == SkipReason::none) best = skip;
   }
   // A range may hold problems that run though none of its corners does, unless a plan must be seen.
-  return rule.mode == Mode::fast ? SkipReason::none : best;
+  return mode == Mode::fast ? SkipReason::none : best;
 }
 
 }  // namespace
@@ -190,7 +191,10 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
           skip = SkipReason::depends_on_m;
       }
       record_skips[i] = skip;
-      if (skip == SkipReason::none) usable.emplace_back(key, candidate);
+      if (skip != SkipReason::none) continue;
+      candidate.deterministic =
+          check_entry(candidate, record.problem, Mode::deterministic, device) == SkipReason::none;
+      usable.emplace_back(key, candidate);
     }
     entries.records = RecordTable(usable);
     for (const std::uint32_t i : rules[id]) {
@@ -199,9 +203,11 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       candidate.is_rule = true;
       candidate.index = i;
       SkipReason skip = bind(rule.variant, rule.config, file, candidate);
-      if (skip == SkipReason::none) skip = check_rule(candidate, rule, device);
+      if (skip == SkipReason::none) skip = check_rule(candidate, rule, rule.mode, device);
       rule_skips[i] = skip;
       if (skip != SkipReason::none) continue;
+      candidate.deterministic =
+          check_rule(candidate, rule, Mode::deterministic, device) == SkipReason::none;
       entries.rules.push_back({rule_kind(rule.op, rule.dtype, rule.accumulate, rule.mode),
                                rule.rank, rule.m, rule.k, rule.n, candidate});
     }

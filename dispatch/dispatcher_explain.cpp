@@ -44,10 +44,14 @@ std::string evidence(const Record& r) {
          std::to_string(r.default_ns) + " ns; " + r.reason;
 }
 
+bool speaks_for(Mode entry, Mode mode) {
+  return entry == mode || (entry == Mode::fast && mode == Mode::deterministic);
+}
+
 // Whether an entry could speak for the problem, its accumulate and its alignment apart.
 bool concerns(const Record& record, const Problem& problem, Mode mode) {
   const Problem& p = record.problem;
-  return record.mode == mode && p.op == problem.op && p.dtype == problem.dtype &&
+  return speaks_for(record.mode, mode) && p.op == problem.op && p.dtype == problem.dtype &&
          p.k == problem.k && p.n == problem.n && p.rank == problem.rank &&
          regardless_of_m(p, mode).m == regardless_of_m(problem, mode).m;
 }
@@ -56,7 +60,7 @@ bool concerns(const Rule& rule, const Problem& problem, Mode mode) {
   const auto in = [](const Range& range, std::int64_t value) {
     return range.lo <= value && value <= range.hi;
   };
-  return rule.mode == mode && rule.op == problem.op && rule.dtype == problem.dtype &&
+  return speaks_for(rule.mode, mode) && rule.op == problem.op && rule.dtype == problem.dtype &&
          in(rule.m, problem.m) && in(rule.k, problem.k) && in(rule.n, problem.n) &&
          in(rule.rank, problem.rank);
 }
@@ -88,15 +92,18 @@ std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
             printable(device.driver);
   }
   text += "\nshape match: " + std::string(to_string(choice.shape_match));
+  const auto of_mode = [&](Mode entry) {
+    return entry == mode ? "" : ", measured for mode " + std::string(to_string(entry));
+  };
   if (fallback) {
     text += ", the built-in default";
   } else if (found.candidate->is_rule) {
     const Rule& rule = s.file.rules[found.candidate->index];
-    text += ", " + entry_text(rule) + "\nexpected: at most " + number(100 * rule.regret_bound) +
-            " % behind the best";
+    text += ", " + entry_text(rule) + of_mode(rule.mode) + "\nexpected: at most " +
+            number(100 * rule.regret_bound) + " % behind the best";
   } else {
     const Record& record = s.file.records[found.candidate->index];
-    text += ", " + entry_text(record) + "\n" + evidence(record);
+    text += ", " + entry_text(record) + of_mode(record.mode) + "\n" + evidence(record);
   }
   text += "\n";
 

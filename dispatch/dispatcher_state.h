@@ -37,6 +37,7 @@ struct BoundEntry {
   bool is_rule = false;
   std::uint32_t index = 0;  // in the file's records or rules
   std::int64_t m = 0;       // the record's
+  bool deterministic = false;
 };
 
 // Whether the entry may stand for the problem in this mode.
@@ -107,17 +108,26 @@ struct Dispatcher::State {
 template <class Refused>
 FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused refused) const {
   const unsigned highest = align_level(problem);
+  // What is fastest of all serves Mode::deterministic too, where it gives the same bits every run.
+  const std::array<std::pair<Mode, bool>, 4> ways = {{{mode, problem.accumulate},
+                                                      {Mode::fast, problem.accumulate},
+                                                      {mode, !problem.accumulate},
+                                                      {Mode::fast, !problem.accumulate}}};
   for (const DeviceEntries& entries : devices) {
     // With the stated accumulate first, then with the other.
-    for (const bool accumulate : {problem.accumulate, !problem.accumulate}) {
+    for (const auto& [of, accumulate] : ways) {
+      if (of != mode && mode != Mode::deterministic) continue;
+      const auto allowed = [&, of = of](const BoundEntry& entry) {
+        return of == mode || entry.deterministic;
+      };
       const bool same = accumulate == problem.accumulate;
       Problem wanted = regardless_of_m(problem, mode);
       wanted.accumulate = accumulate;
       // A problem may run what was measured for less alignment.
       for (unsigned align = highest + 1; align-- > 0;) {
         if ((entries.records.align_levels() >> align & 1U) == 0) continue;
-        const BoundEntry* found = entries.records.find(make_key(wanted, mode, align));
-        if (found == nullptr) continue;
+        const BoundEntry* found = entries.records.find(make_key(wanted, of, align));
+        if (found == nullptr || !allowed(*found)) continue;
         const ShapeMatch shape =
             same && found->m == problem.m ? ShapeMatch::exact : ShapeMatch::rule;
         if (can_run(*found->variant, found->config, problem, device)) {
@@ -125,13 +135,13 @@ FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused
         }
         refused(FoundEntry{&entries, found, shape});
       }
-      const std::uint32_t kind = rule_kind(problem.op, problem.dtype, accumulate, mode);
+      const std::uint32_t kind = rule_kind(problem.op, problem.dtype, accumulate, of);
       const auto in = [](const Range& range, std::int64_t value) {
         return range.lo <= value && value <= range.hi;
       };
       for (const BoundRule& rule : entries.rules) {
-        if (rule.kind != kind || !in(rule.m, problem.m) || !in(rule.rank, problem.rank) ||
-            !in(rule.k, problem.k) || !in(rule.n, problem.n)) {
+        if (rule.kind != kind || !allowed(rule.candidate) || !in(rule.m, problem.m) ||
+            !in(rule.rank, problem.rank) || !in(rule.k, problem.k) || !in(rule.n, problem.n)) {
           continue;
         }
         const FoundEntry found = {&entries, &rule.candidate, ShapeMatch::rule};

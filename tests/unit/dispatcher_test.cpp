@@ -147,8 +147,25 @@ TEST(Dispatcher, AnotherProblemIsAnother) {
   for (const Problem& other : others) {
     EXPECT_TRUE(is_default(dispatcher.pick(other), other, device())) << to_string(other);
   }
-  EXPECT_EQ(picked(dispatcher.pick(problem(), Mode::deterministic)), 0);
   EXPECT_EQ(picked(dispatcher.pick(problem(), Mode::batch_invariant)), 0);
+}
+
+TEST(Dispatcher, WhatIsFastestServesDeterministicToo) {
+  const std::vector<Rule> rules = {fictional::rule("d0", {4, 4}, {1, 64}, 32)};
+  Record of_fast = fictional::record("d0", problem(), 8);
+  const Dispatcher dispatcher(only(committed(), {of_fast}, rules), device());
+  const Choice choice = dispatcher.pick(problem(), Mode::deterministic);
+  EXPECT_EQ(picked(choice), 8);
+  EXPECT_EQ(choice.shape_match, ShapeMatch::exact);
+  EXPECT_EQ(picked(dispatcher.pick(problem(16, 4), Mode::deterministic)), 32);
+  EXPECT_TRUE(says(dispatcher.explain(problem(), Mode::deterministic), "mode fast"));
+  // What was measured in the mode itself comes first.
+  Record of_mode = fictional::record("d0", problem(), 16);
+  of_mode.mode = Mode::deterministic;
+  const Dispatcher both(only(committed(), {of_fast, of_mode}, rules), device());
+  EXPECT_EQ(picked(both.pick(problem(), Mode::deterministic)), 16);
+  EXPECT_EQ(picked(both.pick(problem())), 8);
+  EXPECT_TRUE(says(both.explain(problem(), Mode::deterministic), "comes after the pick"));
 }
 
 TEST(ProblemKey, DistinctAndReversible) {
@@ -260,7 +277,7 @@ TEST(Dispatcher, RulesByRange) {
   Problem f32 = problem(16);
   f32.dtype = Dtype::f32;
   EXPECT_EQ(picked(dispatcher.pick(f32)), 0);
-  EXPECT_EQ(picked(dispatcher.pick(problem(16), Mode::deterministic)), 0);
+  EXPECT_EQ(picked(dispatcher.pick(problem(16), Mode::deterministic)), 128) << "of fast";
 }
 
 TEST(Dispatcher, RecordOfTheOtherAccumulateIsARuleMatch) {
