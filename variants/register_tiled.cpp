@@ -76,8 +76,10 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {kLanes, 4, 4, 4, 1, 65536};
   std::int32_t most_tiles = 6;
   double reading = 0.03;
-  // f32 rows of so many bytes are in the same sets of a cache, which cannot hold twelve, nor eight.
-  const bool rows_meet = problem.dtype == Dtype::f32 && problem.k % 1024 == 0;
+  // f32 rows of 4096 bytes, give or take a few, are in the same sets of a cache, which cannot hold
+  // twelve, nor eight.
+  const bool rows_meet =
+      problem.dtype == Dtype::f32 && problem.k >= 1020 && (problem.k + 4) % 1024 <= 8;
   if (problem.m >= 48 && problem.rank > 32) {
     most_tiles = 22;
     reading = 0.2;
