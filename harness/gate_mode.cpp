@@ -12,14 +12,13 @@
 #include "harness/gate_run.h"
 #include "harness/modes.h"
 #include "harness/plans_file.h"
+#include "harness/sweep_setup.h"
 
 namespace loratune {
 namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
 void on_interrupt(int) { g_interrupted = 1; }
-
-ToolInfo tool_info() { return {"lora-bench", LORATUNE_VERSION, LORATUNE_COMMIT}; }
 
 bool selects_problems(const Options& o) {
   return !o.tokens.empty() || !o.in.empty() || !o.out_features.empty() || !o.features.empty() ||

@@ -6,6 +6,7 @@
 #include "harness/device_json.h"
 #include "harness/journal.h"
 #include "harness/tuned_output.h"
+#include "loratune_commit.h"
 
 namespace loratune {
 
