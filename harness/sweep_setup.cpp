@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "harness/commit.h"
 #include "harness/device_json.h"
 #include "harness/journal.h"
 #include "harness/tuned_output.h"
-#include "loratune_commit.h"
 
 namespace loratune {
 
