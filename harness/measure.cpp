@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <stdexcept>
 
 #include "harness/clock.h"
 #include "tuner/statistics.h"
@@ -21,6 +22,8 @@ kernel void spin(global float* sink, int length) {
 )CL";
 
 constexpr double kCanaryNs = 200e3;
+constexpr int kLongestSpin = 1 << 24;
+constexpr int kLooks = 8;  // a machine that is busy for some of them still tells a length too short
 
 // No launch ends so soon; rusticl answers 0, 1, 2, 3 where it has no clock.
 constexpr std::uint64_t kShortestCommandNs = 20;
@@ -66,13 +69,23 @@ Probes::Probes(Engine& engine)
   items_ = std::min<std::size_t>(items_, (1U << 16U) / sizeof(float));
   empty_.setArg(0, sink_);
   spin_.setArg(0, sink_);
-  spin_.setArg(1, length_);
+  spin_.setArg(1, 1);
   canary_ns();  // the first launch builds
-  const auto fastest = [&] { return std::min({canary_ns(), canary_ns(), canary_ns()}); };
-  for (double ns = fastest(); ns < kCanaryNs && length_ < (1 << 24); ns = fastest()) {
-    length_ *= 2;
-    spin_.setArg(1, length_);
+  const int length = spin_length(kCanaryNs, [&](int candidate) {
+    spin_.setArg(1, candidate);
+    return canary_ns();
+  });
+  spin_.setArg(1, length);
+}
+
+int spin_length(double ns, const std::function<double(int length)>& time_ns) {
+  for (int length = 256; length <= kLongestSpin; length *= 2) {
+    const auto long_enough = [&] { return time_ns(length) >= ns; };
+    int looks = 0;
+    while (looks < kLooks && long_enough()) ++looks;
+    if (looks == kLooks) return length;
   }
+  throw std::runtime_error("the canary takes no time: the device does not run its loop");
 }
 
 double Probes::launch_floor_ns() {

@@ -24,11 +24,17 @@ double time_block_ns(const cl::CommandQueue& queue, int runs, const std::functio
 // tell.
 std::uint64_t steal_ticks();
 
+// The shortest length, doubled from 256, of which every one of eight looks took at least `ns`: one
+// fast look proves a length too short, while a slow one may be the machine's doing. Throws
+// std::runtime_error where 2^24 are still too short.
+int spin_length(double ns, const std::function<double(int length)>& time_ns);
+
 // Fixed kernels of ours, no variant: an empty one, whose time is the launch floor, and a spin of a
 // known length that should always take the same.
 class Probes {
  public:
-  // Builds both and sets the spin's length to about 200 us. Throws cl::Error.
+  // Builds both and sets the spin's length to 200 us or up to twice that. Throws cl::Error, and
+  // std::runtime_error as spin_length does.
   explicit Probes(Engine& engine);
   double launch_floor_ns();  // median of 20 blocks of 32
   double canary_ns();        // one launch and wait
@@ -37,7 +43,6 @@ class Probes {
   cl::CommandQueue queue_;
   cl::Kernel empty_, spin_;
   cl::Buffer sink_;
-  int length_ = 256;
   std::size_t items_;
 };
 

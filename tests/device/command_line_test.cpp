@@ -276,7 +276,6 @@ TEST_F(Sweeping, OfBatchInvariantChoosesOnceForAllRowCounts) {
   }
   EXPECT_EQ(made.records[0].problem.m, 1);
   EXPECT_EQ(made.records[1].problem.m, 4);
-  EXPECT_NE(made.records[0].time_ns, made.records[1].time_ns) << "each of its own";
   for (const char* key : {"m1_k64_n64_r4_f32", "m3_k64_n64_r4_f32", "m999_k64_n64_r4_f32"}) {
     const Result pick = run({"--pick", std::string(key) + "_acc", "--tuned", "tuned.json",
                              "--device", kPocl, "--mode", "batch_invariant", "--json"});

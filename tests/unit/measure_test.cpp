@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <stdexcept>
 
 namespace loratune {
 namespace {
@@ -58,6 +59,19 @@ TEST(BlockRuns, StayWithinTheirBoundsWhereTheTimeIsNone) {
   EXPECT_EQ(block_runs(0), 32);
   EXPECT_GE(block_runs(-5), 1);
   EXPECT_EQ(block_runs(std::numeric_limits<double>::infinity()), 1);
+}
+
+// A spin of 2 ns a step; every look but each third is slowed by a busy machine.
+TEST(SpinLength, IsNotShortenedByABusyMachine) {
+  int looks = 0;
+  const auto time_ns = [&](int length) { return 2.0 * length + (++looks % 3 == 0 ? 0 : 1e6); };
+  EXPECT_EQ(spin_length(200e3, time_ns), 1 << 17);
+  EXPECT_EQ(spin_length(200e3, [](int length) { return 2.0 * length; }), 1 << 17);
+  EXPECT_EQ(spin_length(1, [](int length) { return 2.0 * length; }), 256);
+}
+
+TEST(SpinLength, OfALoopThatDoesNotRunIsAFault) {
+  EXPECT_THROW(spin_length(200e3, [](int) { return 5000.0; }), std::runtime_error);
 }
 
 TEST(StealTicks, NeverFall) {
