@@ -45,7 +45,7 @@
   (ROWS * COLUMN_VECS <= MAX_VECS         ? ROWS                   \
    : ROWS % (MAX_VECS / COLUMN_VECS) == 0 ? MAX_VECS / COLUMN_VECS \
                                           : 16 / COLUMN_VECS)
-#define B_BLOCK_FLOATS 32768  // of B that go by all rows of a group before the next
+#define B_BLOCK_FLOATS 131072  // of B that go by all rows of a group before the next
 #define B_BLOCK_TILES (B_BLOCK_FLOATS / (RANK * COLUMNS) + 1)
 
 #define UNROLL (ROWS * RANK_TILE / LANES < MAX_VECS ? 4 : 2)  // of k, with K_LANES 1
@@ -54,6 +54,22 @@
 #include "common.clh"
 
 #define WEIGHTS(p) (*(const global float16*)(p))
+
+#if !F16
+// One store; vstore16 is four in some compilers.
+typedef float16 __attribute__((aligned(4))) any_float16;
+#undef STORE_ANY_16
+#define STORE_ANY_16(v, p) (*(global any_float16*)(p) = (v))
+#endif
+
+// On its way while what is added to it is computed. The builtin wants a pointer to private memory.
+#define FETCH(p) (void)0
+#if ACCUMULATE && defined(__has_builtin)
+#if __has_builtin(__builtin_prefetch)
+#undef FETCH
+#define FETCH(p) __builtin_prefetch((const void*)(size_t)(p), 1, 3)
+#endif
+#endif
 
 #if ACCUMULATE
 #define PUT_OUT(width, v, p) STORE_ANY(width, LOAD_ANY(width, p) + (v), p)
@@ -245,7 +261,10 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
 #pragma unroll
   for (int r = 0; r < Y_ROWS; ++r) {
 #pragma unroll
-    for (int v = 0; v < COLUMN_VECS; ++v) sum[r][v] = 0.0f;
+    for (int v = 0; v < COLUMN_VECS; ++v) {
+      sum[r][v] = 0.0f;
+      if (v % (F16 ? 2 : 1) == 0) FETCH(y + r * ld_y + v * LANES);  // a cache line
+    }
   }
 #pragma unroll 4
   for (int j = 0; j < RANK; ++j) {
