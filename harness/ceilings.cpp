@@ -12,6 +12,9 @@ namespace {
 // Sixteen floats an item: wide enough for one work-item of a CPU, and as eight chains of
 // dependent operations enough to fill its pipelines.
 constexpr const char* kSource = R"CL(
+#define ALL_float(v) v
+#define ALL_float16(v) dot(v.lo.lo + v.lo.hi + v.hi.lo + v.hi.hi, (float4)(1.0f))
+
 kernel void copy(global const float4* from, global float4* to) {
   const size_t i = get_global_id(0);
   to[i] = from[i];
@@ -23,6 +26,31 @@ kernel void sum(global const float4* from, global float4* to, int length) {
   size_t at = get_global_id(0);
   for (int i = 0; i < length; ++i, at += step) total += from[at];
   if (total.x == 12345.678f) to[get_global_id(0)] = total;
+}
+
+// One item a compute unit, each with its part of the bytes, again and again: what a CPU's caches
+// give when neither a launch nor short rows are in the way.
+kernel void sum_part(global const float16* from, global float16* to, int length, int passes) {
+  from += get_global_id(0) * length;
+  float16 v0 = 0.0f, v1 = 0.0f, v2 = 0.0f, v3 = 0.0f;
+  for (int pass = 0; pass < passes; ++pass) {
+    for (int i = 0; i < length; i += 4) {
+      v0 += from[i];
+      v1 += from[i + 1];
+      v2 += from[i + 2];
+      v3 += from[i + 3];
+    }
+  }
+  const float16 total = v0 + v1 + v2 + v3;
+  if (ALL_float16(total) == 12345.678f) to[get_global_id(0)] = total;
+}
+
+kernel void copy_part(global const float16* from, global float16* to, int length, int passes) {
+  from += get_global_id(0) * length;
+  to += get_global_id(0) * length;
+  for (int pass = 0; pass < passes; ++pass) {
+    for (int i = 0; i < length; ++i) to[i] = from[i] + (float)pass;
+  }
 }
 
 #define CHAINS(OP) \
@@ -45,8 +73,6 @@ kernel void name(global float* sink, int length) { \
 #define LANES_float 0.0f
 #define LANES_float16 (float16)(0.01f, 0.02f, 0.03f, 0.04f, 0.05f, 0.06f, 0.07f, 0.08f, 0.09f, \
                                 0.11f, 0.12f, 0.13f, 0.14f, 0.15f, 0.16f, 0.17f)
-#define ALL_float(v) v
-#define ALL_float16(v) dot(v.lo.lo + v.lo.hi + v.hi.lo + v.hi.hi, (float4)(1.0f))
 PEAK(peak_scalar, float, MAD)
 PEAK(peak_scalar_fma, float, FMA)
 PEAK(peak_wide, float16, MAD)
@@ -85,11 +111,15 @@ class Bench {
     queue_.finish();
     ceilings.copy_gbps = copy_gbps(large);
     for (std::int64_t bytes = kSmallest; bytes <= large; bytes *= 4) {
-      const double copied = copy_gbps(bytes / 2 / kSmallest * kSmallest + kSmallest / 2);
-      ceilings.cached.push_back({static_cast<double>(bytes), std::max(copied, read_gbps(bytes))});
+      const std::int64_t half = bytes / 2 / kSmallest * kSmallest + kSmallest / 2;
+      ceilings.cached.push_back(
+          {static_cast<double>(bytes),
+           std::max({copy_gbps(half), read_gbps(bytes), part_gbps("sum_part", bytes, 1),
+                     part_gbps("copy_part", half, 2)})});
     }
     ceilings.cached.push_back(
-        {2 * static_cast<double>(large), std::max(ceilings.copy_gbps, read_gbps(large))});
+        {2 * static_cast<double>(large),
+         std::max({ceilings.copy_gbps, read_gbps(large), part_gbps("sum_part", large, 1)})});
     for (const char* name : {"peak_scalar", "peak_scalar_fma"}) {
       ceilings.peak_gflops = std::max(ceilings.peak_gflops, peak_gflops(name, 1));
     }
@@ -101,9 +131,9 @@ class Bench {
 
  private:
   // The best of a few blocks: a ceiling is what the device does when nothing is in its way.
-  double best_ns(cl::Kernel& kernel, std::size_t items) {
+  double best_ns(cl::Kernel& kernel, std::size_t items, std::size_t local = kLocal) {
     const auto enqueue = [&] {
-      queue_.enqueueNDRangeKernel(kernel, cl::NullRange, cl::NDRange(items), cl::NDRange(kLocal));
+      queue_.enqueueNDRangeKernel(kernel, cl::NullRange, cl::NDRange(items), cl::NDRange(local));
     };
     enqueue();  // discarded: it may compile
     queue_.finish();
@@ -132,6 +162,27 @@ class Bench {
     kernel.setArg(2, static_cast<cl_int>(kLength));
     const std::int64_t items = bytes / static_cast<std::int64_t>(sizeof(cl_float4)) / kLength;
     return static_cast<double>(bytes) / best_ns(kernel, static_cast<std::size_t>(items));
+  }
+
+  // 0 where the device is no CPU: a GPU's memory is not for one item a unit.
+  double part_gbps(const char* name, std::int64_t bytes, int ways) {
+    const std::int64_t units = engine_.info().compute_units;
+    const std::int64_t length = bytes / units / (4 * std::int64_t{sizeof(cl_float16)}) * 4;
+    if (engine_.info().type != DeviceType::cpu || length == 0) return 0;
+    cl::Kernel kernel(program_, name);
+    kernel.setArg(0, from_);
+    kernel.setArg(1, to_);
+    kernel.setArg(2, static_cast<cl_int>(length));
+    const double moved = static_cast<double>(ways * units * length) * sizeof(cl_float16);
+    double rate = 0;
+    double ns = 0;
+    // More passes until a launch takes a millisecond, so that the floor does not count.
+    for (int passes = 1; ns < 1e6 && passes < (1 << 16); passes *= 2) {
+      kernel.setArg(3, static_cast<cl_int>(passes));
+      ns = best_ns(kernel, static_cast<std::size_t>(units), 1);
+      rate = moved * passes / ns;
+    }
+    return rate;
   }
 
   double peak_gflops(const char* name, int width) {
