@@ -20,7 +20,9 @@ struct TimedArm {
 // Wall time of one run and finish, ns.
 double time_run_ns(const TimedArm& arm);
 
-// The least of five of them, fewer of long ones: about what a run takes, with noise only upwards.
+// About what a run takes, with noise only upwards: the least of five runs, fewer of long ones, and
+// of three blocks of as many as a round's. One run alone, waited for, may take thrice what it takes
+// among others.
 double probe_ns(const TimedArm& arm);
 
 // `arm` finds an arm by its number in the order. `at` says all along which arm is running. Lets

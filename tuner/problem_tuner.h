@@ -36,7 +36,7 @@ struct TunerRules {
   int finals = 1;      // that the winner must win, each in a fresh worker
   int heat_arms = 12;  // arms of a heat, anchor included
   // A candidate whose probe is beyond this multiple of the best has outcome `slow`, no race.
-  double probe_limit = 1.5;
+  double probe_limit = 1.25;
   // So has one that comes after so many by probe, the default apart.
   int most_racers = std::numeric_limits<int>::max();
 };

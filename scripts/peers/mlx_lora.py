@@ -6,19 +6,19 @@
 Rivals: mlx_eager, y + scale * (x @ A.T) @ B.T, evaluated each run; mlx_compiled, the same through
 mx.compile. MLX arrays are values, so the sum is a new array and nothing has to be restored. Runs
 of a block are independent; each is evaluated asynchronously and the block waits for the last. The
-shape of the JSON is described in problems.py. Exits 77 without MLX, 4 when a result is wrong.
+shape of the JSON is described in peer.py. Exits 77 without MLX, 4 when a result is wrong.
 """
 
 import sys
 
-import problems as common
+import peer
 
 try:
     import mlx.core as mx
     import numpy as np
 except ImportError as error:
     print(f"mlx_lora.py: MLX is not installed here: {error}", file=sys.stderr)
-    sys.exit(common.MISSING)
+    sys.exit(peer.MISSING)
 
 
 def measure(problem, rounds):
@@ -28,15 +28,15 @@ def measure(problem, rounds):
     x, a, b = make(problem.m, problem.k), make(problem.rank, problem.k), make(problem.n, problem.rank)
     y = make(problem.m, problem.n) if problem.accumulate else np.zeros((problem.m, problem.n), narrow)
     wide = [t.astype(np.float64) for t in (x, a, b, y)]
-    oracle = wide[3] + common.SCALE * (wide[0] @ wide[1].T) @ wide[2].T
-    magnitude = abs(wide[3]) + common.SCALE * (abs(wide[0]) @ abs(wide[1]).T) @ abs(wide[2]).T
+    oracle = wide[3] + peer.SCALE * (wide[0] @ wide[1].T) @ wide[2].T
+    magnitude = abs(wide[3]) + peer.SCALE * (abs(wide[0]) @ abs(wide[1]).T) @ abs(wide[2]).T
     unit = 2.0**-11 if problem.dtype == "f16" else 2.0**-24
-    allowed = common.bound(problem, oracle, magnitude, unit, unit)
+    allowed = peer.bound(problem, oracle, magnitude, unit, unit)
     operands = [mx.array(t) for t in (x, a, b, y)]
     mx.eval(operands)
 
     def forward(x, a, b, y):
-        update = common.SCALE * ((x @ a.T) @ b.T)
+        update = peer.SCALE * ((x @ a.T) @ b.T)
         return y + update if problem.accumulate else update
 
     labels = {
@@ -48,7 +48,7 @@ def measure(problem, rounds):
         got = np.array(function(*operands)).astype(np.float64)
         errors[name] = float((abs(got - oracle) / allowed).max())
         if not errors[name] <= 1:
-            found.append(common.failure(problem, name, f"error {errors[name]} of the bound"))
+            found.append(peer.failure(problem, name, f"error {errors[name]} of the bound"))
             continue
         pending = []
 
@@ -61,19 +61,19 @@ def measure(problem, rounds):
             pending.clear()
 
         rivals[name] = (run, finish, lambda: None)
-    for name, times in common.paired_rounds(rivals, rounds).items():
-        found.append(common.entry(problem, name, times, errors[name], labels[name][1]))
+    for name, times in peer.paired_rounds(rivals, rounds).items():
+        found.append(peer.entry(problem, name, times, errors[name], labels[name][1]))
     return found
 
 
 def main():
-    options = common.arguments(__doc__.splitlines()[0])
+    options = peer.arguments(__doc__.splitlines()[0])
     benchmarks = []
     for number, problem in enumerate(options.problems, 1):
         benchmarks += measure(problem, options.rounds)
         print(f"{number} of {len(options.problems)}: {problem}", file=sys.stderr)
     context = {"device": str(mx.default_device()), "library": f"mlx {mx.__version__}"}
-    return common.finish(context, benchmarks)
+    return peer.finish(context, benchmarks)
 
 
 if __name__ == "__main__":

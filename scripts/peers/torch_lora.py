@@ -5,23 +5,23 @@
 
 Rivals: torch_eager, y += scale * (x @ A.T @ B.T) as one writes it; torch_mm, mm and addmm_ into
 given tensors; on CUDA also torch_graph, the same two in a CUDA graph. TF32 is off. The shape of
-the JSON is described in problems.py. Exits 77 without PyTorch, 4 when a result is wrong.
+the JSON is described in peer.py. Exits 77 without PyTorch, 4 when a result is wrong.
 """
 
 import sys
 
-import problems as common
+import peer
 
 try:
     import torch
 except ImportError as error:
     print(f"torch_lora.py: PyTorch is not installed here: {error}", file=sys.stderr)
-    sys.exit(common.MISSING)
+    sys.exit(peer.MISSING)
 
 
 def error_over_bound(problem, y, oracle, magnitude):
     unit = 2.0**-11 if problem.dtype == "f16" else 2.0**-24
-    allowed = common.bound(problem, oracle, magnitude, unit, unit)
+    allowed = peer.bound(problem, oracle, magnitude, unit, unit)
     return ((y.double() - oracle).abs() / allowed).max().item()
 
 
@@ -35,12 +35,12 @@ def measure(problem, device, rounds):
     h = torch.empty(problem.m, problem.rank, device=device, dtype=dtype)
     wide = [t.double() for t in (x, a, b, before)]
     keep = 1.0 if problem.accumulate else 0.0
-    oracle = keep * wide[3] + common.SCALE * (wide[0] @ wide[1].T) @ wide[2].T
-    magnitude = keep * wide[3].abs() + common.SCALE * (wide[0].abs() @ wide[1].abs().T) @ wide[2].abs().T
+    oracle = keep * wide[3] + peer.SCALE * (wide[0] @ wide[1].T) @ wide[2].T
+    magnitude = keep * wide[3].abs() + peer.SCALE * (wide[0].abs() @ wide[1].abs().T) @ wide[2].abs().T
     a_t, b_t = a.T, b.T
 
     def eager():
-        update = (x @ a_t @ b_t) * common.SCALE
+        update = (x @ a_t @ b_t) * peer.SCALE
         if problem.accumulate:
             y.add_(update)
         else:
@@ -48,7 +48,7 @@ def measure(problem, device, rounds):
 
     def products():
         torch.mm(x, a_t, out=h)
-        torch.addmm(y, h, b_t, beta=keep, alpha=common.SCALE, out=y)
+        torch.addmm(y, h, b_t, beta=keep, alpha=peer.SCALE, out=y)
 
     labels = {
         "torch_eager": (eager, "(x @ A.T @ B.T) * scale, added to y"),
@@ -76,18 +76,18 @@ def measure(problem, device, rounds):
         if errors[name] <= 1:
             rivals[name] = (run, synchronize, restore)
         else:
-            found.append(common.failure(problem, name, f"error {errors[name]} of the bound"))
-    for name, times in common.paired_rounds(rivals, rounds).items():
-        found.append(common.entry(problem, name, times, errors[name], labels[name][1]))
+            found.append(peer.failure(problem, name, f"error {errors[name]} of the bound"))
+    for name, times in peer.paired_rounds(rivals, rounds).items():
+        found.append(peer.entry(problem, name, times, errors[name], labels[name][1]))
     return found
 
 
 def main():
-    options = common.arguments(__doc__.splitlines()[0], device={"choices": ["cuda", "cpu"]})
+    options = peer.arguments(__doc__.splitlines()[0], device={"choices": ["cuda", "cpu"]})
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         print("torch_lora.py: no CUDA device", file=sys.stderr)
-        return common.MISSING
+        return peer.MISSING
     torch.backends.cuda.matmul.allow_tf32 = False
     context = {
         "device": torch.cuda.get_device_name() if device == "cuda" else f"cpu, {torch.get_num_threads()} threads",
@@ -98,7 +98,7 @@ def main():
         for number, problem in enumerate(options.problems, 1):
             benchmarks += measure(problem, device, options.rounds)
             print(f"{number} of {len(options.problems)}: {problem}", file=sys.stderr)
-    return common.finish(context, benchmarks)
+    return peer.finish(context, benchmarks)
 
 
 if __name__ == "__main__":
