@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <array>
+#include <limits>
+#include <vector>
 
 #include "kernels/register_tiled.cl.h"
 #include "variants/planning.h"
@@ -11,9 +14,13 @@ constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
 constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
 // Of h on a thread's stack, unless one tile needs more.
 constexpr std::int64_t kMaxHFloats = 1 << 15;
-// Measured: what one thread does while another wakes up, and while a block begins.
-constexpr double kFlopsOfAWakeUp = 6e5;
-constexpr double kFlopsOfABlock = 2e4;
+// Fitted to the times of 436 problems of 8 to 512 rows: what one thread does while the others wake
+// up, and while it is handed a block; the loads of weights, in multiples of the products of a row;
+// what a row past the end costs.
+constexpr double kFlopsOfAWakeUp = 4e5;
+constexpr double kFlopsOfABlock = 4e4;
+constexpr double kLoading = 1.5;
+constexpr double kRowPastTheEnd = 0.3;
 
 enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
 constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
@@ -51,56 +58,78 @@ bool supports(const Problem&, const DeviceInfo& device) {
   return device.type == DeviceType::cpu && device.platform != "rusticl";
 }
 
-// How long the busiest thread takes, in flops. Runtimes hand the first thread its share of the
-// blocks at once; what it leaves is for those that wake up later. Reading A and B for a block costs
-// `reading` times the work of a tile.
-double busiest_flops(const Problem& problem, const Config& config, const DeviceInfo& device,
-                     double reading) {
-  const auto m = static_cast<double>(std::max<std::int64_t>(problem.m, 1));
-  const double row_flops = useful_flops(problem) / m;
-  const std::int64_t blocks = ceil_div(problem.m, block_rows(config));
-  const std::int64_t share = ceil_div(blocks, device.compute_units);
-  double rows = m;
-  if (blocks > 1) {
-    const double even = (m + kFlopsOfAWakeUp / row_flops) / device.compute_units;
-    rows = std::max(static_cast<double>(share * block_rows(config)), even);
-  }
-  return rows * row_flops * (1 + reading / config[kRowTiles]) +
-         static_cast<double>(share) * kFlopsOfABlock;
-}
+struct Tilings {
+  std::vector<Config> tiles;  // of registers, that suit the problem
+  std::int32_t most_tiles;    // of rows in a block
+  double reading;             // A and B for a block, in multiples of the work of a tile
+};
 
-// Vectors along the ranks where rows and ranks fill a tile of them; blocks of as many rows as leave
-// the busiest thread the least. At high ranks they may be large, since A and B, too large for a
-// cache, pass by once a block.
-Config default_config(const Problem& problem, const DeviceInfo& device) {
-  Config config = {kLanes, 4, 4, 4, 1, 65536};
-  std::int32_t most_tiles = 6;
-  double reading = 0.03;
+// Vectors along the ranks where rows and ranks fill a tile of them. At high ranks blocks may be
+// large, since A and B, too large for a cache, pass by once a block.
+Tilings suitable_tilings(const Problem& problem) {
+  const auto tile = [](std::int32_t k_lanes, std::int32_t rows, std::int64_t rank_vecs) {
+    return Config{k_lanes, rows, static_cast<std::int32_t>(rank_vecs), 4, 1, 65536};
+  };
+  if (problem.m < 8 || problem.rank <= 12) {
+    const std::int32_t rows =
+        at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
+    const std::int64_t rank_vecs = std::min(kMaxDotVectors / rows, pow2_ceil(problem.rank));
+    return {{tile(kLanes, rows, rank_vecs)}, 6, 0.03};
+  }
+  const int rank_vecs = problem.rank > 16 ? 2 : 1;
+  if (problem.m < 48) return {{tile(1, 6, rank_vecs), tile(1, 8, rank_vecs)}, 3, 0.08};
+  if (problem.rank > 32) return {{tile(1, 6, 4)}, 22, 0.2};
   // f32 rows of 4096 bytes, give or take a few, are in the same sets of a cache, which cannot hold
-  // twelve, nor eight.
+  // twelve.
   const bool rows_meet =
       problem.dtype == Dtype::f32 && problem.k >= 1020 && (problem.k + 4) % 1024 <= 8;
-  if (problem.m >= 48 && problem.rank > 32) {
-    most_tiles = 22;
-    reading = 0.2;
-    config = {1, 6, 4, 4, 1, 65536};
-  } else if (problem.m >= 48 && problem.rank > 12) {
-    reading = 0.08;
-    config = {1, rows_meet ? 6 : 12, problem.rank > 16 ? 2 : 1, 4, 1, 65536};
-  } else if (problem.m >= 8 && problem.rank > 12) {
-    most_tiles = 3;
-    reading = 0.08;
-    config = {1, 8, problem.rank > 16 ? 2 : 1, 4, 1, 65536};
-  } else {
-    config[kRows] = at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
-    config[kRankVecs] = std::min(kMaxDotVectors / config[kRows], pow2_ceil(problem.rank));
+  return {{tile(1, rows_meet ? 6 : 12, rank_vecs)}, 6, 0.08};
+}
+
+// The rows of the thread that ends last, where a wake-up takes as long as `wake_up` rows. As PoCL
+// hands out blocks: whoever asks gets its share of what is left, so the first thread at once that
+// of all; the others ask when they are awake.
+double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double wake_up) {
+  if (m > 16 * threads * block) return (static_cast<double>(m) + wake_up) / threads;
+  std::vector<double> free_at(static_cast<std::size_t>(threads), wake_up);
+  free_at.front() = 0;
+  double last = 0;
+  for (std::int64_t left = m; left > 0;) {
+    const auto thread = std::min_element(free_at.begin(), free_at.end());
+    const std::int64_t share = ceil_div(ceil_div(left, block), threads) * block;
+    *thread += static_cast<double>(std::min(share, left));
+    last = std::max(last, *thread);
+    left -= share;
   }
-  Config best = config;
-  for (const std::int32_t tiles : kRowTilesValues) {
-    config[kRowTiles] = tiles;
-    if (tiles <= most_tiles && constraint(config, problem, device) &&
-        busiest_flops(problem, config, device, reading) <=
-            busiest_flops(problem, best, device, reading)) {
+  return last;
+}
+
+// How long the thread that ends last takes, in flops.
+double flops_of_the_last(const Problem& problem, const Config& config, const DeviceInfo& device,
+                         double reading) {
+  const std::int64_t m = std::max<std::int64_t>(problem.m, 1);
+  const double row_flops = useful_flops(problem) / static_cast<double>(m);
+  const std::int64_t blocks = ceil_div(m, block_rows(config));
+  const std::int64_t past_the_end = ceil_div(m, config[kRows]) * config[kRows] - m;
+  const double rows =
+      rows_of_the_last(m, block_rows(config), device.compute_units, kFlopsOfAWakeUp / row_flops) +
+      kRowPastTheEnd * static_cast<double>(past_the_end);
+  return rows * row_flops * (1 + kLoading / config[kRows]) * (1 + reading / config[kRowTiles]) +
+         static_cast<double>(ceil_div(blocks, device.compute_units)) * kFlopsOfABlock;
+}
+
+// Of these the one, in blocks of as many rows, with which the last thread ends soonest.
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  const Tilings suitable = suitable_tilings(problem);
+  Config best = suitable.tiles.front();
+  double least = std::numeric_limits<double>::infinity();
+  for (Config config : suitable.tiles) {
+    for (const std::int32_t tiles : kRowTilesValues) {
+      config[kRowTiles] = tiles;
+      if (tiles > suitable.most_tiles || !constraint(config, problem, device)) continue;
+      const double flops = flops_of_the_last(problem, config, device, suitable.reading);
+      if (flops > least) continue;
+      least = flops;
       best = config;
     }
   }

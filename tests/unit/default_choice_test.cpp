@@ -73,7 +73,8 @@ TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
   }
 }
 
-// A runtime hands the first thread that asks as many whole blocks as are its share.
+// A runtime hands the first thread that asks as many whole blocks as are its share; it has half of
+// what it does meanwhile on top of it, since the others are still waking up.
 TEST(DefaultChoice, OnACpuGivesNoThreadMuchMoreThanItsShareOfTheRows) {
   DeviceInfo device = device_of(256, 32768);
   device.type = DeviceType::cpu;
@@ -93,7 +94,9 @@ TEST(DefaultChoice, OnACpuGivesNoThreadMuchMoreThanItsShareOfTheRows) {
         const std::int64_t rows = value("ROWS") * value("ROW_TILES");
         const std::int64_t blocks = (m + rows - 1) / rows;
         const std::int64_t most = (blocks + threads - 1) / threads * rows;
-        EXPECT_LE(static_cast<double>(most), 1.25 * static_cast<double>(m) / threads + 1)
+        const double while_others_wake_up = 4e5 / (2.0 * rank * 4096);
+        EXPECT_LE(static_cast<double>(most),
+                  1.25 * static_cast<double>(m) / threads + 1 + while_others_wake_up / 2)
             << to_string(problem) << ", " << threads << " threads: blocks of " << rows;
       }
     }
