@@ -71,8 +71,8 @@ Tilings suitable_tilings(const Problem& problem) {
     return Config{k_lanes, rows, static_cast<std::int32_t>(rank_vecs), 4, 1, 65536};
   };
   if (problem.m < 8 || problem.rank <= 12) {
-    const std::int32_t rows =
-        at_most(kParameters[kRows], std::clamp<std::int64_t>(problem.m, 1, 4));
+    // All rows in one tile where there are few, though one of four be past the end.
+    const std::int32_t rows = pow2_ceil(std::clamp<std::int64_t>(problem.m, 1, 4));
     const std::int64_t rank_vecs = std::min(kMaxDotVectors / rows, pow2_ceil(problem.rank));
     return {{tile(kLanes, rows, rank_vecs)}, 6, 0.03};
   }
