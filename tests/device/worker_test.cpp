@@ -151,13 +151,14 @@ TEST(Worker, ADeathDuringARoundNamesTheArm) {
   Worker worker = make_worker();
   worker.set_problem(small_problem(), 1);
   ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
-  // Right until it has run often enough to have been checked and probed, then it ends the process.
+  // Right until it has run often enough to have been checked and probed, in 5 runs and 3 blocks of 32
+  // at most, then it ends the process.
   LaunchPlan later = split_plan();
   const std::string store = "put_rows(y, call.ld_y, rows, columns, call.scale, sum);";
   const std::size_t at = later.source.find(store);
   ASSERT_NE(at, std::string::npos);
   later.source.replace(at, store.size(),
-                       store + " if (get_global_id(0) == 0 && runs[0]++ > 12) y[1L << 40] = 0;");
+                       store + " if (get_global_id(0) == 0 && runs[0]++ > 120) y[1L << 40] = 0;");
   const std::string parameter = "local float* h_rows) {";
   const std::size_t list = later.source.find(parameter);
   ASSERT_NE(list, std::string::npos);
@@ -167,7 +168,8 @@ TEST(Worker, ADeathDuringARoundNamesTheArm) {
   later.deterministic = false;
   const Prepared prepared = worker.prepare(1, later, 0);
   ASSERT_EQ(to_string(prepared.outcome), "correct") << prepared.detail;
-  const RoundReply reply = worker.run_round(round_of({0, 1, 0, 1}));
+  // Warmed up by 21 runs; each block is of at least 8.
+  const RoundReply reply = worker.run_round(round_of({0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}));
   EXPECT_EQ(reply.failed, 1);
   EXPECT_EQ(to_string(reply.failure), "runtime");
 }

@@ -178,7 +178,7 @@ TEST(ProblemTuner, HeatsHoldTheDefaultAndAtMostTwelveArms) {
 }
 
 TEST(ProblemTuner, SlowProbesAreNotRaced) {
-  const std::vector<double> ns = {100, 90, 151, 130};
+  const std::vector<double> ns = {100, 80, 101, 99};
   ProblemTuner tuner(4, 1, rules());
   prepare(tuner, ns);
   EXPECT_EQ(tuner.prepared()[2].outcome, Outcome::slow);
