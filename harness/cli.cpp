@@ -190,6 +190,11 @@ Options parse_command_line(int argc, const char* const* argv) {
   app.add_option("--shard", shard,
                  "Only this part of the problems, like 3/8, from 1; --merge joins")
       ->group("Sweep");
+  app.add_option("--builders", options.builders,
+                 "Processes that build side by side, before what they built is timed; by default a "
+                 "core each, at most 6")
+      ->check(CLI::Range(0, 64))
+      ->group("Sweep");
   app.add_option("--lock-wait", lock_wait,
                  "How long to wait while another suite times on the device; 1h by default")
       ->group("Sweep");

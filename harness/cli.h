@@ -100,6 +100,7 @@ struct Options {
   std::string verify;              // a tuned file
   Cache cache = Cache::warm;       // --sweep, --bench, --verify
   double lock_wait_s = 3600;       // for a device that another suite is timing on
+  int builders = -1;               // --sweep: processes that build ahead; -1: as many as are usual
   std::vector<std::string> benchmark_flags;
   GateArguments gate;
   bool json = false;

@@ -72,11 +72,12 @@ OwnDevice device_of(const std::string& selector, int rank_of_host) {
   return {std::to_string(meant[static_cast<std::size_t>(rank_of_host) % meant.size()]), *first};
 }
 
-Fleet make_fleet(const Options& options, int rank_of_host) {
+Fleet make_fleet(const Options& options, int rank_of_host, int ranks) {
   Fleet fleet;
   fleet.options = options;
   const OwnDevice device = device_of(options.device, rank_of_host);
   fleet.options.device = device.index;
+  if (options.builders < 0) fleet.options.builders = usual_builders(ranks);
   fleet.setup = setup_from(fleet.options);
   fleet.setup.device = device.info;
   // A fleet that goes on may find another file at --out than the one it began with.
@@ -264,7 +265,7 @@ int fleet_mode(const Options& options) {
   std::optional<Failure> failure;
   long print = 0;  // of what must be the same everywhere
   try {
-    fleet = make_fleet(options, post.rank_of_host());
+    fleet = make_fleet(options, post.rank_of_host(), post.ranks());
     if (post.rank() == 0) {
       require_writable(options.out);
       claim_folder(fleet);

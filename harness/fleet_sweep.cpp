@@ -39,9 +39,10 @@ int sweep_portion(const Fleet& fleet, std::size_t portion, double budget_s) {
   const SweepSetup setup =
       setup_from(read_journal(fleet.journal(portion)).header);  // with the budget it began with
   Worker worker(fleet.options.device);
+  BuildAhead ahead(fleet.options.device, fleet.options.builders);
   Sweep sweep(
       setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, &worker,
-      [] { return false; }, [](const SweepProgress&) {});
+      &ahead, [] { return false; }, [](const SweepProgress&) {});
   return sweep.run() ? kExitGood : kExitDeviceFault;
 }
 

@@ -21,7 +21,7 @@ void replay_into(RecordedSweep& recorded, const JournalContent& content) {
   Journal journal = Journal::replay(content);
   Sweep sweep(
       setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, nullptr,
-      [] { return false; }, [](const SweepProgress&) {});
+      nullptr, [] { return false; }, [](const SweepProgress&) {});
   const bool whole = sweep.run();
   recorded.whole = recorded.whole && whole;
   recorded.decided.insert(recorded.decided.end(), sweep.decided().begin(), sweep.decided().end());

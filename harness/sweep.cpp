@@ -54,13 +54,14 @@ TunerRules tuner_rules() {
 }  // namespace
 
 Sweep::Sweep(const SweepOptions& options, std::vector<Group> groups, const DeviceInfo& device,
-             Journal& journal, Worker* worker, std::function<bool()> interrupted,
+             Journal& journal, Worker* worker, BuildAhead* ahead, std::function<bool()> interrupted,
              std::function<void(const SweepProgress&)> progress)
     : options_(options),
       groups_(std::move(groups)),
       device_(device),
       journal_(journal),
       worker_(worker),
+      ahead_(ahead),
       interrupted_(std::move(interrupted)),
       progress_(std::move(progress)) {
   problems_ = options_.problems.size();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/build_ahead.h"
 #include "harness/journal.h"
 #include "harness/quarantine.h"
 #include "harness/sweep_plan.h"
@@ -44,10 +45,10 @@ Prepared prepared_from(const nlohmann::json& reply);
 
 class Sweep {
  public:
-  // `worker` may be null where the journal only replays. `interrupted` is looked at between
-  // requests.
+  // `worker` and `ahead` may be null where the journal only replays. `interrupted` is looked at
+  // between requests.
   Sweep(const SweepOptions& options, std::vector<Group> groups, const DeviceInfo& device,
-        Journal& journal, Worker* worker, std::function<bool()> interrupted,
+        Journal& journal, Worker* worker, BuildAhead* ahead, std::function<bool()> interrupted,
         std::function<void(const SweepProgress&)> progress);
 
   // Goes through all groups; leaves early, with what is decided, when interrupted or when a replay
@@ -70,6 +71,7 @@ class Sweep {
   Running tune(const FamilyPlan& plan, double until_s);
   Prepared build(const Problem& problem, const Candidate& candidate, double until_s, bool& late);
   Prepared build(const Family& family, const Candidate& candidate, double until_s, bool& late);
+  void build_ahead(const FamilyPlan& plan, std::size_t first);
   std::vector<double> prices(std::span<const SpacePoint> space,
                              std::span<const std::size_t> programs, const Problem& problem) const;
   Prepared settle_anchor(FamilyPlan& plan, double until_s, bool& late);
@@ -91,13 +93,16 @@ class Sweep {
   DeviceInfo device_;
   Journal& journal_;
   Worker* worker_;
+  BuildAhead* ahead_;
   std::function<bool()> interrupted_;
   std::function<void(const SweepProgress&)> progress_;
   std::vector<Decided> decided_;
   Quarantine quarantine_;
   std::map<std::string, Prepared> built_;  // by program
   std::vector<Candidate> built_from_;      // a config of each
-  double build_s_ = 0, attempt_s_ = 0;     // spent so far on so many builds and attempts
+  std::set<std::string> built_ahead_;      // programs that the worker should find built
+  AheadLedger ledger_;
+  double build_s_ = 0, attempt_s_ = 0;  // spent so far on so many builds and attempts
   int builds_ = 0, attempts_ = 0;
   std::vector<Known> known_;  // what was best, problem by problem
   std::size_t problems_ = 0;

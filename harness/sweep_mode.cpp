@@ -66,12 +66,13 @@ int sweep_mode(const Options& options) {
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
     worker = std::make_unique<Worker>(options.device);
+    BuildAhead ahead(options.device, options.builders >= 0 ? options.builders : usual_builders());
     std::fprintf(stderr, "%s: %zu problems, %zu variants, budget %.0f s\njournal: %s\n",
                  display_name(setup.device).c_str(), setup.options.problems.size(),
                  setup.options.variants.size(), setup.options.budget_s, options.journal.c_str());
     Sweep sweep(
         setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, worker.get(),
-        [] { return g_interrupts > 0; }, show_progress);
+        &ahead, [] { return g_interrupts > 0; }, show_progress);
     swept.whole = sweep.run();
     swept.decided = sweep.decided();
     swept.quarantine = sweep.quarantine();

@@ -67,6 +67,7 @@ Prepared Sweep::build(const Problem& problem, const Candidate& candidate, double
   });
   late = reply.at("late").get<bool>();
   build_s_ += reply.at("seconds").get<double>();
+  if (built_ahead_.contains(program)) ledger_.found += reply.at("seconds").get<double>();
   ++builds_;
   built_from_.push_back(candidate);
   const Prepared& prepared = built_.emplace(program, prepared_from(reply)).first->second;
@@ -85,6 +86,45 @@ Prepared Sweep::build(const Family& family, const Candidate& candidate, double u
     if (prepared.outcome != Outcome::correct) break;
   }
   return prepared;
+}
+
+// Has the candidates from number `first` on built side by side, so that the worker finds them
+// built, as long as that pays.
+void Sweep::build_ahead(const FamilyPlan& plan, std::size_t first) {
+  if (!ledger_.pays()) return;
+  std::vector<Program> programs;
+  std::vector<std::string> keys;
+  for (std::size_t i = first; i < plan.candidates.size(); ++i) {
+    const Candidate& candidate = plan.candidates[i];
+    for (const Problem& problem : plan.problems) {
+      if (quarantine_.holds(candidate) ||
+          !can_run(*candidate.variant, candidate.config, problem, device_)) {
+        break;
+      }
+      LaunchPlan launches = candidate.variant->plan(problem, candidate.config, device_);
+      std::string key = program_key(launches);
+      if (built_.contains(key) || std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+      keys.push_back(std::move(key));
+      programs.push_back({problem, std::move(launches)});
+    }
+  }
+  if (programs.size() < 2) return;
+  const json reply = ask("ahead " + group_key(plan.problems.front()), [&] {
+    const double begin = journal_.elapsed();
+    json seconds = json::array();
+    for (const BuiltAhead& one : ahead_->build(programs)) {
+      seconds.push_back(one.outcome == Outcome::correct ? one.seconds : 0);
+    }
+    return json{{"built_s", seconds}, {"seconds", journal_.elapsed() - begin}};
+  });
+  build_s_ += reply.at("seconds").get<double>();
+  ledger_.side_by_side += reply.at("seconds").get<double>();
+  const auto built_s = reply.at("built_s").get<std::vector<double>>();
+  for (std::size_t i = 0; i < std::min(built_s.size(), keys.size()); ++i) {
+    if (built_s[i] == 0) continue;
+    ledger_.one_by_one += built_s[i];
+    built_ahead_.insert(keys[i]);
+  }
 }
 
 // What each point costs to try, in attempts: one, and what building takes where its program was not
@@ -186,6 +226,7 @@ std::vector<Prepared> Sweep::search(Running& running, double until_s) {
     }
     // All of a batch are built before any is timed. What there is no time to build is left out.
     std::size_t built = prepared.size();
+    build_ahead(plan, built);
     while (built < plan.candidates.size() && (built <= kFloor || !late)) {
       build(plan.problems, plan.candidates[built++], until_s, late);
     }

@@ -44,8 +44,11 @@ Prepared prepared_from(const Exchange& exchange) {
 
 }  // namespace
 
-Worker::Worker(std::string device, Deadlines deadlines, std::string executable)
-    : device_(std::move(device)), executable_(std::move(executable)), deadlines_(deadlines) {
+Worker::Worker(std::string device, Deadlines deadlines, std::string executable, bool times)
+    : device_(std::move(device)),
+      executable_(std::move(executable)),
+      times_(times),
+      deadlines_(deadlines) {
   std::signal(SIGPIPE, SIG_IGN);  // a worker that died shows as a failed write
 }
 
@@ -119,9 +122,11 @@ Exchange Worker::start() {
                   std::string("cannot start a worker process: ") + std::strerror(error));
   }
   ++generation_;
-  Exchange opened =
-      transact({{"do", "open"}, {"device", device_}, {"build_bytes", deadlines_.build_bytes}},
-               deadlines_.open);
+  Exchange opened = transact({{"do", "open"},
+                              {"device", device_},
+                              {"times", times_},
+                              {"build_bytes", deadlines_.build_bytes}},
+                             deadlines_.open);
   if (opened.status == Exchange::Status::ok && !opened.reply.contains("floor_ns")) {
     kill_now();
     throw Failure(kExitDeviceFault,
@@ -139,7 +144,7 @@ Exchange Worker::reselect() {
   return exchange;
 }
 
-Exchange Worker::request(const json& message, double deadline_s) {
+void Worker::make_ready() {
   for (int attempt = 1; pid_ < 0; ++attempt) {
     const Exchange opened = start();
     if (opened.status == Exchange::Status::ok) break;
@@ -148,7 +153,11 @@ Exchange Worker::request(const json& message, double deadline_s) {
                     "three workers in a row could not open the device: " + opened.detail);
     }
   }
-  if (!problem_.is_null() && !problem_sent_ && message.at("do") != "build") {
+}
+
+Exchange Worker::request(const json& message, double deadline_s) {
+  make_ready();
+  if (!problem_.is_null() && !problem_sent_) {
     Exchange selected = reselect();
     if (selected.status != Exchange::Status::ok || selected.reply.contains("outcome"))
       return selected;
@@ -156,19 +165,30 @@ Exchange Worker::request(const json& message, double deadline_s) {
   return transact(message, deadline_s);
 }
 
+Exchange Worker::lost(Exchange::Status status, std::string detail) {
+  kill_now();
+  return {status, {}, std::move(detail)};
+}
+
 Exchange Worker::transact(const json& message, double deadline_s) {
-  const double deadline = seconds_now() + deadline_s;
-  const auto lost = [&](Exchange::Status status, std::string detail) {
-    kill_now();
-    return Exchange{status, {}, std::move(detail)};
-  };
+  send(message, deadline_s);
+  return receive();
+}
+
+// Where the process is gone, receive() says so.
+void Worker::send(const json& message, double deadline_s) {
+  allowed_s_ = deadline_s;
+  deadline_ = seconds_now() + deadline_s;
   const std::string text = message.dump() + '\n';
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t wrote = write(to_worker_, text.data() + done, text.size() - done);
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return lost(Exchange::Status::crashed, "the worker process ended");
+    if (wrote <= 0) return;
     done += static_cast<std::size_t>(wrote);
   }
+}
+
+Exchange Worker::receive() {
   for (;;) {
     const std::size_t newline = pending_.find('\n');
     if (newline != std::string::npos) {
@@ -179,10 +199,10 @@ Exchange Worker::transact(const json& message, double deadline_s) {
         return lost(Exchange::Status::crashed, "the worker process replied with nonsense");
       return {Exchange::Status::ok, std::move(reply), {}};
     }
-    const double left = deadline - seconds_now();
+    const double left = deadline_ - seconds_now();
     if (left <= 0) {
       return lost(Exchange::Status::timed_out,
-                  "no end within " + std::to_string(deadline_s) + " s; killed");
+                  "no end within " + std::to_string(allowed_s_) + " s; killed");
     }
     pollfd wait{from_worker_, POLLIN, 0};
     const int ready = poll(&wait, 1, static_cast<int>(std::min(left * 1e3 + 1, 1e9)));
@@ -233,10 +253,20 @@ std::vector<double>& Worker::probes() {
 }
 
 Prepared Worker::build(const Problem& problem, const LaunchPlan& plan) {
-  Prepared prepared = prepared_from(
-      request({{"do", "build"}, {"problem", to_string(problem)}, {"plan", to_json(plan)}},
-              deadlines_.build));
-  if (prepared.outcome == Outcome::correct) built_.insert(program_key(plan));
+  begin_build(problem, plan);
+  return end_build();
+}
+
+void Worker::begin_build(const Problem& problem, const LaunchPlan& plan) {
+  make_ready();
+  building_ = program_key(plan);
+  send({{"do", "build"}, {"problem", to_string(problem)}, {"plan", to_json(plan)}},
+       deadlines_.build);
+}
+
+Prepared Worker::end_build() {
+  Prepared prepared = prepared_from(receive());
+  if (prepared.outcome == Outcome::correct) built_.insert(building_);
   after_fault(prepared);
   return prepared;
 }

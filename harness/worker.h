@@ -43,9 +43,10 @@ struct Exchange {
 class Worker {
  public:
   // `device` as --device takes it. The process, `executable --worker`, is started by the first
-  // request. Throws Failure where no process can be made or it cannot open the device.
+  // request. Throws Failure where no process can be made or it cannot open the device. One that
+  // does not time builds only.
   explicit Worker(std::string device, Deadlines deadlines = {},
-                  std::string executable = "/proc/self/exe");
+                  std::string executable = "/proc/self/exe", bool times = true);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -59,6 +60,13 @@ class Worker {
   // Builds the plan's program and runs it once, discarded, so that compilers that wait for the
   // first launch are done.
   Prepared build(const Problem& problem, const LaunchPlan& plan);
+
+  // The same in two parts, for several workers at once. Between them there is something to read on
+  // reply_fd() where the build has ended, or the process; end_build() waits for it, up to the
+  // deadline.
+  void begin_build(const Problem& problem, const LaunchPlan& plan);
+  Prepared end_build();
+  int reply_fd() const { return from_worker_; }
 
   // Builds (or finds), checks and probes the plan as arm `id` of the current problem. `anchor_ns`:
   // what the default's probe took, 0 if unknown: a run may take 5 of them + 50 ms.
@@ -92,7 +100,11 @@ class Worker {
  private:
   Exchange request(const nlohmann::json& message, double deadline_s);
   Exchange start();
+  void make_ready();
   Exchange transact(const nlohmann::json& message, double deadline_s);
+  void send(const nlohmann::json& message, double deadline_s);
+  Exchange receive();
+  Exchange lost(Exchange::Status status, std::string detail);
   Exchange reselect();
   void after_fault(const Prepared& prepared);
   std::vector<double>& probes();  // of the problem selected
@@ -100,11 +112,14 @@ class Worker {
   void kill_now();
 
   std::string device_, executable_;
+  bool times_;
   Deadlines deadlines_;
   pid_t pid_ = -1;
   int to_worker_ = -1, from_worker_ = -1;
-  int generation_ = 0;   // processes started so far
-  std::string pending_;  // bytes read beyond the last line
+  int generation_ = 0;                   // processes started so far
+  std::string pending_;                  // bytes read beyond the last line
+  double allowed_s_ = 0, deadline_ = 0;  // of the request under way, and when that is over
+  std::string building_;                 // the program of begin_build()
   nlohmann::json problem_;
   bool problem_sent_ = false;
   WorkerShared* shared_ = nullptr;                       // with the worker

@@ -81,10 +81,14 @@ class Server {
 
  private:
   json open(const json& message) {
+    const bool times = message.at("times").get<bool>();
+    // PoCL compiles in its threads: those of several processes would be on the same cores.
+    if (!times) unsetenv("POCL_AFFINITY");
     engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
-    probes_ = std::make_unique<Probes>(*engine_);
+    if (times) probes_ = std::make_unique<Probes>(*engine_);
     message.at("build_bytes").get_to(build_bytes_);
-    return {{"device", display_name(engine_->info())}, {"floor_ns", probes_->launch_floor_ns()}};
+    return {{"device", display_name(engine_->info())},
+            {"floor_ns", times ? probes_->launch_floor_ns() : 0}};
   }
 
   json select(const json& message) {

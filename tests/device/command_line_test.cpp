@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "device/process.h"
@@ -225,6 +226,18 @@ class Sweeping : public CommandLine {
     return false;
   }
 
+  // Programs that were built before the worker wanted them, as the journal has it.
+  int built_ahead() const {
+    int built = 0;
+    std::istringstream journal(file("tuned.json.journal"));
+    for (std::string line; std::getline(journal, line);) {
+      if (line.find("{\"ask\":\"ahead ") == std::string::npos) continue;
+      const json entry = json::parse(line.substr(line.find('{')));
+      for (const json& one : entry.at("reply").at("built_s")) built += one > 0.0 ? 1 : 0;
+    }
+    return built;
+  }
+
   TunedFile tuned(const std::string& name) const {
     ParsedTunedFile parsed = load_tuned_file(folder_ / name);
     EXPECT_TRUE(parsed.file) << parsed.error;
@@ -233,7 +246,7 @@ class Sweeping : public CommandLine {
 };
 
 TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {
-  const Result swept = run(sweep("4", "5s"));
+  const Result swept = run(sweep("4", "5s") + Words{"--builders", "2"});
   ASSERT_EQ(swept.code, 0) << swept.err;
   EXPECT_EQ(complaints(swept), 0) << swept.err;
   const TunedFile made = tuned("tuned.json");
@@ -252,11 +265,13 @@ TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {
   }
   expect_good({"--replay", "tuned.json.journal", "--out", "again.json"}, {kNoDevice});
   EXPECT_EQ(file("again.json"), file("tuned.json"));
+  EXPECT_GT(built_ahead(), 0);
 
   // A sweep of another problem keeps these records, and the journal.
   const std::string journal = file("tuned.json.journal");
-  const Result other = run(sweep("8", "1s"));
+  const Result other = run(sweep("8", "1s") + Words{"--builders", "0"});
   ASSERT_EQ(other.code, 0) << other.err;
+  EXPECT_EQ(built_ahead(), 0);
   EXPECT_EQ(tuned("tuned.json").records.size(), 4U);
   EXPECT_EQ(file("tuned.json.journal.old"), journal);
 }

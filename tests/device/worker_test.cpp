@@ -8,19 +8,10 @@
 #include <string>
 
 #include "harness/measure.h"
-#include "test_engine.h"
+#include "test_plans.h"
 
 namespace loratune {
 namespace {
-
-Problem small_problem() {
-  Problem problem;
-  problem.m = 4;
-  problem.k = 64;
-  problem.n = 32;
-  problem.rank = 4;
-  return problem;
-}
 
 Deadlines short_deadlines() {
   Deadlines deadlines;
@@ -31,29 +22,6 @@ Deadlines short_deadlines() {
 
 Worker make_worker() {
   return Worker("Portable Computing Language", short_deadlines(), LORATUNE_BENCH);
-}
-
-LaunchPlan split_plan(const Problem& problem = small_problem()) {
-  const Variant& variant = *find_variant("split");
-  const DeviceInfo& device = test_device().info;
-  return variant.plan(problem, variant.default_config(problem, device), device);
-}
-
-// A plan whose kernel's body is `body`.
-LaunchPlan plan_of(const std::string& body) {
-  LaunchPlan plan;
-  plan.source = "kernel void bad(global float* y, long off_y, int m) {" + body + "}";
-  Launch launch;
-  launch.kernel = "bad";
-  launch.args = {{Role::y}, {Role::off_y}, {Role::m}};
-  plan.launches = {launch};
-  return plan;
-}
-
-const LaunchPlan& hanging_plan() {
-  static const LaunchPlan kPlan =
-      plan_of("volatile global float* p = y; while (p[off_y] != 1e30f) p[off_y] = 0;");
-  return kPlan;
 }
 
 Round round_of(std::vector<int> order) {
@@ -124,8 +92,7 @@ TEST(Worker, AKernelThatEndsTheProcessCostsOneConfig) {
   setenv("ASAN_OPTIONS", (std::string(before ? before : "") + ":handle_segv=0").c_str(), 1);
   Worker worker = make_worker();
   worker.set_problem(small_problem(), 1);
-  const LaunchPlan stray = plan_of("y[(1L << 40) + off_y] = 1;");
-  const Prepared crashed = worker.prepare(0, stray, 0);
+  const Prepared crashed = worker.prepare(0, stray_plan(), 0);
   EXPECT_EQ(to_string(crashed.outcome), "runtime") << crashed.detail;
   EXPECT_NE(crashed.detail.find("signal"), std::string::npos) << crashed.detail;
   EXPECT_EQ(worker.prepare(1, split_plan(), 0).outcome, Outcome::correct);
@@ -151,8 +118,8 @@ TEST(Worker, ADeathDuringARoundNamesTheArm) {
   Worker worker = make_worker();
   worker.set_problem(small_problem(), 1);
   ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
-  // Right until it has run often enough to have been checked and probed, in 5 runs and 3 blocks of 32
-  // at most, then it ends the process.
+  // Right until it has run often enough to have been checked and probed, in 5 runs and 3 blocks of
+  // 32 at most, then it ends the process.
   LaunchPlan later = split_plan();
   const std::string store = "put_rows(y, call.ld_y, rows, columns, call.scale, sum);";
   const std::size_t at = later.source.find(store);

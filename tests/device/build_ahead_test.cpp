@@ -1,0 +1,105 @@
+// Programs built side by side are there when the worker wants them, and what ends a process costs
+// that program alone.
+#include "harness/build_ahead.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <set>
+
+#include "test_plans.h"
+#include "unit/temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+constexpr const char* kPocl = "Portable Computing Language";
+
+// While it lives new processes have this variable.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    setenv(name, value.c_str(), 1);
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() { before_ ? setenv(name_, before_->c_str(), 1) : unsetenv(name_); }
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+// The machine code that PoCL keeps there.
+std::set<std::string> compiled_in(const TemporaryFolder& folder) {
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (entry.path().extension() == ".so") files.insert(entry.path());
+  }
+  return files;
+}
+
+// A plan of its own for each number.
+LaunchPlan numbered_plan(int number) {
+  return plan_of("if (m < 0) y[off_y] = " + std::to_string(number) + ";");
+}
+
+TEST(BuildAhead, WhatItBuiltTheWorkerFinds) {
+  const TemporaryFolder cache;
+  const Environment variable("POCL_CACHE_DIR", cache.path());
+  BuildAhead ahead(kPocl, 2, 20, LORATUNE_BENCH);
+  std::vector<Program> programs;
+  for (int i = 0; i < 5; ++i) programs.push_back({small_problem(), numbered_plan(i)});
+  const std::vector<BuiltAhead> built = ahead.build(programs);
+  ASSERT_EQ(built.size(), 5U);
+  for (const BuiltAhead& one : built) {
+    EXPECT_EQ(to_string(one.outcome), "correct");
+    EXPECT_GT(one.seconds, 0);
+  }
+  const std::set<std::string> there = compiled_in(cache);
+  EXPECT_EQ(there.size(), 5U);
+
+  Worker worker(kPocl, {}, LORATUNE_BENCH, false);  // one that times has probes to compile too
+  for (const Program& program : programs) {
+    EXPECT_EQ(worker.build(program.problem, program.plan).outcome, Outcome::correct);
+  }
+  EXPECT_EQ(compiled_in(cache), there) << "something was compiled again";
+  worker.build(small_problem(), numbered_plan(5));
+  EXPECT_EQ(compiled_in(cache).size(), 6U);
+}
+
+TEST(BuildAhead, WhatEndsAProcessCostsThatProgramAlone) {
+  const char* before = std::getenv("ASAN_OPTIONS");
+  const Environment variable("ASAN_OPTIONS", std::string(before ? before : "") + ":handle_segv=0");
+  BuildAhead ahead(kPocl, 2, 6, LORATUNE_BENCH);
+  const std::vector<Program> programs = {{small_problem(), hanging_plan()},
+                                         {small_problem(), numbered_plan(0)},
+                                         {small_problem(), stray_plan()},
+                                         {small_problem(), plan_of("this is no C")},
+                                         {small_problem(), split_plan()}};
+  const std::vector<BuiltAhead> built = ahead.build(programs);
+  std::string outcomes;
+  for (const BuiltAhead& one : built) outcomes += std::string(to_string(one.outcome)) + " ";
+  EXPECT_EQ(outcomes, "timeout correct runtime compile correct ");
+  // The next are built by fresh processes.
+  EXPECT_EQ(ahead.build({&programs[1], 1}).at(0).outcome, Outcome::correct);
+}
+
+TEST(BuildAhead, ADeviceThatItCannotOpenIsLeftAlone) {
+  BuildAhead ahead("no such device", 2, 8, LORATUNE_BENCH);
+  const std::vector<Program> programs = {{small_problem(), split_plan()}};
+  EXPECT_EQ(ahead.build(programs).at(0).outcome, Outcome::skipped);
+  EXPECT_EQ(ahead.build(programs).at(0).outcome, Outcome::skipped);
+}
+
+TEST(BuildAhead, WithoutProcessesNothingIsBuilt) {
+  BuildAhead ahead(kPocl, 0, 8, LORATUNE_BENCH);
+  const std::vector<Program> programs = {{small_problem(), split_plan()}};
+  EXPECT_EQ(ahead.build(programs).at(0).outcome, Outcome::skipped);
+}
+
+}  // namespace
+}  // namespace loratune
