@@ -20,10 +20,14 @@ Choice first_of(std::initializer_list<const char*> names, const Problem& problem
 }
 
 // Of so few ranks and elements of x every work-group has all of x A^T before tensor's have waited
-// for one another. From a sweep: of rank 4 it paid up to 512 x 1024, of rank 8 up to 128 x 1024.
+// for one another. From a sweep: of rank 4 it paid up to 512 x 1024, of rank 8 up to 128 x 1024;
+// and of ranks 10 and 12, but for few rows of k 1536 and more. At rank 16 it pays in f32 alone, and
+// not everywhere.
 bool recomputing_pays(const Problem& problem) {
   const std::int64_t rank = std::max(problem.rank, 4);
-  return rank <= 8 && problem.m * problem.k <= (std::int64_t{1} << 23) / (rank * rank);
+  const bool lanes_suffice = rank <= 8 || problem.k <= 1024 || problem.m >= 16;
+  return rank <= 12 && lanes_suffice &&
+         problem.m * problem.k <= (std::int64_t{1} << 23) / (rank * rank);
 }
 
 // What suits so many rows does for one and for hundreds: on two AVX-512 cores, 1 to 512 rows, ranks

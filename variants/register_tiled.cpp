@@ -21,6 +21,9 @@ constexpr double kFlopsOfAWakeUp = 4e5;
 constexpr double kFlopsOfABlock = 4e4;
 constexpr double kLoading = 1.5;
 constexpr double kRowPastTheEnd = 0.3;
+// Elements of A and B; seen with two threads that have 1 MB each.
+constexpr std::int64_t kWeightsOfAThread = 3 << 16;
+constexpr std::int64_t kRowsOfOneTile = 4;
 
 enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
 constexpr std::array<std::int32_t, 2> kKLanesValues = {1, kLanes};
@@ -29,7 +32,7 @@ constexpr std::array<std::int32_t, 5> kRankVecsValues = {1, 2, 4, 8, 16};
 constexpr std::array<std::int32_t, 2> kColumnVecsValues = {2, 4};
 // 11 and its multiples: of six rows each, just over a power of two.
 constexpr std::array<std::int32_t, 7> kRowTilesValues = {1, 2, 3, 6, 11, 22, 43};
-constexpr std::array<std::int32_t, 3> kBlockNValues = {256, 1024, 65536};
+constexpr std::array<std::int32_t, 5> kBlockNValues = {256, 1024, 2048, 4096, 65536};
 constexpr std::array<Parameter, 6> kParameters = {{{"K_LANES", kKLanesValues},
                                                    {"ROWS", kRowsValues},
                                                    {"RANK_VECS", kRankVecsValues},
@@ -72,7 +75,7 @@ Tilings suitable_tilings(const Problem& problem) {
   };
   if (problem.m < 8 || problem.rank <= 12) {
     // All rows in one tile where there are few, though one of four be past the end.
-    const std::int32_t rows = pow2_ceil(std::clamp<std::int64_t>(problem.m, 1, 4));
+    const std::int32_t rows = pow2_ceil(std::clamp<std::int64_t>(problem.m, 1, kRowsOfOneTile));
     const std::int64_t rank_vecs = std::min(kMaxDotVectors / rows, pow2_ceil(problem.rank));
     return {{tile(kLanes, rows, rank_vecs)}, 6, 0.03};
   }
@@ -118,7 +121,9 @@ double flops_of_the_last(const Problem& problem, const Config& config, const Dev
          static_cast<double>(ceil_div(blocks, device.compute_units)) * kFlopsOfABlock;
 }
 
-// Of these the one, in blocks of as many rows, with which the last thread ends soonest.
+// Of these the one, in blocks of as many rows, with which the last thread ends soonest. Of few rows
+// the columns are shared out, though each thread then computes h, where A and B are too large for
+// the second cache of one.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   const Tilings suitable = suitable_tilings(problem);
   Config best = suitable.tiles.front();
@@ -132,6 +137,12 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
       least = flops;
       best = config;
     }
+  }
+  if (problem.m <= kRowsOfOneTile && problem.rank * (problem.k + problem.n) >= kWeightsOfAThread) {
+    const auto shared = std::find_if(
+        kBlockNValues.begin(), kBlockNValues.end(),
+        [&](std::int32_t columns) { return ceil_div(problem.n, columns) <= device.compute_units; });
+    if (shared != kBlockNValues.end()) best[kBlockN] = *shared;
   }
   return best;
 }

@@ -43,7 +43,8 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   DeviceInfo device = device_of(1024, 49152);
   device.nv_compute_capability = 90;
   // So many rows of 512 are just few enough.
-  for (const auto& [rank, most] : {std::pair<int, std::int64_t>{8, 256}, {4, 1024}, {1, 1024}}) {
+  for (const auto& [rank, most] :
+       {std::pair<int, std::int64_t>{8, 256}, {4, 1024}, {1, 1024}, {12, 113}}) {
     for (const std::int64_t m : {std::int64_t{0}, std::int64_t{1}, most}) {
       const Choice choice = default_choice(problem_of(m, rank), device);
       EXPECT_EQ(choice.variant->name, "rank_specialized") << m;
@@ -51,10 +52,41 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
     }
     EXPECT_EQ(default_choice(problem_of(most + 1, rank), device).variant->name, "tensor");
   }
-  EXPECT_EQ(default_choice(problem_of(1, 9), device).variant->name, "tensor");
+  EXPECT_EQ(default_choice(problem_of(1, 13), device).variant->name, "tensor");
+  // A few long rows keep too few lanes busy beyond rank 8.
+  Problem long_rows = problem_of(15, 9);
+  long_rows.k = 1025;
+  EXPECT_EQ(default_choice(long_rows, device).variant->name, "tensor");
+  long_rows.m = 16;
+  EXPECT_EQ(default_choice(long_rows, device).variant->name, "rank_specialized");
+  long_rows.m = 15;
+  long_rows.k = 1024;
+  EXPECT_EQ(default_choice(long_rows, device).variant->name, "rank_specialized");
   Problem longest = problem_of(1, 8);
   longest.m = longest.k = std::numeric_limits<std::int32_t>::max();
   EXPECT_NE(default_choice(longest, device).variant->name, "rank_specialized");
+}
+
+// Each thread has then all of A and its columns' B.
+TEST(DefaultChoice, OnACpuSharesOutTheColumnsOfFewRowsWhereTheWeightsAreLarge) {
+  DeviceInfo device = device_of(64, 2048);
+  device.type = DeviceType::cpu;
+  device.compute_units = 2;
+  const auto groups = [&](std::int64_t m, std::int64_t features, int rank, std::int64_t n) {
+    Problem problem = problem_of(m, rank);
+    problem.k = features;
+    problem.n = n;
+    const Choice choice = default_choice(problem, device);
+    return choice.variant->plan(problem, choice.config, device).launches.at(0).global[0];
+  };
+  for (const std::int64_t m : {1, 4}) {
+    EXPECT_EQ(groups(m, 2048, 48, 2048), 2U) << m;
+    EXPECT_EQ(groups(m, 8192, 64, 8192), 2U) << m;
+    EXPECT_EQ(groups(m, 2048, 47, 2048), 1U) << m;
+    EXPECT_EQ(groups(m, 65536, 64, 16384), 1U) << "no block is so wide";
+  }
+  device.compute_units = 1;
+  EXPECT_EQ(groups(1, 2048, 64, 2048), 1U);
 }
 
 TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
