@@ -18,7 +18,7 @@ struct Program {
   LaunchPlan plan;
 };
 
-// seconds: of one process, for this program; 0 where it was not built.
+// seconds: that one process spent on this program, whatever came of it.
 struct BuiltAhead {
   Outcome outcome = Outcome::skipped;
   double seconds = 0;
