@@ -7,7 +7,6 @@
 #include "dispatch/atomic_write.h"
 #include "dispatch/default_choice.h"
 #include "harness/clock.h"
-#include "harness/device_json.h"
 #include "harness/device_lock.h"
 #include "harness/modes.h"
 #include "harness/recording.h"
@@ -218,7 +217,7 @@ class Recorder {
 
 Recording start_recording(const std::vector<const Variant*>& variants, const DeviceInfo& device) {
   Recording recording;
-  recording.device = to_json(device);
+  recording.device = device;
   for (const Variant* variant : variants) {
     RecordedVariant one{std::string(variant->name), {}};
     for (const Parameter& parameter : variant->space.parameters) {

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "harness/cli.h"
+#include "harness/device_json.h"
 #include "tuner/statistics.h"
 
 namespace loratune {
@@ -31,7 +32,7 @@ json header_of(const Recording& recording) {
   }
   return {{"schema", kSchema},
           {"version", 1},
-          {"device", recording.device},
+          {"device", to_json(recording.device)},
           {"kernels", recording.kernels},
           {"variants", variants}};
 }
@@ -74,19 +75,19 @@ RecordedConfig config_from(const json& line, const std::vector<RecordedVariant>&
   return config;
 }
 
-void add_line(const json& line, Recording& recording) {
-  if (recording.device.is_null()) {
-    if (line.value("schema", "") != kSchema || line.value("version", 0) != 1) {
-      throw std::invalid_argument("it does not begin as a recording of version 1");
-    }
-    recording.device = line.at("device");
-    recording.kernels = line.at("kernels");
-    for (const json& variant : line.at("variants")) {
-      recording.variants.push_back({variant.at("name").get<std::string>(),
-                                    variant.at("parameters").get<std::vector<std::string>>()});
-    }
-    return;
+void add_header(const json& line, Recording& recording) {
+  if (line.value("schema", "") != kSchema || line.value("version", 0) != 1) {
+    throw std::invalid_argument("it does not begin as a recording of version 1");
   }
+  recording.device = device_from_json(line.at("device"));
+  recording.kernels = line.at("kernels");
+  for (const json& variant : line.at("variants")) {
+    recording.variants.push_back({variant.at("name").get<std::string>(),
+                                  variant.at("parameters").get<std::vector<std::string>>()});
+  }
+}
+
+void add_config(const json& line, Recording& recording) {
   std::string why;
   const auto problem = parse_problem(line.at("problem").get<std::string>(), why);
   if (!problem) throw std::invalid_argument(why);
@@ -122,7 +123,7 @@ Recording read_recording(const std::string& path) {
   for (std::string line; std::getline(lines, line);) {
     ++number;
     try {
-      add_line(json::parse(line), recording);
+      (number == 1 ? add_header : add_config)(json::parse(line), recording);
     } catch (const std::exception& error) {
       throw Failure(kExitUsage, "recording '" + path + "', line " + std::to_string(number) + ": " +
                                     error.what());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dispatch/outcome.h"
+#include "variants/device_info.h"
 #include "variants/problem.h"
 #include "variants/search_space.h"
 
@@ -36,7 +37,7 @@ struct RecordedProblem {
 };
 
 struct Recording {
-  nlohmann::json device;   // as in a journal
+  DeviceInfo device;
   nlohmann::json kernels;  // sha256 and revision by variant
   std::vector<RecordedVariant> variants;
   std::vector<RecordedProblem> problems;

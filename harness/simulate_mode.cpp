@@ -3,6 +3,7 @@
 
 #include "harness/modes.h"
 #include "harness/recording.h"
+#include "harness/sweep_plan.h"
 #include "tuner/random.h"
 #include "tuner/statistics.h"
 #include "tuner/strategy.h"
@@ -18,11 +19,26 @@ constexpr std::size_t kKept = 3;  // of what was found, for neighbours to begin 
 struct Landscape {
   Problem problem;
   std::vector<SpacePoint> space;
-  std::vector<double> costs;  // NaN: cannot run
+  std::vector<std::size_t> defaults;  // points to begin with: the default, then other variants'
+  std::vector<double> costs;          // NaN: cannot run
   double optimum = 0;
 };
 
-Landscape landscape_of(const RecordedProblem& recorded) {
+// The variants of the recording, null where this build has none of that name and parameters.
+std::vector<const Variant*> variants_of(const Recording& recording) {
+  std::vector<const Variant*> variants;
+  for (const RecordedVariant& recorded : recording.variants) {
+    const Variant* variant = find_variant(recorded.name);
+    const bool same =
+        variant != nullptr &&
+        std::ranges::equal(variant->space.parameters, recorded.parameters, {}, &Parameter::name);
+    variants.push_back(same ? variant : nullptr);
+  }
+  return variants;
+}
+
+Landscape landscape_of(const RecordedProblem& recorded, std::span<const Variant* const> variants,
+                       const DeviceInfo& device) {
   Landscape landscape;
   landscape.problem = recorded.problem;
   landscape.optimum = HUGE_VAL;
@@ -30,6 +46,11 @@ Landscape landscape_of(const RecordedProblem& recorded) {
     landscape.space.push_back({config.variant, config.config});
     landscape.costs.push_back(recorded_ns(config));
     landscape.optimum = std::fmin(landscape.optimum, landscape.costs.back());
+  }
+  landscape.defaults = {0};
+  for (const std::size_t point :
+       default_points(variants, landscape.space, landscape.problem, device)) {
+    if (point != 0) landscape.defaults.push_back(point);
   }
   return landscape;
 }
@@ -70,10 +91,12 @@ std::vector<Curve> search_all(const std::vector<Landscape>& landscapes, const Op
   std::vector<Found> found;
   for (const std::size_t i : order) {
     const Landscape& landscape = landscapes[i];
-    std::vector<std::size_t> hints = {0};
+    std::vector<std::size_t> hints = landscape.defaults;
     if (options.strategy == StrategyKind::automatic) {
       const auto warm = warm_start(landscape.problem, landscape.space, found);
-      hints.insert(hints.end(), warm.begin(), warm.end());
+      for (const std::size_t point : warm) {
+        if (std::find(hints.begin(), hints.end(), point) == hints.end()) hints.push_back(point);
+      }
     }
     Strategy strategy(options.strategy, landscape.space, hints, mix_seed(seed, i + 1));
     curves[i] = search(landscape, strategy, allowance(landscape, options));
@@ -110,8 +133,10 @@ void print(const std::vector<Landscape>& landscapes, const std::vector<std::vect
 
 int simulate_mode(const Options& options) {
   std::vector<Landscape> landscapes;
-  for (const RecordedProblem& problem : read_recording(options.replay).problems) {
-    landscapes.push_back(landscape_of(problem));
+  const Recording recording = read_recording(options.replay);
+  const std::vector<const Variant*> variants = variants_of(recording);
+  for (const RecordedProblem& problem : recording.problems) {
+    landscapes.push_back(landscape_of(problem, variants, recording.device));
     if (!std::isfinite(landscapes.back().optimum)) {
       throw Failure(kExitUsage, "recording '" + options.replay + "': nothing ran on " +
                                     to_string(problem.problem));

@@ -136,20 +136,23 @@ std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, c
   return space;
 }
 
+std::vector<std::size_t> default_points(std::span<const Variant* const> variants,
+                                        std::span<const SpacePoint> space, const Problem& problem,
+                                        const DeviceInfo& device) {
+  std::vector<std::size_t> points;
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    if (variants[v] == nullptr || !variants[v]->supports(problem, device)) continue;
+    const SpacePoint start{static_cast<int>(v), variants[v]->default_config(problem, device)};
+    const auto at = std::find(space.begin(), space.end(), start);
+    if (at != space.end()) points.push_back(static_cast<std::size_t>(at - space.begin()));
+  }
+  return points;
+}
+
 std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
                                       std::span<const SpacePoint> space, const Problem& problem,
                                       const DeviceInfo& device, std::span<const Known> known) {
-  std::vector<std::size_t> points;
-  const auto add = [&](std::size_t point) {
-    if (point < space.size() && std::find(points.begin(), points.end(), point) == points.end()) {
-      points.push_back(point);
-    }
-  };
-  for (std::size_t v = 0; v < variants.size(); ++v) {
-    if (!variants[v]->supports(problem, device)) continue;
-    const SpacePoint start{static_cast<int>(v), variants[v]->default_config(problem, device)};
-    add(static_cast<std::size_t>(std::find(space.begin(), space.end(), start) - space.begin()));
-  }
+  std::vector<std::size_t> points = default_points(variants, space, problem, device);
   std::vector<Found> found;
   for (const Known& one : known) {
     const auto variant = std::find(variants.begin(), variants.end(), one.choice.variant);
@@ -163,7 +166,9 @@ std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
       same->best.push_back(point);
     }
   }
-  for (const std::size_t point : warm_start(problem, space, found)) add(point);
+  for (const std::size_t point : warm_start(problem, space, found)) {
+    if (std::find(points.begin(), points.end(), point) == points.end()) points.push_back(point);
+  }
   return points;
 }
 

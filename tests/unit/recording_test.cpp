@@ -8,6 +8,7 @@
 
 #include "harness/cli.h"
 #include "harness/modes.h"
+#include "made_up_devices.h"
 #include "temporary_folder.h"
 
 namespace loratune {
@@ -16,7 +17,7 @@ namespace {
 // A square of costs around its middle for each of three problems, with a point that cannot run.
 Recording made_up_recording() {
   Recording recording;
-  recording.device = {{"name", "Made-up device"}};
+  recording.device = made_up::gpu();
   recording.kernels = {{"square", {{"revision", 1}, {"sha256", "00"}}}};
   recording.variants = {{"square", {"ROWS", "COLUMNS"}}};
   for (const std::int64_t m : {1, 16, 512}) {
@@ -82,6 +83,7 @@ TEST(Recording, WhatIsDamagedIsRefusedWithItsLine) {
   };
   EXPECT_PRED2(names_line, damaged("loratune/recording", "loratune/journal"), 1);
   EXPECT_PRED2(names_line, damaged("\"version\":1", "\"version\":2"), 1);
+  EXPECT_PRED2(names_line, damaged("\"compute_units\"", "\"computers\""), 1);
   EXPECT_PRED2(names_line, damaged("[0,0]", "[0,0,0]"), 2);
   EXPECT_PRED2(names_line, damaged("\"variant\":\"square\"", "\"variant\":\"round\""), 2);
   EXPECT_PRED2(names_line, damaged("\"outcome\":\"correct\"", "\"outcome\":\"fine\""), 2);
@@ -142,6 +144,42 @@ TEST(Simulate, TellsTheFractionOfTheOptimumAfterEachEvaluation) {
   EXPECT_DOUBLE_EQ(all[7 * 12 + 3], 1000.0 / 1100);
   EXPECT_DOUBLE_EQ(all[7 * 12 + 4], 1);
   EXPECT_EQ(fractions("auto", "9").size(), 9U);
+}
+
+// Of all configs of a variant that this build has, only its default is fast.
+TEST(Simulate, BeginsWithTheVariantsDefaultsAsASweepDoes) {
+  Recording recording = made_up_recording();
+  recording.problems.resize(1);
+  RecordedProblem& only = recording.problems[0];
+  const Variant& variant = *find_variant("rank_specialized");
+  recording.variants.push_back({std::string(variant.name), {}});
+  for (const Parameter& parameter : variant.space.parameters) {
+    recording.variants[1].parameters.emplace_back(parameter.name);
+  }
+  const Config best = variant.default_config(only.problem, recording.device);
+  for (const std::int32_t value : variant.space.parameters[0].values) {
+    Config config = best;
+    config[0] = value;
+    only.configs.push_back({1, config, Outcome::correct, {config == best ? 10.0 : 9000.0}});
+  }
+  const TemporaryFolder folder;
+  const std::string path = folder / "r";
+  const auto second = [&](const char* strategy) {
+    write(path, serialize(recording));
+    const std::string text =
+        simulated(path, {"--strategy", strategy, "--evaluations", "2", "--seeds", "9", "--json"});
+    const auto curves = nlohmann::json::parse(text)["problems"][0]["fractions"];
+    int found = 0;
+    for (const auto& curve : curves) {
+      found += curve[1].get<double>() == 1 ? 1 : 0;
+    }
+    return found;
+  };
+  EXPECT_EQ(second("auto"), 9);
+  EXPECT_EQ(second("cold"), 9);
+  EXPECT_LT(second("random"), 9);
+  recording.variants[1].parameters[0] = "LANES_OF_OLD";
+  EXPECT_LT(second("auto"), 9) << "another variant's default";
 }
 
 TEST(Simulate, AShareIsOfTheConfigsOfARecordingOnly) {
