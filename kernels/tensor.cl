@@ -58,11 +58,127 @@
 #endif
 
 #define WG (32 * WARPS)
+#define H_SPACE global
 #include "common.clh"
 #include "nv_tensor.clh"
 #include "tensor_shrink.clh"
 #include "tensor_stage.clh"
 #include "tensor_expand.clh"
+
+// Its units are the tiles of h, of each slice of k.
+inline void shrink(global const elem* x, long ld_x, global const elem* a, int ld_a,
+                   global float* h, int ld_h, local float* stage, int m, int k, int rank,
+                   int panels, int slices, int slice_pieces, const int aligned) {
+  const long units = ((long)m + GROUP_ROWS - 1) / GROUP_ROWS * panels * slices;
+  for (long unit = get_group_id(0); unit < units; unit += get_num_groups(0)) {
+    const int slice = (int)(unit % slices);
+    const long begin = (long)slice * slice_pieces * PIECE;
+    shrink_tile(x, ld_x, a, ld_a, h + (long)slice * m * ld_h, ld_h, stage,
+                unit / slices / panels * GROUP_ROWS, (int)(unit / slices % panels), (int)begin,
+                (int)min(k - begin, (long)slice_pieces * PIECE), m, rank, aligned);
+  }
+}
+
+// How expand is shared out: a task is WARPS * PANEL columns and a part of the stages, so that a
+// warp's B stays in registers over all stages of the part.
+typedef struct {
+  int column_groups;
+  long stages, parts;
+} tasks;
+
+inline tasks cut_tasks(int m, int n) {
+  tasks cut;
+  cut.column_groups = (n - 1) / (WARPS * PANEL) + 1;
+  cut.stages = ((long)m + STAGE_ROWS - 1) / STAGE_ROWS;
+  cut.parts = clamp((long)get_num_groups(0) / cut.column_groups, 1L, cut.stages);
+  return cut;
+}
+
+// `stages` and `maxima` have two of each, which take turns: while a warp still multiplies by one
+// another can fill the next.
+inline void expand(const global float* h, int ld_h, global const elem* b, global elem* y, long ld_y,
+                   local uint* stages, local uint* maxima, global uint* arrivals, uint round,
+                   float scale, int m, int n, int rank, int slices, const int aligned) {
+  const int lane = (int)get_local_id(0) % 32;
+  const int warp = (int)get_local_id(0) / 32;
+  const int g = lane / 4;
+  const int rank_step = RANK_CHUNKS * 4 * RANKS_A_LANE;
+  const tasks cut = cut_tasks(m, n);
+  int turn = 0;
+  for (long task = get_group_id(0); task < cut.column_groups * cut.parts;
+       task += get_num_groups(0)) {
+    const long part = task / cut.column_groups;
+    const long first = part * cut.stages / cut.parts * STAGE_ROWS;
+    const long last = min((part + 1) * cut.stages / cut.parts * STAGE_ROWS, (long)m);
+    const long column0 = (task % cut.column_groups * WARPS + warp) * PANEL;
+    const int columns = (int)clamp((long)n - column0, 0L, (long)PANEL);
+    const int wide = aligned && column_of(lane % 4, LANE_COLUMNS - 1) < columns;
+    const global elem* panel = b + column0 * rank;
+    uint bs[RANK_CHUNKS][B_WORDS][COLUMN_TILES];
+    uint before[OUT_TILES / SUM_TILES][SUM_TILES * 2][LANE_WORDS];
+    FLOATS(RANKS_A_LANE) shares[ITEMS][CHUNKS];
+    // What does not depend on h comes while the group waits for it: into registers, since the wait
+    // empties the cache.
+    if (columns > 0) load_b(panel, bs, 0, rank);
+#pragma unroll
+    for (int t = 0; t < OUT_TILES; t += SUM_TILES) {
+      load_y(y + column0, ld_y, first + t * 16, m, wide, before[t / SUM_TILES]);
+    }
+    if (task == get_group_id(0)) wait_for_all(arrivals, (uint)get_num_groups(0), round);
+    load_h(h, ld_h, shares, first, 0, m, slices);
+
+    for (long row0 = first; row0 < last; row0 += STAGE_ROWS) {
+      float sum[SUM_TILES][COLUMN_TILES][4];
+      float up[SUM_TILES * 2];
+      for (int rank0 = 0; rank0 < rank; rank0 += rank_step) {
+        local uint* stage = stages + turn * STAGE_WORDS;
+        local uint* largest = maxima + turn * MAXIMA;
+        put_h(shares, stage, largest);
+        turn = 1 - turn;
+        // The next stage's h comes while this one's is used.
+        const int more = rank0 + rank_step < rank;
+        if (more || row0 + STAGE_ROWS < last) {
+          load_h(h, ld_h, shares, more ? row0 : row0 + STAGE_ROWS, more ? rank0 + rank_step : 0, m,
+                 slices);
+        }
+        if (columns == 0) continue;
+        if (rank > rank_step && (rank0 > 0 || row0 > first)) load_b(panel, bs, rank0, rank);
+#pragma unroll
+        for (int t0 = 0; t0 < OUT_TILES; t0 += SUM_TILES) {
+if (SUM_TILES < OUT_TILES || rank0 == 0) {
+#pragma unroll
+            for (int i = 0; i < SUM_TILES * COLUMN_TILES * 4; ++i) (&sum[0][0][0])[i] = 0.0f;
+          }
+#pragma unroll
+          for (int t = 0; t < SUM_TILES * 2; ++t) {
+#if F16
+            const float now = row_scale(largest_in(largest, (t0 * 2 + t) * 8 + g));
+            if (SUM_TILES == OUT_TILES && rank0 > 0) {
+              // Parts of h that were scaled otherwise: the sums so far follow.
+#pragma unroll
+              for (int c = 0; c < COLUMN_TILES; ++c) {
+                sum[t / 2][c][t % 2 * 2] *= up[t] / now;
+                sum[t / 2][c][t % 2 * 2 + 1] *= up[t] / now;
+              }
+            }
+            up[t] = now;
+#else
+            up[t] = 1.0f;
+#endif
+          }
+          multiply(stage, t0, bs, sum);
+          if (SUM_TILES == OUT_TILES && more) continue;
+          const long rows = row0 + t0 * 16;
+          store_y(y + column0, ld_y, rows, m, wide, columns, scale, sum, up,
+                  before[t0 / SUM_TILES]);
+          if (row0 + STAGE_ROWS < last) {
+            load_y(y + column0, ld_y, rows + STAGE_ROWS, m, wide, before[t0 / SUM_TILES]);
+          }
+        }
+      }
+    }
+  }
+}
 
 typedef struct {
   long off_x, ld_x, off_y, ld_y;

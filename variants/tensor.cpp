@@ -2,16 +2,12 @@
 
 #include "kernels/tensor.cl.h"
 #include "variants/planning.h"
+#include "variants/tensor_tiles.h"
 
 namespace loratune::tensor {
 namespace {
 
-constexpr int kTensorCapability = 80;  // mma with tf32, and f16 tiles of 16 x 8 x 16
 constexpr int kMaxTensorRank = 256;
-// The kernel rounds k up to 16 bytes in an int.
-constexpr std::int64_t kMaxTensorK = kMaxExtent - 8;
-// A sum of fewer products has a bound that three tf32 products for one of f32 do not keep.
-constexpr int kLeastF32K = 16;
 
 enum : int {
   kWarps,
@@ -73,9 +69,7 @@ std::int64_t scratch_bytes(const Problem& problem, const Config& config) {
   return kHeaderBytes + pieces.slices * problem.m * h_columns * 4;
 }
 
-// How expand takes the ranks: so many a lane, four lanes a chunk, and chunks that local memory
-// holds.
-int ranks_a_lane(int rank) { return rank <= 8 ? 2 : 4; }
+// Chunks of ranks that expand holds in local memory at a time.
 int rank_chunks(int rank) {
   return static_cast<int>(std::min<std::int64_t>(4, ceil_div(rank, 4 * ranks_a_lane(rank))));
 }
@@ -87,7 +81,8 @@ int sum_tiles(int rank, const Config& config) {
 }
 
 std::int64_t local_bytes(const Problem& problem, const Config& config) {
-  const std::int64_t shrink = k_warps(config) == 1 ? 4 : config[kWarps] * config[kRankTiles] * 512;
+  const std::int64_t shrink =
+      k_warps(config) == 1 ? 4 : tensor_sums_bytes(config[kWarps], config[kRankTiles]);
   const int share_words = ranks_a_lane(problem.rank) * (problem.dtype == Dtype::f32 ? 2 : 1);
   const std::int64_t stages =
       2 * 2 * config[kOutTiles] * rank_chunks(problem.rank) * 128 * share_words;
@@ -127,8 +122,7 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
 }
 
 bool supports(const Problem& problem, const DeviceInfo& device) {
-  return device.nv_compute_capability >= kTensorCapability && problem.rank <= kMaxTensorRank &&
-         problem.k <= kMaxTensorK && (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K) &&
+  return tensor_tiles_suit(problem, device) && problem.rank <= kMaxTensorRank &&
          device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024 &&
          scratch_bytes(problem, {8, 1, 1, 1, 1, 1, 1, 1, 1}) <= device.max_alloc_bytes;
 }
@@ -216,33 +210,9 @@ constinit const Variant variant = {
     "tensor", kSource,        kSourceSha256, 3,    {kParameters, constraint},
     supports, default_config, plan,          flops};
 
-// The order within one step of a piece is the hardware's own: here it is from left to right.
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
-  const Cut pieces = cut(problem, config);
-  const std::int64_t piece = 64 / element_bytes(problem.dtype);
-  const int warps = k_warps(config);
-  std::vector<float> sums(static_cast<std::size_t>(warps));
-  std::vector<float> h(static_cast<std::size_t>(problem.rank));
-  for (std::int64_t row = 0; row < problem.m; ++row) {
-    for (int j = 0; j < problem.rank; ++j) {
-      float total = 0.0F;
-      for (std::int64_t slice = 0; slice < pieces.slices; ++slice) {
-        const std::int64_t begin = slice * pieces.slice_pieces * piece;
-        const std::int64_t end = std::min(begin + pieces.slice_pieces * piece, problem.k);
-        std::fill(sums.begin(), sums.end(), 0.0F);
-        for (std::int64_t i = begin; i < end; ++i) {
-          sums[static_cast<std::size_t>((i - begin) / piece % warps)] +=
-              t.x[row * problem.k + i] * t.a[j * problem.k + i];
-        }
-        float partial = sums[0];
-        for (std::size_t w = 1; w < sums.size(); ++w) partial += sums[w];
-        total += partial;
-      }
-      h[static_cast<std::size_t>(j)] = total;
-    }
-    expand_row(problem, t, row, h);
-  }
+  tensor_reference(problem, cut(problem, config).slice_pieces, k_warps(config), t);
 }
 
 }  // namespace loratune::tensor

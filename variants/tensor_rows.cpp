@@ -1,0 +1,151 @@
+#include <array>
+
+#include "kernels/tensor_rows.cl.h"
+#include "variants/planning.h"
+#include "variants/tensor_tiles.h"
+
+namespace loratune::tensor_rows {
+namespace {
+
+constexpr int kMaxRowsRank = 64;  // all of a panel of B stands in a warp's registers
+
+enum : int { kRankWarps, kWarps, kRowTiles, kRowWarps, kPieces, kColumnTiles, kAhead, kParts };
+constexpr std::array<std::int32_t, 3> kWarpsValues = {4, 8, 16};
+constexpr std::array<std::int32_t, 2> kAheadValues = {1, 2};
+constexpr std::array<std::int32_t, 7> kPartsValues = {1, 2, 4, 8, 16, 32, 64};
+constexpr std::array<std::int32_t, 3> kTilesValues = {1, 2, 4};
+constexpr std::array<std::int32_t, 4> kWideTilesValues = {1, 2, 4, 8};
+constexpr std::array<Parameter, 8> kParameters = {{{"RANK_WARPS", kTilesValues},
+                                                   {"WARPS", kWarpsValues},
+                                                   {"ROW_TILES", kTilesValues},
+                                                   {"ROW_WARPS", kTilesValues},
+                                                   {"PIECES", kTilesValues},
+                                                   {"COLUMN_TILES", kWideTilesValues},
+                                                   {"AHEAD", kAheadValues},
+                                                   {"PARTS", kPartsValues}}};
+
+// Rows of a block.
+int block_rows(const Config& config) { return 16 * config[kRowTiles] * config[kRowWarps]; }
+
+// Tiles of a warp of shrink such that RANK_WARPS of them side by side have all ranks.
+int rank_tiles(const Config& config, int rank) {
+  return static_cast<int>(ceil_div(rank, 8 * config[kRankWarps]));
+}
+
+// Warps that share out the k of the same rows and ranks; 0 where there are too few.
+int k_warps(const Config& config) {
+  return config[kWarps] / (config[kRowWarps] * config[kRankWarps]);
+}
+
+int rank_chunks(int rank) { return static_cast<int>(ceil_div(rank, 4 * ranks_a_lane(rank))); }
+
+std::int64_t local_bytes(const Problem& problem, const Config& config) {
+  const int tiles = rank_tiles(config, problem.rank);
+  const std::int64_t h = std::int64_t{block_rows(config)} * 8 * tiles * config[kRankWarps] * 4;
+  const std::int64_t sums = tensor_sums_bytes(config[kWarps], tiles);  // less, if k is not shared
+  const int share_words = ranks_a_lane(problem.rank) * (problem.dtype == Dtype::f32 ? 2 : 1);
+  const std::int64_t stage = block_rows(config) / 8 * rank_chunks(problem.rank) * 128 * share_words;
+  const std::int64_t maxima = 4 * block_rows(config) * 4;
+  return std::max(h + sums, stage) + maxima;
+}
+
+// Registers of a work-item that hold tiles, roughly.
+std::int64_t tile_registers(const Problem& problem, const Config& config) {
+  const int words = problem.dtype == Dtype::f32 ? 2 : 1;  // of 32 bits that two elements take
+  const int tiles = rank_tiles(config, problem.rank);
+  const int piece = config[kRowTiles] * 8 + tiles * 4;
+  const std::int64_t shrink = config[kRowTiles] * tiles * 4 + (config[kPieces] + words - 1) * piece;
+  const std::int64_t before = problem.accumulate ? 2 * config[kAhead] * words : 0;
+  const std::int64_t expand =
+      config[kColumnTiles] *
+      (4 + before + rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * words);
+  return std::max(shrink, expand);
+}
+
+bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
+  const std::int64_t wg = 32 * config[kWarps];
+  return wg <= device.max_work_group_size && k_warps(config) >= 1 &&
+         16 * config[kAhead] <= block_rows(config) &&
+         8 * config[kRankWarps] < 2 * std::max(problem.rank, 8) &&
+         block_rows(config) < 2 * std::max<std::int64_t>(problem.m, 16) &&
+         8 * config[kColumnTiles] * config[kParts] < 2 * std::max<std::int64_t>(problem.n, 16) &&
+         local_bytes(problem, config) <= usable_local_bytes(device) &&
+         wg * (tile_registers(problem, config) + 40) <= 65536 &&
+         tile_registers(problem, config) <= 200;
+}
+
+bool supports(const Problem& problem, const DeviceInfo& device) {
+  return tensor_tiles_suit(problem, device) && problem.rank <= kMaxRowsRank &&
+         device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
+}
+
+// Blocks as large as they can be while there are enough of them, parts where there are not.
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  Config config = {1, 8, 1, 1, 1, 1, 1, 1};
+  const auto fits = [&] { return constraint(config, problem, device); };
+  const auto widen = [&](int parameter, int most, auto enough) {
+    for (const std::int32_t value : kParameters[static_cast<std::size_t>(parameter)].values) {
+      const std::int32_t before = config[parameter];
+      if (value <= before || value > most) continue;
+      config[parameter] = value;
+      if (!fits() || !enough()) {
+        config[parameter] = before;
+        return;
+      }
+    }
+  };
+  const auto groups = [&] { return ceil_div(problem.m, block_rows(config)) * config[kParts]; };
+  const auto fill = [&] { return 10 * groups() >= 9 * device.compute_units; };
+  const int row_of_128_bytes = problem.dtype == Dtype::f16 ? 8 : 4;
+  widen(kRowTiles, 2, fill);
+  widen(kRowWarps, 2, fill);
+  widen(kParts, 64, [&] {
+    return groups() <= device.compute_units && 8 * config[kWarps] * config[kParts] <= problem.n;
+  });
+  widen(kColumnTiles, row_of_128_bytes,
+        [&] { return 8 * config[kColumnTiles] * config[kWarps] * config[kParts] <= problem.n; });
+  widen(kAhead, problem.dtype == Dtype::f16 ? 2 : 1, [] { return true; });
+  widen(kPieces, 4, [] { return true; });
+  return config;
+}
+
+double flops(const Problem& problem, const Config& config) {
+  const double parts = static_cast<double>(config[kParts]);
+  const double m = static_cast<double>(problem.m);
+  return 2 * m * problem.rank *
+         (parts * static_cast<double>(problem.k) + static_cast<double>(problem.n));
+}
+
+LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
+  LaunchPlan plan = start_plan(variant.source, problem,
+                               {{"WARPS", config[kWarps]},
+                                {"ROW_TILES", config[kRowTiles]},
+                                {"RANK_TILES", rank_tiles(config, problem.rank)},
+                                {"ROW_WARPS", config[kRowWarps]},
+                                {"RANK_WARPS", config[kRankWarps]},
+                                {"PIECES", config[kPieces]},
+                                {"COLUMN_TILES", config[kColumnTiles]},
+                                {"AHEAD", config[kAhead]},
+                                {"RANKS_A_LANE", ranks_a_lane(problem.rank)},
+                                {"RANK_CHUNKS", rank_chunks(problem.rank)}});
+  plan.a = {Layout::row_major, static_cast<int>(16 / element_bytes(problem.dtype))};
+  plan.b = {Layout::panel, 8 * config[kColumnTiles]};
+  if (problem.m == 0) return plan;
+  plan.launches.push_back(
+      make_fused_launch("tensor_rows", ceil_div(problem.m, block_rows(config)) * config[kParts],
+                        32 * config[kWarps], {{Role::rank}, {Role::i32, config[kParts]}}));
+  return plan;
+}
+
+}  // namespace
+
+constinit const Variant variant = {
+    "tensor_rows", kSource,        kSourceSha256, 1,    {kParameters, constraint},
+    supports,      default_config, plan,          flops};
+
+void reference(const Problem& problem, const Config& config, const DeviceInfo&,
+               const HostTensors& t) {
+  tensor_reference(problem, ceil_div(problem.k, tensor_piece(problem.dtype)), k_warps(config), t);
+}
+
+}  // namespace loratune::tensor_rows
