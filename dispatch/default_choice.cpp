@@ -19,15 +19,26 @@ Choice first_of(std::initializer_list<const char*> names, const Problem& problem
   return {};
 }
 
-// Of so few ranks and elements of x every work-group has all of x A^T before tensor's have waited
-// for one another. From a sweep: of rank 4 it paid up to 512 x 1024, of rank 8 up to 128 x 1024;
-// and of ranks 10 and 12, but for few rows of k 1536 and more. At rank 16 it pays in f32 alone, and
-// not everywhere.
+// On tensor cores. Of so few ranks and elements of x rank_specialized's groups have all of x A^T
+// before any other kernel's, though each computes it for itself. From sweeps of f32: of rank 4 it
+// pays up to 512 x 1024, of rank 8 up to 128 x 1024; and of ranks 10 and 12, but for few rows of k
+// 1536 and more. Of f16 half of that, and up to rank 8: there tensor_rows is ahead.
 bool recomputing_pays(const Problem& problem) {
+  const bool f16 = problem.dtype == Dtype::f16;
   const std::int64_t rank = std::max(problem.rank, 4);
-  const bool lanes_suffice = rank <= 8 || problem.k <= 1024 || problem.m >= 16;
-  return rank <= 12 && lanes_suffice &&
-         problem.m * problem.k <= (std::int64_t{1} << 23) / (rank * rank);
+  const bool lanes_suffice =
+      rank <= (f16 ? 4 : 8) || problem.k <= 1024 || (!f16 && problem.m >= 16);
+  return rank <= (f16 ? 8 : 12) && lanes_suffice &&
+         problem.m * problem.k <= (std::int64_t{1} << (f16 ? 22 : 23)) / (rank * rank);
+}
+
+// Whether tensor_rows, which reads A and B again for each block of rows, is ahead of tensor, whose
+// groups wait for one another: from sweeps of 1 to 8192 rows, k = n 512 to 4096. Many rows make
+// larger blocks.
+bool blocks_pay(const Problem& problem) {
+  const std::int64_t weights = problem.rank * (problem.k + problem.n);
+  const std::int64_t few = std::int64_t{1} << (problem.dtype == Dtype::f16 ? 16 : 14);
+  return weights <= few * std::max<std::int64_t>(1, problem.m / 512);
 }
 
 // What suits so many rows does for one and for hundreds: on two AVX-512 cores, 1 to 512 rows, ranks
@@ -37,8 +48,9 @@ constexpr std::int64_t kRowsOfAnyBatch = 64;
 }  // namespace
 
 Choice default_choice(const Problem& problem, const DeviceInfo& device) {
-  if (recomputing_pays(problem) && find_variant("tensor")->supports(problem, device)) {
-    return first_of({"rank_specialized"}, problem, device);
+  if (find_variant("tensor")->supports(problem, device)) {
+    if (recomputing_pays(problem)) return first_of({"rank_specialized"}, problem, device);
+    if (blocks_pay(problem)) return first_of({"tensor_rows", "tensor"}, problem, device);
   }
   return first_of({"register_tiled", "tensor", "split", "naive"}, problem, device);
 }

@@ -51,7 +51,7 @@ struct Cut {
 
 Cut cut(const Problem& problem, const Config& config) {
   Cut cut{};
-  cut.pieces = ceil_div(problem.k, 64 / element_bytes(problem.dtype));
+  cut.pieces = ceil_div(problem.k, tensor_piece(problem.dtype));
   cut.slice_pieces = ceil_div(cut.pieces, config[kSlices]);
   cut.slices = ceil_div(cut.pieces, cut.slice_pieces);
   cut.panels = ceil_div(problem.rank, group_ranks(config));

@@ -79,33 +79,35 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
          device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
 }
 
-// Blocks as large as they can be while there are enough of them, parts where there are not.
+// Blocks as large as they can be while there are enough of them; parts until half the device is
+// busy, where there are not. Rows of 128 bytes are worth more than panels for all warps.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {1, 8, 1, 1, 1, 1, 1, 1};
-  const auto fits = [&] { return constraint(config, problem, device); };
-  const auto widen = [&](int parameter, int most, auto enough) {
+  // Takes the next value of a parameter while the config is allowed and `wanted`.
+  const auto widen = [&](int parameter, int most, auto wanted) {
     for (const std::int32_t value : kParameters[static_cast<std::size_t>(parameter)].values) {
       const std::int32_t before = config[parameter];
       if (value <= before || value > most) continue;
       config[parameter] = value;
-      if (!fits() || !enough()) {
+      if (!constraint(config, problem, device) || !wanted()) {
         config[parameter] = before;
         return;
       }
     }
   };
+  const bool f16 = problem.dtype == Dtype::f16;
   const auto groups = [&] { return ceil_div(problem.m, block_rows(config)) * config[kParts]; };
-  const auto fill = [&] { return 10 * groups() >= 9 * device.compute_units; };
-  const int row_of_128_bytes = problem.dtype == Dtype::f16 ? 8 : 4;
-  widen(kRowTiles, 2, fill);
-  widen(kRowWarps, 2, fill);
-  widen(kParts, 64, [&] {
-    return groups() <= device.compute_units && 8 * config[kWarps] * config[kParts] <= problem.n;
+  const auto device_full = [&] { return 10 * groups() >= 9 * device.compute_units; };
+  widen(kRowTiles, 2, device_full);
+  widen(kRowWarps, 2, device_full);
+  widen(kParts, 64,
+        [&] { return 2 * groups() <= device.compute_units && 64 * config[kParts] <= problem.n; });
+  widen(kColumnTiles, f16 ? 8 : 4,
+        [&] { return 4 * 8 * config[kColumnTiles] * config[kParts] <= problem.n; });
+  widen(kAhead, f16 ? 2 : 1, [] { return true; });
+  widen(kPieces, 4, [&] {
+    return config[kPieces] * k_warps(config) * tensor_piece(problem.dtype) <= problem.k;
   });
-  widen(kColumnTiles, row_of_128_bytes,
-        [&] { return 8 * config[kColumnTiles] * config[kWarps] * config[kParts] <= problem.n; });
-  widen(kAhead, problem.dtype == Dtype::f16 ? 2 : 1, [] { return true; });
-  widen(kPieces, 4, [] { return true; });
   return config;
 }
 

@@ -30,41 +30,70 @@ TEST(DefaultChoice, IsSplitWhereItFitsAndNaiveWhereItDoesNot) {
   EXPECT_EQ(default_choice(problem_of(16, 1024), device_of(64, 2048)).variant->name, "naive");
 }
 
-TEST(DefaultChoice, IsTensorOnTensorCores) {
+DeviceInfo tensor_cores() {
   DeviceInfo device = device_of(1024, 49152);
   device.nv_compute_capability = 90;
-  EXPECT_EQ(default_choice(problem_of(128, 16), device).variant->name, "tensor");
-  EXPECT_EQ(default_choice(problem_of(16, 1024), device).variant->name, "split");
+  return device;
+}
+
+std::string_view name_of(const Problem& problem, const DeviceInfo& device) {
+  const Choice choice = default_choice(problem, device);
+  EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device)) << to_string(problem);
+  return choice.variant->name;
+}
+
+TEST(DefaultChoice, IsTensorOnTensorCores) {
+  DeviceInfo device = tensor_cores();
+  EXPECT_EQ(name_of(problem_of(128, 17), device), "tensor");
+  EXPECT_EQ(name_of(problem_of(16, 1024), device), "split");
   device.nv_compute_capability = 70;
-  EXPECT_EQ(default_choice(problem_of(128, 8), device).variant->name, "split");
+  EXPECT_EQ(name_of(problem_of(128, 8), device), "split");
 }
 
 TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
-  DeviceInfo device = device_of(1024, 49152);
-  device.nv_compute_capability = 90;
+  const DeviceInfo device = tensor_cores();
   // So many rows of 512 are just few enough.
   for (const auto& [rank, most] :
        {std::pair<int, std::int64_t>{8, 256}, {4, 1024}, {1, 1024}, {12, 113}}) {
     for (const std::int64_t m : {std::int64_t{0}, std::int64_t{1}, most}) {
-      const Choice choice = default_choice(problem_of(m, rank), device);
-      EXPECT_EQ(choice.variant->name, "rank_specialized") << m;
-      EXPECT_TRUE(can_run(*choice.variant, choice.config, problem_of(m, rank), device)) << m;
+      EXPECT_EQ(name_of(problem_of(m, rank), device), "rank_specialized") << m;
     }
-    EXPECT_EQ(default_choice(problem_of(most + 1, rank), device).variant->name, "tensor");
+    EXPECT_NE(name_of(problem_of(most + 1, rank), device), "rank_specialized") << most;
   }
-  EXPECT_EQ(default_choice(problem_of(1, 13), device).variant->name, "tensor");
+  EXPECT_NE(name_of(problem_of(1, 13), device), "rank_specialized");
   // A few long rows keep too few lanes busy beyond rank 8.
   Problem long_rows = problem_of(15, 9);
   long_rows.k = 1025;
-  EXPECT_EQ(default_choice(long_rows, device).variant->name, "tensor");
+  EXPECT_NE(name_of(long_rows, device), "rank_specialized");
   long_rows.m = 16;
-  EXPECT_EQ(default_choice(long_rows, device).variant->name, "rank_specialized");
+  EXPECT_EQ(name_of(long_rows, device), "rank_specialized");
   long_rows.m = 15;
   long_rows.k = 1024;
-  EXPECT_EQ(default_choice(long_rows, device).variant->name, "rank_specialized");
+  EXPECT_EQ(name_of(long_rows, device), "rank_specialized");
   Problem longest = problem_of(1, 8);
   longest.m = longest.k = std::numeric_limits<std::int32_t>::max();
-  EXPECT_NE(default_choice(longest, device).variant->name, "rank_specialized");
+  EXPECT_NE(name_of(longest, device), "rank_specialized");
+}
+
+TEST(DefaultChoice, OfF16TakesBlocksOfRowsWhereAAndBAreSmallForSoManyRows) {
+  const DeviceInfo device = tensor_cores();
+  const auto name = [&](std::int64_t m, std::int64_t features, int rank, Dtype dtype) {
+    Problem problem = problem_of(m, rank);
+    problem.k = problem.n = features;
+    problem.dtype = dtype;
+    return name_of(problem, device);
+  };
+  EXPECT_EQ(name(128, 512, 8, Dtype::f16), "rank_specialized");
+  EXPECT_EQ(name(129, 512, 8, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 512, 9, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 1025, 8, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 512, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 513, 64, Dtype::f16), "tensor");
+  EXPECT_EQ(name(1023, 513, 64, Dtype::f16), "tensor");
+  EXPECT_EQ(name(1024, 1024, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1 << 20, 512, 65, Dtype::f16), "tensor") << "it takes no more ranks";
+  EXPECT_EQ(name(16, 512, 16, Dtype::f32), "tensor_rows");
+  EXPECT_EQ(name(16, 513, 16, Dtype::f32), "tensor");
 }
 
 // Each thread has then all of A and its columns' B.
