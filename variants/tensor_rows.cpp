@@ -79,8 +79,9 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
          device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
 }
 
-// Blocks as large as they can be while there are enough of them; parts until half the device is
-// busy, where there are not. Rows of 128 bytes are worth more than panels for all warps.
+// Blocks as large as they can be while there are enough of them, but f32 of few ranks: two groups a
+// compute unit are worth more there. Parts until half the device is busy, two for as many blocks as
+// that. Rows of 128 bytes are worth more than panels for all warps.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {1, 8, 1, 1, 1, 1, 1, 1};
   // Takes the next value of a parameter while the config is allowed and `wanted`.

@@ -358,6 +358,21 @@ TEST_F(Sweeping, InterruptedGives130AndAFileOfWhatIsDecided) {
   expect_good({"--pick", to_string(made.records[0].problem), "--tuned", "tuned.json"});
 }
 
+// As timeout(1) ends it: the process, and then its whole group.
+TEST_F(Sweeping, EndedTogetherWithItsWorkersLeavesTheSameFile) {
+  Process process(folder_, sweep("4,8,16,32", "60s"), {});
+  ASSERT_TRUE(journal_reaches("build fwd_r8"));
+  const auto workers = process.children();
+  ASSERT_FALSE(workers.empty());
+  process.signal(SIGTERM);
+  for (const pid_t worker : workers) kill(worker, SIGTERM);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  process.signal(SIGTERM);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  EXPECT_EQ(tuned("tuned.json").records.size(), 2U);
+}
+
 TEST_F(Sweeping, KilledLosesNothingThatWasDecided) {
   const Words words = sweep("4,8", "8s");
   {
