@@ -131,18 +131,9 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
 // the same part of A or B again. k is cut last, and not too short: slices have to be added up.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {8, 1, 1, 1, 1, 1, 1, 1, 1};
-  const auto fits = [&] { return constraint(config, problem, device); };
-  // Takes the next value of a parameter while there is work for all and the config is allowed.
   const auto widen = [&](int parameter, int most, auto enough) {
-    for (const std::int32_t value : kParameters[static_cast<std::size_t>(parameter)].values) {
-      const std::int32_t before = config[parameter];
-      if (value <= before || value > most) continue;
-      config[parameter] = value;
-      if (!fits() || !enough()) {
-        config[parameter] = before;
-        return;
-      }
-    }
+    widen_while(config, kParameters[static_cast<std::size_t>(parameter)], parameter, most,
+                [&] { return constraint(config, problem, device) && enough(); });
   };
   const auto always = [] { return true; };
   const auto expand_full = [&] {

@@ -79,30 +79,26 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
          device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
 }
 
-// Blocks as large as they can be while there are enough of them, but f32 of few ranks: two groups a
-// compute unit are worth more there. Parts until half the device is busy, two for as many blocks as
-// that. Rows of 128 bytes are worth more than panels for all warps.
+// Blocks as large as they can be while there are enough of them, but f32 of few ranks: more groups
+// a compute unit are worth more there. Parts until half the device is busy, two where that is a
+// group a compute unit. Rows of 128 bytes are worth more than panels for all warps.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {1, 8, 1, 1, 1, 1, 1, 1};
-  // Takes the next value of a parameter while the config is allowed and `wanted`.
   const auto widen = [&](int parameter, int most, auto wanted) {
-    for (const std::int32_t value : kParameters[static_cast<std::size_t>(parameter)].values) {
-      const std::int32_t before = config[parameter];
-      if (value <= before || value > most) continue;
-      config[parameter] = value;
-      if (!constraint(config, problem, device) || !wanted()) {
-        config[parameter] = before;
-        return;
-      }
-    }
+    widen_while(config, kParameters[static_cast<std::size_t>(parameter)], parameter, most,
+                [&] { return constraint(config, problem, device) && wanted(); });
   };
   const bool f16 = problem.dtype == Dtype::f16;
   const auto groups = [&] { return ceil_div(problem.m, block_rows(config)) * config[kParts]; };
   const auto device_full = [&] { return 10 * groups() >= 9 * device.compute_units; };
-  widen(kRowTiles, 2, device_full);
-  widen(kRowWarps, 2, device_full);
-  widen(kParts, 64,
-        [&] { return 2 * groups() <= device.compute_units && 64 * config[kParts] <= problem.n; });
+  if (f16 || problem.rank > 16) {
+    widen(kRowTiles, 2, device_full);
+    widen(kRowWarps, 2, device_full);
+  }
+  widen(kParts, 64, [&] {
+    const int most = device.compute_units / (config[kParts] == 2 ? 1 : 2);
+    return groups() <= most && 64 * config[kParts] <= problem.n;
+  });
   widen(kColumnTiles, f16 ? 8 : 4,
         [&] { return 4 * 8 * config[kColumnTiles] * config[kParts] <= problem.n; });
   widen(kAhead, f16 ? 2 : 1, [] { return true; });

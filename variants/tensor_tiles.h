@@ -13,6 +13,21 @@ constexpr std::int64_t tensor_piece(Dtype dtype) { return 64 / element_bytes(dty
 // Ranks that a lane of expand takes at once; four lanes take a chunk.
 constexpr int ranks_a_lane(int rank) { return rank <= 8 ? 2 : 4; }
 
+// Takes the next value of the config's parameter, up to `most`, as long as `wanted` says so of the
+// config with it.
+template <typename Wanted>
+void widen_while(Config& config, const Parameter& parameter, int place, int most, Wanted wanted) {
+  for (const std::int32_t value : parameter.values) {
+    const std::int32_t before = config[place];
+    if (value <= before || value > most) continue;
+    config[place] = value;
+    if (!wanted()) {
+      config[place] = before;
+      return;
+    }
+  }
+}
+
 // Bytes of local memory through which the warps of a group add up tiles of shrink, a few at a time.
 constexpr std::int64_t tensor_sums_bytes(int warps, int rank_tiles) {
   return std::int64_t{512} * warps * std::min(rank_tiles, 4);

@@ -96,6 +96,26 @@ TEST(DefaultChoice, OfF16TakesBlocksOfRowsWhereAAndBAreSmallForSoManyRows) {
   EXPECT_EQ(name(16, 513, 16, Dtype::f32), "tensor");
 }
 
+// Of a kernel that takes whole blocks of rows: their number, times that of the parts of each.
+TEST(DefaultChoice, CutsRowsAndColumnsIntoGroupsForHalfOfTheDeviceOrAllOfIt) {
+  DeviceInfo device = tensor_cores();
+  device.compute_units = 132;
+  const Variant& variant = *find_variant("tensor_rows");
+  const auto groups = [&](std::int64_t m, int rank, Dtype dtype) {
+    Problem problem = problem_of(m, rank);
+    problem.k = problem.n = 2048;
+    problem.dtype = dtype;
+    const LaunchPlan plan = variant.plan(problem, variant.default_config(problem, device), device);
+    return plan.launches.at(0).global[0] / plan.launches.at(0).local[0];
+  };
+  EXPECT_EQ(groups(512, 16, Dtype::f16), 64U);
+  EXPECT_EQ(groups(1024, 16, Dtype::f16), 128U) << "two parts of 64 blocks";
+  EXPECT_EQ(groups(2048, 16, Dtype::f16), 128U);
+  EXPECT_EQ(groups(8192, 16, Dtype::f16), 128U) << "64 rows";
+  EXPECT_EQ(groups(8192, 17, Dtype::f32), 128U);
+  EXPECT_EQ(groups(8192, 16, Dtype::f32), 512U) << "16 rows";
+}
+
 // Each thread has then all of A and its columns' B.
 TEST(DefaultChoice, OnACpuSharesOutTheColumnsOfFewRowsWhereTheWeightsAreLarge) {
   DeviceInfo device = device_of(64, 2048);
