@@ -48,10 +48,8 @@ Landscape landscape_of(const RecordedProblem& recorded, std::span<const Variant*
     landscape.optimum = std::fmin(landscape.optimum, landscape.costs.back());
   }
   landscape.defaults = {0};
-  for (const std::size_t point :
-       default_points(variants, landscape.space, landscape.problem, device)) {
-    if (point != 0) landscape.defaults.push_back(point);
-  }
+  append_new(landscape.defaults,
+             default_points(variants, landscape.space, landscape.problem, device));
   return landscape;
 }
 
@@ -93,10 +91,7 @@ std::vector<Curve> search_all(const std::vector<Landscape>& landscapes, const Op
     const Landscape& landscape = landscapes[i];
     std::vector<std::size_t> hints = landscape.defaults;
     if (options.strategy == StrategyKind::automatic) {
-      const auto warm = warm_start(landscape.problem, landscape.space, found);
-      for (const std::size_t point : warm) {
-        if (std::find(hints.begin(), hints.end(), point) == hints.end()) hints.push_back(point);
-      }
+      append_new(hints, warm_start(landscape.problem, landscape.space, found));
     }
     Strategy strategy(options.strategy, landscape.space, hints, mix_seed(seed, i + 1));
     curves[i] = search(landscape, strategy, allowance(landscape, options));

@@ -166,9 +166,7 @@ std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
       same->best.push_back(point);
     }
   }
-  for (const std::size_t point : warm_start(problem, space, found)) {
-    if (std::find(points.begin(), points.end(), point) == points.end()) points.push_back(point);
-  }
+  append_new(points, warm_start(problem, space, found));
   return points;
 }
 

@@ -178,6 +178,12 @@ double Strategy::expected_gain() {
   return point ? improvement(*point, best) : 0;
 }
 
+void append_new(std::vector<std::size_t>& points, std::span<const std::size_t> more) {
+  for (const std::size_t point : more) {
+    if (std::find(points.begin(), points.end(), point) == points.end()) points.push_back(point);
+  }
+}
+
 std::vector<std::size_t> warm_start(const Problem& problem, std::span<const SpacePoint> space,
                                     std::span<const Found> found) {
   std::vector<const Found*> nearby;
@@ -190,10 +196,7 @@ std::vector<std::size_t> warm_start(const Problem& problem, std::span<const Spac
   for (std::size_t i = 0; i < kFromEach; ++i) {
     for (const Found* one : nearby) {
       if (i >= one->best.size()) continue;
-      const auto point = nearest(one->best[i], space);
-      if (point && std::find(hints.begin(), hints.end(), *point) == hints.end()) {
-        hints.push_back(*point);
-      }
+      if (const auto point = nearest(one->best[i], space)) append_new(hints, {&*point, 1});
     }
   }
   return hints;

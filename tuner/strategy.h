@@ -62,6 +62,9 @@ class Strategy {
   std::optional<Surrogate> surrogate_;
 };
 
+// Those of `more` behind `points` that are not among them.
+void append_new(std::vector<std::size_t>& points, std::span<const std::size_t> more);
+
 // What a search found on one problem, best first.
 struct Found {
   Problem problem;
