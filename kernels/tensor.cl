@@ -145,7 +145,7 @@ inline void expand(const global float* h, int ld_h, global const elem* b, global
         if (rank > rank_step && (rank0 > 0 || row0 > first)) load_b(panel, bs, rank0, rank);
 #pragma unroll
         for (int t0 = 0; t0 < OUT_TILES; t0 += SUM_TILES) {
-if (SUM_TILES < OUT_TILES || rank0 == 0) {
+          if (SUM_TILES < OUT_TILES || rank0 == 0) {
 #pragma unroll
             for (int i = 0; i < SUM_TILES * COLUMN_TILES * 4; ++i) (&sum[0][0][0])[i] = 0.0f;
           }
