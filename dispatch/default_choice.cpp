@@ -33,9 +33,13 @@ bool recomputing_pays(const Problem& problem) {
 }
 
 // Whether tensor_rows, which reads A and B again for each block of rows, is ahead of tensor, whose
-// groups wait for one another: from sweeps of 1 to 8192 rows, k = n 512 to 4096. Many rows make
-// larger blocks.
-bool blocks_pay(const Problem& problem) {
+// groups wait for one another: from sweeps and prototypes of 1 to 8192 rows, k = n 512 to 4096. It is
+// where the smallest blocks give each compute unit one; fewer rows it shares out by columns, and
+// computes x A^T for each part again.
+bool blocks_pay(const Problem& problem, const DeviceInfo& device) {
+  constexpr std::int64_t kLeastRows = 16;
+  const std::int64_t blocks = (problem.m + kLeastRows - 1) / kLeastRows;
+  if (10 * blocks >= 9 * device.compute_units) return true;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
   const std::int64_t few = std::int64_t{1} << (problem.dtype == Dtype::f16 ? 16 : 14);
   return weights <= few * std::max<std::int64_t>(1, problem.m / 512);
@@ -50,7 +54,7 @@ constexpr std::int64_t kRowsOfAnyBatch = 64;
 Choice default_choice(const Problem& problem, const DeviceInfo& device) {
   if (find_variant("tensor")->supports(problem, device)) {
     if (recomputing_pays(problem)) return first_of({"rank_specialized"}, problem, device);
-    if (blocks_pay(problem)) return first_of({"tensor_rows", "tensor"}, problem, device);
+    if (blocks_pay(problem, device)) return first_of({"tensor_rows", "tensor"}, problem, device);
   }
   return first_of({"register_tiled", "tensor", "split", "naive"}, problem, device);
 }

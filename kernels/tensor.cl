@@ -41,6 +41,9 @@
 #ifndef PIECES
 #define PIECES 1  // of k, that a warp has on the way
 #endif
+#ifndef RUN
+#define RUN 1  // neighbours among them: 2, which are 128 bytes, or 1; divides PIECES
+#endif
 #ifndef OUT_TILES
 #define OUT_TILES 1
 #endif

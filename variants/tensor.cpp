@@ -61,6 +61,11 @@ Cut cut(const Problem& problem, const Config& config) {
   return cut;
 }
 
+int run(const Problem& problem, const Config& config) {
+  return tensor_run(group_rows(config), group_ranks(config), config[kPieces], k_warps(config),
+                    cut(problem, config).slice_pieces);
+}
+
 constexpr std::int64_t kHeaderBytes = 128;  // of the scratch: the count of arrivals
 
 std::int64_t scratch_bytes(const Problem& problem, const Config& config) {
@@ -176,6 +181,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
                                 {"ROW_WARPS", config[kRowWarps]},
                                 {"RANK_WARPS", config[kRankWarps]},
                                 {"PIECES", config[kPieces]},
+                                {"RUN", run(problem, config)},
                                 {"OUT_TILES", config[kOutTiles]},
                                 {"SUM_TILES", sum_tiles(problem.rank, config)},
                                 {"COLUMN_TILES", config[kColumnTiles]},
@@ -203,7 +209,8 @@ constinit const Variant variant = {
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
-  tensor_reference(problem, cut(problem, config).slice_pieces, k_warps(config), t);
+  tensor_reference(problem, cut(problem, config).slice_pieces, k_warps(config),
+                   run(problem, config), t);
 }
 
 }  // namespace loratune::tensor

@@ -37,6 +37,15 @@ int k_warps(const Config& config) {
   return config[kWarps] / (config[kRowWarps] * config[kRankWarps]);
 }
 
+std::int64_t pieces(const Problem& problem) {
+  return ceil_div(problem.k, tensor_piece(problem.dtype));
+}
+
+int run(const Problem& problem, const Config& config) {
+  const int ranks = 8 * rank_tiles(config, problem.rank) * config[kRankWarps];
+  return tensor_run(block_rows(config), ranks, config[kPieces], k_warps(config), pieces(problem));
+}
+
 int rank_chunks(int rank) { return static_cast<int>(ceil_div(rank, 4 * ranks_a_lane(rank))); }
 
 std::int64_t local_bytes(const Problem& problem, const Config& config) {
@@ -123,6 +132,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                 {"ROW_WARPS", config[kRowWarps]},
                                 {"RANK_WARPS", config[kRankWarps]},
                                 {"PIECES", config[kPieces]},
+                                {"RUN", run(problem, config)},
                                 {"COLUMN_TILES", config[kColumnTiles]},
                                 {"AHEAD", config[kAhead]},
                                 {"RANKS_A_LANE", ranks_a_lane(problem.rank)},
@@ -144,7 +154,7 @@ constinit const Variant variant = {
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {
-  tensor_reference(problem, ceil_div(problem.k, tensor_piece(problem.dtype)), k_warps(config), t);
+  tensor_reference(problem, pieces(problem), k_warps(config), run(problem, config), t);
 }
 
 }  // namespace loratune::tensor_rows

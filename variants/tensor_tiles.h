@@ -28,6 +28,13 @@ void widen_while(Config& config, const Parameter& parameter, int place, int most
   }
 }
 
+// Of a warp's pieces of shrink so many are neighbours: two, which are 128 bytes, where the group reads
+// more of A, which comes from L2 in lines of so many, than of x, and each of `k_warps` warps gets two
+// of the `pieces`.
+constexpr int tensor_run(int rows, int ranks, int warp_pieces, int k_warps, std::int64_t pieces) {
+  return ranks > rows && warp_pieces >= 2 && pieces >= 2 * k_warps ? 2 : 1;
+}
+
 // Bytes of local memory through which the warps of a group add up tiles of shrink, a few at a time.
 constexpr std::int64_t tensor_sums_bytes(int warps, int rank_tiles) {
   return std::int64_t{512} * warps * std::min(rank_tiles, 4);
@@ -45,10 +52,10 @@ inline bool tensor_tiles_suit(const Problem& problem, const DeviceInfo& device) 
 }
 
 // The product as the kernels sum it: k in slices of `slice_pieces` pieces, of whose pieces
-// `k_warps` warps take turns. The order within one step of a piece is the hardware's own: here it
+// `k_warps` warps take turns, `run` at a time. The order within one step of a piece is the hardware's own: here it
 // is from left to right.
 inline void tensor_reference(const Problem& problem, std::int64_t slice_pieces, int k_warps,
-                             const HostTensors& t) {
+                             int run, const HostTensors& t) {
   const std::int64_t piece = tensor_piece(problem.dtype);
   std::vector<float> sums(static_cast<std::size_t>(k_warps));
   std::vector<float> h(static_cast<std::size_t>(problem.rank));
@@ -59,7 +66,7 @@ inline void tensor_reference(const Problem& problem, std::int64_t slice_pieces, 
         const std::int64_t end = std::min(begin + slice_pieces * piece, problem.k);
         std::fill(sums.begin(), sums.end(), 0.0F);
         for (std::int64_t i = begin; i < end; ++i) {
-          sums[static_cast<std::size_t>((i - begin) / piece % k_warps)] +=
+          sums[static_cast<std::size_t>((i - begin) / (piece * run) % k_warps)] +=
               t.x[row * problem.k + i] * t.a[j * problem.k + i];
         }
         float partial = sums[0];

@@ -75,8 +75,9 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   EXPECT_NE(name_of(longest, device), "rank_specialized");
 }
 
-TEST(DefaultChoice, OfF16TakesBlocksOfRowsWhereAAndBAreSmallForSoManyRows) {
-  const DeviceInfo device = tensor_cores();
+TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFillTheDevice) {
+  DeviceInfo device = tensor_cores();
+  device.compute_units = 132;
   const auto name = [&](std::int64_t m, std::int64_t features, int rank, Dtype dtype) {
     Problem problem = problem_of(m, rank);
     problem.k = problem.n = features;
@@ -94,6 +95,36 @@ TEST(DefaultChoice, OfF16TakesBlocksOfRowsWhereAAndBAreSmallForSoManyRows) {
   EXPECT_EQ(name(1 << 20, 512, 65, Dtype::f16), "tensor") << "it takes no more ranks";
   EXPECT_EQ(name(16, 512, 16, Dtype::f32), "tensor_rows");
   EXPECT_EQ(name(16, 513, 16, Dtype::f32), "tensor");
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+    EXPECT_EQ(name(118 * 16, 4096, 64, dtype), "tensor");
+    EXPECT_EQ(name(118 * 16 + 1, 4096, 64, dtype), "tensor_rows") << "nine tenths of 132 units";
+  }
+}
+
+// Of x A^T on tensor cores: what a warp loads side by side.
+TEST(DefaultChoice, TakesPiecesInPairsWhereAIsMoreThanXAndEachWarpGetsAPair) {
+  const DeviceInfo device = tensor_cores();
+  const auto run = [&](const char* name, std::int64_t m, std::int64_t k, int rank, Config config) {
+    Problem problem = problem_of(m, rank);
+    problem.k = problem.n = k;
+    problem.dtype = Dtype::f16;
+    const Variant& variant = *find_variant(name);
+    EXPECT_TRUE(can_run(variant, config, problem, device));
+    for (const auto& [macro, value] : variant.plan(problem, config, device).defines) {
+      if (macro == "RUN") return value;
+    }
+    return std::int64_t{0};
+  };
+  // RANK_WARPS, WARPS, ROW_TILES, ROW_WARPS, PIECES, COLUMN_TILES, AHEAD, PARTS: 16 rows.
+  EXPECT_EQ(run("tensor_rows", 16, 512, 17, {1, 8, 1, 1, 2, 1, 1, 1}), 2);
+  EXPECT_EQ(run("tensor_rows", 16, 512, 16, {1, 8, 1, 1, 2, 1, 1, 1}), 1) << "as many rows";
+  EXPECT_EQ(run("tensor_rows", 16, 512, 17, {1, 8, 1, 1, 1, 1, 1, 1}), 1) << "one piece";
+  EXPECT_EQ(run("tensor_rows", 16, 480, 17, {1, 8, 1, 1, 2, 1, 1, 1}), 1) << "15 for 8 warps";
+  EXPECT_EQ(run("tensor_rows", 16, 480, 17, {2, 8, 1, 1, 2, 1, 1, 1}), 2) << "15 for 4 warps";
+  // WARPS, ROW_TILES, RANK_TILES, ROW_WARPS, RANK_WARPS, SLICES, PIECES, OUT_TILES, COLUMN_TILES.
+  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 4, 1, 1, 2, 2, 1, 1}), 2);
+  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 2, 1, 1, 2, 2, 1, 1}), 1) << "as many rows";
+  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 4, 1, 1, 4, 2, 1, 1}), 1) << "8 for 8 warps";
 }
 
 // Of a kernel that takes whole blocks of rows: their number, times that of the parts of each.
