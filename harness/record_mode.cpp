@@ -6,6 +6,7 @@
 
 #include "dispatch/atomic_write.h"
 #include "dispatch/default_choice.h"
+#include "harness/build_ahead.h"
 #include "harness/clock.h"
 #include "harness/device_lock.h"
 #include "harness/modes.h"
@@ -65,8 +66,8 @@ class Spaces {
 
 class Recorder {
  public:
-  Recorder(Worker& worker, const DeviceInfo& device, const Options& options)
-      : worker_(worker), device_(device), options_(options) {}
+  Recorder(Worker& worker, BuildAhead& ahead, const DeviceInfo& device, const Options& options)
+      : worker_(worker), ahead_(ahead), device_(device), options_(options) {}
 
   // A default whose kernel exceeds what the driver grants it gives way to the next in line.
   Candidate anchor(const Problem& problem) {
@@ -82,6 +83,7 @@ class Recorder {
     begin(candidates.size());
     std::vector<RecordedConfig> configs;
     std::vector<Prepared> built;
+    build_ahead(problem, candidates);
     for (const Candidate& candidate : candidates) built.push_back(build(problem, candidate));
     worker_.set_problem(problem, options_.seed, options_.cache);
     const double anchor_flops = candidates[0].variant->flops(problem, candidates[0].config);
@@ -129,6 +131,19 @@ class Recorder {
     prepared_in_.assign(candidates, -1);
     anchor_ns_.clear();
     rounds_ = 0;
+  }
+
+  // Side by side, so that the worker finds them in the driver's cache.
+  void build_ahead(const Problem& problem, const std::vector<Candidate>& candidates) {
+    std::map<std::string, Program> programs;
+    for (const Candidate& candidate : candidates) {
+      LaunchPlan plan = candidate.variant->plan(problem, candidate.config, device_);
+      std::string key = program_key(plan);
+      if (!built_.contains(key)) programs.emplace(std::move(key), Program{problem, std::move(plan)});
+    }
+    std::vector<Program> fresh;
+    for (auto& [key, program] : programs) fresh.push_back(std::move(program));
+    ahead_.build(fresh);
   }
 
   Prepared build(const Problem& problem, const Candidate& candidate) {
@@ -203,6 +218,7 @@ class Recorder {
   }
 
   Worker& worker_;
+  BuildAhead& ahead_;
   const DeviceInfo& device_;
   const Options& options_;
   std::map<std::string, Prepared> built_;  // by program
@@ -259,7 +275,8 @@ int record_mode(const Options& options) {
   const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
   const DeviceLock lock(device_place(select_device(options.device)), options.lock_wait_s);
   Worker worker(options.device);
-  Recorder recorder(worker, device, options);
+  BuildAhead ahead(options.device, options.builders >= 0 ? options.builders : usual_builders());
+  Recorder recorder(worker, ahead, device, options);
   std::size_t missing = 0;
   for (const Problem& problem : problems) {
     const bool known =
