@@ -18,6 +18,17 @@ std::string number(double value) {
 
 }  // namespace
 
+Ceilings highest(const Ceilings& one, const Ceilings& other) {
+  Ceilings both = one;
+  both.floor_ns = std::min(one.floor_ns, other.floor_ns);
+  both.copy_gbps = std::max(one.copy_gbps, other.copy_gbps);
+  both.peak_gflops = std::max(one.peak_gflops, other.peak_gflops);
+  for (std::size_t i = 0; i < std::min(one.cached.size(), other.cached.size()); ++i) {
+    both.cached[i].gbps = std::max(one.cached[i].gbps, other.cached[i].gbps);
+  }
+  return both;
+}
+
 double memory_roof_gbps(const Ceilings& ceilings, double bytes) {
   double roof = ceilings.copy_gbps;
   for (const MemoryRate& rate : ceilings.cached) {

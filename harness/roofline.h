@@ -25,6 +25,9 @@ struct Ceilings {
   bool operator==(const Ceilings&) const = default;
 };
 
+// The higher of each rate, and the lower floor: what a device did at most, asked twice.
+Ceilings highest(const Ceilings& one, const Ceilings& other);
+
 // The highest rate that a kernel can have on so many bytes: small operands stay in caches, so what
 // counts is the best of all measured footprints that are no smaller than a half of it. 0: unknown.
 double memory_roof_gbps(const Ceilings& ceilings, double bytes);

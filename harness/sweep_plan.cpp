@@ -139,12 +139,21 @@ std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, c
 std::vector<std::size_t> default_points(std::span<const Variant* const> variants,
                                         std::span<const SpacePoint> space, const Problem& problem,
                                         const DeviceInfo& device) {
-  std::vector<std::size_t> points;
+  std::vector<SpacePoint> defaults, proven;
   for (std::size_t v = 0; v < variants.size(); ++v) {
     if (variants[v] == nullptr || !variants[v]->supports(problem, device)) continue;
-    const SpacePoint start{static_cast<int>(v), variants[v]->default_config(problem, device)};
-    const auto at = std::find(space.begin(), space.end(), start);
-    if (at != space.end()) points.push_back(static_cast<std::size_t>(at - space.begin()));
+    const int number = static_cast<int>(v);
+    defaults.push_back({number, variants[v]->default_config(problem, device)});
+    for (const Config& config : variants[v]->proven) proven.push_back({number, config});
+  }
+  std::vector<std::size_t> points;
+  for (const std::vector<SpacePoint>* starts : {&defaults, &proven}) {
+    for (const SpacePoint& start : *starts) {
+      const auto at = std::find(space.begin(), space.end(), start);
+      if (at == space.end()) continue;
+      const auto point = static_cast<std::size_t>(at - space.begin());
+      append_new(points, {&point, 1});
+    }
   }
   return points;
 }

@@ -69,13 +69,13 @@ std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& dev
 std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, const Family& family,
                                      Mode mode, const DeviceInfo& device);
 
-// The points that are the variants' defaults, in their order; of a variant that does not support the
-// problem, or is null, none.
+// The points that are the variants' defaults, in their order, then those that are proven; of a
+// variant that does not support the problem, or is null, none.
 std::vector<std::size_t> default_points(std::span<const Variant* const> variants,
                                         std::span<const SpacePoint> space, const Problem& problem,
                                         const DeviceInfo& device);
 
-// Where the search in that space begins: with the variants' defaults, then with what is known of
+// Where the search in that space begins: with those points, then with what is known of
 // the same problem, then of its neighbours.
 std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
                                       std::span<const SpacePoint> space, const Problem& problem,

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -27,6 +28,21 @@ void print_records(const TunedFile& file) {
                 static_cast<double>(record.default_ns) * 1e-3, record.speedup, record.speedup_lo,
                 record.speedup_hi, record.reason.c_str(), config.c_str());
   }
+}
+
+bool contradicted(const Ceilings& ceilings, const TunedFile& file) {
+  return std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
+    const auto time_ns = static_cast<double>(record.time_ns);
+    return !throughput(record.problem, time_ns, ceilings).refused.empty();
+  });
+}
+
+// Asked again where a time contradicts them: beside another process a device does less.
+std::optional<Ceilings> ceilings_of(Worker& worker, const TunedFile& file) {
+  std::optional<Ceilings> ceilings = worker.ceilings();
+  if (!ceilings || !contradicted(*ceilings, file)) return ceilings;
+  const std::optional<Ceilings> again = worker.ceilings();
+  return again ? highest(*ceilings, *again) : ceilings;
 }
 
 // What the times come to, beside what the device does at most. Nothing for a time that cannot be.
@@ -135,7 +151,8 @@ ExitCode finish_sweep(const Options& options, const RecordedSweep& swept, Worker
     std::printf("%s", serialize(made).c_str());
   } else {
     print_records(made);
-    const std::optional<Ceilings> ceilings = worker != nullptr ? worker->ceilings() : std::nullopt;
+    const std::optional<Ceilings> ceilings =
+        worker != nullptr ? ceilings_of(*worker, made) : std::nullopt;
     if (ceilings) print_rates(made, *ceilings);
   }
   const ExitCode code = report_outcomes(swept.decided, swept.quarantine);

@@ -27,6 +27,8 @@ struct Variant {
   LaunchPlan (*plan)(const Problem&, const Config&, const DeviceInfo&);
   // Floating-point operations that the plan really does, repeated work included.
   double (*flops)(const Problem&, const Config&);
+  // Configs that were the best of several problems on some device: a search tries them early.
+  std::span<const Config> proven = {};
 };
 
 // Sorted by name; needs no device.

@@ -44,6 +44,19 @@ TEST(Roofline, ARateAboveAnyThatTheDeviceShowedIsRefusedWithoutAFigure) {
   EXPECT_EQ(t.gflops, 0);
 }
 
+TEST(Roofline, OfTwoMeasurementsEachRateIsTheHigher) {
+  Ceilings busy = kDevice;
+  busy.floor_ns = 9000;
+  busy.peak_gflops = 400;
+  busy.cached[1].gbps = 200;
+  EXPECT_EQ(highest(busy, kDevice), kDevice);
+  EXPECT_EQ(highest(kDevice, busy), kDevice);
+  Ceilings other = kDevice;
+  other.copy_gbps = 120;
+  other.cached[0].gbps = 70;
+  EXPECT_EQ(highest(busy, other), other);
+}
+
 TEST(Roofline, OperationsAboveThePeakAreRefusedToo) {
   Ceilings slow = kDevice;
   slow.cached.back().gbps = 1e9;

@@ -105,5 +105,29 @@ TEST(SweepPlan, BeginsWithTheVariantsDefaultsThenWithWhatIsKnown) {
   EXPECT_EQ(space[first[2]], chosen);
 }
 
+TEST(SweepPlan, TriesWhatIsProvenBehindTheDefaultsWhereItMayRun) {
+  const DeviceInfo device = made_up::cpu();
+  const Variant* variant = find_variant("register_tiled");
+  const std::vector<const Variant*> searched = {variant, find_variant("split")};
+  for (const int rank : {4, 16, 64}) {
+    const Problem p = problem(16, rank);
+    const auto space = search_space(searched, {p}, Mode::fast, device);
+    const auto points = default_points(searched, space, p, device);
+    ASSERT_GT(points.size(), 2U);
+    EXPECT_EQ(space[points[0]].config, variant->default_config(p, device));
+    EXPECT_EQ(space[points[1]].variant, 1);
+    std::vector<Config> expected;
+    for (const Config& config : variant->proven) {
+      if (can_run(*variant, config, p, device)) expected.push_back(config);
+    }
+    EXPECT_EQ(expected.size(), rank == 64 ? 5U : 3U);
+    std::erase(expected, variant->default_config(p, device));
+    ASSERT_EQ(points.size(), 2 + expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(space[points[2 + i]], (SpacePoint{0, expected[i]}));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace loratune
