@@ -33,8 +33,8 @@ bool recomputing_pays(const Problem& problem) {
 }
 
 // Whether tensor_rows, which reads A and B again for each block of rows, is ahead of tensor, whose
-// groups wait for one another: from sweeps and prototypes of 1 to 8192 rows, k = n 512 to 4096. It is
-// where the smallest blocks give each compute unit one; fewer rows it shares out by columns, and
+// groups wait for one another: from sweeps and prototypes of 1 to 8192 rows, k = n 512 to 4096. It
+// is where the smallest blocks give each compute unit one; fewer rows it shares out by columns, and
 // computes x A^T for each part again.
 bool blocks_pay(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;

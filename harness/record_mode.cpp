@@ -139,7 +139,8 @@ class Recorder {
     for (const Candidate& candidate : candidates) {
       LaunchPlan plan = candidate.variant->plan(problem, candidate.config, device_);
       std::string key = program_key(plan);
-      if (!built_.contains(key)) programs.emplace(std::move(key), Program{problem, std::move(plan)});
+      if (!built_.contains(key))
+        programs.emplace(std::move(key), Program{problem, std::move(plan)});
     }
     std::vector<Program> fresh;
     for (auto& [key, program] : programs) fresh.push_back(std::move(program));

@@ -28,9 +28,9 @@ void widen_while(Config& config, const Parameter& parameter, int place, int most
   }
 }
 
-// Of a warp's pieces of shrink so many are neighbours: two, which are 128 bytes, where the group reads
-// more of A, which comes from L2 in lines of so many, than of x, and each of `k_warps` warps gets two
-// of the `pieces`.
+// Of a warp's pieces of shrink so many are neighbours: two, which are 128 bytes, where the group
+// reads more of A, which comes from L2 in lines of so many, than of x, and each of `k_warps` warps
+// gets two of the `pieces`.
 constexpr int tensor_run(int rows, int ranks, int warp_pieces, int k_warps, std::int64_t pieces) {
   return ranks > rows && warp_pieces >= 2 && pieces >= 2 * k_warps ? 2 : 1;
 }
@@ -52,8 +52,8 @@ inline bool tensor_tiles_suit(const Problem& problem, const DeviceInfo& device) 
 }
 
 // The product as the kernels sum it: k in slices of `slice_pieces` pieces, of whose pieces
-// `k_warps` warps take turns, `run` at a time. The order within one step of a piece is the hardware's own: here it
-// is from left to right.
+// `k_warps` warps take turns, `run` at a time. The order within one step of a piece is the
+// hardware's own: here it is from left to right.
 inline void tensor_reference(const Problem& problem, std::int64_t slice_pieces, int k_warps,
                              int run, const HostTensors& t) {
   const std::int64_t piece = tensor_piece(problem.dtype);
