@@ -238,10 +238,7 @@ void ProblemTuner::decide_heats() {
 
 void ProblemTuner::start_final(const std::vector<int>& leaders) {
   leaders_ = leaders;
-  // Heats that were cut off may not have told the default from what leads it: a final does.
-  const bool promising = stopped_ && !leaders.empty() && leaders.front() != 0 &&
-                         log_ratios_[at(leaders.front())] < -std::log(rules_.final.tie);
-  if (leaders.empty() || (holds(leaders, 0) && !promising)) {
+  if (leaders.empty() || holds(leaders, 0)) {
     return finish(0, stopped_ ? "stopped" : "no_significant_gain");
   }
   const auto incumbent =

@@ -488,28 +488,6 @@ TEST(ProblemTuner, StoppedAtAnyMomentItEndsWithWhatItKnows) {
   EXPECT_EQ(reasons, (std::set<std::string>{"measured", "stopped"}));
 }
 
-TEST(ProblemTuner, StoppedInAHeatItAsksAFinalWhereSomethingLeadsByMoreThanATie) {
-  for (const double best : {80.0, 95.0, 99.5}) {
-    const std::vector<double> ns = {100, 101, best, 100};
-    ProblemTuner tuner(4, 1, rules());
-    Machine machine(ns, 1, kQuiet);
-    prepare(tuner, ns);
-    tuner.report(machine.run(tuner.next()));
-    ASSERT_EQ(tuner.want(), Want::round);
-    tuner.stop();
-    if (best > 99) {
-      EXPECT_EQ(tuner.want(), Want::nothing);
-      expect_default(tuner.verdict(), "stopped");
-      continue;
-    }
-    ASSERT_EQ(tuner.want(), Want::final_round) << best;
-    while (step(tuner, machine, ns)) {
-    }
-    EXPECT_EQ(tuner.verdict().choice, 2);
-    EXPECT_EQ(tuner.verdict().reason, "measured");
-  }
-}
-
 TEST(ProblemTuner, StoppedAfterTheDefaultFailedSaysSo) {
   ProblemTuner tuner(3, 1, rules());
   tuner.report(0, {Outcome::compile, 0, 0, "why"});
