@@ -203,7 +203,7 @@ void BenchSession::run_rounds(const Problem& problem, std::vector<BenchArm>& arm
 }
 
 void BenchSession::finish(const Problem& problem, BenchArm& arm, int number, RivalResult& rival,
-                          const PairedSamples& samples) const {
+                          const PairedSamples& samples) {
   rival.outcome = arm.outcome;
   rival.detail = arm.detail;
   rival.launches = arm.launches;
@@ -218,6 +218,11 @@ void BenchSession::finish(const Problem& problem, BenchArm& arm, int number, Riv
   rival.slope_ns = samples.slope_ns(number);
   const bool known = arm.on_device || engine_.info().type == DeviceType::cpu;
   rival.throughput = throughput(problem, rival.wall_ns, known ? ceilings_ : Ceilings{});
+  if (!rival.throughput.refused.empty() && rival.wall_ns > 0 && asks_left_ > 0) {
+    --asks_left_;
+    ceilings_ = highest(ceilings_, measure_ceilings(engine_, probes_));
+    rival.throughput = throughput(problem, rival.wall_ns, ceilings_);
+  }
   if (!rival.throughput.refused.empty()) {
     rival.outcome = Outcome::skipped;
     rival.detail = rival.throughput.refused;

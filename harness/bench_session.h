@@ -69,13 +69,14 @@ class BenchSession {
   void run_rounds(const Problem& problem, std::vector<BenchArm>& arms, double share_s,
                   ProblemResult& result);
   void finish(const Problem& problem, BenchArm& arm, int number, RivalResult& rival,
-              const PairedSamples& samples) const;
+              const PairedSamples& samples);
 
   BenchOptions options_;
   const Dispatcher* tuned_;
   Engine engine_;
   Probes probes_;
   Ceilings ceilings_;
+  int asks_left_ = 3;  // for the ceilings again, where a time contradicts them
   std::map<std::string, ProblemResult> results_;
 };
 
