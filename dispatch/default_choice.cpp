@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "variants/planning.h"
+
 namespace loratune {
 
 namespace {
@@ -38,8 +40,7 @@ bool recomputing_pays(const Problem& problem) {
 // computes x A^T for each part again.
 bool blocks_pay(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;
-  const std::int64_t blocks = (problem.m + kLeastRows - 1) / kLeastRows;
-  if (10 * blocks >= 9 * device.compute_units) return true;
+  if (fills(ceil_div(problem.m, kLeastRows), device)) return true;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
   const std::int64_t few = std::int64_t{1} << (problem.dtype == Dtype::f16 ? 16 : 14);
   return weights <= few * std::max<std::int64_t>(1, problem.m / 512);

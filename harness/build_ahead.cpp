@@ -23,6 +23,7 @@ BuildAhead::BuildAhead(const std::string& device, int processes, double patience
     : patience_s_(patience_s) {
   Deadlines deadlines;
   deadlines.build = patience_s;
+  if (processes < 0) processes = usual_builders();
   for (int i = 0; i < processes; ++i) {
     helpers_.push_back({std::make_unique<Worker>(device, deadlines, executable, false)});
   }

@@ -39,8 +39,9 @@ int usual_builders(int sweeps = 1);
 
 class BuildAhead {
  public:
-  // `device` as --device takes it. The processes, `executable --worker`, are started when there is
-  // something to build; one that builds a program for longer than `patience_s` is ended.
+  // `device` as --device takes it; a negative number of processes means the usual. The processes,
+  // `executable --worker`, are started when there is something to build; one that builds a program
+  // for longer than `patience_s` is ended.
   BuildAhead(const std::string& device, int processes, double patience_s = 5,
              const std::string& executable = "/proc/self/exe");
 

@@ -276,7 +276,7 @@ int record_mode(const Options& options) {
   const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
   const DeviceLock lock(device_place(select_device(options.device)), options.lock_wait_s);
   Worker worker(options.device);
-  BuildAhead ahead(options.device, options.builders >= 0 ? options.builders : usual_builders());
+  BuildAhead ahead(options.device, options.builders);
   Recorder recorder(worker, ahead, device, options);
   std::size_t missing = 0;
   for (const Problem& problem : problems) {

@@ -19,8 +19,8 @@ constexpr std::size_t kKept = 3;  // of what was found, for neighbours to begin 
 struct Landscape {
   Problem problem;
   std::vector<SpacePoint> space;
-  std::vector<std::size_t> defaults;  // points to begin with: the default, then other variants'
-  std::vector<double> costs;          // NaN: cannot run
+  std::vector<std::size_t> starts;  // the default, then starting_points()
+  std::vector<double> costs;        // NaN: cannot run
   double optimum = 0;
 };
 
@@ -47,9 +47,9 @@ Landscape landscape_of(const RecordedProblem& recorded, std::span<const Variant*
     landscape.costs.push_back(recorded_ns(config));
     landscape.optimum = std::fmin(landscape.optimum, landscape.costs.back());
   }
-  landscape.defaults = {0};
-  append_new(landscape.defaults,
-             default_points(variants, landscape.space, landscape.problem, device));
+  landscape.starts = {0};
+  append_new(landscape.starts,
+             starting_points(variants, landscape.space, landscape.problem, device));
   return landscape;
 }
 
@@ -89,7 +89,7 @@ std::vector<Curve> search_all(const std::vector<Landscape>& landscapes, const Op
   std::vector<Found> found;
   for (const std::size_t i : order) {
     const Landscape& landscape = landscapes[i];
-    std::vector<std::size_t> hints = landscape.defaults;
+    std::vector<std::size_t> hints = landscape.starts;
     if (options.strategy == StrategyKind::automatic) {
       append_new(hints, warm_start(landscape.problem, landscape.space, found));
     }

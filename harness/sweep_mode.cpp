@@ -72,7 +72,7 @@ int sweep_mode(const Options& options) {
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
     worker = std::make_unique<Worker>(options.device);
-    BuildAhead ahead(options.device, options.builders >= 0 ? options.builders : usual_builders());
+    BuildAhead ahead(options.device, options.builders);
     std::fprintf(stderr, "%s: %zu problems, %zu variants, budget %.0f s\njournal: %s\n",
                  display_name(setup.device).c_str(), setup.options.problems.size(),
                  setup.options.variants.size(), setup.options.budget_s, options.journal.c_str());

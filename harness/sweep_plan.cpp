@@ -136,24 +136,23 @@ std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, c
   return space;
 }
 
-std::vector<std::size_t> default_points(std::span<const Variant* const> variants,
-                                        std::span<const SpacePoint> space, const Problem& problem,
-                                        const DeviceInfo& device) {
-  std::vector<SpacePoint> defaults, proven;
+std::vector<std::size_t> starting_points(std::span<const Variant* const> variants,
+                                         std::span<const SpacePoint> space, const Problem& problem,
+                                         const DeviceInfo& device) {
+  std::vector<SpacePoint> starts, proven;
   for (std::size_t v = 0; v < variants.size(); ++v) {
     if (variants[v] == nullptr || !variants[v]->supports(problem, device)) continue;
     const int number = static_cast<int>(v);
-    defaults.push_back({number, variants[v]->default_config(problem, device)});
+    starts.push_back({number, variants[v]->default_config(problem, device)});
     for (const Config& config : variants[v]->proven) proven.push_back({number, config});
   }
+  starts.insert(starts.end(), proven.begin(), proven.end());
   std::vector<std::size_t> points;
-  for (const std::vector<SpacePoint>* starts : {&defaults, &proven}) {
-    for (const SpacePoint& start : *starts) {
-      const auto at = std::find(space.begin(), space.end(), start);
-      if (at == space.end()) continue;
-      const auto point = static_cast<std::size_t>(at - space.begin());
-      append_new(points, {&point, 1});
-    }
+  for (const SpacePoint& start : starts) {
+    const auto at = std::find(space.begin(), space.end(), start);
+    if (at == space.end()) continue;
+    const auto point = static_cast<std::size_t>(at - space.begin());
+    append_new(points, {&point, 1});
   }
   return points;
 }
@@ -161,7 +160,7 @@ std::vector<std::size_t> default_points(std::span<const Variant* const> variants
 std::vector<std::size_t> first_points(std::span<const Variant* const> variants,
                                       std::span<const SpacePoint> space, const Problem& problem,
                                       const DeviceInfo& device, std::span<const Known> known) {
-  std::vector<std::size_t> points = default_points(variants, space, problem, device);
+  std::vector<std::size_t> points = starting_points(variants, space, problem, device);
   std::vector<Found> found;
   for (const Known& one : known) {
     const auto variant = std::find(variants.begin(), variants.end(), one.choice.variant);

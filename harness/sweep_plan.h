@@ -71,9 +71,9 @@ std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, c
 
 // The points that are the variants' defaults, in their order, then those that are proven; of a
 // variant that does not support the problem, or is null, none.
-std::vector<std::size_t> default_points(std::span<const Variant* const> variants,
-                                        std::span<const SpacePoint> space, const Problem& problem,
-                                        const DeviceInfo& device);
+std::vector<std::size_t> starting_points(std::span<const Variant* const> variants,
+                                         std::span<const SpacePoint> space, const Problem& problem,
+                                         const DeviceInfo& device);
 
 // Where the search in that space begins: with those points, then with what is known of
 // the same problem, then of its neighbours.

@@ -55,6 +55,7 @@ def main():
         for other, default in (("untimed", "faster"), ("faster", "untimed"), ("disturbed", "faster")):
             code, out, err = prove(folder, other, default)
             assert code == 3 and out.count("not timed") == 1, out
+            assert f"| {KEYS[1].removeprefix('fwd_')} | " in out.split("not timed")[0].splitlines()[-1], out
             timed = 2 if other == "faster" else 1
             assert f"other's pick, {timed} problems: 1 the same" in out and "worst 1.000" in out, out
             assert err == "not timed: 1 of 4 pairs; run it again when the machine is quiet\n", err

@@ -15,6 +15,11 @@ namespace loratune {
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// Whether so many work-groups are one for each compute unit, or nearly.
+constexpr bool fills(std::int64_t groups, const DeviceInfo& device) {
+  return 10 * groups >= 9 * device.compute_units;
+}
+
 // The smallest power of two that is at least `value`; value in [1, 2^30].
 constexpr int pow2_ceil(std::int64_t value) {
   int power = 1;

@@ -99,7 +99,7 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   };
   const bool f16 = problem.dtype == Dtype::f16;
   const auto groups = [&] { return ceil_div(problem.m, block_rows(config)) * config[kParts]; };
-  const auto device_full = [&] { return 10 * groups() >= 9 * device.compute_units; };
+  const auto device_full = [&] { return fills(groups(), device); };
   if (f16 || problem.rank > 16) {
     widen(kRowTiles, 2, device_full);
     widen(kRowWarps, 2, device_full);

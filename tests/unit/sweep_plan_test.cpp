@@ -112,7 +112,7 @@ TEST(SweepPlan, TriesWhatIsProvenBehindTheDefaultsWhereItMayRun) {
   for (const int rank : {4, 16, 64}) {
     const Problem p = problem(16, rank);
     const auto space = search_space(searched, {p}, Mode::fast, device);
-    const auto points = default_points(searched, space, p, device);
+    const auto points = starting_points(searched, space, p, device);
     ASSERT_GT(points.size(), 2U);
     EXPECT_EQ(space[points[0]].config, variant->default_config(p, device));
     EXPECT_EQ(space[points[1]].variant, 1);
