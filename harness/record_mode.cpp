@@ -173,15 +173,17 @@ class Recorder {
     constexpr std::size_t kBeside = kMaxArms - 1;
     const auto wanted = static_cast<std::size_t>(stage.share * static_cast<double>(arms.size()));
     arms.resize(std::min(arms.size(), std::max(wanted, kBeside)));
-    for (std::size_t first = 0; first < arms.size(); first += kBeside) {
+    // At least one, of the default alone where there is nothing beside it.
+    for (std::size_t first = 0; first == 0 || first < arms.size(); first += kBeside) {
       std::vector<int> heat = {0};
       for (std::size_t i = first; i < std::min(first + kBeside, arms.size()); ++i) {
         heat.push_back(arms[i]);
       }
+      const bool alone = heat.size() == 1;
       CanaryWatch watch(2.0);
       int valid = 0;
       for (int tries = 0; valid < stage.rounds && tries < kTries * stage.rounds; ++tries) {
-        if (heat.size() > 1 && one_round(heat, watch)) ++valid;
+        if ((alone || heat.size() > 1) && one_round(heat, watch)) ++valid;
       }
     }
   }
@@ -247,6 +249,19 @@ Recording start_recording(const std::vector<const Variant*>& variants, const Dev
   return recording;
 }
 
+// The variants, and those of the problems' defaults, with which each problem begins.
+std::vector<const Variant*> with_defaults(std::vector<const Variant*> variants,
+                                          const std::vector<Problem>& problems,
+                                          const DeviceInfo& device) {
+  for (const Problem& problem : problems) {
+    const Variant* variant = default_choice(problem, device).variant;
+    if (std::find(variants.begin(), variants.end(), variant) == variants.end()) {
+      variants.push_back(variant);
+    }
+  }
+  return variants;
+}
+
 // What the file holds already, if it was made of the same things.
 Recording go_on(const std::string& path, Recording fresh) {
   struct stat there {};
@@ -270,7 +285,8 @@ int record_mode(const Options& options) {
     return std::none_of(problems.begin(), problems.end(),
                         [&](const Problem& problem) { return variant->supports(problem, device); });
   });
-  Recording recording = go_on(options.record, start_recording(variants, device));
+  const std::vector<const Variant*> listed = with_defaults(variants, problems, device);
+  Recording recording = go_on(options.record, start_recording(listed, device));
   const Spaces spaces(variants, problems, device,
                       options.most_configs > 0 ? options.most_configs : kConfigsPerVariant);
   const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
@@ -293,8 +309,11 @@ int record_mode(const Options& options) {
     RecordedProblem one{problem, recorder.record(problem, candidates)};
     int timed = 0;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const auto variant = std::find(variants.begin(), variants.end(), candidates[i].variant);
-      one.configs[i].variant = static_cast<int>(variant - variants.begin());
+      const auto variant = std::find(listed.begin(), listed.end(), candidates[i].variant);
+      if (variant == listed.end()) {
+        throw Failure(kExitDeviceFault, "the default of " + to_string(problem) + " does not run");
+      }
+      one.configs[i].variant = static_cast<int>(variant - listed.begin());
       if (!one.configs[i].ns.empty()) ++timed;
     }
     recording.problems.push_back(std::move(one));

@@ -245,6 +245,40 @@ class Sweeping : public CommandLine {
   }
 };
 
+TEST_F(CommandLine, RecordsEveryConfigGoesOnAndSearchesWhatItRecorded) {
+  const auto record = [&](const Words& words) {
+    expect_good(Words{"--sweep", "--record", "r.jsonl", "--device", kPocl} + words);
+    std::vector<json> lines;
+    std::istringstream text(file("r.jsonl"));
+    for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
+    return lines;
+  };
+  const Words one = {"--problem", "m3_k64_n64_r4_f32_acc", "--variants", "register_tiled"};
+  const Words other = {"--problem", "m5_k64_n64_r4_f32_acc", "--variants", "register_tiled"};
+  // The header and the default, which has rounds though nothing is beside it.
+  const std::vector<json> alone = record(one + Words{"--configs", "1"});
+  ASSERT_EQ(alone.size(), 2U);
+  EXPECT_EQ(alone[1].at("outcome"), "correct");
+  EXPECT_GT(alone[1].at("ns").size(), 2U);
+  for (const json& ns : alone[1].at("ns")) EXPECT_GT(ns.get<double>(), 0);
+
+  const std::vector<json> both = record(other + Words{"--configs", "40"});
+  EXPECT_GT(both.size(), 3U);
+  EXPECT_LE(both.size(), 2U + 40U);
+  EXPECT_EQ(both[1], alone[1]);
+  EXPECT_EQ(record(other), both) << "what is recorded is not timed again";
+  expect_good({"--replay", "r.jsonl", "--strategy", "exhaustive"}, {kNoDevice});
+  const Words naive = {"--problem", "m3_k64_n64_r4_f32_acc", "--variants", "naive", "--configs", "2"};
+  expect_failure(2, Words{"--sweep", "--record", "r.jsonl", "--device", kPocl} + naive);
+
+  // The default comes first, though it is not of the variants asked for.
+  ASSERT_TRUE(std::filesystem::remove(folder_ / "r.jsonl"));
+  const std::vector<json> with_default = record(naive);
+  ASSERT_GT(with_default.size(), 2U);
+  EXPECT_EQ(with_default[1].at("variant"), "register_tiled");
+  EXPECT_EQ(with_default[2].at("variant"), "naive");
+}
+
 TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {
   const Result swept = run(sweep("4", "5s") + Words{"--builders", "2"});
   ASSERT_EQ(swept.code, 0) << swept.err;

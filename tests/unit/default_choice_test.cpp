@@ -165,21 +165,34 @@ TEST(DefaultChoice, OnACpuSharesOutTheColumnsOfFewRowsWhereTheWeightsAreLarge) {
     EXPECT_EQ(groups(m, 2048, 47, 2048), 1U) << m;
     EXPECT_EQ(groups(m, 65536, 64, 16384), 1U) << "no block is so wide";
   }
+  device.vendor = "AuthenticAMD";
+  for (const std::int64_t m : {1, 2}) {
+    EXPECT_EQ(groups(m, 8192, 96, 8192), 2U) << m;
+    EXPECT_EQ(groups(m, 8192, 95, 8192), 1U) << m;
+  }
+  EXPECT_EQ(groups(4, 4096, 96, 4096), 2U);
+  EXPECT_EQ(groups(4, 4096, 95, 4096), 1U);
   device.compute_units = 1;
+  EXPECT_EQ(groups(4, 4096, 96, 4096), 1U);
+  device.vendor.clear();
   EXPECT_EQ(groups(1, 2048, 64, 2048), 1U);
 }
 
 TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
   DeviceInfo device = device_of(64, 2048);
   device.type = DeviceType::cpu;
-  for (const std::int64_t m : {0, 1, 2, 3, 16, 128, 2048}) {
-    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
-      for (int rank = 1; rank <= kMaxRank; rank = rank * 3 / 2 + 1) {
-        Problem problem = problem_of(m, rank);
-        problem.dtype = dtype;
-        const Choice choice = default_choice(problem, device);
-        ASSERT_EQ(choice.variant->name, "register_tiled");
-        EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device)) << to_string(problem);
+  for (const char* vendor : {"GenuineIntel", "AuthenticAMD"}) {
+    device.vendor = vendor;
+    for (const std::int64_t m : {0, 1, 2, 3, 8, 16, 128, 2048}) {
+      for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+        for (int rank = 1; rank <= kMaxRank; rank = rank * 3 / 2 + 1) {
+          Problem problem = problem_of(m, rank);
+          problem.dtype = dtype;
+          const Choice choice = default_choice(problem, device);
+          ASSERT_EQ(choice.variant->name, "register_tiled");
+          EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device))
+              << vendor << ' ' << to_string(problem);
+        }
       }
     }
   }
@@ -190,7 +203,9 @@ TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
 TEST(DefaultChoice, OnACpuGivesNoThreadMuchMoreThanItsShareOfTheRows) {
   DeviceInfo device = device_of(256, 32768);
   device.type = DeviceType::cpu;
-  for (const int threads : {2, 4}) {
+  for (const auto& [vendor, threads] : {std::pair("GenuineIntel", 2), std::pair("GenuineIntel", 4),
+                                        std::pair("AuthenticAMD", 2), std::pair("AuthenticAMD", 4)}) {
+    device.vendor = vendor;
     device.compute_units = threads;
     for (const int rank : {4, 8, 12, 16, 24, 32, 48, 64, 128}) {
       for (const std::int64_t m : {100, 128, 200, 256, 300, 333, 512, 1000, 2048}) {
@@ -209,7 +224,8 @@ TEST(DefaultChoice, OnACpuGivesNoThreadMuchMoreThanItsShareOfTheRows) {
         const double while_others_wake_up = 4e5 / (2.0 * rank * 4096);
         EXPECT_LE(static_cast<double>(most),
                   1.25 * static_cast<double>(m) / threads + 1 + while_others_wake_up / 2)
-            << to_string(problem) << ", " << threads << " threads: blocks of " << rows;
+            << vendor << ' ' << to_string(problem) << ", " << threads << " threads: blocks of "
+            << rows;
       }
     }
   }
