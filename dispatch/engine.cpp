@@ -15,7 +15,8 @@ namespace {
 constexpr std::ptrdiff_t kMaxNumbers = 32;  // of a struct
 
 bool is_number(const Arg& arg) {
-  return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local;
+  return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local &&
+         arg.role != Role::weights;
 }
 
 // Why the built kernel cannot run the launch, or nothing.
@@ -57,33 +58,46 @@ Weights::Weights(cl::Context context, const Problem& shape, const void* a, const
   dense_b_ = copy(b, shape.n * shape.rank);
 }
 
-cl::Buffer Weights::a(const cl::CommandQueue& queue, const Packing& packing) {
-  return form(queue, packing, dense_a_, shape_.rank, shape_.k, forms_a_);
-}
-
-cl::Buffer Weights::b(const cl::CommandQueue& queue, const Packing& packing) {
-  return form(queue, packing, dense_b_, shape_.n, shape_.rank, forms_b_);
-}
-
-cl::Buffer Weights::form(const cl::CommandQueue& queue, const Packing& packing, const Bytes& dense,
-                         std::int64_t rows, std::int64_t cols, std::vector<Form>& forms) {
-  const auto found = std::find_if(forms.begin(), forms.end(),
-                                  [&](const Form& form) { return form.packing == packing; });
-  if (found != forms.end()) return found->buffer;
-  const auto upload = [&](const auto* elements) -> cl::Buffer {
-    const auto packed = pack(packing, rows, cols, elements);
-    const std::size_t bytes = packed.size() * sizeof(packed[0]);
-    cl::Buffer buffer(context_, CL_MEM_READ_ONLY, bytes);
-    queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes, packed.data());
-    forms.push_back({packing, buffer});
+std::pair<cl::Buffer, cl::Buffer> Weights::buffers(const cl::CommandQueue& queue,
+                                                   const LaunchPlan& plan) {
+  const bool joined = joins_weights(plan);
+  const auto found = std::find_if(forms_.begin(), forms_.end(), [&](const Form& form) {
+    return form.a == plan.a && form.b == plan.b && form.joined == joined;
+  });
+  if (found != forms_.end()) return found->buffers;
+  const auto upload = [&](const Bytes& bytes) {
+    cl::Buffer buffer(context_, CL_MEM_READ_ONLY, bytes.size());
+    queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes.size(), bytes.data());
     return buffer;
+  };
+  Bytes a = packed(plan.a, dense_a_, shape_.rank, shape_.k);
+  const Bytes b = packed(plan.b, dense_b_, shape_.n, shape_.rank);
+  std::pair<cl::Buffer, cl::Buffer> buffers;
+  if (joined) {
+    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, shape_.dtype));
+    a.resize(static_cast<std::size_t>(joined_off_b(plan.a, shape_) * bytes));
+    a.insert(a.end(), b.begin(), b.end());
+    buffers.first = upload(a);
+  } else {
+    buffers = {upload(a), upload(b)};
+  }
+  forms_.push_back({plan.a, plan.b, joined, buffers});
+  return buffers;
+}
+
+Weights::Bytes Weights::packed(const Packing& packing, const Bytes& dense, std::int64_t rows,
+                               std::int64_t cols) const {
+  const auto pack_bytes = [&](const auto* elements) {
+    const auto result = pack(packing, rows, cols, elements);
+    const auto* bytes = reinterpret_cast<const unsigned char*>(result.data());
+    return Bytes(bytes, bytes + result.size() * sizeof(result[0]));
   };
   if (shape_.dtype == Dtype::f16) {
     const auto* halves = reinterpret_cast<const Imath::half*>(dense.data());
-    if (!packing.as_f32) return upload(halves);
-    return upload(std::vector<float>(halves, halves + rows * cols).data());
+    if (!packing.as_f32) return pack_bytes(halves);
+    return pack_bytes(std::vector<float>(halves, halves + rows * cols).data());
   }
-  return upload(reinterpret_cast<const float*>(dense.data()));
+  return pack_bytes(reinterpret_cast<const float*>(dense.data()));
 }
 
 namespace {
@@ -169,6 +183,7 @@ void Executable::bind(const Operands& operands) {
           buffer(&Operands::x);
           break;
         case Role::a:
+        case Role::weights:
           buffer(&Operands::a);
           break;
         case Role::b:
@@ -208,8 +223,10 @@ void Executable::bind(const Operands& operands) {
           stride(&Operands::off_x);
           break;
         case Role::off_a:
-        case Role::off_b:
           wide(0);
+          break;
+        case Role::off_b:
+          wide(off_b_);
           break;
         case Role::off_y:
           stride(&Operands::off_y);
@@ -284,6 +301,7 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
   auto executable = std::make_unique<Executable>();
   executable->plan_ = plan;
   executable->problem_ = problem;
+  if (joins_weights(plan)) executable->off_b_ = joined_off_b(plan.a, problem);
   executable->residency_ = residency_;
   try {
     const std::string key = program_key(plan);

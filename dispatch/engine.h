@@ -26,31 +26,31 @@ class Weights {
   // copied, so that layouts can be made later.
   Weights(cl::Context context, const Problem& shape, const void* a, const void* b);
 
-  // Buffers in the layouts of the plan; made by a blocking write on the queue when first asked for.
-  // Throws cl::Error.
-  cl::Buffer a(const cl::CommandQueue& queue, const Packing& packing);
-  cl::Buffer b(const cl::CommandQueue& queue, const Packing& packing);
+  // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking writes
+  // on the queue when first asked for. Throws cl::Error.
+  std::pair<cl::Buffer, cl::Buffer> buffers(const cl::CommandQueue& queue, const LaunchPlan& plan);
 
  private:
   using Bytes = std::vector<unsigned char>;
   struct Form {
-    Packing packing;
-    cl::Buffer buffer;
+    Packing a, b;
+    bool joined;
+    std::pair<cl::Buffer, cl::Buffer> buffers;
   };
-  cl::Buffer form(const cl::CommandQueue& queue, const Packing& packing, const Bytes& dense,
-                  std::int64_t rows, std::int64_t cols, std::vector<Form>& forms);
+  Bytes packed(const Packing& packing, const Bytes& dense, std::int64_t rows,
+               std::int64_t cols) const;
 
   cl::Context context_;
   Problem shape_;
   Bytes dense_a_, dense_b_;
-  std::vector<Form> forms_a_, forms_b_;
+  std::vector<Form> forms_;
 };
 
 // Where a call's operands stand. Offsets and row pitches in elements.
 struct Operands {
   cl::Buffer x, y;
   std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
-  cl::Buffer a, b;  // in the plan's layouts
+  cl::Buffer a, b;  // in the plan's layouts; where it joins them a is both, and b none
   float scale = 1.0F;
 };
 
@@ -84,6 +84,7 @@ class Executable {
 
   LaunchPlan plan_;
   Problem problem_;
+  std::int64_t off_b_ = 0;
   std::vector<cl::Kernel> kernels_;  // one a launch
   std::vector<cl::Buffer> scratch_;
   std::shared_ptr<Residency> residency_;  // the engine's

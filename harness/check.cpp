@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <tuple>
 
 namespace loratune {
 namespace {
@@ -161,8 +162,7 @@ Operands Checker::operands(const LaunchPlan& plan) {
   operands.ld_x = x_.ld;
   operands.off_y = y_.off;
   operands.ld_y = y_.ld;
-  operands.a = weights_->a(queue_, plan.a);
-  operands.b = weights_->b(queue_, plan.b);
+  std::tie(operands.a, operands.b) = weights_->buffers(queue_, plan);
   operands.scale = data_.scale;
   return operands;
 }
@@ -175,16 +175,22 @@ std::string Checker::changed_inputs(const LaunchPlan& plan) {
   const std::string x = differing(x_, read(x_), true);
   if (!x.empty()) return "x: " + x;
   const Problem& p = case_.problem;
-  const auto changed = [&](const cl::Buffer& buffer, const Packing& packing, std::int64_t rows,
-                           std::int64_t cols, const std::vector<float>& dense) {
-    const auto expected =
-        to_storage(packed_dtype(packing, p.dtype), pack(packing, rows, cols, dense.data()));
+  const auto changed = [&](const cl::Buffer& buffer, std::int64_t first, const Packing& packing,
+                           std::int64_t rows, std::int64_t cols, const std::vector<float>& dense) {
+    const Dtype dtype = packed_dtype(packing, p.dtype);
+    const auto expected = to_storage(dtype, pack(packing, rows, cols, dense.data()));
     std::vector<unsigned char> now(expected.size());
-    queue_.enqueueReadBuffer(buffer, CL_TRUE, 0, now.size(), now.data());
+    queue_.enqueueReadBuffer(buffer, CL_TRUE,
+                             static_cast<std::size_t>(first * element_bytes(dtype)), now.size(),
+                             now.data());
     return now != expected;
   };
-  if (changed(weights_->a(queue_, plan.a), plan.a, p.rank, p.k, data_.a)) return "A was changed";
-  if (changed(weights_->b(queue_, plan.b), plan.b, p.n, p.rank, data_.b)) return "B was changed";
+  const auto [a, b] = weights_->buffers(queue_, plan);
+  if (changed(a, 0, plan.a, p.rank, p.k, data_.a)) return "A was changed";
+  const bool joined = joins_weights(plan);
+  if (changed(joined ? a : b, joined ? joined_off_b(plan.a, p) : 0, plan.b, p.n, p.rank, data_.b)) {
+    return "B was changed";
+  }
   return {};
 }
 

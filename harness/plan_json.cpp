@@ -75,7 +75,7 @@ LaunchPlan plan_from_json(const json& value) {
     item.at("local").get_to(launch.local);
     launch.one_struct = item.value("one_struct", false);
     for (const json& arg : item.at("args")) {
-      launch.args.push_back({enum_from(arg.at(0), Role::i32), arg.at(1).get<std::int64_t>()});
+      launch.args.push_back({enum_from(arg.at(0), Role::weights), arg.at(1).get<std::int64_t>()});
     }
     plan.launches.push_back(std::move(launch));
   }

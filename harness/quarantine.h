@@ -11,6 +11,8 @@
 
 namespace loratune {
 
+inline constexpr const char* kQuarantined = "failed on two problems before";
+
 class Quarantine {
  public:
   using Places = std::set<std::string>;

@@ -48,19 +48,21 @@ std::vector<cl::Buffer> WeightRing::copies(const cl::Buffer& source, std::int64_
 }
 
 const std::vector<Operands>& WeightRing::operands(const LaunchPlan& plan) {
+  const bool joined = joins_weights(plan);
   for (const auto& form : forms_) {
-    if (form->a == plan.a && form->b == plan.b) return form->operands;
+    if (form->a == plan.a && form->b == plan.b && form->joined == joined) return form->operands;
   }
-  auto form = std::make_unique<Form>(Form{plan.a, plan.b, {}});
+  auto form = std::make_unique<Form>(Form{plan.a, plan.b, joined, {}});
   const Operands first = checker_.operands(plan);
   if (cache_ == Cache::warm) {
     form->operands = {first};
   } else {
     const std::int64_t count =
-        ring_size(buffer_bytes(first.a) + buffer_bytes(first.b),
+        ring_size(buffer_bytes(first.a) + (joined ? 0 : buffer_bytes(first.b)),
                   last_level_cache_bytes(engine_.device()), engine_.info().max_alloc_bytes);
     const std::vector<cl::Buffer> a = copies(first.a, count);
-    const std::vector<cl::Buffer> b = copies(first.b, count);
+    const std::vector<cl::Buffer> b = joined ? std::vector<cl::Buffer>(a.size())
+                                             : copies(first.b, count);
     for (std::size_t i = 0; i < a.size(); ++i) {
       form->operands.push_back(first);
       form->operands.back().a = a[i];

@@ -37,6 +37,7 @@ class WeightRing {
  private:
   struct Form {
     Packing a, b;
+    bool joined;
     std::vector<Operands> operands;
   };
   std::vector<cl::Buffer> copies(const cl::Buffer& source, std::int64_t count) const;

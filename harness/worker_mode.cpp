@@ -125,16 +125,17 @@ class Server {
       return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE,
                         static_cast<std::size_t>(elements * element_bytes(dtype)));
     };
-    const auto weights = [&](const Packing& packing, std::int64_t rows, std::int64_t cols) {
-      return zeros(packed_size(packing, rows, cols), packed_dtype(packing, problem.dtype));
-    };
     Operands operands;
     operands.x = zeros(problem.m * problem.k, problem.dtype);
     operands.y = zeros(problem.m * problem.n, problem.dtype);
     operands.ld_x = problem.k;
     operands.ld_y = problem.n;
-    operands.a = weights(plan.a, problem.rank, problem.k);
-    operands.b = weights(plan.b, problem.n, problem.rank);
+    const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
+    const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
+    const bool joined = joins_weights(plan);
+    operands.a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
+                       packed_dtype(plan.a, problem.dtype));
+    if (!joined) operands.b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
     const cl::CommandQueue queue = engine_->make_queue();
     built.executable->enqueue(queue, operands);
     queue.finish();
@@ -178,14 +179,13 @@ class Server {
     Arm& arm = state().arms[id];
     Checker& checker = *state().checker;
     const Problem& problem = checker.problem_case().problem;
-    const Packing packing_a = packing_from_json(message.at("a"));
-    const Packing packing_b = packing_from_json(message.at("b"));
+    LaunchPlan plan;  // of packing alone
+    plan.a = packing_from_json(message.at("a"));
+    plan.b = packing_from_json(message.at("b"));
     const auto a = to_storage(problem.dtype, checker.data().a);
     const auto b = to_storage(problem.dtype, checker.data().b);
     arm.timed.run = [=, this, &checker, &problem] {
-      Weights weights(engine_->context(), problem, a.data(), b.data());
-      weights.a(checker.queue(), packing_a);
-      weights.b(checker.queue(), packing_b);
+      Weights(engine_->context(), problem, a.data(), b.data()).buffers(checker.queue(), plan);
     };
     arm.timed.finish = arm.timed.restore = [] {};
     time_run_ns(arm.timed);

@@ -311,14 +311,16 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
 }
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y;
+  long off_x, ld_x, off_y, ld_y, off_b;
   float scale;
   int m, k, n, column_blocks, block_tiles;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
-    global const elem* restrict x, global const float* restrict a, global const float* restrict b,
+    global const elem* restrict x, global const float* restrict ab,
     global elem* restrict y, Call call) {
+  global const float* restrict a = ab;
+  global const float* restrict b = ab + call.off_b;
   const long off_x = call.off_x, ld_x = call.ld_x, off_y = call.off_y, ld_y = call.ld_y;
   const int m = call.m, k = call.k, n = call.n;
   const int column_blocks = call.column_blocks, block_tiles = call.block_tiles;

@@ -8,10 +8,10 @@
 //   B[n,rank]  panels of PANEL columns: (column / PANEL * rank + j) * PANEL + column % PANEL
 //   y[m,n]     off_y + row * ld_y + column
 //
-// Shrink and the order of elements in it are those of tensor.cl: a warp takes ROW_TILES * 16 rows and
-// RANK_TILES * 8 ranks, ROW_WARPS and RANK_WARPS of them side by side, and what warps are left share
-// k. Expand: a warp takes panels of COLUMN_TILES * 8 columns in turn, all rows of the block; once h
-// is laid out, warps go each at its own pace. A row of a panel wants to be 128 bytes.
+// Shrink and the order of elements in it are those of tensor.cl: a warp takes ROW_TILES * 16 rows
+// and RANK_TILES * 8 ranks, ROW_WARPS and RANK_WARPS of them side by side, and what warps are left
+// share k. Expand: a warp takes panels of COLUMN_TILES * 8 columns in turn, all rows of the block;
+// once h is laid out, warps go each at its own pace. A row of a panel wants to be 128 bytes.
 
 #ifndef WARPS
 #define WARPS 8  // warps of a group
@@ -61,14 +61,16 @@
 #define FIRST_WORDS (H_WORDS + SHRINK_WORDS)
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y;
+  long off_x, ld_x, off_y, ld_y, off_b;
   float scale;
   int m, k, n, rank, parts;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
-    global const elem* restrict x, global const elem* restrict a, global const elem* restrict b,
+    global const elem* restrict x, global const elem* restrict ab,
     global elem* restrict y, Call call) {
+  global const elem* restrict a = ab;
+  global const elem* restrict b = ab + call.off_b;
   const int n = call.n, rank = call.rank;
   // h, and the sums of the warps in shrink; then h as the stage of expand.
   local uint __attribute__((aligned(16)))

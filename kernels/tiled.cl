@@ -7,7 +7,8 @@
 //   A[rank,k]  panels of A_TILE ranks: (j / A_TILE * k + i) * A_TILE + j % A_TILE
 //   B[n,rank]  panels of B_TILE columns: (column / B_TILE * rank + j) * B_TILE + column % B_TILE
 //   y[m,n]     off_y + row * ld_y + column
-//   stage      TILE_M * TILE_K of x, then reused as K_LANES * PANEL_LANES * TILE_M * A_TILE partial sums
+//   stage      TILE_M * TILE_K of x, then reused as K_LANES * PANEL_LANES * TILE_M * A_TILE partial
+//              sums
 //   h          TILE_M * rank_padded floats of local memory
 // Work-item t accumulates, of each staged piece, k = t % K_LANES, + K_LANES, ... for panel
 // t / K_LANES of A; panels beyond PANEL_LANES = WG_SIZE / K_LANES take further passes over x.
@@ -36,14 +37,16 @@
 #include "common.clh"
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y;
+  long off_x, ld_x, off_y, ld_y, off_b;
   float scale;
   int m, k, n, rank, panels, column_blocks, block_tiles;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
-    global const elem* restrict x, global const elem* restrict a, global const elem* restrict b,
+    global const elem* restrict x, global const elem* restrict ab,
     global elem* restrict y, Call call, local float* stage, local float* h) {
+  global const elem* restrict a = ab;
+  global const elem* restrict b = ab + call.off_b;
   const int m = call.m, k = call.k, n = call.n, rank = call.rank, panels = call.panels;
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);

@@ -35,6 +35,13 @@ std::string build_options(const LaunchPlan& plan) {
   return options;
 }
 
+bool joins_weights(const LaunchPlan& plan) {
+  return std::any_of(plan.launches.begin(), plan.launches.end(), [](const Launch& launch) {
+    return std::any_of(launch.args.begin(), launch.args.end(),
+                       [](const Arg& arg) { return arg.role == Role::weights; });
+  });
+}
+
 std::string program_key(const LaunchPlan& plan) { return build_options(plan) + '\n' + plan.source; }
 
 }  // namespace loratune

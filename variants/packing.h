@@ -46,6 +46,13 @@ inline std::int64_t packed_ld(const Packing& packing, std::int64_t rows, std::in
   return (cols + packing.tile - 1) / packing.tile * packing.tile;
 }
 
+// The value of the argument off_b, in elements: where B begins behind a packed A of rank x k in one
+// buffer, at a multiple of 128 bytes. Both have elements of A's packed type.
+inline std::int64_t joined_off_b(const Packing& a, const Problem& problem) {
+  const std::int64_t whole = 128 / element_bytes(packed_dtype(a, problem.dtype));
+  return (packed_size(a, problem.rank, problem.k) + whole - 1) / whole * whole;
+}
+
 inline std::int64_t packed_index(const Packing& packing, std::int64_t rows, std::int64_t cols,
                                  std::int64_t i, std::int64_t j) {
   switch (packing.layout) {

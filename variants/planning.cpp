@@ -36,12 +36,13 @@ Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int
 
 Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
-  std::vector<Arg> args = {{Role::x}, {Role::a}, {Role::b}, {Role::y}};
+  std::vector<Arg> args = {{Role::x}, {Role::weights}, {Role::y}};
   args.insert(args.end(), scratch);
   args.insert(args.end(), {{Role::off_x},
                            {Role::ld_x},
                            {Role::off_y},
                            {Role::ld_y},
+                           {Role::off_b},
                            {Role::scale},
                            {Role::m},
                            {Role::k},

@@ -44,8 +44,8 @@ Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t si
 // The same with the numbers as one struct.
 Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
                           std::vector<Arg> args);
-// The same of a kernel that does the whole product: x, A, B, y and `scratch`; as the struct the
-// strides, the scale, m, k, n and `own`, which may end in local memory.
+// The same of a kernel that does the whole product: x, the weights, y and `scratch`; as the struct
+// the strides, where B begins, the scale, m, k, n and `own`, which may end in local memory.
 Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 

@@ -53,8 +53,7 @@ class RowBits : public testing::Test {
     operands.ld_x = problem.k;
     operands.off_y = first * problem.n;
     operands.ld_y = problem.n;
-    operands.a = weights.a(queue_, plan.a);
-    operands.b = weights.b(queue_, plan.b);
+    std::tie(operands.a, operands.b) = weights.buffers(queue_, plan);
     operands.scale = data.scale;
     built.executable->enqueue(queue_, operands);
     const auto row_bytes = static_cast<std::size_t>(problem.n * element_bytes(problem.dtype));

@@ -144,6 +144,17 @@ TEST(WeightRing, RotatesOverMoreThanTwiceTheCacheAndSharesItBetweenPlansOfALayou
   EXPECT_GT(static_cast<std::int64_t>(first.size()) * bytes,
             2 * last_level_cache_bytes(test_engine().device()));
   EXPECT_NE(first[0].a(), first[1].a());
+  EXPECT_NE(first[0].b(), first[1].b());
+  // A and B in one buffer: the same bytes, another ring.
+  LaunchPlan joining;
+  joining.launches.resize(1);
+  joining.launches[0].args = {{Role::weights}};
+  const std::vector<Operands>& joined = ring.operands(joining);
+  EXPECT_NE(&joined, &first);
+  EXPECT_EQ(joined.size(), first.size());
+  EXPECT_NE(joined[0].a(), joined[1].a());
+  EXPECT_EQ(joined[0].b(), nullptr);
+  EXPECT_EQ(static_cast<std::int64_t>(joined[0].a.getInfo<CL_MEM_SIZE>()), bytes);
   WeightRing warm(test_engine(), checker, Cache::warm);
   EXPECT_EQ(warm.operands(plain).size(), 1U);
 }

@@ -254,7 +254,7 @@ TEST_F(CommandLine, RecordsEveryConfigGoesOnAndSearchesWhatItRecorded) {
     return lines;
   };
   const Words one = {"--problem", "m3_k64_n64_r4_f32_acc", "--variants", "register_tiled"};
-  const Words other = {"--problem", "m5_k64_n64_r4_f32_acc", "--variants", "register_tiled"};
+  const Words other = {"--problem", "m16_k64_n64_r16_f32_acc", "--variants", "register_tiled"};
   // The header and the default, which has rounds though nothing is beside it.
   const std::vector<json> alone = record(one + Words{"--configs", "1"});
   ASSERT_EQ(alone.size(), 2U);

@@ -33,17 +33,17 @@ class Executables : public testing::Test {
     Built built = test_engine().build(problem_, plan);
     ASSERT_EQ(built.outcome, Outcome::correct) << built.detail;
     executable_ = std::move(built.executable);
-    operands_.a = weights(1).a(queue_, plan.a);
-    operands_.b = weights(1).b(queue_, plan.b);
+    set_weights(1);
   }
 
   static cl::Buffer buffer(std::vector<float> values) {
     return {test_engine().context(), CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
             values.size() * sizeof(float), values.data()};
   }
-  Weights weights(float a) {
+  void set_weights(float a) {
     const float b[] = {1, 10};
-    return {test_engine().context(), problem_, &a, b};
+    std::tie(operands_.a, operands_.b) = Weights(test_engine().context(), problem_, &a, b)
+                                             .buffers(queue_, executable_->plan());
   }
   // y after a run that began with zeros.
   std::vector<float> run() {
@@ -83,9 +83,8 @@ TEST_P(ChangingOperands, AreFollowed) {
   EXPECT_EQ(run(), (Values{0, 4, 40, 0, 0, 8, 80, 0}));
   operands_.x = buffer({0, 5, 0, 6});
   EXPECT_EQ(run(), (Values{0, 10, 100, 0, 0, 12, 120, 0}));
-  operands_.a = weights(3).a(queue_, executable_->plan().a);
+  set_weights(3);
   EXPECT_EQ(run(), (Values{0, 30, 300, 0, 0, 36, 360, 0}));
-  operands_.b = weights(1).b(queue_, executable_->plan().b);
   operands_.y = buffer({0, 0, 0, 0, 0, 0, 0, 0});
   EXPECT_EQ(run(), (Values{0, 30, 300, 0, 0, 36, 360, 0}));
 }

@@ -84,6 +84,8 @@ const Fault kFaults[] = {
      "  STORE(1.5f, (global elem*)x + call.off_x);\n  const long rank_padded"},
     {"write_to_a", "split", kSplit, Dtype::f32, true, Fill::exact, "  const long rank_padded",
      "  STORE(1.5f, (global elem*)a);\n  const long rank_padded"},
+    {"write_to_a_of_both", "tiled", kTiled, Dtype::f32, true, Fill::exact, "  const long tile0",
+     "  STORE(1.5f, (global elem*)a + panels * A_TILE * k - 1);\n  const long tile0"},
     {"write_to_b", "tiled", kTiled, Dtype::f16, true, Fill::exact, "  const long tile0",
      "  STORE(1.5f, (global elem*)b);\n  const long tile0"},
     {"reads_beyond_the_row", "split", kSplit, Dtype::f32, true, Fill::real, "i < end;",

@@ -101,32 +101,6 @@ TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFill
   }
 }
 
-// Of x A^T on tensor cores: what a warp loads side by side.
-TEST(DefaultChoice, TakesPiecesInPairsWhereAIsMoreThanXAndEachWarpGetsAPair) {
-  const DeviceInfo device = tensor_cores();
-  const auto run = [&](const char* name, std::int64_t m, std::int64_t k, int rank, Config config) {
-    Problem problem = problem_of(m, rank);
-    problem.k = problem.n = k;
-    problem.dtype = Dtype::f16;
-    const Variant& variant = *find_variant(name);
-    EXPECT_TRUE(can_run(variant, config, problem, device));
-    for (const auto& [macro, value] : variant.plan(problem, config, device).defines) {
-      if (macro == "RUN") return value;
-    }
-    return std::int64_t{0};
-  };
-  // RANK_WARPS, WARPS, ROW_TILES, ROW_WARPS, PIECES, COLUMN_TILES, AHEAD, PARTS: 16 rows.
-  EXPECT_EQ(run("tensor_rows", 16, 512, 17, {1, 8, 1, 1, 2, 1, 1, 1}), 2);
-  EXPECT_EQ(run("tensor_rows", 16, 512, 16, {1, 8, 1, 1, 2, 1, 1, 1}), 1) << "as many rows";
-  EXPECT_EQ(run("tensor_rows", 16, 512, 17, {1, 8, 1, 1, 1, 1, 1, 1}), 1) << "one piece";
-  EXPECT_EQ(run("tensor_rows", 16, 480, 17, {1, 8, 1, 1, 2, 1, 1, 1}), 1) << "15 for 8 warps";
-  EXPECT_EQ(run("tensor_rows", 16, 480, 17, {2, 8, 1, 1, 2, 1, 1, 1}), 2) << "15 for 4 warps";
-  // WARPS, ROW_TILES, RANK_TILES, ROW_WARPS, RANK_WARPS, SLICES, PIECES, OUT_TILES, COLUMN_TILES.
-  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 4, 1, 1, 2, 2, 1, 1}), 2);
-  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 2, 1, 1, 2, 2, 1, 1}), 1) << "as many rows";
-  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 4, 1, 1, 4, 2, 1, 1}), 1) << "8 for 8 warps";
-}
-
 // Of a kernel that takes whole blocks of rows: their number, times that of the parts of each.
 TEST(DefaultChoice, CutsRowsAndColumnsIntoGroupsForHalfOfTheDeviceOrAllOfIt) {
   DeviceInfo device = tensor_cores();

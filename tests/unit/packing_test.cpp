@@ -87,6 +87,23 @@ TEST(Packing, FillsUpTheLastPanelWithZeros) {
   EXPECT_EQ(std::count(packed.begin(), packed.end(), 0), 9);
 }
 
+TEST(Packing, JoinedBBeginsBehindAAtAWholeLine) {
+  Problem problem;
+  problem.rank = 3;
+  problem.k = 21;
+  problem.dtype = Dtype::f32;
+  EXPECT_EQ(joined_off_b({Layout::row_major, 1}, problem), 64) << "63 floats";
+  EXPECT_EQ(joined_off_b({Layout::row_major, 8}, problem), 96) << "72";
+  EXPECT_EQ(joined_off_b({Layout::panel, 4}, problem), 96) << "84";
+  problem.dtype = Dtype::f16;
+  EXPECT_EQ(joined_off_b({Layout::row_major, 1}, problem), 64);
+  EXPECT_EQ(joined_off_b({Layout::row_major, 8}, problem), 128);
+  EXPECT_EQ(joined_off_b({Layout::row_major, 8, true}, problem), 96);
+  problem.k = 64;
+  problem.rank = 1;
+  EXPECT_EQ(joined_off_b({Layout::row_major, 1}, problem), 64) << "no gap";
+}
+
 TEST(Packing, CountsBeyond32Bits) {
   const std::int64_t rows = 70'001;
   const std::int64_t cols = 70'003;

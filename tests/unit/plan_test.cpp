@@ -75,9 +75,11 @@ std::string fault_of(const LaunchPlan& plan, const DeviceInfo& device) {
         return "no such scratch";
       }
       if (arg.role == Role::i32 && (arg.value < 0 || arg.value > kMaxExtent)) return "i32";
+      if ((arg.role == Role::a || arg.role == Role::b) && joins_weights(plan)) return "A or B twice";
     }
     if (local_bytes > device.local_mem_bytes) return "local memory";
   }
+  if (joins_weights(plan) && plan.a.as_f32 != plan.b.as_f32) return "A and B of two types";
   return {};
 }
 
@@ -110,6 +112,15 @@ TEST(FaultOf, SeesEachPlantedFault) {
             }),
             "i32");
   EXPECT_EQ(broken([](LaunchPlan& p) { p.scratch[0].bytes = std::uint64_t{1} << 40; }), "scratch");
+  EXPECT_EQ(broken([](LaunchPlan& p) {
+              p.launches[0].args = {{Role::weights}, {Role::b}};
+            }),
+            "A or B twice");
+  EXPECT_EQ(broken([](LaunchPlan& p) {
+              p.launches[0].args = {{Role::weights}};
+              p.b.as_f32 = true;
+            }),
+            "A and B of two types");
 }
 
 class Plan : public testing::TestWithParam<const Variant*> {};
@@ -189,6 +200,31 @@ TEST(DefaultChoice, RunsForEveryProblemOnEveryDevice) {
   }
 }
 
+// Of x A^T on tensor cores: what a warp loads side by side.
+TEST(TensorPlans, TakePiecesInPairsWhereAIsMoreThanXAndEachWarpGetsAPair) {
+  const DeviceInfo device = made_up::nvidia();
+  const auto run = [&](const char* name, std::int64_t m, std::int64_t k, int rank, Config config) {
+    Problem problem = make_problem(m, k, k, rank);
+    problem.dtype = Dtype::f16;
+    const Variant& variant = *find_variant(name);
+    EXPECT_TRUE(can_run(variant, config, problem, device));
+    for (const auto& [macro, value] : variant.plan(problem, config, device).defines) {
+      if (macro == "RUN") return value;
+    }
+    return std::int64_t{0};
+  };
+  // RANK_WARPS, WARPS, ROW_TILES, ROW_WARPS, PIECES, COLUMN_TILES, AHEAD, PARTS: 16 rows.
+  EXPECT_EQ(run("tensor_rows", 16, 512, 17, {1, 8, 1, 1, 2, 1, 1, 1}), 2);
+  EXPECT_EQ(run("tensor_rows", 16, 512, 16, {1, 8, 1, 1, 2, 1, 1, 1}), 1) << "as many rows";
+  EXPECT_EQ(run("tensor_rows", 16, 512, 17, {1, 8, 1, 1, 1, 1, 1, 1}), 1) << "one piece";
+  EXPECT_EQ(run("tensor_rows", 16, 480, 17, {1, 8, 1, 1, 2, 1, 1, 1}), 1) << "15 for 8 warps";
+  EXPECT_EQ(run("tensor_rows", 16, 480, 17, {2, 8, 1, 1, 2, 1, 1, 1}), 2) << "15 for 4 warps";
+  // WARPS, ROW_TILES, RANK_TILES, ROW_WARPS, RANK_WARPS, SLICES, PIECES, OUT_TILES, COLUMN_TILES.
+  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 4, 1, 1, 2, 2, 1, 1}), 2);
+  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 2, 1, 1, 2, 2, 1, 1}), 1) << "as many rows";
+  EXPECT_EQ(run("tensor", 16, 1024, 32, {8, 1, 4, 1, 1, 4, 2, 1, 1}), 1) << "8 for 8 warps";
+}
+
 TEST(OrdinaryDevices, RunNaiveAndSplitAtEveryRank) {
   for (const DeviceInfo& device : {made_up::gpu(), made_up::cpu(), made_up::small()}) {
     for (int rank = 1; rank <= kMaxRank; ++rank) {
@@ -213,7 +249,7 @@ TEST(PlanJson, CarriesEveryField) {
   launch.dims = 3;
   launch.global = {std::uint64_t{1} << 40, 6, 4};
   launch.local = {256, 3, 2};
-  for (int role = 0; role <= static_cast<int>(Role::i32); ++role) {
+  for (int role = 0; role <= static_cast<int>(Role::weights); ++role) {
     launch.args.push_back({static_cast<Role>(role), -role});
   }
   launch.one_struct = true;
@@ -223,7 +259,7 @@ TEST(PlanJson, CarriesEveryField) {
   plan.needs_residency = true;
   const LaunchPlan back = plan_from_json(json::parse(to_json(plan).dump()));
   EXPECT_EQ(back, plan);
-  EXPECT_EQ(back.launches[1].args.back().role, Role::i32);
+  EXPECT_EQ(back.launches[1].args.back().role, Role::weights);
 }
 
 TEST(PlanJson, TakesPackingsOfTwoValuesAsOfTheOwnType) {
@@ -245,7 +281,7 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     copy[json::json_pointer(pointer)] = value;
     return copy;
   };
-  for (const json& bad : {broken("/launches/0/args/0/0", 20), broken("/launches/0/args/0/0", -1),
+  for (const json& bad : {broken("/launches/0/args/0/0", 21), broken("/launches/0/args/0/0", -1),
                           broken("/scratch/0/1", 3), broken("/a/0", 4), broken("/b/0", -1)}) {
     EXPECT_THROW(plan_from_json(bad), std::invalid_argument) << bad;
   }
