@@ -26,8 +26,8 @@ class Weights {
   // copied, so that layouts can be made later.
   Weights(cl::Context context, const Problem& shape, const void* a, const void* b);
 
-  // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking writes
-  // on the queue when first asked for. Throws cl::Error.
+  // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
+  // writes on the queue when first asked for. Throws cl::Error.
   std::pair<cl::Buffer, cl::Buffer> buffers(const cl::CommandQueue& queue, const LaunchPlan& plan);
 
  private:

@@ -61,8 +61,8 @@ const std::vector<Operands>& WeightRing::operands(const LaunchPlan& plan) {
         ring_size(buffer_bytes(first.a) + (joined ? 0 : buffer_bytes(first.b)),
                   last_level_cache_bytes(engine_.device()), engine_.info().max_alloc_bytes);
     const std::vector<cl::Buffer> a = copies(first.a, count);
-    const std::vector<cl::Buffer> b = joined ? std::vector<cl::Buffer>(a.size())
-                                             : copies(first.b, count);
+    const std::vector<cl::Buffer> b =
+        joined ? std::vector<cl::Buffer>(a.size()) : copies(first.b, count);
     for (std::size_t i = 0; i < a.size(); ++i) {
       form->operands.push_back(first);
       form->operands.back().a = a[i];

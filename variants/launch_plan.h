@@ -12,9 +12,9 @@ namespace loratune {
 
 // What the executor passes for a kernel argument. x, a, b, y, scratch: a buffer. scale: float. m,
 // k, n, rank: int. ld_* (row pitch) and off_*: long, in elements. i32: the constant `value`.
-// scratch: the buffer number `value` of the plan. local: `value` bytes of local memory. weights: one
-// buffer of A and, from element off_b on, B; a plan that has it has neither a nor b. (Each buffer
-// makes a launch 0.2 us longer with NVIDIA's driver.)
+// scratch: the buffer number `value` of the plan. local: `value` bytes of local memory. weights:
+// one buffer of A and, from element off_b on, B; a plan that has it has neither a nor b. (Each
+// buffer makes a launch 0.2 us longer with NVIDIA's driver.)
 enum class Role : std::uint8_t {
   x,
   a,

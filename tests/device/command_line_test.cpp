@@ -268,7 +268,8 @@ TEST_F(CommandLine, RecordsEveryConfigGoesOnAndSearchesWhatItRecorded) {
   EXPECT_EQ(both[1], alone[1]);
   EXPECT_EQ(record(other), both) << "what is recorded is not timed again";
   expect_good({"--replay", "r.jsonl", "--strategy", "exhaustive"}, {kNoDevice});
-  const Words naive = {"--problem", "m3_k64_n64_r4_f32_acc", "--variants", "naive", "--configs", "2"};
+  const Words naive = {"--problem", "m3_k64_n64_r4_f32_acc", "--variants", "naive", "--configs",
+                       "2"};
   expect_failure(2, Words{"--sweep", "--record", "r.jsonl", "--device", kPocl} + naive);
 
   // The default comes first, though it is not of the variants asked for.

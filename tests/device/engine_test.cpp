@@ -42,8 +42,8 @@ class Executables : public testing::Test {
   }
   void set_weights(float a) {
     const float b[] = {1, 10};
-    std::tie(operands_.a, operands_.b) = Weights(test_engine().context(), problem_, &a, b)
-                                             .buffers(queue_, executable_->plan());
+    std::tie(operands_.a, operands_.b) =
+        Weights(test_engine().context(), problem_, &a, b).buffers(queue_, executable_->plan());
   }
   // y after a run that began with zeros.
   std::vector<float> run() {

@@ -88,13 +88,15 @@ TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFill
   EXPECT_EQ(name(129, 512, 8, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(1, 512, 9, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(1, 1025, 8, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 512, 64, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 513, 64, Dtype::f16), "tensor");
-  EXPECT_EQ(name(1023, 513, 64, Dtype::f16), "tensor");
+  EXPECT_EQ(name(1, 768, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(768, 768, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(768, 769, 64, Dtype::f16), "tensor");
+  EXPECT_EQ(name(769, 769, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1023, 1024, 64, Dtype::f16), "tensor");
   EXPECT_EQ(name(1024, 1024, 64, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(1 << 20, 512, 65, Dtype::f16), "tensor") << "it takes no more ranks";
-  EXPECT_EQ(name(16, 512, 16, Dtype::f32), "tensor_rows");
-  EXPECT_EQ(name(16, 513, 16, Dtype::f32), "tensor");
+  EXPECT_EQ(name(16, 768, 16, Dtype::f32), "tensor_rows");
+  EXPECT_EQ(name(16, 769, 16, Dtype::f32), "tensor");
   for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
     EXPECT_EQ(name(118 * 16, 4096, 64, dtype), "tensor");
     EXPECT_EQ(name(118 * 16 + 1, 4096, 64, dtype), "tensor_rows") << "nine tenths of 132 units";
@@ -177,8 +179,9 @@ TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
 TEST(DefaultChoice, OnACpuGivesNoThreadMuchMoreThanItsShareOfTheRows) {
   DeviceInfo device = device_of(256, 32768);
   device.type = DeviceType::cpu;
-  for (const auto& [vendor, threads] : {std::pair("GenuineIntel", 2), std::pair("GenuineIntel", 4),
-                                        std::pair("AuthenticAMD", 2), std::pair("AuthenticAMD", 4)}) {
+  for (const auto& [vendor, threads] :
+       {std::pair("GenuineIntel", 2), std::pair("GenuineIntel", 4), std::pair("AuthenticAMD", 2),
+        std::pair("AuthenticAMD", 4)}) {
     device.vendor = vendor;
     device.compute_units = threads;
     for (const int rank : {4, 8, 12, 16, 24, 32, 48, 64, 128}) {

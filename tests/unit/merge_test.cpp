@@ -248,7 +248,7 @@ TEST(MergeTunedFiles, PutsDevicesThatDifferInTheDriverAloneSideBySide) {
 
 TEST(MergeTunedFiles, KeepsTheRulesOfARealFile) {
   const TunedFile file =
-      load_tuned_file(LORATUNE_SOURCE_DIR "/results/tuned/pocl-xeon-2-cores.json").file.value();
+      load_tuned_file(LORATUNE_SOURCE_DIR "/results/tuned/pocl-epyc-2-cores.json").file.value();
   ASSERT_FALSE(file.rules.empty());
   const TunedFile merged = merge({file});
   EXPECT_EQ(merged.records, file.records);

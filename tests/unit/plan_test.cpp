@@ -75,7 +75,8 @@ std::string fault_of(const LaunchPlan& plan, const DeviceInfo& device) {
         return "no such scratch";
       }
       if (arg.role == Role::i32 && (arg.value < 0 || arg.value > kMaxExtent)) return "i32";
-      if ((arg.role == Role::a || arg.role == Role::b) && joins_weights(plan)) return "A or B twice";
+      if ((arg.role == Role::a || arg.role == Role::b) && joins_weights(plan))
+        return "A or B twice";
     }
     if (local_bytes > device.local_mem_bytes) return "local memory";
   }
