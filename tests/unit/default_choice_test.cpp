@@ -44,7 +44,7 @@ std::string_view name_of(const Problem& problem, const DeviceInfo& device) {
 
 TEST(DefaultChoice, IsTensorOnTensorCores) {
   DeviceInfo device = tensor_cores();
-  EXPECT_EQ(name_of(problem_of(128, 17), device), "tensor");
+  EXPECT_EQ(name_of(problem_of(128, 25), device), "tensor");
   EXPECT_EQ(name_of(problem_of(16, 1024), device), "split");
   device.nv_compute_capability = 70;
   EXPECT_EQ(name_of(problem_of(128, 8), device), "split");
@@ -152,6 +152,29 @@ TEST(DefaultChoice, OnACpuSharesOutTheColumnsOfFewRowsWhereTheWeightsAreLarge) {
   EXPECT_EQ(groups(4, 4096, 96, 4096), 1U);
   device.vendor.clear();
   EXPECT_EQ(groups(1, 2048, 64, 2048), 1U);
+}
+
+TEST(DefaultChoice, OnAnAmdTakesSmallTilesAndBlocks) {
+  DeviceInfo device = device_of(256, 32768);
+  device.type = DeviceType::cpu;
+  device.compute_units = 2;
+  const auto config = [&](const char* vendor, std::int64_t m, int rank, Dtype dtype) {
+    device.vendor = vendor;
+    Problem problem = problem_of(m, rank);
+    problem.k = problem.n = 1024;
+    problem.dtype = dtype;
+    return default_choice(problem, device).config;
+  };
+  // K_LANES, ROWS, RANK_VECS, COLUMN_VECS, ROW_TILES, BLOCK_N.
+  EXPECT_EQ(config("AuthenticAMD", 512, 64, Dtype::f32), (Config{1, 4, 4, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 8, 17, Dtype::f16), (Config{1, 4, 2, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 16, 16, Dtype::f16), (Config{16, 4, 4, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 16, 16, Dtype::f32), (Config{1, 4, 1, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 48, 12, Dtype::f32)[3], 2);
+  EXPECT_EQ(config("AuthenticAMD", 48, 12, Dtype::f16)[3], 4);
+  EXPECT_EQ(config("AuthenticAMD", 47, 12, Dtype::f32), config("GenuineIntel", 47, 12, Dtype::f32));
+  EXPECT_EQ(config("AuthenticAMD", 7, 64, Dtype::f32), config("GenuineIntel", 7, 64, Dtype::f32));
+  EXPECT_EQ(config("GenuineIntel", 512, 64, Dtype::f32)[1], 6);
 }
 
 TEST(DefaultChoice, IsRegisterTiledOnACpuWhateverTheProblem) {
