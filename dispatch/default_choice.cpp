@@ -37,13 +37,16 @@ bool recomputing_pays(const Problem& problem) {
 // Whether tensor_rows, which reads A and B again for each block of rows, is ahead of tensor, whose
 // groups wait for one another: from sweeps and prototypes of 1 to 8192 rows, k = n 512 to 4096. It
 // is where the smallest blocks give each compute unit one; fewer rows it shares out by columns, and
-// computes x A^T for each part again, which pays where A and B are small for so many rows.
+// computes x A^T for each part again, which pays where A and B are small for so many rows: less so
+// for f32 of few ranks, which reads little but x.
 bool blocks_pay(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;
   if (fills(ceil_div(problem.m, kLeastRows), device)) return true;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
-  const std::int64_t few = std::max<std::int64_t>(3 << 15, 128 * problem.m);
-  return weights <= (problem.dtype == Dtype::f16 ? few : few / 4);
+  const bool f16 = problem.dtype == Dtype::f16;
+  const std::int64_t few =
+      std::max<std::int64_t>((f16 || problem.rank > 8 ? 3 : 2) << 15, 128 * problem.m);
+  return weights <= (f16 ? few : few / 4);
 }
 
 // What suits so many rows does for one and for hundreds: on two AVX-512 cores, 1 to 512 rows, ranks

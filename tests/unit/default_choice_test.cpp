@@ -97,6 +97,9 @@ TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFill
   EXPECT_EQ(name(1 << 20, 512, 65, Dtype::f16), "tensor") << "it takes no more ranks";
   EXPECT_EQ(name(16, 768, 16, Dtype::f32), "tensor_rows");
   EXPECT_EQ(name(16, 769, 16, Dtype::f32), "tensor");
+  EXPECT_EQ(name(512, 1365, 9, Dtype::f32), "tensor_rows");
+  EXPECT_EQ(name(512, 1025, 8, Dtype::f32), "tensor");
+  EXPECT_EQ(name(768, 1536, 8, Dtype::f32), "tensor_rows");
   for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
     EXPECT_EQ(name(118 * 16, 4096, 64, dtype), "tensor");
     EXPECT_EQ(name(118 * 16 + 1, 4096, 64, dtype), "tensor_rows") << "nine tenths of 132 units";
