@@ -305,14 +305,15 @@ int record_mode(const Options& options) {
       continue;
     }
     const double begin = seconds_now();
-    const std::vector<Candidate> candidates = spaces.candidates(problem, recorder.anchor(problem));
+    const Candidate anchor = recorder.anchor(problem);
+    if (std::find(listed.begin(), listed.end(), anchor.variant) == listed.end()) {
+      throw Failure(kExitDeviceFault, "the default of " + to_string(problem) + " does not run");
+    }
+    const std::vector<Candidate> candidates = spaces.candidates(problem, anchor);
     RecordedProblem one{problem, recorder.record(problem, candidates)};
     int timed = 0;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const auto variant = std::find(listed.begin(), listed.end(), candidates[i].variant);
-      if (variant == listed.end()) {
-        throw Failure(kExitDeviceFault, "the default of " + to_string(problem) + " does not run");
-      }
       one.configs[i].variant = static_cast<int>(variant - listed.begin());
       if (!one.configs[i].ns.empty()) ++timed;
     }

@@ -48,12 +48,12 @@ std::vector<cl::Buffer> WeightRing::copies(const cl::Buffer& source, std::int64_
 }
 
 const std::vector<Operands>& WeightRing::operands(const LaunchPlan& plan) {
-  const bool joined = joins_weights(plan);
-  for (const auto& form : forms_) {
-    if (form->a == plan.a && form->b == plan.b && form->joined == joined) return form->operands;
-  }
-  auto form = std::make_unique<Form>(Form{plan.a, plan.b, joined, {}});
   const Operands first = checker_.operands(plan);
+  for (const auto& form : forms_) {
+    if (form->a() == first.a() && form->b() == first.b()) return form->operands;
+  }
+  const bool joined = first.b() == nullptr;
+  auto form = std::make_unique<Form>(Form{first.a, first.b, {}});
   if (cache_ == Cache::warm) {
     form->operands = {first};
   } else {

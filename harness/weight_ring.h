@@ -36,8 +36,7 @@ class WeightRing {
 
  private:
   struct Form {
-    Packing a, b;
-    bool joined;
+    cl::Buffer a, b;  // the checker's, the same for all plans of a layout
     std::vector<Operands> operands;
   };
   std::vector<cl::Buffer> copies(const cl::Buffer& source, std::int64_t count) const;

@@ -14,7 +14,8 @@ namespace loratune {
 // k, n, rank: int. ld_* (row pitch) and off_*: long, in elements. i32: the constant `value`.
 // scratch: the buffer number `value` of the plan. local: `value` bytes of local memory. weights:
 // one buffer of A and, from element off_b on, B; a plan that has it has neither a nor b. (Each
-// buffer makes a launch 0.2 us longer with NVIDIA's driver.)
+// buffer makes a launch 0.2 us longer with NVIDIA's driver.) Plans files hold their numbers: new
+// ones go last.
 enum class Role : std::uint8_t {
   x,
   a,
