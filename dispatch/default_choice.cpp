@@ -22,31 +22,34 @@ Choice first_of(std::initializer_list<const char*> names, const Problem& problem
 }
 
 // On tensor cores. Of so few ranks and elements of x rank_specialized's groups have all of x A^T
-// before any other kernel's, though each computes it for itself. From sweeps of f32: of rank 4 it
-// pays up to 512 x 1024, of rank 8 up to 128 x 1024; and of ranks 10 and 12, but for few rows of k
-// 1536 and more. Of f16 half of that, and up to rank 8: there tensor_rows is ahead.
+// before any other kernel's, though each computes it for itself. From times of f32 of 1 to 2048
+// rows, k 512 to 4096; for ranks 10 and 12 but for few rows of k 1536 and more. Of f16 up to rank
+// 4: above, tensor_rows is ahead.
 bool recomputing_pays(const Problem& problem) {
-  const bool f16 = problem.dtype == Dtype::f16;
-  const std::int64_t rank = std::max(problem.rank, 4);
-  const bool lanes_suffice =
-      rank <= (f16 ? 4 : 8) || problem.k <= 1024 || (!f16 && problem.m >= 16);
-  return rank <= (f16 ? 8 : 12) && lanes_suffice &&
-         problem.m * problem.k <= (std::int64_t{1} << (f16 ? 22 : 23)) / (rank * rank);
+  const std::int64_t elements = problem.m * problem.k;
+  if (problem.dtype == Dtype::f16) {
+    return problem.rank <= 4 && problem.m <= 128 && elements <= 1 << 18;
+  }
+  if (problem.rank <= 4) return problem.m <= 512 && elements <= 1 << 21;
+  const bool lanes_suffice = problem.rank <= 8 || problem.k <= 1024 || problem.m >= 16;
+  return problem.rank <= 12 && lanes_suffice &&
+         elements <= (std::int64_t{1} << 23) / (problem.rank * problem.rank);
 }
 
 // Whether tensor_rows, which reads A and B again for each block of rows, is ahead of tensor, whose
-// groups wait for one another: from sweeps and prototypes of 1 to 8192 rows, k = n 512 to 4096. It
-// is where the smallest blocks give each compute unit one; fewer rows it shares out by columns, and
-// computes x A^T for each part again, which pays where A and B are small for so many rows: less so
+// groups wait for one another: from times of 1 to 8192 rows, k = n 512 to 4096. It is where the
+// smallest blocks give each compute unit one; fewer rows it shares out by columns, and computes
+// x A^T for each part again, which pays where A and B are small for so many rows, and k is: less so
 // for f32 of few ranks, which reads little but x.
 bool blocks_pay(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;
   if (fills(ceil_div(problem.m, kLeastRows), device)) return true;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
-  const bool f16 = problem.dtype == Dtype::f16;
-  const std::int64_t few =
-      std::max<std::int64_t>((f16 || problem.rank > 8 ? 3 : 2) << 15, 128 * problem.m);
-  return weights <= (f16 ? few : few / 4);
+  if (problem.dtype == Dtype::f16) {
+    return (problem.k < 4096 || problem.rank <= 8) &&
+           weights <= std::max<std::int64_t>(11 << 13, 128 * problem.m);
+  }
+  return weights <= std::max<std::int64_t>((problem.rank > 8 ? 6 : 3) << 12, 24 * problem.m);
 }
 
 // What suits so many rows does for one and for hundreds: on two AVX-512 cores, 1 to 512 rows, ranks

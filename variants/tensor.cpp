@@ -161,7 +161,7 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   }
   widen(kColumnTiles, problem.dtype == Dtype::f16 ? 8 : 4, expand_full);
   widen(kOutTiles, 4, expand_full);
-  widen(kPieces, 4, always);
+  widen(kPieces, problem.dtype == Dtype::f16 || problem.m <= 512 ? 2 : 4, always);
   widen(kSlices, 64, [&] {
     const Cut now = cut(problem, config);
     const int least = config[kSlices] <= 2 ? 1 : (problem.dtype == Dtype::f16 ? 4 : 2);

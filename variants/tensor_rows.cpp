@@ -89,8 +89,9 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
 }
 
 // Blocks as large as they can be while there are enough of them, but f32 of few ranks: more groups
-// a compute unit are worth more there. Parts until half the device is busy, two where that is a
-// group a compute unit. Rows of 128 bytes are worth more than panels for all warps.
+// a compute unit are worth more there; and with one each, more warps are. Parts until half the
+// device is busy, two where that is a group a compute unit. Rows of 128 bytes are worth more than
+// panels for all warps.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {1, 8, 1, 1, 1, 1, 1, 1};
   const auto widen = [&](int parameter, int most, auto wanted) {
@@ -111,7 +112,9 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   widen(kColumnTiles, f16 ? 8 : 4,
         [&] { return 4 * 8 * config[kColumnTiles] * config[kParts] <= problem.n; });
   widen(kAhead, f16 ? 2 : 1, [] { return true; });
-  widen(kPieces, 4, [&] {
+  const bool one_a_unit = !f16 && problem.rank <= 16 && groups() <= device.compute_units;
+  widen(kWarps, 16, [&] { return one_a_unit && problem.k > 512; });
+  widen(kPieces, one_a_unit || (f16 && problem.rank > 32) ? 2 : 4, [&] {
     return config[kPieces] * k_warps(config) * tensor_piece(problem.dtype) <= problem.k;
   });
   return config;

@@ -54,7 +54,7 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   const DeviceInfo device = tensor_cores();
   // So many rows of 512 are just few enough.
   for (const auto& [rank, most] :
-       {std::pair<int, std::int64_t>{8, 256}, {4, 1024}, {1, 1024}, {12, 113}}) {
+       {std::pair<int, std::int64_t>{8, 256}, {5, 655}, {4, 512}, {1, 512}, {12, 113}}) {
     for (const std::int64_t m : {std::int64_t{0}, std::int64_t{1}, most}) {
       EXPECT_EQ(name_of(problem_of(m, rank), device), "rank_specialized") << m;
     }
@@ -70,6 +70,11 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   long_rows.m = 15;
   long_rows.k = 1024;
   EXPECT_EQ(name_of(long_rows, device), "rank_specialized");
+  Problem long_rows_of_few_ranks = problem_of(512, 4);
+  long_rows_of_few_ranks.k = 4096;
+  EXPECT_EQ(name_of(long_rows_of_few_ranks, device), "rank_specialized");
+  ++long_rows_of_few_ranks.k;
+  EXPECT_NE(name_of(long_rows_of_few_ranks, device), "rank_specialized");
   Problem longest = problem_of(1, 8);
   longest.m = longest.k = std::numeric_limits<std::int32_t>::max();
   EXPECT_NE(name_of(longest, device), "rank_specialized");
@@ -84,22 +89,25 @@ TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFill
     problem.dtype = dtype;
     return name_of(problem, device);
   };
-  EXPECT_EQ(name(128, 512, 8, Dtype::f16), "rank_specialized");
-  EXPECT_EQ(name(129, 512, 8, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 512, 9, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 1025, 8, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 768, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(128, 2048, 4, Dtype::f16), "rank_specialized");
+  EXPECT_EQ(name(128, 2049, 4, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(129, 512, 4, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 512, 5, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 704, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 705, 64, Dtype::f16), "tensor");
   EXPECT_EQ(name(768, 768, 64, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(768, 769, 64, Dtype::f16), "tensor");
   EXPECT_EQ(name(769, 769, 64, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1023, 1024, 64, Dtype::f16), "tensor");
-  EXPECT_EQ(name(1024, 1024, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 4095, 9, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 4096, 9, Dtype::f16), "tensor") << "long rows";
+  EXPECT_EQ(name(1, 4096, 8, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(1 << 20, 512, 65, Dtype::f16), "tensor") << "it takes no more ranks";
   EXPECT_EQ(name(16, 768, 16, Dtype::f32), "tensor_rows");
   EXPECT_EQ(name(16, 769, 16, Dtype::f32), "tensor");
-  EXPECT_EQ(name(512, 1365, 9, Dtype::f32), "tensor_rows");
-  EXPECT_EQ(name(512, 1025, 8, Dtype::f32), "tensor");
-  EXPECT_EQ(name(768, 1536, 8, Dtype::f32), "tensor_rows");
+  EXPECT_EQ(name(512, 768, 8, Dtype::f32), "tensor_rows");
+  EXPECT_EQ(name(512, 769, 8, Dtype::f32), "tensor");
+  EXPECT_EQ(name(1024, 1536, 8, Dtype::f32), "tensor_rows");
+  EXPECT_EQ(name(1023, 1536, 8, Dtype::f32), "tensor");
   for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
     EXPECT_EQ(name(118 * 16, 4096, 64, dtype), "tensor");
     EXPECT_EQ(name(118 * 16 + 1, 4096, 64, dtype), "tensor_rows") << "nine tenths of 132 units";
