@@ -22,18 +22,15 @@ Choice first_of(std::initializer_list<const char*> names, const Problem& problem
 }
 
 // On tensor cores. Of so few ranks and elements of x rank_specialized's groups have all of x A^T
-// before any other kernel's, though each computes it for itself. From times of f32 of 1 to 2048
-// rows, k 512 to 4096; for ranks 10 and 12 but for few rows of k 1536 and more. Of f16 up to rank
-// 4: above, tensor_rows is ahead.
+// before any other kernel's, though each computes it for itself. From times of 1 to 2048 rows, k
+// 512 to 4096. Of f16 beyond rank 4 tensor_rows is ahead.
 bool recomputing_pays(const Problem& problem) {
   const std::int64_t elements = problem.m * problem.k;
   if (problem.dtype == Dtype::f16) {
     return problem.rank <= 4 && problem.m <= 128 && elements <= 1 << 18;
   }
   if (problem.rank <= 4) return problem.m <= 512 && elements <= 1 << 21;
-  const bool lanes_suffice = problem.rank <= 8 || problem.k <= 1024 || problem.m >= 16;
-  return problem.rank <= 12 && lanes_suffice &&
-         elements <= (std::int64_t{1} << 23) / (problem.rank * problem.rank);
+  return problem.rank <= 12 && elements <= (std::int64_t{1} << 23) / (problem.rank * problem.rank);
 }
 
 // Whether tensor_rows, which reads A and B again for each block of rows, is ahead of tensor, whose
@@ -46,8 +43,8 @@ bool blocks_pay(const Problem& problem, const DeviceInfo& device) {
   if (fills(ceil_div(problem.m, kLeastRows), device)) return true;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
   if (problem.dtype == Dtype::f16) {
-    return (problem.k < 4096 || problem.rank <= 8) &&
-           weights <= std::max<std::int64_t>(11 << 13, 128 * problem.m);
+    const std::int64_t few = problem.k < 1536 ? 3 << 15 : 11 << 13;
+    return (problem.k < 4096 || problem.rank <= 8) && weights <= std::max(few, 160 * problem.m);
   }
   return weights <= std::max<std::int64_t>((problem.rank > 8 ? 6 : 3) << 12, 24 * problem.m);
 }

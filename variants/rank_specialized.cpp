@@ -38,8 +38,8 @@ bool supports(const Problem& problem, const DeviceInfo&) {
 }
 
 // On a CPU one work-item does whole rows. Elsewhere lanes share k, and columns are cut into blocks
-// of which there is one for each compute unit at most, or for every other where x A^T takes longer:
-// from times of 47 problems of ranks 4 and 8 and 63 of ranks 9 to 12 on an H200.
+// of which there is one for each compute unit at most, or for every other where x A^T takes long:
+// from times of 47 problems of ranks 4 and 8 and 223 of ranks 8 to 12 on an H200.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   const int a_vec = std::max(pow2_ceil(problem.rank), 4);
   Config config;
@@ -49,13 +49,14 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   } else {
     const bool few_ranks = problem.rank <= 4;
     const bool many_ranks = problem.rank > 8;
-    const bool many_lanes = few_ranks ? problem.m <= 256 : many_ranks && problem.k > 1024;
-    const bool wide = !few_ranks && !many_ranks && problem.m < 128;
-    const std::int64_t groups = device.compute_units / (many_ranks ? 2 : 1);
-    const auto columns = std::find_if(
-        kBlockNValues.begin() + 1, kBlockNValues.end() - 1,
-        [&](int block) { return problem.m * ceil_div(problem.n, block) <= groups; });
-    config = {many_lanes ? 512 : 256, 1, std::min(a_vec, 4), wide ? 4 : 1, *columns};
+    const bool long_sums = many_ranks && problem.k > 1024;
+    const int lanes = long_sums || (few_ranks && problem.m <= 256) ? 512 : 256;
+    const int tile = few_ranks || many_ranks || problem.m >= 128 ? 1 : 4;
+    const std::int64_t groups = device.compute_units / (long_sums ? 2 : 1);
+    const auto columns =
+        std::find_if(kBlockNValues.begin() + 1, kBlockNValues.end() - 1,
+                     [&](int block) { return problem.m * ceil_div(problem.n, block) <= groups; });
+    config = {lanes, 1, std::min(a_vec, 4), tile, *columns};
   }
   const auto fits = [&] { return constraint(config, problem, device); };
   while (!fits() && config[kRows] > 1) config[kRows] /= 2;

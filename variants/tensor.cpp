@@ -161,7 +161,11 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   }
   widen(kColumnTiles, problem.dtype == Dtype::f16 ? 8 : 4, expand_full);
   widen(kOutTiles, 4, expand_full);
-  widen(kPieces, problem.dtype == Dtype::f16 || problem.m <= 512 ? 2 : 4, always);
+  // As measured: of f32 of a few ranks more pieces pay beside one tile of rows and wide ones of y.
+  const bool wide_row =
+      problem.rank > 8 && problem.rank <= 16 && config[kOutTiles] == 1 && config[kColumnTiles] == 4;
+  const bool more = problem.dtype == Dtype::f32 && (problem.m > 512 || wide_row);
+  widen(kPieces, more ? 4 : 2, always);
   widen(kSlices, 64, [&] {
     const Cut now = cut(problem, config);
     const int least = config[kSlices] <= 2 ? 1 : (problem.dtype == Dtype::f16 ? 4 : 2);

@@ -90,8 +90,8 @@ bool supports(const Problem& problem, const DeviceInfo& device) {
 
 // Blocks as large as they can be while there are enough of them, but f32 of few ranks: more groups
 // a compute unit are worth more there; and with one each, more warps are. Parts until half the
-// device is busy, two where that is a group a compute unit. Rows of 128 bytes are worth more than
-// panels for all warps.
+// device is busy, two where that is a group a compute unit, and four of f16 with many weights. Rows
+// of 128 bytes are worth more than panels for all warps, but not there.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   Config config = {1, 8, 1, 1, 1, 1, 1, 1};
   const auto widen = [&](int parameter, int most, auto wanted) {
@@ -105,11 +105,12 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
     widen(kRowTiles, 2, device_full);
     widen(kRowWarps, 2, device_full);
   }
+  const bool many_weights = f16 && problem.rank > 16 && problem.k > 512;
   widen(kParts, 64, [&] {
-    const int most = device.compute_units / (config[kParts] == 2 ? 1 : 2);
-    return groups() <= most && 64 * config[kParts] <= problem.n;
+    const bool all = config[kParts] == 2 || (many_weights && config[kParts] == 4);
+    return groups() <= device.compute_units / (all ? 1 : 2) && 64 * config[kParts] <= problem.n;
   });
-  widen(kColumnTiles, f16 ? 8 : 4,
+  widen(kColumnTiles, f16 && !(many_weights && config[kParts] >= 4) ? 8 : 4,
         [&] { return 4 * 8 * config[kColumnTiles] * config[kParts] <= problem.n; });
   widen(kAhead, f16 ? 2 : 1, [] { return true; });
   const bool one_a_unit = !f16 && problem.rank <= 16 && groups() <= device.compute_units;

@@ -61,15 +61,6 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
     EXPECT_NE(name_of(problem_of(most + 1, rank), device), "rank_specialized") << most;
   }
   EXPECT_NE(name_of(problem_of(1, 13), device), "rank_specialized");
-  // A few long rows keep too few lanes busy beyond rank 8.
-  Problem long_rows = problem_of(15, 9);
-  long_rows.k = 1025;
-  EXPECT_NE(name_of(long_rows, device), "rank_specialized");
-  long_rows.m = 16;
-  EXPECT_EQ(name_of(long_rows, device), "rank_specialized");
-  long_rows.m = 15;
-  long_rows.k = 1024;
-  EXPECT_EQ(name_of(long_rows, device), "rank_specialized");
   Problem long_rows_of_few_ranks = problem_of(512, 4);
   long_rows_of_few_ranks.k = 4096;
   EXPECT_EQ(name_of(long_rows_of_few_ranks, device), "rank_specialized");
@@ -93,11 +84,12 @@ TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFill
   EXPECT_EQ(name(128, 2049, 4, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(129, 512, 4, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(1, 512, 5, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 704, 64, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(1, 705, 64, Dtype::f16), "tensor");
-  EXPECT_EQ(name(768, 768, 64, Dtype::f16), "tensor_rows");
-  EXPECT_EQ(name(768, 769, 64, Dtype::f16), "tensor");
-  EXPECT_EQ(name(769, 769, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 768, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 769, 64, Dtype::f16), "tensor");
+  EXPECT_EQ(name(1, 1536, 29, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1, 1536, 30, Dtype::f16), "tensor") << "and so are those of long rows sooner";
+  EXPECT_EQ(name(1024, 1280, 64, Dtype::f16), "tensor_rows");
+  EXPECT_EQ(name(1023, 1280, 64, Dtype::f16), "tensor");
   EXPECT_EQ(name(1, 4095, 9, Dtype::f16), "tensor_rows");
   EXPECT_EQ(name(1, 4096, 9, Dtype::f16), "tensor") << "long rows";
   EXPECT_EQ(name(1, 4096, 8, Dtype::f16), "tensor_rows");
@@ -127,6 +119,7 @@ TEST(DefaultChoice, CutsRowsAndColumnsIntoGroupsForHalfOfTheDeviceOrAllOfIt) {
     return plan.launches.at(0).global[0] / plan.launches.at(0).local[0];
   };
   EXPECT_EQ(groups(512, 16, Dtype::f16), 64U);
+  EXPECT_EQ(groups(512, 17, Dtype::f16), 128U) << "many weights: four parts of 32 blocks";
   EXPECT_EQ(groups(1024, 16, Dtype::f16), 128U) << "two parts of 64 blocks";
   EXPECT_EQ(groups(2048, 16, Dtype::f16), 128U);
   EXPECT_EQ(groups(8192, 16, Dtype::f16), 128U) << "64 rows";
