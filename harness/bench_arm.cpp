@@ -95,6 +95,16 @@ BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const Laun
   return arm;
 }
 
+BenchArm launch_arm(Probes& probes) {
+  BenchArm arm;
+  arm.label = "an empty kernel";
+  arm.launches = 1;
+  arm.timed.run = [&probes] { probes.launch_empty(); };
+  arm.timed.finish = [&probes] { probes.finish(); };
+  arm.timed.restore = [] {};
+  return arm;
+}
+
 BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes) {
   const Problem& p = checker.problem_case().problem;
   const CaseData& data = checker.data();

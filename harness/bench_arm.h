@@ -17,7 +17,7 @@ struct BenchArm {
   int launches = 0;   // kernels that it enqueues on the device; 0 where that is not ours to know
   bool on_device = true;
   TimedArm timed;
-  // Runs it on fresh operands and compares with the oracle.
+  // Runs it on fresh operands and compares with the oracle. None: it computes nothing.
   std::function<CheckResult()> check;
   std::function<EventReading()> read_events;  // none: it has no events of its own
   Outcome outcome = Outcome::correct;         // why it cannot run at all
@@ -26,6 +26,10 @@ struct BenchArm {
 
 // All take the operands, and in the end the oracle, of `checker`, which outlives them.
 BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const LaunchPlan& plan);
+
+// One empty launch, of a kernel with one buffer: what any kernel's run costs at least. `probes`
+// outlives it.
+BenchArm launch_arm(Probes& probes);
 
 // Two cblas_sgemm on the host, on all its cores; f16 operands are widened beforehand, and y stays
 // f32. `cache_bytes`: of which a rotating ring takes more than twice; 0 for warm weights.

@@ -63,8 +63,10 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
   set_counter(state, "wall_ns", rival.wall_ns);
   if (rival.slope_ns > 0) set_counter(state, "wall_slope_ns", rival.slope_ns);
   if (rival.event_ns > 0) set_counter(state, "event_ns", rival.event_ns);
-  set_counter(state, "gb_per_s", rival.throughput.gbps);
-  set_counter(state, "gflop_per_s", rival.throughput.gflops);
+  if (rival.throughput.gbps > 0) {  // 0: of an empty launch
+    set_counter(state, "gb_per_s", rival.throughput.gbps);
+    set_counter(state, "gflop_per_s", rival.throughput.gflops);
+  }
   if (rival.throughput.share_of_copy > 0) {
     set_counter(state, "share_of_copy", rival.throughput.share_of_copy);
     set_counter(state, "share_of_peak", rival.throughput.share_of_peak);

@@ -34,6 +34,7 @@ void guarded(BenchArm& arm, F&& work) {
 }
 
 void check(BenchArm& arm, double& error) {
+  if (!arm.check) return;
   guarded(arm, [&] {
     const CheckResult checked = arm.check();
     arm.outcome = checked.outcome;
@@ -78,6 +79,7 @@ std::vector<BenchSession::Entry> BenchSession::entries(const Problem& problem) c
     if (flops > kMuchWork && flops > kRepeatedWork * useful_flops(problem)) continue;
     all.push_back({std::string(variant->name), choice});
   }
+  all.push_back({"launch", std::nullopt});
   if (problem.m > 0) {
     all.push_back({"openblas", std::nullopt});
     if (have_clblast()) all.push_back({"clblast", std::nullopt});
@@ -127,8 +129,9 @@ void BenchSession::measure(const Problem& problem, double share_s, ProblemResult
       result.arm[entry.name] = static_cast<int>(arms.size());
       arms.emplace_back();
       guarded(arms.back(), [&] {
-        arms.back() = entry.name == "openblas" ? openblas_arm(checker, cache)
-                                               : clblast_arm(engine_, checker, cache);
+        arms.back() = entry.name == "launch"     ? launch_arm(probes_)
+                      : entry.name == "openblas" ? openblas_arm(checker, cache)
+                                                 : clblast_arm(engine_, checker, cache);
       });
       rival.label = arms.back().label;
     }
@@ -194,7 +197,11 @@ void BenchSession::run_rounds(const Problem& problem, std::vector<BenchArm>& arm
     result.samples.add(round, reply);
     if (++valid != kRoundsToSeeFar) continue;
     double best = HUGE_VAL;
-    for (const int arm : running) best = std::min(best, result.samples.median_ns(arm));
+    for (const int arm : running) {
+      if (arms[static_cast<std::size_t>(arm)].check) {
+        best = std::min(best, result.samples.median_ns(arm));
+      }
+    }
     std::erase_if(running, [&](int arm) {
       return result.samples.median_ns(arm) > kFarBehind * best &&
              result.samples.median_ns(arm) > kFarBehind * ceilings_.floor_ns;
@@ -216,6 +223,7 @@ void BenchSession::finish(const Problem& problem, BenchArm& arm, int number, Riv
   }
   rival.wall_ns = samples.median_ns(number);
   rival.slope_ns = samples.slope_ns(number);
+  if (!arm.check) return;
   const bool known = arm.on_device || engine_.info().type == DeviceType::cpu;
   rival.throughput = throughput(problem, rival.wall_ns, known ? ceilings_ : Ceilings{});
   if (!rival.throughput.refused.empty() && rival.wall_ns > 0 && asks_left_ > 0) {

@@ -62,7 +62,7 @@ class BenchSession {
  private:
   struct Entry {
     std::string name;
-    std::optional<Choice> choice;  // nothing: another library
+    std::optional<Choice> choice;  // nothing: another library, or an empty launch
   };
   std::vector<Entry> entries(const Problem& problem) const;
   void measure(const Problem& problem, double share_s, ProblemResult& result);

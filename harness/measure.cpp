@@ -88,14 +88,19 @@ int spin_length(double ns, const std::function<double(int length)>& time_ns) {
   throw std::runtime_error("the canary takes no time: the device does not run its loop");
 }
 
+void Probes::launch_empty() {
+  queue_.enqueueNDRangeKernel(empty_, cl::NullRange, cl::NDRange(64), cl::NDRange(64));
+}
+
+void Probes::finish() { queue_.finish(); }
+
 double Probes::launch_floor_ns() {
   std::vector<double> blocks;
-  const auto enqueue = [&] {
-    queue_.enqueueNDRangeKernel(empty_, cl::NullRange, cl::NDRange(64), cl::NDRange(64));
-  };
-  enqueue();
-  queue_.finish();
-  for (int i = 0; i < 20; ++i) blocks.push_back(time_block_ns(queue_, 32, enqueue));
+  launch_empty();
+  finish();
+  for (int i = 0; i < 20; ++i) {
+    blocks.push_back(time_block_ns(queue_, 32, [&] { launch_empty(); }));
+  }
   return median(blocks);
 }
 

@@ -36,7 +36,9 @@ class Probes {
   // Builds both and sets the spin's length to 200 us or up to twice that. Throws cl::Error, and
   // std::runtime_error as spin_length does.
   explicit Probes(Engine& engine);
-  double launch_floor_ns();  // median of 20 blocks of 32
+  void launch_empty();
+  void finish();
+  double launch_floor_ns();  // median of 20 blocks of 32 empty launches
   double canary_ns();        // one launch and wait
 
  private:

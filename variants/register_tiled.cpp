@@ -14,11 +14,8 @@ constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
 constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
 // Of h on a thread's stack, unless one tile needs more.
 constexpr std::int64_t kMaxHFloats = 1 << 15;
-// Fitted to the times of 436 problems of 8 to 512 rows: what one thread does while the others wake
-// up, and while it is handed a block; the loads of weights, in multiples of the products of a row;
-// what a row past the end costs.
-constexpr double kFlopsOfAWakeUp = 4e5;
-constexpr double kFlopsOfABlock = 4e4;
+// Fitted to the times of 436 problems of 8 to 512 rows on a Xeon: the loads of weights, in
+// multiples of the products of a row; what a row past the end costs.
 constexpr double kLoading = 1.5;
 constexpr double kRowPastTheEnd = 0.3;
 constexpr std::int64_t kRowsOfOneTile = 4;
@@ -66,6 +63,16 @@ bool supports(const Problem&, const DeviceInfo& device) {
   return device.type == DeviceType::cpu && device.platform != "rusticl";
 }
 
+// What sharing rows out costs: the flops that the first thread does while the others wake up, and
+// that any does while it is handed a block; and a row of the others in rows of the first. Of these,
+// the first is from the same times, the second from those of 324 problems of 8 to 200 rows, ranks 4
+// to 12, with four configs each, on two cores of Zen 4.
+struct Sharing {
+  double wake_up, block, row;
+};
+constexpr Sharing kSharing = {4e5, 4e4, 1};
+constexpr Sharing kSharingOfAnAmd = {3e5, 1e4, 1.2};
+
 struct Tilings {
   std::vector<Config> tiles;  // of registers, that suit the problem
   std::int32_t most_tiles;    // of rows in a block
@@ -109,18 +116,22 @@ Tilings suitable_tilings(const Problem& problem, const DeviceInfo& device) {
   return {{tile(1, rows_meet ? 6 : 12, rank_vecs)}, 6, 0.08};
 }
 
-// The rows of the thread that ends last, where a wake-up takes as long as `wake_up` rows. As PoCL
-// hands out blocks: whoever asks gets its share of what is left, so the first thread at once that
-// of all; the others ask when they are awake.
-double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double wake_up) {
-  if (m > 16 * threads * block) return (static_cast<double>(m) + wake_up) / threads;
+// When the last thread ends, in rows of the first. As PoCL hands out blocks: whoever asks gets its
+// share of what is left, so the first thread at once that of all; the others ask when they are
+// awake, `wake_up` rows later.
+double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double wake_up,
+                        double row) {
+  if (m > 16 * threads * block) {
+    const double others = (threads - 1) / row;
+    return (static_cast<double>(m) + others * wake_up) / (1 + others);
+  }
   std::vector<double> free_at(static_cast<std::size_t>(threads), wake_up);
   free_at.front() = 0;
   double last = 0;
   for (std::int64_t left = m; left > 0;) {
     const auto thread = std::min_element(free_at.begin(), free_at.end());
     const std::int64_t share = ceil_div(ceil_div(left, block), threads) * block;
-    *thread += static_cast<double>(std::min(share, left));
+    *thread += static_cast<double>(std::min(share, left)) * (thread == free_at.begin() ? 1 : row);
     last = std::max(last, *thread);
     left -= share;
   }
@@ -134,11 +145,12 @@ double flops_of_the_last(const Problem& problem, const Config& config, const Dev
   const double row_flops = useful_flops(problem) / static_cast<double>(m);
   const std::int64_t blocks = ceil_div(m, block_rows(config));
   const std::int64_t past_the_end = ceil_div(m, config[kRows]) * config[kRows] - m;
-  const double rows =
-      rows_of_the_last(m, block_rows(config), device.compute_units, kFlopsOfAWakeUp / row_flops) +
-      kRowPastTheEnd * static_cast<double>(past_the_end);
+  const Sharing& sharing = is_amd(device) ? kSharingOfAnAmd : kSharing;
+  const double rows = rows_of_the_last(m, block_rows(config), device.compute_units,
+                                       sharing.wake_up / row_flops, sharing.row) +
+                      kRowPastTheEnd * static_cast<double>(past_the_end);
   return rows * row_flops * (1 + kLoading / config[kRows]) * (1 + reading / config[kRowTiles]) +
-         static_cast<double>(ceil_div(blocks, device.compute_units)) * kFlopsOfABlock;
+         static_cast<double>(ceil_div(blocks, device.compute_units)) * sharing.block;
 }
 
 // Elements of A and B from which on few rows are worth a second thread, though it computes h again.

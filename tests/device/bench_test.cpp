@@ -79,7 +79,7 @@ TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
   const TemporaryFolder folder;
   const Ran ran = lora_bench(folder,
                              "--bench --json --budget 1s --benchmark_repetitions=2 "
-                             "--benchmark_filter='default|openblas' --cache rotate "
+                             "--benchmark_filter='default|openblas|launch' --cache rotate "
                              "--problem " +
                                  kTiny);
   // 3: the machine was too busy for a single good round, and said so.
@@ -93,10 +93,12 @@ TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
     if (ran.code == 0 && entry.at("run_type") == "iteration") {
       EXPECT_GT(entry.at("wall_ns").get<double>(), 0);
       EXPECT_GT(entry.at("vs_split").get<double>(), 0);
+      EXPECT_NE(entry.contains("gb_per_s"), name.find("/launch/") != std::string::npos)
+          << "an empty launch moves nothing";
     }
   }
-  EXPECT_EQ(seen,
-            (std::set<std::string>{"fwd_" + kTiny + "/default", "fwd_" + kTiny + "/openblas"}));
+  EXPECT_EQ(seen, (std::set<std::string>{"fwd_" + kTiny + "/default", "fwd_" + kTiny + "/launch",
+                                         "fwd_" + kTiny + "/openblas"}));
   EXPECT_NE(ran.err.find("| fwd_" + kTiny), std::string::npos) << "the table";
 }
 
