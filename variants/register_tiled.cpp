@@ -92,7 +92,7 @@ Tilings tilings_of_an_amd(const Problem& problem) {
   if (problem.rank > 16) return {{tile(1, 4, problem.rank > 32 ? 4 : 2)}, 1, 0.03};
   if (problem.dtype == Dtype::f16 && problem.k > 512) return {{tile(kLanes, 4, 4)}, 1, 0.03};
   if (problem.m < 48 && problem.k > 512) return {{tile(1, 4, 1)}, 1, 0.03};
-  return {{tile(1, 8, 1)}, 2, 0.03};
+  return {{tile(1, 8, 1)}, problem.m < 48 ? 2 : 1, 0.03};
 }
 
 // Vectors along the ranks where rows and ranks fill a tile of them. At high ranks blocks may be
