@@ -87,9 +87,16 @@ Config tile(std::int32_t k_lanes, std::int32_t rows, std::int32_t rank_vecs) {
 
 // Above rank 12, on two cores of Zen 4: it takes a vector in two halves, so that few sums keep it
 // busy, and of small blocks no thread has much more than another. Fitted to the times of 54
-// problems of 16 to 512 rows, with 34 to 40 configs each.
+// problems of 16 to 512 rows, with 34 to 40 configs each. Above rank 16 as many vectors of ranks as
+// there is no padding for; dot products, which have none, where half a vector would be: from times
+// of 48 problems of ranks 20 to 96.
 Tilings tilings_of_an_amd(const Problem& problem) {
-  if (problem.rank > 16) return {{tile(1, 4, problem.rank > 32 ? 4 : 2)}, 1, 0.03};
+  if (problem.rank > kLanes) {
+    const std::int64_t vectors = ceil_div(problem.rank, kLanes);
+    const bool half_empty = 2 * (vectors * kLanes - problem.rank) >= kLanes;
+    const int rank_vecs = vectors % 4 == 0 ? 4 : (vectors % 2 == 0 ? 2 : 1);
+    return {{half_empty ? tile(kLanes, 4, 4) : tile(1, 4, rank_vecs)}, 1, 0.03};
+  }
   if (problem.dtype == Dtype::f16 && problem.k > 512) return {{tile(kLanes, 4, 4)}, 1, 0.03};
   if (problem.m < 48 && problem.k > 512) return {{tile(1, 4, 1)}, 1, 0.03};
   return {{tile(1, 8, 1)}, problem.m < 48 ? 2 : 1, 0.03};

@@ -171,7 +171,10 @@ TEST(DefaultChoice, OnAnAmdTakesSmallTilesAndBlocks) {
   };
   // K_LANES, ROWS, RANK_VECS, COLUMN_VECS, ROW_TILES, BLOCK_N.
   EXPECT_EQ(config("AuthenticAMD", 512, 64, Dtype::f32), (Config{1, 4, 4, 4, 1, 65536}));
-  EXPECT_EQ(config("AuthenticAMD", 8, 17, Dtype::f16), (Config{1, 4, 2, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 8, 25, Dtype::f16), (Config{1, 4, 2, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 8, 24, Dtype::f16), (Config{16, 4, 4, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 8, 48, Dtype::f32), (Config{1, 4, 1, 4, 1, 65536}));
+  EXPECT_EQ(config("AuthenticAMD", 8, 96, Dtype::f32), (Config{1, 4, 2, 4, 1, 65536}));
   EXPECT_EQ(config("AuthenticAMD", 16, 16, Dtype::f16), (Config{16, 4, 4, 4, 1, 65536}));
   EXPECT_EQ(config("AuthenticAMD", 16, 16, Dtype::f32), (Config{1, 4, 1, 4, 1, 65536}));
   EXPECT_EQ(config("AuthenticAMD", 48, 12, Dtype::f32)[3], 2);
