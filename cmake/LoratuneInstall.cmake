@@ -7,12 +7,9 @@ install(TARGETS loratune_dispatcher EXPORT loratuneDispatcherTargets
 install(TARGETS loratune_engine EXPORT loratuneEngineTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
-# Headers that only our own sources include.
-set(internal atomic_write bounded_json dispatcher_state miss_table printable problem_key tuned_limits)
-list(JOIN internal "|" internal)
-install(DIRECTORY variants dispatch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
-        COMPONENT development
-        FILES_MATCHING PATTERN "*.h" REGEX "/dispatch/(${internal})\\.h$" EXCLUDE)
+# The interface is every header that is in no internal/ folder.
+install(DIRECTORY variants dispatch engine DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
+        COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN internal EXCLUDE)
 install(DIRECTORY results/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/loratune
         COMPONENT development)
 

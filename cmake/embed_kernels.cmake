@@ -21,7 +21,7 @@ file(WRITE "${OUT}" "// Generated from kernels/${NAME}.cl.
 
 #include <string_view>
 
-#include \"variants/variant.h\"
+#include \"variants/internal/reference.h\"
 
 namespace loratune::${NAME} {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "variants/variant.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune {
 

@@ -1,9 +1,9 @@
-#include "dispatch/default_choice.h"
+#include "loratune/dispatch/default_choice.h"
 
 #include <algorithm>
 #include <initializer_list>
 
-#include "variants/planning.h"
+#include "variants/internal/planning.h"
 
 namespace loratune {
 

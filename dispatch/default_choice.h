@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "dispatch/choice.h"
+#include "loratune/dispatch/choice.h"
 
 namespace loratune {
 

@@ -1,10 +1,10 @@
-#include "dispatch/dispatcher.h"
+#include "loratune/dispatch/dispatcher.h"
 
 #include <algorithm>
 #include <map>
 #include <tuple>
 
-#include "dispatch/dispatcher_state.h"
+#include "dispatch/internal/dispatcher_state.h"
 
 namespace loratune {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "dispatch/choice.h"
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/choice.h"
+#include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 

@@ -2,8 +2,8 @@
 #include <array>
 #include <charconv>
 
-#include "dispatch/dispatcher_state.h"
-#include "dispatch/printable.h"
+#include "dispatch/internal/dispatcher_state.h"
+#include "dispatch/internal/printable.h"
 
 namespace loratune {
 namespace {

@@ -1,4 +1,4 @@
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/tuned_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,9 +13,9 @@
 #include <system_error>
 #include <tuple>
 
-#include "dispatch/atomic_write.h"
-#include "dispatch/printable.h"
-#include "dispatch/tuned_limits.h"
+#include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
+#include "dispatch/internal/tuned_limits.h"
 
 namespace loratune {
 namespace {

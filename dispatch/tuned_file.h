@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "dispatch/choice.h"
+#include "loratune/dispatch/choice.h"
 
 namespace loratune {
 

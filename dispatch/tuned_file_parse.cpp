@@ -5,11 +5,11 @@
 #include <set>
 #include <tuple>
 
-#include "dispatch/bounded_json.h"
-#include "dispatch/printable.h"
-#include "dispatch/problem_key.h"
-#include "dispatch/tuned_file.h"
-#include "dispatch/tuned_limits.h"
+#include "dispatch/internal/bounded_json.h"
+#include "dispatch/internal/printable.h"
+#include "dispatch/internal/problem_key.h"
+#include "dispatch/internal/tuned_limits.h"
+#include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 namespace {

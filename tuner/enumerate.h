@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "variants/variant.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune {
 

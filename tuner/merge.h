@@ -6,7 +6,7 @@
 #include <string>
 #include <tuple>
 
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "tuner/candidates.h"
 #include "tuner/race.h"
-#include "tuner/search.h"
 
 namespace loratune {
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "dispatch/outcome.h"
+#include "loratune/dispatch/outcome.h"
 #include "tuner/rounds.h"
 #include "tuner/statistics.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "dispatch/outcome.h"
+#include "loratune/dispatch/outcome.h"
 #include "tuner/random.h"
 
 namespace loratune {

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "dispatch/tuned_file.h"
-#include "tuner/search.h"
+#include "loratune/dispatch/tuned_file.h"
+#include "tuner/candidates.h"
 
 namespace loratune {
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "loratune/variants/problem.h"
 #include "tuner/surrogate.h"
-#include "variants/problem.h"
 
 namespace loratune {
 

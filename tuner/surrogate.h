@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "variants/search_space.h"
+#include "loratune/variants/search_space.h"
 
 namespace loratune {
 

@@ -1,7 +1,7 @@
 #include <array>
 
 #include "kernels/naive.cl.h"
-#include "variants/planning.h"
+#include "variants/internal/planning.h"
 
 namespace loratune::naive {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "variants/launch_plan.h"
-#include "variants/problem.h"
+#include "loratune/variants/launch_plan.h"
+#include "loratune/variants/problem.h"
 
 namespace loratune {
 

@@ -2,7 +2,7 @@
 #include <array>
 
 #include "kernels/rank_specialized.cl.h"
-#include "variants/planning.h"
+#include "variants/internal/planning.h"
 
 namespace loratune::rank_specialized {
 namespace {

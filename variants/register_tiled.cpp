@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/register_tiled.cl.h"
-#include "variants/planning.h"
+#include "variants/internal/planning.h"
 
 namespace loratune::register_tiled {
 namespace {

@@ -1,4 +1,4 @@
-#include "variants/search_space.h"
+#include "loratune/variants/search_space.h"
 
 #include <algorithm>
 #include <charconv>

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "variants/device_info.h"
-#include "variants/problem.h"
+#include "loratune/variants/device_info.h"
+#include "loratune/variants/problem.h"
 
 namespace loratune {
 

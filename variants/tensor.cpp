@@ -1,8 +1,8 @@
 #include <array>
 
 #include "kernels/tensor.cl.h"
-#include "variants/planning.h"
-#include "variants/tensor_tiles.h"
+#include "variants/internal/planning.h"
+#include "variants/internal/tensor_tiles.h"
 
 namespace loratune::tensor {
 namespace {

@@ -1,7 +1,7 @@
 #include <array>
 
 #include "kernels/tiled.cl.h"
-#include "variants/planning.h"
+#include "variants/internal/planning.h"
 
 namespace loratune::tiled {
 namespace {

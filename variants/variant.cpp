@@ -1,4 +1,4 @@
-#include "variants/variant.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune {
 

@@ -6,10 +6,10 @@
 #include <span>
 #include <string_view>
 
-#include "variants/device_info.h"
-#include "variants/launch_plan.h"
-#include "variants/problem.h"
-#include "variants/search_space.h"
+#include "loratune/variants/device_info.h"
+#include "loratune/variants/launch_plan.h"
+#include "loratune/variants/problem.h"
+#include "loratune/variants/search_space.h"
 
 namespace loratune {
 
@@ -38,22 +38,5 @@ const Variant* find_variant(std::string_view name);
 // supports() and the constraint together: what every pick re-checks.
 bool can_run(const Variant& variant, const Config& config, const Problem& problem,
              const DeviceInfo& device);
-
-// Dense row-major operands in float (f16 values widened exactly); y holds the input when
-// accumulating, and the result afterwards, rounded to the problem's dtype.
-struct HostTensors {
-  const float* x;
-  const float* a;
-  const float* b;
-  float* y;
-  float scale;
-};
-
-// Computes the problem on the host in the order of summation and with the rounding points of the
-// variant's kernel under this config, so that the two differ by contracted multiply-adds at most.
-using Reference = void (*)(const Problem&, const Config&, const DeviceInfo&, const HostTensors&);
-
-// The reference of a variant; linked into the harness and the tests, not into a runtime.
-Reference find_reference(std::string_view variant);
 
 }  // namespace loratune

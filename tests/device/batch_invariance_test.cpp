@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "harness/case.h"
+#include "harness/check/case.h"
+#include "loratune/variants/variant.h"
 #include "test_engine.h"
-#include "tuner/search.h"
-#include "variants/variant.h"
+#include "tuner/candidates.h"
 
 namespace loratune {
 namespace {

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "dispatch/tuned_file.h"
-#include "harness/weight_ring.h"
+#include "harness/timing/weight_ring.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "test_engine.h"
 #include "unit/temporary_folder.h"
 

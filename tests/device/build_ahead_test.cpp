@@ -1,6 +1,6 @@
 // Programs built side by side are there when the worker wants them, and what ends a process costs
 // that program alone.
-#include "harness/build_ahead.h"
+#include "harness/worker/build_ahead.h"
 
 #include <gtest/gtest.h>
 

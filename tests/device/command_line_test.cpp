@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "device/process.h"
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "unit/temporary_folder.h"
 
 namespace loratune {

@@ -21,8 +21,8 @@
 #include <string>
 
 #include "device/process.h"
-#include "harness/cli.h"
-#include "harness/worker.h"
+#include "harness/base/failure.h"
+#include "harness/worker/worker.h"
 #include "test_engine.h"
 
 namespace loratune {

@@ -1,6 +1,6 @@
 // One executable, run with operands that change between the runs: an argument that is not set again
 // must be one that has not changed.
-#include "dispatch/engine.h"
+#include "loratune/engine/engine.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "dispatch/default_choice.h"
+#include "loratune/dispatch/default_choice.h"
 #include "test_engine.h"
 
 namespace loratune {

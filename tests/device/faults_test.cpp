@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/check.h"
+#include "harness/check/checker.h"
 #include "test_engine.h"
 
 namespace loratune {

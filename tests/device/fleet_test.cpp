@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "device/process.h"
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 namespace {

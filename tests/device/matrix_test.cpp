@@ -1,5 +1,5 @@
 // The whole correctness matrix: a test for each variant x dtype x accumulate x shape class.
-#include "harness/matrix.h"
+#include "harness/check/matrix.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // The device that device tests run on: PoCL's, since it is on every machine that runs them.
 #pragma once
 
-#include "dispatch/engine.h"
-#include "harness/cli.h"
+#include "harness/base/selection.h"
+#include "loratune/engine/engine.h"
 
 namespace loratune {
 

@@ -1,5 +1,5 @@
 // The worker process survives, and its parent outlives, what kernels and drivers do to it.
-#include "harness/worker.h"
+#include "harness/worker/worker.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "harness/measure.h"
+#include "harness/base/failure.h"
+#include "harness/timing/measure.h"
 #include "test_plans.h"
 
 namespace loratune {

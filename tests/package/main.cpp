@@ -2,7 +2,7 @@
 #include <loratune/dispatch/dispatcher.h>
 
 #ifdef ENGINE
-#include <loratune/dispatch/engine.h>
+#include <loratune/engine/engine.h>
 #endif
 
 #include <iostream>

@@ -1,4 +1,4 @@
-#include "dispatch/atomic_write.h"
+#include "dispatch/internal/atomic_write.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

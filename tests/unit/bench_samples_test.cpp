@@ -1,9 +1,9 @@
-#include "harness/bench_samples.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <stdexcept>
+
+#include "harness/bench/samples.h"
 
 namespace loratune {
 namespace {

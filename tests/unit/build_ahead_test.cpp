@@ -1,4 +1,4 @@
-#include "harness/build_ahead.h"
+#include "harness/worker/build_ahead.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The exact fill's promise is that any order of summation gives the oracle's bits; the tests
 // compute in several orders, and count what the fill may hold.
-#include "harness/case.h"
+#include "harness/check/case.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <numeric>
 #include <random>
 
-#include "variants/planning.h"
+#include "variants/internal/planning.h"
 
 namespace loratune {
 namespace {

@@ -1,10 +1,12 @@
-#include "harness/cli.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/base/selection.h"
+#include "harness/cli/parse.h"
 #include "temporary_folder.h"
 
 namespace loratune {

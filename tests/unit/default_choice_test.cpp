@@ -1,4 +1,4 @@
-#include "dispatch/default_choice.h"
+#include "loratune/dispatch/default_choice.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "harness/device_lock.h"
+#include "harness/base/device_lock.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "harness/cli.h"
+#include "harness/base/failure.h"
 #include "temporary_folder.h"
 
 namespace loratune {

@@ -1,4 +1,4 @@
-#include "dispatch/dispatcher.h"
+#include "loratune/dispatch/dispatcher.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <new>
 #include <thread>
 
-#include "dispatch/default_choice.h"
-#include "dispatch/dispatcher_state.h"
+#include "dispatch/internal/dispatcher_state.h"
+#include "loratune/dispatch/default_choice.h"
 #include "unit/fictional.h"
 #include "unit/temporary_folder.h"
 

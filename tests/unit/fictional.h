@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/tuned_file.h"
 
 namespace loratune::fictional {
 

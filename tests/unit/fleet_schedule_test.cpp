@@ -1,13 +1,13 @@
 // A fleet played by hand.
-#include "harness/fleet_schedule.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <vector>
 
-#include "harness/cli.h"
-#include "harness/sweep_plan.h"
+#include "harness/base/selection.h"
+#include "harness/cli/parse.h"
+#include "harness/fleet/schedule.h"
+#include "harness/sweep/plan.h"
 
 namespace loratune {
 namespace {

@@ -1,10 +1,11 @@
 // Verdicts and exit codes out of results that are made up, and the report's three shapes.
-#include "harness/gate_report.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "harness/base/failure.h"
+#include "harness/gate/report.h"
 
 namespace loratune {
 namespace {

@@ -1,4 +1,4 @@
-#include "harness/journal.h"
+#include "harness/sweep/journal.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "harness/cli.h"
+#include "harness/base/failure.h"
 #include "temporary_folder.h"
 
 namespace loratune {

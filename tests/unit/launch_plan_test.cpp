@@ -1,4 +1,4 @@
-#include "variants/launch_plan.h"
+#include "loratune/variants/launch_plan.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Devices that no test needs to have.
 #pragma once
 
-#include "variants/device_info.h"
+#include "loratune/variants/device_info.h"
 
 namespace loratune::made_up {
 

@@ -1,4 +1,4 @@
-#include "harness/measure.h"
+#include "harness/timing/measure.h"
 
 #include <gtest/gtest.h>
 

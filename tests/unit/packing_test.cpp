@@ -1,10 +1,10 @@
-#include "variants/packing.h"
+#include "loratune/variants/packing.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "variants/problem.h"
+#include "loratune/variants/problem.h"
 
 namespace loratune {
 namespace {

@@ -5,10 +5,10 @@
 #include <numeric>
 #include <string>
 
-#include "dispatch/default_choice.h"
-#include "harness/plan_json.h"
+#include "harness/base/plan_json.h"
+#include "loratune/dispatch/default_choice.h"
 #include "made_up_devices.h"
-#include "tuner/search.h"
+#include "tuner/candidates.h"
 
 namespace loratune {
 namespace {

@@ -1,4 +1,4 @@
-#include "variants/problem.h"
+#include "loratune/variants/problem.h"
 
 #include <gtest/gtest.h>
 

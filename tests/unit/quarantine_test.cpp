@@ -1,4 +1,4 @@
-#include "harness/quarantine.h"
+#include "harness/worker/quarantine.h"
 
 #include <gtest/gtest.h>
 

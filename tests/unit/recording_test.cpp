@@ -1,4 +1,4 @@
-#include "harness/recording.h"
+#include "harness/record/recording.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -6,8 +6,10 @@
 #include <cmath>
 #include <fstream>
 
-#include "harness/cli.h"
-#include "harness/modes.h"
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/cli/parse.h"
+#include "harness/record/modes.h"
 #include "made_up_devices.h"
 #include "temporary_folder.h"
 

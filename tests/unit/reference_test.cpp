@@ -1,11 +1,13 @@
 // Every variant's CPU reference, under several configs, against the float64 oracle.
+#include "variants/internal/reference.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "harness/check.h"
+#include "harness/check/checker.h"
 #include "made_up_devices.h"
-#include "tuner/search.h"
+#include "tuner/candidates.h"
 
 namespace loratune {
 namespace {

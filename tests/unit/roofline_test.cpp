@@ -1,4 +1,4 @@
-#include "harness/roofline.h"
+#include "harness/timing/roofline.h"
 
 #include <gtest/gtest.h>
 

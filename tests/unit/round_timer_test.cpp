@@ -1,4 +1,4 @@
-#include "harness/round_timer.h"
+#include "harness/timing/round_timer.h"
 
 #include <gtest/gtest.h>
 

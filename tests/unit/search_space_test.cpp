@@ -1,4 +1,4 @@
-#include "variants/search_space.h"
+#include "loratune/variants/search_space.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "variants/variant.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune {
 namespace {

@@ -1,4 +1,4 @@
-#include "harness/stratify.h"
+#include "harness/gate/stratify.h"
 
 #include <gtest/gtest.h>
 

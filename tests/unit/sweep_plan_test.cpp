@@ -1,11 +1,10 @@
-#include "harness/sweep_plan.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
-#include "dispatch/default_choice.h"
+#include "harness/sweep/plan.h"
+#include "loratune/dispatch/default_choice.h"
 #include "made_up_devices.h"
 
 namespace loratune {

@@ -1,13 +1,13 @@
 // A journal is gone on with only by the sweep that it is of.
-#include "harness/sweep_setup.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <utility>
 
 #include "fictional.h"
-#include "harness/journal.h"
+#include "harness/base/failure.h"
+#include "harness/sweep/journal.h"
+#include "harness/sweep/setup.h"
 #include "temporary_folder.h"
 
 namespace loratune {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/gate_result.h"
+#include "harness/gate/result.h"
 #include "tuner/gate.h"
 #include "tuner/random.h"
 

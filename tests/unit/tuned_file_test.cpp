@@ -1,4 +1,4 @@
-#include "dispatch/tuned_file.h"
+#include "loratune/dispatch/tuned_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

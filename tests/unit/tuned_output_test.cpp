@@ -1,5 +1,3 @@
-#include "harness/tuned_output.h"
-
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,9 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "dispatch/dispatcher.h"
 #include "fictional.h"
-#include "harness/cli.h"
+#include "harness/base/failure.h"
+#include "harness/sweep/output.h"
+#include "loratune/dispatch/dispatcher.h"
 
 namespace loratune {
 namespace {

@@ -2,7 +2,8 @@
 
 #include <fstream>
 
-#include "harness/cli.h"
+#include "harness/base/failure.h"
+#include "harness/sweep/problem_weights.h"
 #include "temporary_folder.h"
 
 namespace loratune {

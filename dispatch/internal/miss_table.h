@@ -1,0 +1,71 @@
+// A MissTable counts problems from any number of threads, without locks and in a fixed size: what
+// does not fit is not counted.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "dispatch/internal/problem_key.h"
+
+namespace loratune {
+
+class MissTable {
+ public:
+  static constexpr std::size_t kSlots = 1024;  // a power of two
+
+  void count(ProblemKey key) noexcept {
+    constexpr std::size_t kProbes = 16;
+    const std::uint64_t start = hash(key);
+    for (std::size_t i = 0; i < kProbes; ++i) {
+      Slot& slot = slots_[(start + i) % kSlots];
+      std::uint32_t state = slot.state.load(std::memory_order_acquire);
+      if (state == kFree && slot.state.compare_exchange_strong(state, kClaimed)) {
+        slot.high.store(key.high, std::memory_order_relaxed);
+        slot.low.store(key.low, std::memory_order_relaxed);
+        slot.times.store(1, std::memory_order_relaxed);
+        slot.state.store(kFilled, std::memory_order_release);
+        return;
+      }
+      // A slot that another thread is filling is passed over, never waited for: the same problem
+      // may then take two slots, which all() adds up.
+      if (state == kFilled && slot.key() == key) {
+        slot.times.fetch_add(1, std::memory_order_relaxed);
+        return;
+      }
+    }
+  }
+
+  // Keys and their counts, in the order of keys.
+  std::vector<std::pair<ProblemKey, std::uint64_t>> all() const {
+    std::vector<std::pair<ProblemKey, std::uint64_t>> found;
+    for (const Slot& slot : slots_) {
+      if (slot.state.load(std::memory_order_acquire) != kFilled) continue;
+      found.emplace_back(slot.key(), slot.times.load(std::memory_order_relaxed));
+    }
+    std::sort(found.begin(), found.end());
+    std::vector<std::pair<ProblemKey, std::uint64_t>> summed;
+    for (const auto& [key, times] : found) {
+      if (summed.empty() || summed.back().first != key) summed.emplace_back(key, 0);
+      summed.back().second += times;
+    }
+    return summed;
+  }
+
+ private:
+  enum : std::uint32_t { kFree, kClaimed, kFilled };
+  struct Slot {
+    std::atomic<std::uint32_t> state = kFree;
+    std::atomic<std::uint64_t> high = 0, low = 0, times = 0;
+    ProblemKey key() const noexcept {
+      return {high.load(std::memory_order_relaxed), low.load(std::memory_order_relaxed)};
+    }
+  };
+  std::array<Slot, kSlots> slots_;
+};
+
+}  // namespace loratune

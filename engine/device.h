@@ -1,0 +1,33 @@
+// OpenCL devices as the project sees them: found, described as DeviceInfo, and errors with names.
+#pragma once
+
+#define CL_HPP_TARGET_OPENCL_VERSION 120
+#define CL_HPP_MINIMUM_OPENCL_VERSION 120
+#define CL_HPP_ENABLE_EXCEPTIONS
+#include <CL/opencl.hpp>
+#include <string>
+#include <vector>
+
+#include "loratune/variants/device_info.h"
+
+namespace loratune {
+
+struct Device {
+  cl::Device handle;
+  DeviceInfo info;
+};
+
+// Every device of every platform that answers, in the ICD loader's order. A platform that fails is
+// passed over with a line in `complaints`; no platform at all gives an empty list.
+std::vector<Device> list_devices(std::vector<std::string>& complaints);
+
+// Throws cl::Error if the device does not answer.
+DeviceInfo query_device(const cl::Device& device);
+
+// `CL_OUT_OF_RESOURCES` for -5; a number in words for codes unknown here.
+std::string error_name(cl_int code);
+
+// `clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES`.
+std::string describe(const cl::Error& error);
+
+}  // namespace loratune

@@ -1,0 +1,128 @@
+// The Engine is the one executor of LaunchPlans: it builds programs, packs weights and enqueues.
+// The correctness check, the sweep and a runtime all run plans through it, so that what is measured
+// is what runs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "loratune/dispatch/outcome.h"
+#include "loratune/engine/device.h"
+#include "loratune/variants/packing.h"
+#include "loratune/variants/problem.h"
+
+namespace loratune {
+
+// The adapter of one problem shape on the device, in every layout that a plan has asked for.
+class Weights {
+ public:
+  // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
+  // copied, so that layouts can be made later.
+  Weights(cl::Context context, const Problem& shape, const void* a, const void* b);
+
+  // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
+  // writes on the queue when first asked for. Throws cl::Error.
+  std::pair<cl::Buffer, cl::Buffer> buffers(const cl::CommandQueue& queue, const LaunchPlan& plan);
+
+ private:
+  using Bytes = std::vector<unsigned char>;
+  struct Form {
+    Packing a, b;
+    bool joined;
+    std::pair<cl::Buffer, cl::Buffer> buffers;
+  };
+  Bytes packed(const Packing& packing, const Bytes& dense, std::int64_t rows,
+               std::int64_t cols) const;
+
+  cl::Context context_;
+  Problem shape_;
+  Bytes dense_a_, dense_b_;
+  std::vector<Form> forms_;
+};
+
+// Where a call's operands stand. Offsets and row pitches in elements.
+struct Operands {
+  cl::Buffer x, y;
+  std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
+  cl::Buffer a, b;  // in the plan's layouts; where it joins them a is both, and b none
+  float scale = 1.0F;
+};
+
+// Lets the runs of plans that say needs_residency follow one another on the device, whatever queues
+// they come on: two at a time could each hold a part of it, and wait for the rest for ever.
+class Residency {
+ public:
+  // Makes `queue` wait for the last such run where that was on another queue. The run is to be
+  // enqueued before the lock is given back. Throws cl::Error.
+  [[nodiscard]] std::unique_lock<std::mutex> enter(const cl::CommandQueue& queue);
+
+ private:
+  std::mutex mutex_;
+  cl::CommandQueue last_;
+};
+
+// A built plan with kernels and scratch of its own. It belongs to one in-order queue at a time and
+// is not thread-safe; runs enqueued one after another on that queue are correct. It holds on to the
+// buffers of its last run: an argument that has not changed since is not set again.
+class Executable {
+ public:
+  // Enqueues the plan's fills and launches. With `events` given, appends one event a command.
+  // Throws cl::Error.
+  void enqueue(const cl::CommandQueue& queue, const Operands& operands,
+               std::vector<cl::Event>* events = nullptr);
+  const LaunchPlan& plan() const { return plan_; }
+
+ private:
+  friend class Engine;
+  void bind(const Operands& operands);
+
+  LaunchPlan plan_;
+  Problem problem_;
+  std::int64_t off_b_ = 0;
+  std::vector<cl::Kernel> kernels_;  // one a launch
+  std::vector<cl::Buffer> scratch_;
+  std::shared_ptr<Residency> residency_;  // the engine's
+  std::optional<Operands> bound_;         // what the kernels' arguments are set to
+  bool dirty_ = true;  // scratch of Zero::once must be zeroed before the next run
+};
+
+// What building gave: an executable, or why there is none.
+struct Built {
+  std::unique_ptr<Executable> executable;
+  Outcome outcome = Outcome::correct;
+  std::string detail;
+};
+
+// One for each device and process: plans that say needs_residency are kept apart among the
+// executables of one engine.
+class Engine {
+ public:
+  // A context of its own for the device. Throws cl::Error.
+  explicit Engine(const Device& device);
+
+  const cl::Context& context() const { return context_; }
+  const cl::Device& device() const { return device_.handle; }
+  const DeviceInfo& info() const { return device_.info; }
+
+  // An in-order queue. Throws cl::Error.
+  cl::CommandQueue make_queue(bool profiling = false) const;
+
+  // Builds the plan's program, or finds it among those built before, and checks every launch
+  // against the built kernel's own limits. Outcome `compile` with the build log, `constraints` with
+  // the limit, `runtime` with the failing call.
+  Built build(const Problem& problem, const LaunchPlan& plan);
+
+ private:
+  Device device_;
+  cl::Context context_;
+  std::map<std::string, cl::Program> programs_;  // by program_key()
+  std::shared_ptr<Residency> residency_ = std::make_shared<Residency>();
+};
+
+}  // namespace loratune

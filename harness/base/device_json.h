@@ -1,0 +1,15 @@
+// DeviceInfo as JSON, whole: what a journal keeps, so that a replay needs no device.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "loratune/variants/device_info.h"
+
+namespace loratune {
+
+nlohmann::json to_json(const DeviceInfo& device);
+
+// Throws nlohmann::json::exception for what is none.
+DeviceInfo device_from_json(const nlohmann::json& json);
+
+}  // namespace loratune

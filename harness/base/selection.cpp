@@ -1,0 +1,158 @@
+// What the options select, of this machine and of this build.
+#include "harness/base/selection.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+
+namespace loratune {
+namespace {
+
+[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
+
+}  // namespace
+
+std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
+
+Device select_device(const std::string& selector) {
+  std::vector<std::string> complaints;
+  const std::vector<Device> devices = list_devices(complaints);
+  if (devices.empty()) {
+    std::string line =
+        "no OpenCL device: no ICD with a device is installed (on Debian, pocl-opencl-icd gives "
+        "one)";
+    for (const std::string& complaint : complaints) line += "; " + complaint;
+    throw Failure(kExitNoDevice, line);
+  }
+  if (selector.empty()) {
+    const auto gpu = std::find_if(devices.begin(), devices.end(), [](const Device& device) {
+      return device.info.type == DeviceType::gpu;
+    });
+    return gpu != devices.end() ? *gpu : devices.front();
+  }
+  std::size_t index = 0;
+  const auto [end, error] =
+      std::from_chars(selector.data(), selector.data() + selector.size(), index);
+  if (error == std::errc() && end == selector.data() + selector.size()) {
+    if (index < devices.size()) return devices[index];
+    usage("--device " + selector + ": there are " + std::to_string(devices.size()) + " devices");
+  }
+  std::vector<const Device*> matches;
+  for (const Device& device : devices) {
+    if (display_name(device.info).find(selector) != std::string::npos) matches.push_back(&device);
+  }
+  if (matches.empty()) usage("--device '" + selector + "' matches no device; --list shows them");
+  if (matches.size() > 1) {
+    usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
+          " devices; give the index that --list shows");
+  }
+  return *matches.front();
+}
+
+std::vector<const Variant*> select_variants(const Options& options) {
+  if (options.variants.empty()) return {variants().begin(), variants().end()};
+  std::vector<const Variant*> chosen;
+  for (const std::string& name : options.variants) {
+    const Variant* variant = find_variant(name);
+    if (variant == nullptr)
+      usage("--variants: there is no variant '" + name + "'; --list shows them");
+    if (std::find(chosen.begin(), chosen.end(), variant) == chosen.end()) chosen.push_back(variant);
+  }
+  return chosen;
+}
+
+namespace {
+
+std::vector<Problem> listed_problems(const Options& options) {
+  if (!options.tokens.empty() || !options.features.empty() || !options.in.empty() ||
+      !options.out_features.empty() || !options.ranks.empty() || !options.dtypes.empty() ||
+      options.set) {
+    usage("--problem and --problems name whole problems; leave out the options that make a grid");
+  }
+  std::vector<std::string> keys = options.problem_keys;
+  if (!options.problems_file.empty()) {
+    std::ifstream file(options.problems_file);
+    if (!file) usage("--problems: '" + options.problems_file + "' cannot be read");
+    for (std::string line; std::getline(file, line);) {
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (!line.empty() && line[0] != '#') keys.push_back(line);
+    }
+    if (keys.empty()) usage("--problems: '" + options.problems_file + "' holds no problem");
+  }
+  std::vector<Problem> problems;
+  for (const std::string& key : keys) {
+    std::string why;
+    const auto problem = parse_problem(key, why);
+    if (!problem) usage(why);
+    problems.push_back(*problem);
+  }
+  return problems;
+}
+
+std::vector<Problem> grid_problems(const Options& o) {
+  using Extents = std::vector<std::int64_t>;
+  const auto or_else = [](const auto& given, auto otherwise) {
+    return given.empty() ? otherwise : given;
+  };
+  if (!o.features.empty() && (!o.in.empty() || !o.out_features.empty())) {
+    usage("--features means k = n; give it, or --in and --out-features");
+  }
+  std::vector<std::pair<std::int64_t, std::int64_t>> shapes;
+  if (o.in.empty() && o.out_features.empty()) {
+    const Extents square =
+        or_else(o.features, o.quick ? Extents{512, 2048} : Extents{512, 1024, 2048});
+    for (const std::int64_t size : square) shapes.emplace_back(size, size);
+  } else {
+    for (const std::int64_t k : or_else(o.in, o.out_features)) {
+      for (const std::int64_t n : or_else(o.out_features, Extents{k})) shapes.emplace_back(k, n);
+    }
+  }
+  const Extents tokens =
+      or_else(o.tokens, o.quick ? Extents{1, 16, 128} : Extents{1, 16, 128, 512});
+  const std::vector<int> ranks =
+      or_else(o.ranks, o.quick ? std::vector<int>{8, 64} : std::vector<int>{4, 8, 16, 32, 64});
+  const std::vector<std::string> dtypes = or_else(
+      o.dtypes, o.quick ? std::vector<std::string>{"f32"} : std::vector<std::string>{"f32", "f16"});
+  std::vector<Problem> problems;
+  for (const std::string& name : dtypes) {
+    const auto dtype = parse_dtype(name);
+    if (!dtype) usage("--dtypes: there are f32 and f16, not '" + name + "'");
+    for (const int rank : ranks) {
+      for (const auto& [k, n] : shapes) {
+        for (const std::int64_t m : tokens) {
+          Problem problem;
+          problem.dtype = *dtype;
+          problem.accumulate = !o.set;
+          problem.rank = rank;
+          problem.m = m;
+          problem.k = k;
+          problem.n = n;
+          const std::string why = invalid_reason(problem);
+          if (!why.empty()) usage(why);
+          problems.push_back(problem);
+        }
+      }
+    }
+  }
+  return problems;
+}
+
+}  // namespace
+
+std::vector<Problem> select_problems(const Options& options) {
+  std::vector<Problem> problems = options.problem_keys.empty() && options.problems_file.empty()
+                                      ? grid_problems(options)
+                                      : listed_problems(options);
+  std::vector<Problem> distinct;
+  for (const Problem& problem : problems) {
+    if (std::find(distinct.begin(), distinct.end(), problem) == distinct.end()) {
+      distinct.push_back(problem);
+    }
+  }
+  return distinct;
+}
+
+}  // namespace loratune

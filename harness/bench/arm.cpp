@@ -1,0 +1,133 @@
+#include "harness/bench/arm.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace loratune {
+namespace {
+
+constexpr double kUnitF32 = 0x1p-24;
+
+// A and B one behind the other, as often as a ring has copies.
+struct HostRing {
+  std::vector<float> values;
+  std::size_t step = 0, copies = 1, next = 0;
+};
+
+HostRing make_ring(const CaseData& data, std::int64_t cache_bytes) {
+  HostRing ring;
+  ring.step = data.a.size() + data.b.size();
+  if (cache_bytes > 0) {
+    ring.copies =
+        static_cast<std::size_t>(ring_size(static_cast<std::int64_t>(ring.step * sizeof(float)),
+                                           cache_bytes, std::numeric_limits<std::int64_t>::max()));
+  }
+  for (std::size_t i = 0; i < ring.copies; ++i) {
+    ring.values.insert(ring.values.end(), data.a.begin(), data.a.end());
+    ring.values.insert(ring.values.end(), data.b.begin(), data.b.end());
+  }
+  return ring;
+}
+
+struct HostRun {
+  Problem problem;
+  HostRing ring;
+  std::vector<float> x, y, h;
+  float scale = 1;
+
+  void run() {
+    const auto m = static_cast<int>(problem.m);
+    const auto k = static_cast<int>(problem.k);
+    const auto n = static_cast<int>(problem.n);
+    const float* a = ring.values.data() + ring.next++ % ring.copies * ring.step;
+    const float* b = a + static_cast<std::int64_t>(problem.rank) * problem.k;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, problem.rank, k, 1.0F, x.data(), k, a,
+                k, 0.0F, h.data(), problem.rank);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, problem.rank, scale, h.data(),
+                problem.rank, b, problem.rank, problem.accumulate ? 1.0F : 0.0F, y.data(), n);
+  }
+};
+
+}  // namespace
+
+double worst_error(const Problem& p, const std::vector<float>& y, const Oracle& oracle,
+                   double unit_roundoff) {
+  double worst = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double sums = kBoundFactor * unit_roundoff *
+                        std::sqrt(static_cast<double>(p.k + p.rank)) * oracle.magnitude[i];
+    const double allowed = std::max(bound(p, oracle.value[i], oracle.magnitude[i]), sums);
+    const double error = std::fabs(y[i] - oracle.value[i]) / allowed;
+    if (!(error <= worst)) worst = std::isnan(error) ? HUGE_VAL : error;
+  }
+  return worst;
+}
+
+BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const LaunchPlan& plan) {
+  BenchArm arm;
+  arm.launches = static_cast<int>(plan.launches.size());
+  Built built = engine.build(checker.problem_case().problem, plan);
+  arm.outcome = built.outcome;
+  arm.detail = built.detail;
+  if (built.outcome != Outcome::correct) return arm;
+  const std::shared_ptr<Executable> executable = std::move(built.executable);
+  const std::vector<Operands>& operands = ring.operands(plan);
+  arm.timed.run = [&checker, &ring, &operands, executable] {
+    ring.run(*executable, operands, checker.queue());
+  };
+  arm.timed.finish = [&checker] { checker.queue().finish(); };
+  arm.timed.restore = [&checker] {
+    if (checker.problem_case().problem.accumulate) checker.restore_output();
+  };
+  arm.check = [&checker, executable] { return checker.check(*executable); };
+  arm.read_events = [&engine, &ring, &operands, executable] {
+    constexpr int kRuns = 10;
+    return loratune::read_events(
+        engine,
+        [&](const cl::CommandQueue& queue, std::vector<cl::Event>* events) {
+          ring.run(*executable, operands, queue, events);
+        },
+        kRuns);
+  };
+  return arm;
+}
+
+BenchArm launch_arm(Probes& probes) {
+  BenchArm arm;
+  arm.label = "an empty kernel";
+  arm.launches = 1;
+  arm.timed.run = [&probes] { probes.launch_empty(); };
+  arm.timed.finish = [&probes] { probes.finish(); };
+  arm.timed.restore = [] {};
+  return arm;
+}
+
+BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes) {
+  const Problem& p = checker.problem_case().problem;
+  const CaseData& data = checker.data();
+  auto host = std::make_shared<HostRun>(
+      HostRun{p, make_ring(data, cache_bytes), data.x, data.y, {}, data.scale});
+  host->h.resize(static_cast<std::size_t>(p.m * p.rank));
+  BenchArm arm;
+  arm.on_device = false;
+  arm.label = "2 cblas_sgemm on the host, " + std::to_string(openblas_get_num_threads()) +
+              " threads" +
+              (p.dtype == Dtype::f16 ? "; f16 widened to f32 outside of the timing" : "");
+  arm.timed.run = [host] { host->run(); };
+  arm.timed.finish = [] {};
+  arm.timed.restore = [host, &data] { host->y = data.y; };
+  arm.check = [host, &checker] {
+    const Problem& problem = checker.problem_case().problem;
+    host->y = checker.data().y;
+    host->run();
+    const double error = worst_error(problem, host->y, checker.oracle(), kUnitF32);
+    if (error <= 1) return CheckResult{Outcome::correct, error, {}};
+    return CheckResult{Outcome::correctness, error, "differs from the float64 oracle"};
+  };
+  return arm;
+}
+
+}  // namespace loratune

@@ -1,0 +1,266 @@
+#include <benchmark/benchmark.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "harness/base/clock.h"
+#include "harness/base/device_lock.h"
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/base/selection.h"
+#include "harness/bench/modes.h"
+#include "harness/bench/session.h"
+#include "harness/bench/table.h"
+
+namespace loratune {
+namespace {
+
+constexpr double kDefaultBudget = 540;  // seconds
+
+// What all benchmarks share.
+struct Run {
+  BenchSession session;
+  std::vector<Problem> problems;
+  double budget_s, begin_s;
+  std::size_t measured = 0;
+  ExitCode worst = kExitGood;
+
+  double share_s() const {
+    const double left = std::max(budget_s - (seconds_now() - begin_s), 0.0);
+    return left / static_cast<double>(std::max<std::size_t>(problems.size() - measured, 1));
+  }
+  void fail(ExitCode code) {
+    const auto rank = [](ExitCode c) {
+      return c == kExitDeviceFault ? 3 : c == kExitWrongResult ? 2 : c == kExitGood ? 0 : 1;
+    };
+    if (rank(code) > rank(worst)) worst = code;
+  }
+};
+
+ExitCode exit_code(Outcome outcome) {
+  if (outcome == Outcome::correct) return kExitGood;
+  if (outcome == Outcome::correctness) return kExitWrongResult;
+  return outcome == Outcome::skipped ? kExitInconclusive : kExitDeviceFault;
+}
+
+// JSON knows no NaN: what is none is left out.
+void set_counter(benchmark::State& state, const std::string& name, double value) {
+  if (std::isfinite(value)) state.counters[name] = value;
+}
+
+void set_ratio(benchmark::State& state, const ProblemResult& result, const std::string& rival,
+               const std::string& other) {
+  const auto ratio = result.log_ratio(rival, other);
+  if (!ratio) return;
+  set_counter(state, "vs_" + other, std::exp(ratio->median));
+  if (!std::isfinite(ratio->low)) return;
+  set_counter(state, "vs_" + other + "_lo", std::exp(ratio->low));
+  set_counter(state, "vs_" + other + "_hi", std::exp(ratio->high));
+}
+
+void set_counters(benchmark::State& state, const ProblemResult& result, const std::string& name,
+                  const RivalResult& rival) {
+  set_counter(state, "wall_ns", rival.wall_ns);
+  if (rival.slope_ns > 0) set_counter(state, "wall_slope_ns", rival.slope_ns);
+  if (rival.event_ns > 0) set_counter(state, "event_ns", rival.event_ns);
+  if (rival.throughput.gbps > 0) {  // 0: of an empty launch
+    set_counter(state, "gb_per_s", rival.throughput.gbps);
+    set_counter(state, "gflop_per_s", rival.throughput.gflops);
+  }
+  if (rival.throughput.share_of_copy > 0) {
+    set_counter(state, "share_of_copy", rival.throughput.share_of_copy);
+    set_counter(state, "share_of_peak", rival.throughput.share_of_peak);
+  }
+  if (rival.launches > 0) set_counter(state, "launches", rival.launches);
+  set_counter(state, "rounds", static_cast<double>(rival.times_ns.size()));
+  set_counter(state, "void_rounds", result.void_rounds);
+  set_counter(state, "error_over_bound", rival.error_over_bound);
+  for (const char* other : {"default", "split"}) set_ratio(state, result, name, other);
+}
+
+void replay(benchmark::State& state, Run& run, const Problem& problem, const std::string& name) {
+  const std::size_t before = run.session.results().size();
+  const ProblemResult& result = run.session.result(problem, run.share_s());
+  run.measured += run.session.results().size() - before;
+  const RivalResult& rival = result.rivals.at(name);
+  std::string label = rival.label;
+  if (!rival.event_fault.empty()) label += "; event clock not believed: " + rival.event_fault;
+  state.SetLabel(label);
+  if (rival.outcome != Outcome::correct) {
+    run.fail(exit_code(rival.outcome));
+    state.SkipWithError(
+        (std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500)).c_str());
+    return;
+  }
+  Replay samples(rival.times_ns);
+  for (auto iteration : state) {
+    static_cast<void>(iteration);
+    state.SetIterationTime(samples.next_seconds());
+  }
+  set_counters(state, result, name, rival);
+}
+
+bool has_flag(const std::vector<std::string>& flags, std::string_view name) {
+  return std::any_of(flags.begin(), flags.end(), [&](const std::string& flag) {
+    return flag == name || flag.starts_with(std::string(name) + "=");
+  });
+}
+
+// Google Benchmark prints its usage and exits with 0 for these values, and with 1 for a file that
+// it cannot write.
+void check_values(const std::vector<std::string>& flags) {
+  const auto one_of = [&](const std::string& name, std::initializer_list<std::string_view> values) {
+    for (const std::string& flag : flags) {
+      if (!flag.starts_with(name + "=")) continue;
+      const std::string value = flag.substr(name.size() + 1);
+      if (std::find(values.begin(), values.end(), value) == values.end()) {
+        throw Failure(kExitUsage, flag + ": no such value");
+      }
+    }
+  };
+  one_of("--benchmark_format", {"console", "json", "csv"});
+  one_of("--benchmark_out_format", {"console", "json", "csv"});
+  one_of("--benchmark_time_unit", {"ns", "us", "ms", "s"});
+  for (const std::string& flag : flags) {
+    if (flag == "--benchmark_color=") throw Failure(kExitUsage, flag + ": no such value");
+    if (!flag.starts_with("--benchmark_out=")) continue;
+    const std::string path = flag.substr(flag.find('=') + 1);
+    std::FILE* file = path.empty() ? nullptr : std::fopen(path.c_str(), "w");
+    if (file == nullptr) throw Failure(kExitUsage, flag + ": cannot be written");
+    std::fclose(file);
+  }
+}
+
+void initialize(std::vector<std::string> flags) {
+  check_values(flags);
+  static char program[] = "lora-bench";  // its address is kept
+  std::vector<char*> arguments = {program};
+  for (std::string& flag : flags) arguments.push_back(flag.data());
+  int count = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  benchmark::Initialize(&count, arguments.data());
+  if (count > 1) throw Failure(kExitUsage, std::string(arguments[1]) + " is no flag of --bench");
+}
+
+// Drops the statistics that are no numbers: of a counter that is 0 the variation is 0/0. On a
+// terminal there is room for few counters; JSON has all.
+template <class Base>
+class FiniteReporter : public Base {
+ public:
+  FiniteReporter() = default;
+  template <class Options>
+  FiniteReporter(Options options, std::set<std::string> shown)
+      : Base(options), shown_(std::move(shown)) {}
+  void ReportRuns(const std::vector<benchmark::BenchmarkReporter::Run>& reports) override {
+    std::vector<benchmark::BenchmarkReporter::Run> finite;
+    for (benchmark::BenchmarkReporter::Run run : reports) {
+      for (auto counter = run.counters.begin(); counter != run.counters.end();) {
+        const bool keep = std::isfinite(counter->second.value) &&
+                          (shown_.empty() || shown_.contains(counter->first));
+        counter = keep ? std::next(counter) : run.counters.erase(counter);
+      }
+      if (!std::isfinite(run.cpu_accumulated_time)) run.cpu_accumulated_time = 0;
+      if (std::isfinite(run.real_accumulated_time)) finite.push_back(std::move(run));
+    }
+    if (!finite.empty()) Base::ReportRuns(finite);
+  }
+
+ private:
+  std::set<std::string> shown_;  // empty: all
+};
+
+std::string value_of(const std::vector<std::string>& flags, const std::string& name,
+                     std::string otherwise) {
+  for (const std::string& flag : flags) {
+    if (flag.starts_with(name + "=")) otherwise = flag.substr(name.size() + 1);
+  }
+  return otherwise;
+}
+
+using Reporter = std::unique_ptr<benchmark::BenchmarkReporter>;
+
+Reporter make_reporter(const std::string& format, const std::vector<std::string>& flags) {
+  if (format == "json") return std::make_unique<FiniteReporter<benchmark::JSONReporter>>();
+  // CSV is said to go by its makers; users of it know.
+  if (format == "csv") return nullptr;
+  using Console = benchmark::ConsoleReporter;
+  const std::string color = value_of(flags, "--benchmark_color", "auto");
+  const bool colored =
+      color == "auto" ? isatty(STDOUT_FILENO) != 0 : color != "false" && color != "0";
+  const auto options = static_cast<Console::OutputOptions>(
+      Console::OO_Tabular | (colored ? Console::OO_Color : Console::OO_None));
+  return std::make_unique<FiniteReporter<Console>>(
+      options, std::set<std::string>{"gb_per_s", "gflop_per_s", "rounds", "vs_split"});
+}
+
+void add_context(const Run& run, const DeviceInfo& device, const Options& options) {
+  const Ceilings& ceilings = run.session.ceilings();
+  const auto number = [](double value) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.6g", value);
+    return std::string(text);
+  };
+  benchmark::AddCustomContext("device", display_name(device));
+  benchmark::AddCustomContext("driver", device.driver);
+  benchmark::AddCustomContext("cache", std::string(to_string(options.cache)));
+  benchmark::AddCustomContext("launch_floor_ns", number(ceilings.floor_ns));
+  benchmark::AddCustomContext("copy_gb_per_s", number(ceilings.copy_gbps));
+  benchmark::AddCustomContext("cache_gb_per_s", number(memory_roof_gbps(ceilings, 0)));
+  benchmark::AddCustomContext("peak_gflop_per_s", number(ceilings.peak_gflops));
+}
+
+std::optional<Dispatcher> load_tuned(const Options& options, const DeviceInfo& device) {
+  if (options.tuned.empty()) return std::nullopt;
+  Dispatcher::Loaded loaded = Dispatcher::load(options.tuned, device);
+  if (!loaded.dispatcher) throw Failure(kExitUsage, loaded.error);
+  return std::move(loaded.dispatcher);
+}
+
+}  // namespace
+
+int bench_mode(const Options& options) {
+  std::vector<std::string> flags = options.benchmark_flags;
+  if (options.json) flags.emplace_back("--benchmark_format=json");
+  initialize(flags);
+  const Device device = select_device(options.device);
+  const std::optional<Dispatcher> tuned = load_tuned(options, device.info);
+  const DeviceLock lock(device_place(device), options.lock_wait_s);
+  BenchOptions wanted;
+  if (!options.variants.empty()) wanted.variants = select_variants(options);
+  wanted.mode = options.mode;
+  wanted.cache = options.cache;
+  wanted.seed = options.seed;
+  Run run{BenchSession(device, wanted, tuned ? &*tuned : nullptr), select_problems(options),
+          options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now()};
+  for (const Problem& problem : run.problems) {
+    for (const std::string& rival : run.session.rivals(problem)) {
+      auto* registered = benchmark::RegisterBenchmark(
+          (to_string(problem) + "/" + rival).c_str(),
+          [&run, problem, rival](benchmark::State& state) { replay(state, run, problem, rival); });
+      registered->UseManualTime()->Unit(benchmark::kMicrosecond);
+      // One iteration a round; with a least time asked for, the rounds are gone through again.
+      if (!has_flag(flags, "--benchmark_min_time")) registered->Iterations(wanted.rounds);
+    }
+  }
+  add_context(run, device.info, options);
+  const std::string format = value_of(flags, "--benchmark_format", "console");
+  const Reporter display = make_reporter(format, flags);
+  const Reporter file =
+      has_flag(flags, "--benchmark_out")
+          ? make_reporter(value_of(flags, "--benchmark_out_format", "json"), flags)
+          : nullptr;
+  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(display.get(), file.get());
+  benchmark::Shutdown();
+  if (matched == 0) throw Failure(kExitUsage, "no benchmark matches --benchmark_filter");
+  if (!run.session.results().empty()) {
+    const std::string table = bench_table(run.problems, run.session.results());
+    std::fprintf(format == "console" ? stdout : stderr, "\n%s\n%s",
+                 describe(run.session.ceilings()).c_str(), table.c_str());
+  }
+  return run.worst;
+}
+
+}  // namespace loratune

@@ -1,0 +1,139 @@
+#include "harness/bench/arm.h"
+
+#ifdef LORATUNE_CLBLAST
+
+#include <clblast.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace loratune {
+namespace {
+
+constexpr double kUnitF32 = 0x1p-24;
+constexpr double kUnitF16 = 0x1p-11;
+
+std::uint16_t half_bits(float value) {
+  unsigned char bytes[2];
+  store_element(Dtype::f16, bytes, 0, value);
+  return static_cast<std::uint16_t>(bytes[0] | bytes[1] << 8);
+}
+
+// The operands in the type that the GEMMs compute in, in buffers of their own.
+struct ClblastRun {
+  Problem problem;
+  Dtype type;
+  cl::CommandQueue queue;
+  float scale = 1;
+  std::vector<unsigned char> y_before;
+  cl::Buffer x, y, h;
+  std::vector<cl::Buffer> a, b;
+  std::size_t next = 0;
+
+  void restore() { queue.enqueueWriteBuffer(y, CL_TRUE, 0, y_before.size(), y_before.data()); }
+
+  template <class T>
+  void gemm(std::int64_t n, std::int64_t k, T alpha, const cl::Buffer& left,
+            const cl::Buffer& right, T beta, const cl::Buffer& out) {
+    const auto size = [](std::int64_t extent) { return static_cast<std::size_t>(extent); };
+    cl_command_queue raw = queue();
+    const clblast::StatusCode status =
+        clblast::Gemm<T>(clblast::Layout::kRowMajor, clblast::Transpose::kNo,
+                         clblast::Transpose::kYes, size(problem.m), size(n), size(k), alpha, left(),
+                         0, size(k), right(), 0, size(k), beta, out(), 0, size(n), &raw, nullptr);
+    if (status != clblast::StatusCode::kSuccess) {
+      throw cl::Error(static_cast<cl_int>(status), "clblast::Gemm");
+    }
+  }
+
+  void run() {
+    const std::size_t i = next++ % a.size();
+    const float beta = problem.accumulate ? 1.0F : 0.0F;
+    if (type == Dtype::f32) {
+      gemm<float>(problem.rank, problem.k, 1.0F, x, a[i], 0.0F, h);
+      gemm<float>(problem.n, problem.rank, scale, h, b[i], beta, y);
+    } else {
+      gemm<cl_half>(problem.rank, problem.k, half_bits(1), x, a[i], half_bits(0), h);
+      gemm<cl_half>(problem.n, problem.rank, half_bits(scale), h, b[i], half_bits(beta), y);
+    }
+  }
+};
+
+CheckResult check(ClblastRun& run, const Checker& checker) {
+  run.restore();
+  run.run();
+  std::vector<unsigned char> bytes(run.y_before.size());
+  run.queue.enqueueReadBuffer(run.y, CL_TRUE, 0, bytes.size(), bytes.data());
+  std::vector<float> y(bytes.size() / static_cast<std::size_t>(element_bytes(run.type)));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    y[i] = load_element(run.type, bytes.data(), static_cast<std::int64_t>(i));
+  }
+  const double error =
+      worst_error(run.problem, y, checker.oracle(), run.type == Dtype::f16 ? kUnitF16 : kUnitF32);
+  if (error <= 1) return {Outcome::correct, error, {}};
+  return {Outcome::correctness, error, "differs from the float64 oracle"};
+}
+
+}  // namespace
+
+bool have_clblast() { return true; }
+
+BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes) {
+  const Problem& p = checker.problem_case().problem;
+  const CaseData& data = checker.data();
+  const bool half_type = p.dtype == Dtype::f16 && has_extension(engine.info(), "cl_khr_fp16");
+  const Dtype type = half_type ? Dtype::f16 : Dtype::f32;
+  const std::int64_t weights = p.rank * (p.k + p.n) * element_bytes(type);
+  const std::int64_t copies =
+      cache_bytes > 0 ? ring_size(weights, cache_bytes, engine.info().max_alloc_bytes) : 1;
+  auto run = std::make_shared<ClblastRun>();
+  run->problem = p;
+  run->type = type;
+  run->queue = checker.queue();
+  run->scale = data.scale;
+  run->y_before = to_storage(type, data.y);
+  const auto upload = [&](const std::vector<float>& values) {
+    const std::vector<unsigned char> bytes = to_storage(type, values);
+    cl::Buffer buffer(engine.context(), CL_MEM_READ_WRITE, bytes.size());
+    run->queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes.size(), bytes.data());
+    return buffer;
+  };
+  run->x = upload(data.x);
+  run->y = upload(data.y);
+  run->h = upload(std::vector<float>(static_cast<std::size_t>(p.m * p.rank)));
+  for (std::int64_t i = 0; i < copies; ++i) {
+    run->a.push_back(upload(data.a));
+    run->b.push_back(upload(data.b));
+  }
+  BenchArm arm;
+  arm.label = std::string("2 GEMMs of CLBlast in ") + (half_type ? "half" : "float") +
+              (p.dtype == Dtype::f16 && !half_type
+                   ? "; f16 widened to f32 outside of the timing: no cl_khr_fp16"
+                   : "");
+  arm.timed.run = [run] { run->run(); };
+  arm.timed.finish = [run] { run->queue.finish(); };
+  arm.timed.restore = [run] {
+    if (run->problem.accumulate) run->restore();
+  };
+  arm.check = [run, &checker] { return check(*run, checker); };
+  return arm;
+}
+
+}  // namespace loratune
+
+#else
+
+namespace loratune {
+
+bool have_clblast() { return false; }
+
+BenchArm clblast_arm(Engine& /*engine*/, Checker& /*checker*/, std::int64_t /*cache_bytes*/) {
+  BenchArm arm;
+  arm.outcome = Outcome::skipped;
+  arm.detail = "built without CLBlast";
+  return arm;
+}
+
+}  // namespace loratune
+
+#endif

@@ -1,0 +1,11 @@
+// What --bench does. Each mode returns the exit code, and throws Failure, or cl::Error
+// where the device fails outside any one case.
+#pragma once
+
+#include "harness/base/options.h"
+
+namespace loratune {
+
+int bench_mode(const Options& options);
+
+}  // namespace loratune

@@ -1,0 +1,172 @@
+#include "harness/check/case.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#define IMATH_HALF_NO_LOOKUP_TABLE
+#include <Imath/half.h>
+
+#include "variants/internal/planning.h"
+
+namespace loratune {
+namespace {
+
+constexpr int kF16ExactTerms = 16;  // non-zeros of a row of x; of a row of B twice as many
+
+std::size_t count(std::int64_t rows, std::int64_t cols) {
+  return static_cast<std::size_t>(rows * cols);
+}
+
+// Rows of -1 and 1 with at most `terms` non-zeros, the first and last element always among them.
+std::vector<float> sparse_signs(std::int64_t rows, std::int64_t cols, std::int64_t terms,
+                                std::mt19937_64& random) {
+  std::vector<float> values(count(rows, cols));
+  const auto sign = [&] { return (random() >> 40 & 1U) != 0 ? 1.0F : -1.0F; };
+  for (std::int64_t i = 0; i < rows; ++i) {
+    float* row = values.data() + i * cols;
+    if (cols <= terms) {
+      std::generate(row, row + cols, sign);
+      continue;
+    }
+    for (std::int64_t t = 0; t < terms - 2; ++t) {
+      row[random() % static_cast<std::uint64_t>(cols)] = sign();
+    }
+    row[0] = sign();
+    row[cols - 1] = sign();
+  }
+  return values;
+}
+
+// Every sum of |x||A||B| is at most 2^9 for f16 and 2^22 for f32, h at most 2^4 and 2^12; with y of
+// at most 2^7 and a scale of 1/2 or 2 no partial sum needs more bits than the format has.
+CaseData exact_data(const Problem& p, std::mt19937_64& random) {
+  const std::int64_t terms = p.dtype == Dtype::f16 ? kF16ExactTerms : 4096;
+  const std::int64_t b_terms = p.dtype == Dtype::f16 ? 2 * kF16ExactTerms : 1024;
+  CaseData data;
+  data.x = sparse_signs(p.m, p.k, terms, random);
+  data.a = sparse_signs(p.rank, p.k, p.k, random);
+  data.b = sparse_signs(p.n, p.rank, b_terms, random);
+  data.y.resize(count(p.m, p.n));
+  for (float& value : data.y) value = static_cast<float>(random() % 257) - 128.0F;
+  data.scale = (random() & 1U) != 0 ? 2.0F : 0.5F;
+  return data;
+}
+
+CaseData real_data(const Problem& p, std::mt19937_64& random) {
+  std::normal_distribution<float> normal;
+  const auto fill = [&](std::int64_t rows, std::int64_t cols) {
+    std::vector<float> values(count(rows, cols));
+    for (float& value : values) value = round_to(p.dtype, normal(random));
+    return values;
+  };
+  CaseData data;
+  data.x = fill(p.m, p.k);
+  data.a = fill(p.rank, p.k);
+  data.b = fill(p.n, p.rank);
+  data.y = fill(p.m, p.n);
+  data.scale = 1.7F;  // no power of two, so that a lost scale shows in the low bits too
+  return data;
+}
+
+}  // namespace
+
+std::string_view to_string(Fill fill) {
+  constexpr std::string_view kNames[] = {"exact", "real", "nan_row", "overflow"};
+  return kNames[static_cast<unsigned>(fill)];
+}
+
+CaseData make_data(const Case& problem_case) {
+  const Problem& p = problem_case.problem;
+  std::mt19937_64 random(problem_case.seed);
+  if (problem_case.fill == Fill::exact) return exact_data(p, random);
+  if (problem_case.fill == Fill::overflow) {
+    CaseData data = exact_data(p, random);
+    // Powers of two stay exact; from 2^14 * 2^2 on every non-zero result is past f16's 65504.
+    for (float& value : data.x) value *= 16384.0F;
+    data.scale = 8.0F;
+    return data;
+  }
+  CaseData data = real_data(p, random);
+  if (problem_case.fill == Fill::nan_row && p.m > 0) {
+    data.x[static_cast<std::size_t>(p.m / 2 * p.k + p.k - 1)] = std::nanf("");
+  }
+  return data;
+}
+
+Oracle run_oracle(const Problem& p, const CaseData& data) {
+  Oracle oracle;
+  oracle.value.resize(data.y.size());
+  oracle.magnitude.resize(data.y.size());
+  if (data.y.empty()) return oracle;
+  const auto widen = [](const std::vector<float>& values, bool absolute) {
+    std::vector<double> wide(values.begin(), values.end());
+    if (absolute) {
+      for (double& value : wide) value = std::fabs(value);
+    }
+    return wide;
+  };
+  for (const bool absolute : {false, true}) {
+    const std::vector<double> x = widen(data.x, absolute);
+    const std::vector<double> a = widen(data.a, absolute);
+    const std::vector<double> b = widen(data.b, absolute);
+    std::vector<double> h(count(p.m, p.rank));
+    std::vector<double>& y = absolute ? oracle.magnitude : oracle.value;
+    if (p.accumulate) y = widen(data.y, absolute);
+    const double scale = absolute ? std::fabs(data.scale) : data.scale;
+    const auto m = static_cast<int>(p.m);
+    const auto k = static_cast<int>(p.k);
+    const auto n = static_cast<int>(p.n);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, p.rank, k, 1.0, x.data(), k, a.data(),
+                k, 0.0, h.data(), p.rank);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, p.rank, scale, h.data(), p.rank,
+                b.data(), p.rank, p.accumulate ? 1.0 : 0.0, y.data(), n);
+  }
+  return oracle;
+}
+
+double bound(const Problem& p, double value, double magnitude) {
+  constexpr double kUnitF32 = 0x1p-24;
+  constexpr double kUnitF16 = 0x1p-11;
+  constexpr double kHalfStepF16 = 0x1p-25;  // half of the smallest subnormal
+  const double sums =
+      kBoundFactor * kUnitF32 * std::sqrt(static_cast<double>(p.k + p.rank)) * magnitude;
+  if (p.dtype == Dtype::f32) return sums + kUnitF32 * std::fabs(value) + 0x1p-150;
+  return sums + std::max(kUnitF16 * (std::fabs(value) + sums), kHalfStepF16);
+}
+
+std::vector<unsigned char> to_storage(Dtype dtype, const std::vector<float>& values) {
+  std::vector<unsigned char> storage(values.size() *
+                                     static_cast<std::size_t>(element_bytes(dtype)));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    store_element(dtype, storage.data(), static_cast<std::int64_t>(i), values[i]);
+  }
+  return storage;
+}
+
+float load_element(Dtype dtype, const unsigned char* storage, std::int64_t index) {
+  if (dtype == Dtype::f16) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, storage + index * 2, 2);
+    Imath::half half;
+    half.setBits(bits);
+    return half;
+  }
+  float value = 0;
+  std::memcpy(&value, storage + index * 4, 4);
+  return value;
+}
+
+void store_element(Dtype dtype, unsigned char* storage, std::int64_t index, float value) {
+  if (dtype == Dtype::f16) {
+    const std::uint16_t bits = Imath::half(value).bits();
+    std::memcpy(storage + index * 2, &bits, 2);
+  } else {
+    std::memcpy(storage + index * 4, &value, 4);
+  }
+}
+
+}  // namespace loratune

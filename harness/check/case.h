@@ -1,0 +1,54 @@
+// A Case is a problem with data: where the operands stand in their buffers, what values they hold,
+// and what the float64 oracle says of the result.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loratune/variants/problem.h"
+
+namespace loratune {
+
+// exact: small integers and a power-of-two scale, so that every order of summation gives the same
+// bits. real: N(0,1). nan_row: real, with a NaN in one row of x. overflow: results beyond the
+// largest f16 (f32: like exact, but far larger, and exact only until y is added).
+enum class Fill : std::uint8_t { exact, real, nan_row, overflow };
+std::string_view to_string(Fill fill);
+
+// Offsets and what row pitches have beyond the row, in elements.
+struct Case {
+  Problem problem;
+  Fill fill = Fill::real;
+  std::int64_t off_x = 0, pad_x = 0, off_y = 0, pad_y = 0;
+  std::uint64_t seed = 1;
+};
+
+// Dense row-major operands in float, every value one of the problem's dtype.
+struct CaseData {
+  std::vector<float> x, a, b, y;
+  float scale = 1.0F;
+};
+CaseData make_data(const Case& problem_case);
+
+// The result in double, and for each element |y| + |scale| |x| |A|^T |B|^T, what rounding errors
+// are proportional to.
+struct Oracle {
+  std::vector<double> value, magnitude;
+};
+Oracle run_oracle(const Problem& problem, const CaseData& data);
+
+// The constant c of the bound: see bound().
+inline constexpr double kBoundFactor = 4.0;
+
+// How far a float result may be from the oracle's: kBoundFactor * 2^-24 * sqrt(k + rank) *
+// magnitude, for the rounding of sums of random sign in float, plus one rounding of the output to
+// the dtype.
+double bound(const Problem& problem, double value, double magnitude);
+
+// Storage conversions. f16 goes through round to nearest even.
+std::vector<unsigned char> to_storage(Dtype dtype, const std::vector<float>& values);
+float load_element(Dtype dtype, const unsigned char* storage, std::int64_t index);
+void store_element(Dtype dtype, unsigned char* storage, std::int64_t index, float value);
+
+}  // namespace loratune

@@ -1,0 +1,250 @@
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/base/selection.h"
+#include "harness/check/matrix.h"
+#include "harness/check/modes.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+// A line of the table: what became of a group of cases.
+struct Row {
+  std::string variant, dtype, write, shape_class;
+  int cases = 0, skipped = 0;
+  double worst = 0;
+  std::vector<std::string> failures, skips;
+  ExitCode exit_code = kExitGood;
+};
+
+int severity(ExitCode code) {
+  return code == kExitDeviceFault ? 2 : code == kExitWrongResult ? 1 : 0;
+}
+
+void run_into(Row& row, Engine& engine, const MatrixCase& matrix_case) {
+  const CheckResult result = run_case(engine, matrix_case);
+  ++row.cases;
+  row.worst = std::max(row.worst, result.error_over_bound);
+  if (result.outcome == Outcome::correct) return;
+  if (result.outcome == Outcome::skipped || result.outcome == Outcome::constraints) {
+    // The built kernel's own limits may be below the device's: the engine then takes another plan.
+    ++row.skipped;
+    const std::string reason = std::string(to_string(result.outcome)) + ": " + result.detail;
+    if (std::find(row.skips.begin(), row.skips.end(), reason) == row.skips.end()) {
+      row.skips.push_back(reason);
+    }
+    return;
+  }
+  row.failures.push_back(std::string(to_string(result.outcome)) + ": " + result.detail + "\n    " +
+                         reproduce_line(matrix_case));
+  const ExitCode code =
+      result.outcome == Outcome::correctness ? kExitWrongResult : kExitDeviceFault;
+  if (severity(code) > severity(row.exit_code)) row.exit_code = code;
+}
+
+std::vector<std::int64_t> parse_strides(const std::string& text) {
+  std::vector<std::int64_t> values;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  while (at != end) {
+    std::int64_t value = 0;
+    const auto [next, error] = std::from_chars(at, end, value);
+    if (error != std::errc() || value < 0 || (next != end && *next != ',')) break;
+    values.push_back(value);
+    at = next == end ? next : next + 1;
+  }
+  if (at != end || values.size() != 4) {
+    throw Failure(kExitUsage, "--strides wants off_x,pad_x,off_y,pad_y");
+  }
+  return values;
+}
+
+// The cases of --problem or --problems: the given config, or the default, on each problem that the
+// variant takes.
+std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& variant,
+                                     const DeviceInfo& device) {
+  std::vector<MatrixCase> cases;
+  for (const Problem& problem : select_problems(options)) {
+    if (!variant.supports(problem, device)) {
+      std::fprintf(stderr, "%s declines %s\n", std::string(variant.name).c_str(),
+                   to_string(problem).c_str());
+      continue;
+    }
+    MatrixCase made{
+        &variant, variant.default_config(problem, device), {}, {Fill::exact, Fill::real}, device};
+    made.shape.problem = problem;
+    if (!options.config.empty()) {
+      const auto config = parse_config(variant.space, options.config);
+      if (!config || !variant.space.constraint(*config, problem, device)) {
+        throw Failure(kExitUsage, "--config \"" + options.config + "\" is no config of " +
+                                      std::string(variant.name) + " for " + to_string(problem));
+      }
+      made.config = *config;
+    }
+    if (!options.strides.empty()) {
+      const auto strides = parse_strides(options.strides);
+      made.shape.off_x = strides[0];
+      made.shape.pad_x = strides[1];
+      made.shape.off_y = strides[2];
+      made.shape.pad_y = strides[3];
+    }
+    cases.push_back(made);
+  }
+  return cases;
+}
+
+void print_row(const Row& row) {
+  const char* word = !row.failures.empty() ? "FAILED" : row.cases == row.skipped ? "skipped" : "ok";
+  std::printf("%-17s %-5s %-4s %-13s %6d %8d %12.3f  %s\n", row.variant.c_str(), row.dtype.c_str(),
+              row.write.c_str(), row.shape_class.c_str(), row.cases, row.skipped, row.worst, word);
+  std::fflush(stdout);
+  for (const std::string& skip : row.skips) std::fprintf(stderr, "  skipped: %s\n", skip.c_str());
+  for (std::size_t i = 0; i < std::min<std::size_t>(row.failures.size(), 5); ++i) {
+    std::fprintf(stderr, "  %s\n", row.failures[i].c_str());
+  }
+  if (row.failures.size() > 5) std::fprintf(stderr, "  and %zu more\n", row.failures.size() - 5);
+}
+
+std::vector<Row> selected_rows(const Options& options, Engine& engine) {
+  std::vector<Row> rows;
+  for (const Variant* variant : select_variants(options)) {
+    Row row;
+    row.variant = variant->name;
+    row.dtype = row.write = "-";
+    row.shape_class = "selected";
+    for (const MatrixCase& matrix_case : chosen_cases(options, *variant, engine.info())) {
+      run_into(row, engine, matrix_case);
+    }
+    if (row.cases == 0) continue;
+    if (!options.json) print_row(row);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+// A row and what belongs to it.
+struct Planned {
+  Row row;
+  std::vector<MatrixCase> cases;
+};
+
+// Of all cases in order, `most` evenly spread ones.
+void thin(std::vector<Planned>& planned, int most) {
+  std::size_t all = 0;
+  for (const Planned& group : planned) all += group.cases.size();
+  const auto wanted = static_cast<std::size_t>(most);
+  if (most == 0 || all <= wanted) return;
+  std::size_t index = 0;
+  for (Planned& group : planned) {
+    std::erase_if(group.cases, [&](const MatrixCase&) {
+      const std::size_t i = index++;
+      return i * wanted / all == (i + 1) * wanted / all;
+    });
+  }
+}
+
+std::vector<Planned> planned_rows(const Options& options, const Variant& variant,
+                                  const DeviceInfo& device) {
+  std::vector<Planned> planned;
+  for (const ShapeClass shape_class : kShapeClasses) {
+    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+      const std::string name(to_string(dtype));
+      if (!options.dtypes.empty() &&
+          std::find(options.dtypes.begin(), options.dtypes.end(), name) == options.dtypes.end()) {
+        continue;
+      }
+      for (const bool accumulate : {false, true}) {
+        Planned group;
+        group.row.variant = variant.name;
+        group.row.dtype = name;
+        group.row.write = accumulate ? "acc" : "set";
+        group.row.shape_class = to_string(shape_class);
+        group.cases = matrix_cases(variant, device, shape_class, dtype, accumulate, options.full);
+        if (options.max_flops > 0) {
+          std::erase_if(group.cases, [&](const MatrixCase& one) {
+            return variant.flops(one.shape.problem, one.config) > options.max_flops;
+          });
+        }
+        planned.push_back(std::move(group));
+      }
+    }
+  }
+  thin(planned, options.most_cases);
+  return planned;
+}
+
+std::vector<Row> matrix_rows(const Options& options, Engine& engine) {
+  std::vector<Row> rows;
+  for (const Variant* variant : select_variants(options)) {
+    for (Planned& group : planned_rows(options, *variant, engine.info())) {
+      if (group.cases.empty()) continue;
+      for (const MatrixCase& matrix_case : group.cases) run_into(group.row, engine, matrix_case);
+      if (!options.json) print_row(group.row);
+      rows.push_back(std::move(group.row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+int check_mode(const Options& options) {
+  for (const std::string& dtype : options.dtypes) {
+    if (!parse_dtype(dtype)) {
+      throw Failure(kExitUsage, "--dtypes: there are f32 and f16, not '" + dtype + "'");
+    }
+  }
+  const bool selected = !options.problem_keys.empty() || !options.problems_file.empty() ||
+                        !options.tokens.empty() || !options.features.empty() ||
+                        !options.in.empty() || !options.out_features.empty() ||
+                        !options.ranks.empty() || !options.config.empty() || options.quick;
+  select_variants(options);
+  if (selected) select_problems(options);  // so that bad input is told before a device is sought
+  Engine engine(select_device(options.device));
+  if (!options.json) {
+    std::printf(
+        "%s\nBound: %g * 2^-24 * sqrt(k + rank) * (|y| + |scale| |x||A||B|) + one rounding of the "
+        "output\n\n",
+        display_name(engine.info()).c_str(), kBoundFactor);
+    std::printf("%-17s %-5s %-4s %-13s %6s %8s %12s\n", "variant", "dtype", "y", "class", "cases",
+                "skipped", "error/bound");
+  }
+  const std::vector<Row> rows =
+      selected ? selected_rows(options, engine) : matrix_rows(options, engine);
+  if (rows.empty())
+    throw Failure(kExitUsage, "nothing to check: no selected variant takes a selected problem");
+  ExitCode code = kExitGood;
+  int failed = 0;
+  int cases = 0;
+  int skipped = 0;
+  json out = json::array();
+  for (const Row& row : rows) {
+    if (severity(row.exit_code) > severity(code)) code = row.exit_code;
+    failed += static_cast<int>(row.failures.size());
+    cases += row.cases;
+    skipped += row.skipped;
+    out.push_back({{"variant", row.variant},
+                   {"dtype", row.dtype},
+                   {"write", row.write},
+                   {"class", row.shape_class},
+                   {"cases", row.cases},
+                   {"skipped", row.skipped},
+                   {"skips", row.skips},
+                   {"error_over_bound", row.worst},
+                   {"failures", row.failures}});
+  }
+  if (options.json) {
+    std::printf("%s\n", out.dump(2).c_str());
+  } else {
+    std::printf("\n%d cases, %d failed, %d skipped\n", cases, failed, skipped);
+  }
+  return code;
+}
+
+}  // namespace loratune

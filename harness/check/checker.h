@@ -1,0 +1,81 @@
+// A Checker proves one case: it holds the case's operands on the device between guard bands, runs
+// executables on them, and compares everything that a wrong kernel could have touched.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/check/case.h"
+#include "loratune/engine/engine.h"
+#include "loratune/variants/variant.h"
+
+namespace loratune {
+
+// `error_over_bound`: the worst |got - oracle| / bound() of all elements; 0 where the fill is
+// compared bit for bit.
+struct CheckResult {
+  Outcome outcome = Outcome::correct;
+  double error_over_bound = 0;
+  std::string detail;
+};
+
+class Checker {
+ public:
+  // Makes the data, the oracle and the buffers. Throws cl::Error.
+  Checker(Engine& engine, const Case& problem_case);
+
+  // Runs the executable twice on fresh outputs, and checks each time: every element against the
+  // oracle (poisoned beforehand unless it accumulates), the guard bands and row paddings of x and
+  // y, x, A and B unchanged, and, for a deterministic plan, both runs equal to the bit. Outcome
+  // correct, correctness or runtime. Never throws on what a kernel does.
+  CheckResult check(Executable& executable);
+
+  // Compares y as it stands on the device with the oracle: for a timed run's last output.
+  CheckResult compare_output();
+
+  // Operands for the executable's plan; packs weights the first time a layout is asked for.
+  Operands operands(const LaunchPlan& plan);
+  // y as the case has it, poison where it does not accumulate.
+  void restore_output();
+  const cl::CommandQueue& queue() const { return queue_; }
+  const Case& problem_case() const { return case_; }
+  const CaseData& data() const { return data_; }
+  const Oracle& oracle() const { return oracle_; }
+
+ private:
+  // A run of consecutive elements of a buffer: the whole of it, or of a huge one a row's
+  // surroundings.
+  struct Window {
+    std::int64_t begin;
+    std::vector<unsigned char> bytes;
+  };
+  struct Tensor {
+    std::int64_t rows, cols, off, ld;
+    cl::Buffer buffer;
+    std::vector<Window> windows;  // as written before a run
+  };
+  Tensor make_tensor(const std::vector<float>& values, std::int64_t rows, std::int64_t cols,
+                     std::int64_t off, std::int64_t pad, float gap) const;
+  std::vector<Window> read(const Tensor& tensor) const;
+  void write(const Tensor& tensor) const;
+  std::string differing(const Tensor& tensor, const std::vector<Window>& now,
+                        bool elements_too) const;
+  CheckResult compare(const std::vector<Window>& now) const;
+  std::string changed_inputs(const LaunchPlan& plan);
+
+  Engine& engine_;
+  Case case_;
+  CaseData data_;
+  Oracle oracle_;
+  cl::CommandQueue queue_;
+  std::unique_ptr<Weights> weights_;
+  Tensor x_, y_;
+};
+
+// The variant's CPU reference on the case, against the oracle: the worst error as a fraction of the
+// bound.
+double reference_error(const Variant& variant, const Config& config, const DeviceInfo& device,
+                       const Case& problem_case, const CaseData& data, const Oracle& oracle);
+
+}  // namespace loratune

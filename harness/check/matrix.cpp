@@ -1,0 +1,254 @@
+#include "harness/check/matrix.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "harness/check/covering.h"
+#include "tuner/candidates.h"
+#include "variants/internal/planning.h"
+
+namespace loratune {
+namespace {
+
+constexpr double kMostKernelFlops =
+    1e9;  // of a case: naive would take minutes on the largest shapes
+constexpr double kMostReferenceFlops = 5e7;
+constexpr int kConfigsPerClass = 12;  // of each dtype and accumulate
+
+// Row strides of a case: tensors stand at an offset with rows apart, or not.
+struct Strides {
+  std::int64_t off_x, pad_x, off_y, pad_y;
+};
+constexpr Strides kStrides[] = {{0, 0, 0, 0}, {5, 3, 0, 0}, {0, 0, 3, 7}, {1, 13, 9, 1}};
+
+// The value of the first parameter of one of these names, else `otherwise`.
+int parameter_or(const Variant& variant, const Config& config,
+                 std::initializer_list<std::string_view> names, int otherwise) {
+  for (const std::string_view name : names) {
+    for (int i = 0; i < config.size(); ++i) {
+      if (variant.space.parameters[static_cast<std::size_t>(i)].name == name && config[i] > 2) {
+        return config[i];
+      }
+    }
+  }
+  return otherwise;
+}
+
+Case make_shape(Dtype dtype, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
+                int rank, const Strides& strides = kStrides[0]) {
+  Case shape;
+  shape.problem.dtype = dtype;
+  shape.problem.accumulate = accumulate;
+  shape.problem.m = m;
+  shape.problem.k = k;
+  shape.problem.n = n;
+  shape.problem.rank = rank;
+  shape.off_x = strides.off_x;
+  shape.pad_x = strides.pad_x;
+  shape.off_y = strides.off_y;
+  shape.pad_y = strides.pad_y;
+  shape.seed = static_cast<std::uint64_t>(m * 1000003 + k * 10007 + n * 101 + rank);
+  return shape;
+}
+
+// A case of the variant's default config, or nothing where it does not support the problem. Shapes
+// that would take it too many flops lose rows, then columns.
+std::optional<MatrixCase> default_case(const Variant& variant, const DeviceInfo& device, Case shape,
+                                       std::vector<Fill> fills) {
+  Problem& p = shape.problem;
+  if (!variant.supports(p, device)) return std::nullopt;
+  Config config = variant.default_config(p, device);
+  while (variant.flops(p, config) > kMostKernelFlops && (p.m > 2 || p.n > 64)) {
+    if (p.m > 2) {
+      p.m = (p.m + 1) / 2;
+    } else {
+      p.n = (p.n + 1) / 2;
+    }
+    config = variant.default_config(p, device);
+  }
+  return MatrixCase{&variant, config, shape, std::move(fills), device};
+}
+
+const std::vector<Fill> kBothFills = {Fill::exact, Fill::real};
+
+// All rows of the boundary axes, or the covering set of them.
+std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full) {
+  if (!full) return covering_set(sizes);
+  std::vector<std::vector<int>> rows = {{}};
+  for (const int size : sizes) {
+    std::vector<std::vector<int>> longer;
+    for (const auto& row : rows) {
+      for (int value = 0; value < size; ++value) {
+        longer.push_back(row);
+        longer.back().push_back(value);
+      }
+    }
+    rows = std::move(longer);
+  }
+  return rows;
+}
+
+std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device, Dtype dtype,
+                                  bool accumulate, bool full) {
+  const Problem typical = make_shape(dtype, accumulate, 17, 512, 512, 8).problem;
+  const Config config = variant.default_config(typical, device);
+  const int k_tile = parameter_or(variant, config, {"TILE_K", "K_LANES", "LANES"}, 64);
+  const int n_tile = parameter_or(variant, config, {"B_TILE", "WG_N"}, 16) *
+                     parameter_or(variant, config, {"EXPAND_WG", "WG_SIZE", "LANES"}, 1);
+  const std::vector<std::int64_t> ms = {0, 1, 2, 3, 17, 129};
+  const std::vector<std::int64_t> ks = {1, 13, k_tile - 1, k_tile, k_tile + 1, 563, 2049, 4097};
+  const std::vector<std::int64_t> ns = {1, 13, n_tile - 1, n_tile, n_tile + 1, 563, 2049, 4097};
+  const std::vector<int> ranks = {1, 3, 4, 25, 64, 128, 256};
+  const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
+  const auto at = [](const auto& axis, int i) { return axis[static_cast<std::size_t>(i)]; };
+  std::vector<Case> shapes;
+  // dtype and accumulate are axes of the covering set: each of the four takes its rows of it.
+  for (const auto& row :
+       boundary_rows({size(ks), size(ns), size(ranks), size(ms), size(kStrides), 2, 2}, full)) {
+    if ((row[5] == 1) != (dtype == Dtype::f16) || (row[6] == 1) != accumulate) continue;
+    shapes.push_back(make_shape(dtype, accumulate, at(ms, row[3]), at(ks, row[0]), at(ns, row[1]),
+                                at(ranks, row[2]), kStrides[row[4]]));
+  }
+  return shapes;
+}
+
+// Each rank of 1..256 in one of the four combinations of dtype and accumulate, and the ranks that
+// only the general variants take.
+std::vector<Case> rank_shapes(Dtype dtype, bool accumulate) {
+  std::vector<Case> shapes;
+  const int turn = (dtype == Dtype::f16 ? 1 : 0) + (accumulate ? 2 : 0);
+  for (int rank = 1; rank <= 256; ++rank) {
+    if ((rank + rank / 4) % 4 == turn)
+      shapes.push_back(make_shape(dtype, accumulate, 3, 67, 35, rank));
+  }
+  const int large[] = {257, 300, 513, 1024};
+  shapes.push_back(make_shape(dtype, accumulate, 2, 67, 35, large[turn]));
+  return shapes;
+}
+
+// Rows so far apart that element positions pass 2^31.
+std::vector<Case> huge_shapes(Dtype dtype, bool accumulate) {
+  constexpr std::int64_t kApart = (std::int64_t{1} << 30) + 7;
+  std::vector<Case> shapes;
+  shapes.push_back(make_shape(dtype, accumulate, 3, 67, 35, 4, {0, kApart, 0, 0}));
+  shapes.push_back(make_shape(dtype, accumulate, 3, 67, 35, 4, {0, 0, 0, kApart}));
+  return shapes;
+}
+
+std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
+                                     bool accumulate) {
+  std::vector<MatrixCase> cases;
+  for (const int rank : {8, 25}) {
+    const Case shape = make_shape(dtype, accumulate, 19, 203, 301, rank, kStrides[3]);
+    if (!variant.supports(shape.problem, device)) continue;
+    const std::uint64_t seed = static_cast<std::uint64_t>(rank) + (accumulate ? 100 : 0);
+    for (const Config& config :
+         sample_configs(variant, {&shape.problem, 1}, device, kConfigsPerClass / 2, seed)) {
+      cases.push_back({&variant, config, shape, kBothFills, device});
+    }
+  }
+  return cases;
+}
+
+}  // namespace
+
+std::string_view to_string(ShapeClass shape_class) {
+  constexpr std::string_view kNames[] = {"boundary", "ranks", "values",
+                                         "configs",  "huge",  "small_device"};
+  return kNames[static_cast<unsigned>(shape_class)];
+}
+
+std::string reproduce_line(const MatrixCase& matrix_case) {
+  const Case& shape = matrix_case.shape;
+  std::string line = "lora-bench --check --variants " + std::string(matrix_case.variant->name) +
+                     " --problem " + to_string(shape.problem) + " --config \"" +
+                     to_string(matrix_case.variant->space, matrix_case.config) + "\"";
+  if (shape.off_x != 0 || shape.pad_x != 0 || shape.off_y != 0 || shape.pad_y != 0) {
+    line += " --strides " + std::to_string(shape.off_x) + "," + std::to_string(shape.pad_x) + "," +
+            std::to_string(shape.off_y) + "," + std::to_string(shape.pad_y);
+  }
+  return line;
+}
+
+std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
+                                     ShapeClass shape_class, Dtype dtype, bool accumulate,
+                                     bool full) {
+  if (shape_class == ShapeClass::configs) {
+    return config_cases(variant, device, dtype, accumulate);
+  }
+  std::vector<Case> shapes;
+  std::vector<Fill> fills = kBothFills;
+  DeviceInfo planned_for = device;
+  switch (shape_class) {
+    case ShapeClass::boundary:
+      shapes = boundary_shapes(variant, device, dtype, accumulate, full);
+      break;
+    case ShapeClass::ranks:
+      shapes = rank_shapes(dtype, accumulate);
+      break;
+    case ShapeClass::values:
+      shapes = {make_shape(dtype, accumulate, 5, 131, 67, 8, kStrides[3]),
+                make_shape(dtype, accumulate, 21, 257, 129, 25)};
+      fills = {Fill::nan_row, Fill::overflow};
+      break;
+    case ShapeClass::huge:
+      shapes = huge_shapes(dtype, accumulate);
+      break;
+    case ShapeClass::small_device:
+      planned_for.max_work_group_size = std::min<std::int64_t>(device.max_work_group_size, 64);
+      planned_for.local_mem_bytes = std::min<std::int64_t>(device.local_mem_bytes, 16 * 1024);
+      for (const int rank : {8, 64, 256}) {
+        shapes.push_back(make_shape(dtype, accumulate, 37, 563, 301, rank));
+      }
+      break;
+    case ShapeClass::configs:
+      break;
+  }
+  std::vector<MatrixCase> cases;
+  for (const Case& shape : shapes) {
+    if (auto made = default_case(variant, planned_for, shape, fills)) cases.push_back(*made);
+  }
+  return cases;
+}
+
+CheckResult run_case(Engine& engine, const MatrixCase& matrix_case) {
+  const Variant& variant = *matrix_case.variant;
+  const Problem& p = matrix_case.shape.problem;
+  const auto largest = [&](std::int64_t cols, std::int64_t off, std::int64_t pad) {
+    return (p.m * (cols + pad) + off) * element_bytes(p.dtype);
+  };
+  const std::int64_t bytes =
+      std::max(largest(p.k, matrix_case.shape.off_x, matrix_case.shape.pad_x),
+               largest(p.n, matrix_case.shape.off_y, matrix_case.shape.pad_y));
+  if (bytes > engine.info().max_alloc_bytes) {
+    return {Outcome::skipped, 0,
+            "needs a buffer of " + std::to_string(bytes) + " bytes, the device allows " +
+                std::to_string(engine.info().max_alloc_bytes)};
+  }
+  const Built built = engine.build(p, variant.plan(p, matrix_case.config, matrix_case.device));
+  if (built.outcome != Outcome::correct) return {built.outcome, 0, built.detail};
+  CheckResult worst;
+  for (const Fill fill : matrix_case.fills) {
+    Case filled = matrix_case.shape;
+    filled.fill = fill;
+    try {
+      Checker checker(engine, filled);
+      CheckResult result = checker.check(*built.executable);
+      if (result.outcome != Outcome::correct) return result;
+      worst.error_over_bound = std::max(worst.error_over_bound, result.error_over_bound);
+      if (variant.flops(p, matrix_case.config) <= kMostReferenceFlops) {
+        const double error = reference_error(variant, matrix_case.config, matrix_case.device,
+                                             filled, checker.data(), checker.oracle());
+        if (!(error <= 1.0)) {
+          return {Outcome::correctness, error,
+                  "the variant's CPU reference disagrees with the oracle"};
+        }
+      }
+    } catch (const cl::Error& error) {
+      return {Outcome::runtime, 0, describe(error)};
+    }
+  }
+  return worst;
+}
+
+}  // namespace loratune

@@ -1,0 +1,45 @@
+// The correctness matrix: for a variant, the cases that cover every pair of boundary values, every
+// rank, its own tile edges and configs, odd pitches and special values. `--check` and CTest run it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/check/checker.h"
+
+namespace loratune {
+
+// boundary: every pair of values of the axes m, k, n, rank, strides, dtype and accumulate.
+// ranks: 1..256, each once. values: NaN and overflow. configs: other points of the search space.
+// huge: element positions beyond 2^31. small_device: planned for work-groups of 64 and 16 KiB of
+// local memory.
+enum class ShapeClass : std::uint8_t { boundary, ranks, values, configs, huge, small_device };
+inline constexpr ShapeClass kShapeClasses[] = {ShapeClass::boundary, ShapeClass::ranks,
+                                               ShapeClass::values,   ShapeClass::configs,
+                                               ShapeClass::huge,     ShapeClass::small_device};
+std::string_view to_string(ShapeClass shape_class);
+
+// One config on one shape; run with each of `fills`.
+struct MatrixCase {
+  const Variant* variant = nullptr;
+  Config config;
+  Case shape;  // its fill is set from `fills`
+  std::vector<Fill> fills;
+  DeviceInfo device;  // what was planned for: the real one, or a smaller
+};
+
+// The lora-bench line that runs just this case.
+std::string reproduce_line(const MatrixCase& matrix_case);
+
+// The cases of a variant in one class, of one dtype and accumulate. `full`: the whole product of
+// the boundary axes instead of the covering set.
+std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
+                                     ShapeClass shape_class, Dtype dtype, bool accumulate,
+                                     bool full = false);
+
+// Builds, checks with each fill, and holds the variant's CPU reference against the oracle where
+// that takes at most 50 MFlop. `skipped`, with the reason, where the device cannot hold the case.
+CheckResult run_case(Engine& engine, const MatrixCase& matrix_case);
+
+}  // namespace loratune

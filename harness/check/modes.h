@@ -1,0 +1,11 @@
+// What --check does. Each mode returns the exit code, and throws Failure, or cl::Error
+// where the device fails outside any one case.
+#pragma once
+
+#include "harness/base/options.h"
+
+namespace loratune {
+
+int check_mode(const Options& options);
+
+}  // namespace loratune

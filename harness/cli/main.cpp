@@ -1,0 +1,93 @@
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/bench/modes.h"
+#include "harness/check/modes.h"
+#include "harness/cli/modes.h"
+#include "harness/cli/parse.h"
+#include "harness/fleet/modes.h"
+#include "harness/gate/modes.h"
+#include "harness/record/modes.h"
+#include "harness/sweep/modes.h"
+#include "harness/worker/modes.h"
+#include "loratune/engine/device.h"
+
+namespace {
+
+// Asks PoCL, and that of the workers, for a thread a core. Left to the scheduler its threads share
+// a core for seconds at a time, and a kernel takes up to 1.7 times as long. Not for the gate, which
+// must do with busy machines: a thread that may not move waits for what else runs on its core.
+// Whoever sets the variable has their way. PoCL ends the process where a core is not allowed, so
+// only where all are.
+void pin_pocl_threads(loratune::Command command) {
+  using loratune::Command;
+  if (command != Command::sweep && command != Command::record && command != Command::bench &&
+      command != Command::verify) {
+    return;
+  }
+  cpu_set_t allowed;
+  const bool all = sched_getaffinity(0, sizeof allowed, &allowed) == 0 &&
+                   CPU_COUNT(&allowed) == sysconf(_SC_NPROCESSORS_CONF);
+  if (all) setenv("POCL_AFFINITY", "1", 0);
+}
+
+int run(int argc, char** argv) {
+  using namespace loratune;
+  Options options = parse_command_line(argc, argv);
+  pin_pocl_threads(options.command);
+  if (const char* path = std::getenv("GITHUB_STEP_SUMMARY")) options.gate.step_summary = path;
+  switch (options.command) {
+    case Command::list:
+      return list_mode(options);
+    case Command::check:
+      return check_mode(options);
+    case Command::sweep:
+      return options.replay.empty() && under_mpi() ? fleet_mode(options) : sweep_mode(options);
+    case Command::record:
+      return record_mode(options);
+    case Command::simulate:
+      return simulate_mode(options);
+    case Command::bench:
+      return bench_mode(options);
+    case Command::verify:
+      return verify_mode(options);
+    case Command::pick:
+      return pick_mode(options);
+    case Command::merge:
+      return merge_mode(options);
+    case Command::export_plans:
+      return export_plans_mode(options);
+    case Command::gate:
+      return gate_mode(options);
+    case Command::worker:
+      return worker_mode();
+    case Command::help:
+      std::printf("%s", options.help.c_str());
+      return kExitGood;
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const loratune::Failure& failure) {
+    std::fprintf(stderr, "lora-bench: %s\n", failure.what());
+    return failure.code();
+  } catch (const cl::Error& error) {
+    std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
+    return loratune::kExitDeviceFault;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "lora-bench: %s\n", error.what());
+    return loratune::kExitUsage;
+  }
+}

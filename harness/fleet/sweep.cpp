@@ -1,0 +1,72 @@
+#include "harness/fleet/sweep.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "harness/base/device_lock.h"
+#include "harness/base/failure.h"
+#include "harness/sweep/sweep.h"
+
+namespace loratune {
+
+using nlohmann::json;
+
+std::optional<JournalContent> journal_there(const std::string& path) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  try {
+    JournalContent content = read_journal(path);
+    if (!content.header.is_null()) return content;
+  } catch (const Failure&) {  // cut off within its header
+  }
+  return std::nullopt;
+}
+
+Journal open_journal(const Fleet& fleet, std::size_t portion, double budget_s) {
+  const std::string path = fleet.journal(portion);
+  const auto there = journal_there(path);
+  if (there) budget_s = there->header.value("budget_s", budget_s);
+  const json header = make_header(fleet.setup_of(portion, budget_s));
+  return there ? Journal::resume(path, header) : Journal::create(path, header);
+}
+
+namespace {
+
+int sweep_portion(const Fleet& fleet, std::size_t portion, double budget_s) {
+  const DeviceLock lock(fleet.place, fleet.options.lock_wait_s);
+  Journal journal = open_journal(fleet, portion, budget_s);
+  const SweepSetup setup =
+      setup_from(read_journal(fleet.journal(portion)).header);  // with the budget it began with
+  Worker worker(fleet.options.device);
+  BuildAhead ahead(fleet.options.device, fleet.options.builders);
+  Sweep sweep(
+      setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, &worker,
+      &ahead, [] { return false; }, [](const SweepProgress&) {});
+  return sweep.run() ? kExitGood : kExitDeviceFault;
+}
+
+}  // namespace
+
+pid_t start_sweep(const Fleet& fleet, int rank, std::size_t portion, double budget_s) {
+  const pid_t parent = getpid();
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(kExitUsage);
+  int code = kExitUsage;
+  try {
+    code = sweep_portion(fleet, portion, budget_s);
+  } catch (const Failure& failure) {
+    std::fprintf(stderr, "lora-bench: rank %d: %s\n", rank, failure.what());
+    code = failure.code();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "lora-bench: rank %d: %s\n", rank, error.what());
+  }
+  std::fflush(nullptr);
+  _exit(code);
+}
+
+}  // namespace loratune

@@ -1,0 +1,170 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+
+#include "dispatch/internal/atomic_write.h"
+#include "harness/base/device_lock.h"
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/base/selection.h"
+#include "harness/base/tool_info.h"
+#include "harness/gate/modes.h"
+#include "harness/gate/plans_file.h"
+#include "harness/gate/report.h"
+#include "harness/gate/run.h"
+
+namespace loratune {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;
+void on_interrupt(int) { g_interrupted = 1; }
+
+bool selects_problems(const Options& o) {
+  return !o.tokens.empty() || !o.in.empty() || !o.out_features.empty() || !o.features.empty() ||
+         !o.ranks.empty() || !o.dtypes.empty() || !o.problem_keys.empty() ||
+         !o.problems_file.empty() || o.set || o.quick;
+}
+
+Dispatcher make_dispatcher(const Options& options, const DeviceInfo& device) {
+  if (options.tuned.empty()) return Dispatcher(device);
+  Dispatcher::Loaded loaded = Dispatcher::load(options.tuned, device);
+  if (!loaded.dispatcher) throw Failure(kExitUsage, loaded.error);
+  return std::move(*loaded.dispatcher);
+}
+
+PlansFile make_plans(const Options& options, std::span<const Problem> problems,
+                     const DeviceInfo& device) {
+  const std::vector<const Variant*> chosen = select_variants(options);
+  return {tool_info(), device,
+          make_cases(problems, chosen, make_dispatcher(options, device), options.mode)};
+}
+
+std::vector<Problem> problems_of(const PlansFile& plans) {
+  std::vector<Problem> problems;
+  for (const PlanCase& one : plans.cases) {
+    if (std::find(problems.begin(), problems.end(), one.problem) == problems.end()) {
+      problems.push_back(one.problem);
+    }
+  }
+  return problems;
+}
+
+// Leaves what the selection means; all without one.
+void keep_selected(PlansFile& plans, const Options& options,
+                   const std::optional<std::vector<Problem>>& problems) {
+  std::erase_if(plans.cases, [&](const PlanCase& one) {
+    const std::string kind = one.name.substr(0, one.name.find('/'));
+    const bool variant = options.variants.empty() || kind == "pick" ||
+                         std::count(options.variants.begin(), options.variants.end(), kind) > 0;
+    const bool problem =
+        !problems || std::find(problems->begin(), problems->end(), one.problem) != problems->end();
+    return !variant || !problem;
+  });
+}
+
+void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
+  if (plans.device == device) return;
+  throw Failure(kExitUsage, "plans file '" + path + "' was made for " + display_name(plans.device) +
+                                ", driver " + plans.device.driver + "; this is " +
+                                display_name(device) + ", driver " + device.driver);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  if (path.empty()) return;
+  const std::string error = atomic_write(path, text);
+  if (!error.empty()) throw Failure(kExitUsage, error);
+}
+
+void show_progress(const GateProgress& progress) {
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  std::fprintf(stderr, terminal ? "\r%zu/%zu %.60s\033[K" : "%zu/%zu %.60s\n", progress.done,
+               progress.cases, progress.doing.c_str());
+}
+
+GateResult run_live(const Options& options) {
+  const GateArguments& arguments = options.gate;
+  const Device device = select_device(options.device);
+  PlansFile base = read_plans(arguments.base);
+  require_device(base, arguments.base, device.info);
+  std::optional<std::vector<Problem>> selected;
+  if (selects_problems(options)) selected = select_problems(options);
+  keep_selected(base, options, selected);
+  if (base.cases.empty()) {
+    throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
+  }
+  PlansFile candidate;
+  if (arguments.against.empty()) {
+    candidate = make_plans(options, problems_of(base), device.info);
+  } else {
+    candidate = read_plans(arguments.against);
+    require_device(candidate, arguments.against, device.info);
+  }
+  keep_selected(candidate, options, selected);
+
+  GateOptions gate;
+  gate.seed = options.seed;
+  gate.time_unchanged = arguments.time_unchanged;
+  if (!arguments.looks.empty()) gate.rules.looks = arguments.looks;
+  validate(gate.rules);
+  const DeviceLock lock(device_place(device), options.lock_wait_s);
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  Worker worker(options.device);
+  GateResult result = run_gate(
+      base, candidate, gate, worker, [] { return g_interrupted != 0; }, show_progress);
+  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  result.tool = tool_info();
+  result.base_path = arguments.base;
+  result.against_path = arguments.against;
+  result.strict = arguments.strict;
+  result.allow_missing = arguments.allow_missing;
+  return result;
+}
+
+}  // namespace
+
+int export_plans_mode(const Options& options) {
+  const Device device = select_device(options.device);
+  const std::vector<Problem> problems =
+      selects_problems(options) ? select_problems(options) : gate_problems();
+  PlansFile plans = make_plans(options, problems, device.info);
+  for (PlanCase& one : plans.cases) {
+    one.plan = with_repeated_work(one.plan, one.problem, options.gate.repeat_work);
+  }
+  write_plans(options.gate.plans, plans);
+  std::fprintf(stderr, "%s: plans of %zu cases, %zu problems, %s\n", options.gate.plans.c_str(),
+               plans.cases.size(), problems.size(), display_name(device.info).c_str());
+  return kExitGood;
+}
+
+int gate_mode(const Options& options) {
+  const bool replaying = options.gate.base.empty();
+  GateResult result;
+  try {
+    result = replaying ? read_gate_result(options.replay) : run_live(options);
+  } catch (const Interrupted&) {
+    return kExitInterrupted;
+  }
+  if (!replaying) write_gate_result(options.out, result);
+  const GateReport report = judge(result);
+  const std::string markdown = to_markdown(result, report);
+  write_file(options.gate.markdown, markdown);
+  write_file(options.gate.junit, to_junit(result, report));
+  if (!replaying && !options.gate.step_summary.empty()) {
+    std::ofstream summary(options.gate.step_summary, std::ios::app);
+    if (!(summary << markdown << std::flush)) {
+      throw Failure(kExitUsage, "'" + options.gate.step_summary + "' cannot be appended to");
+    }
+  }
+  std::printf("%s", to_text(result, report).c_str());
+  if (!replaying) {
+    std::fprintf(stderr, "%s: what was measured; --replay shows this again\n", options.out.c_str());
+  }
+  return report.exit;
+}
+
+}  // namespace loratune

@@ -1,0 +1,65 @@
+// A gate's verdicts, and how they are shown. All of it is a function of the GateResult alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/failure.h"
+#include "harness/gate/result.h"
+
+namespace loratune {
+
+struct GateRow {
+  std::string name;
+  CaseVerdict verdict{};
+  bool allowed = false;  // a missing case that may be
+  int rounds = 0;        // valid ones, of the trial that the figures are of; 0: not timed
+  int void_rounds = 0;
+  // candidate / base: of the confirming trial where there was one.
+  double ratio = 1, ratio_low = 1, ratio_high = 1;
+  double detectable = 0;  // detectable_effect() of that trial
+  double base_ns = 0, candidate_ns = 0;
+  std::string note;
+};
+
+// What a sentinel's two equal kernels say of the times of a case.
+enum class SentinelState : std::uint8_t {
+  equal,  // timed as equal
+  wide,   // nothing says that they differ, but the times scatter too much to be sure
+  biased  // timed as different, or not timed: no time can be believed
+};
+struct SentinelReading {
+  SentinelState state;
+  double low, high;  // interval of ln(candidate / base)
+};
+
+// A sentinel's trial as it went; nothing where it was not timed.
+std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRules& rules);
+
+// What it says of a case whose base takes `case_ns`. A sentinel that does little but launch is
+// disturbed by so many nanoseconds, not by a share of its time: of a longer case it speaks in
+// proportion to the two times. The others speak of every case in full.
+SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
+                              double launch_floor_ns, double case_ns);
+
+struct GateReport {
+  ExitCode exit = kExitGood;
+  std::string verdict;  // a word; PASS, or what the exit code stands for
+  std::string summary;  // one line
+  // ENVIRONMENT marks a sentinel that was not timed as equal. A case loses its verdict on times
+  // where a sentinel is biased for it; where one is wide, REGRESSED and IMPROVED stand if every
+  // trial has its interval beyond the sentinels'.
+  std::vector<GateRow> sentinels;
+  std::vector<GateRow> rows;  // worst first
+};
+
+GateReport judge(const GateResult& result);
+
+std::string to_text(const GateResult& result, const GateReport& report);
+// At most 50 rows; names escaped.
+std::string to_markdown(const GateResult& result, const GateReport& report);
+std::string to_junit(const GateResult& result, const GateReport& report);
+
+}  // namespace loratune

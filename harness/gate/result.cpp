@@ -1,0 +1,246 @@
+#include "harness/gate/result.h"
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
+#include "harness/base/device_json.h"
+#include "harness/base/failure.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 1;
+
+json to_json(const ToolInfo& tool) {
+  return {{"name", tool.name}, {"version", tool.version}, {"commit", tool.commit}};
+}
+
+ToolInfo tool_from(const json& value) {
+  return {value.at("name"), value.at("version"), value.at("commit")};
+}
+
+json to_json(const GateRules& r) {
+  return {
+      {"sub_blocks", r.sub_blocks}, {"looks", r.looks},     {"sentinel_looks", r.sentinel_looks},
+      {"level", r.level},           {"worse", r.worse},     {"good", r.good},
+      {"sentinel", r.sentinel},     {"shorten", r.shorten}, {"canary_limit", r.canary_limit},
+      {"distinct", r.distinct}};
+}
+
+GateRules rules_from(const json& value) {
+  GateRules rules;
+  value.at("sub_blocks").get_to(rules.sub_blocks);
+  value.at("looks").get_to(rules.looks);
+  value.at("sentinel_looks").get_to(rules.sentinel_looks);
+  value.at("level").get_to(rules.level);
+  value.at("worse").get_to(rules.worse);
+  value.at("good").get_to(rules.good);
+  value.at("sentinel").get_to(rules.sentinel);
+  value.at("shorten").get_to(rules.shorten);
+  value.at("canary_limit").get_to(rules.canary_limit);
+  value.at("distinct").get_to(rules.distinct);
+  validate(rules);
+  return rules;
+}
+
+// What JSON has no number for stands as null.
+json number(double ns) {
+  if (!std::isfinite(ns)) return nullptr;
+  if (ns == std::floor(ns) && std::fabs(ns) < 1e15) return static_cast<std::int64_t>(ns);
+  return ns;
+}
+
+double number_from(const json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+// A round is [base's blocks, candidate's, canary's], in the order in which each ran; steal and
+// faults follow.
+json to_json(const TrialRecord& record, const GateRules& rules, bool sentinel) {
+  PairedTrial trial(record.seed, rules, sentinel);
+  json rounds = json::array();
+  for (const RoundReply& reply : record.replies) {
+    const std::optional<Round> round = trial.next();
+    if (!round) break;
+    json arms = json::array({json::array(), json::array(), json::array()});
+    for (std::size_t i = 0; i < reply.ns.size(); ++i) {
+      arms[round->order[i] == kCanary ? 2 : static_cast<std::size_t>(round->order[i])].push_back(
+          number(reply.ns[i]));
+    }
+    if (reply.stolen) arms.push_back("stolen");
+    if (reply.failed >= 0) {
+      arms.push_back({{"failed", reply.failed}, {"outcome", to_string(reply.failure)}});
+    }
+    rounds.push_back(std::move(arms));
+    trial.report(reply);
+  }
+  return {{"seed", record.seed}, {"runs", record.runs}, {"rounds", rounds}};
+}
+
+TrialRecord trial_from(const json& value, const GateRules& rules, bool sentinel) {
+  TrialRecord record;
+  value.at("seed").get_to(record.seed);
+  value.at("runs").get_to(record.runs);
+  PairedTrial trial(record.seed, rules, sentinel);
+  for (const json& item : value.at("rounds")) {
+    const std::optional<Round> round = trial.next();
+    if (!round) break;
+    RoundReply reply;
+    std::size_t used[3] = {0, 0, 0};
+    const bool timed = !item.at(2).empty();
+    for (const int arm : round->order) {
+      if (!timed) break;
+      const std::size_t place = arm == kCanary ? 2 : static_cast<std::size_t>(arm);
+      reply.ns.push_back(number_from(item.at(place).at(used[place]++)));
+    }
+    for (std::size_t i = 3; i < item.size(); ++i) {
+      if (item[i] == "stolen") {
+        reply.stolen = true;
+        continue;
+      }
+      item[i].at("failed").get_to(reply.failed);
+      reply.failure =
+          parse_outcome(item[i].at("outcome").get<std::string>()).value_or(Outcome::runtime);
+    }
+    trial.report(reply);
+    record.replies.push_back(std::move(reply));
+  }
+  return record;
+}
+
+json to_json(const Prepared& prepared) {
+  return {{"outcome", to_string(prepared.outcome)},
+          {"error_over_bound", number(prepared.error_over_bound)},
+          {"detail", prepared.detail}};
+}
+
+Prepared prepared_from(const json& value) {
+  Prepared prepared;
+  prepared.outcome =
+      parse_outcome(value.at("outcome").get<std::string>()).value_or(Outcome::runtime);
+  prepared.error_over_bound = number_from(value.at("error_over_bound"));
+  value.at("detail").get_to(prepared.detail);
+  return prepared;
+}
+
+json to_json(const GateCase& one, const GateRules& rules, bool sentinel) {
+  json trials = json::array();
+  for (const TrialRecord& trial : one.trials) trials.push_back(to_json(trial, rules, sentinel));
+  return {{"case", one.name},
+          {"in_base", one.in_base},
+          {"in_candidate", one.in_candidate},
+          {"equal", one.equal},
+          {"same_as", one.same_as},
+          {"base", to_json(one.base)},
+          {"candidate", to_json(one.candidate)},
+          {"trials", trials}};
+}
+
+GateCase case_from(const json& value, const GateRules& rules, bool sentinel) {
+  GateCase one;
+  value.at("case").get_to(one.name);
+  value.at("in_base").get_to(one.in_base);
+  value.at("in_candidate").get_to(one.in_candidate);
+  value.at("equal").get_to(one.equal);
+  value.at("same_as").get_to(one.same_as);
+  one.base = prepared_from(value.at("base"));
+  one.candidate = prepared_from(value.at("candidate"));
+  for (const json& trial : value.at("trials")) {
+    one.trials.push_back(trial_from(trial, rules, sentinel));
+  }
+  return one;
+}
+
+}  // namespace
+
+PairedTrial replay(const TrialRecord& record, const GateRules& rules, bool sentinel) {
+  PairedTrial trial(record.seed, rules, sentinel);
+  for (const RoundReply& reply : record.replies) trial.report(reply);
+  return trial;
+}
+
+json to_json(const GateResult& result) {
+  json sentinels = json::array();
+  json cases = json::array();
+  for (const GateCase& one : result.sentinels) {
+    sentinels.push_back(to_json(one, result.rules, true));
+  }
+  for (const GateCase& one : result.cases) cases.push_back(to_json(one, result.rules, false));
+  return {{"schema", "loratune/gate"},
+          {"version", kVersion},
+          {"clock", "wall"},
+          {"tool", to_json(result.tool)},
+          {"base_tool", to_json(result.base_tool)},
+          {"candidate_tool", to_json(result.candidate_tool)},
+          {"base_path", result.base_path},
+          {"against_path", result.against_path},
+          {"device", to_json(result.device)},
+          {"seed", result.seed},
+          {"rules", to_json(result.rules)},
+          {"strict", result.strict},
+          {"time_unchanged", result.time_unchanged},
+          {"allow_missing", result.allow_missing},
+          {"launch_floor_ns", number(result.launch_floor_ns)},
+          {"sentinels", sentinels},
+          {"cases", cases}};
+}
+
+GateResult gate_from_json(const json& value) {
+  if (!value.is_object() || value.value("schema", json()) != "loratune/gate") {
+    throw std::invalid_argument("no result of a gate");
+  }
+  if (value.value("version", json()) != kVersion) {
+    throw std::invalid_argument("a gate's result of another version than " +
+                                std::to_string(kVersion));
+  }
+  GateResult result;
+  result.tool = tool_from(value.at("tool"));
+  result.base_tool = tool_from(value.at("base_tool"));
+  result.candidate_tool = tool_from(value.at("candidate_tool"));
+  value.at("base_path").get_to(result.base_path);
+  value.at("against_path").get_to(result.against_path);
+  result.device = device_from_json(value.at("device"));
+  value.at("seed").get_to(result.seed);
+  result.rules = rules_from(value.at("rules"));
+  value.at("strict").get_to(result.strict);
+  value.at("time_unchanged").get_to(result.time_unchanged);
+  value.at("allow_missing").get_to(result.allow_missing);
+  result.launch_floor_ns = number_from(value.at("launch_floor_ns"));
+  for (const json& one : value.at("sentinels")) {
+    result.sentinels.push_back(case_from(one, result.rules, true));
+  }
+  for (const json& one : value.at("cases")) {
+    result.cases.push_back(case_from(one, result.rules, false));
+  }
+  return result;
+}
+
+bool is_gate_result(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return file.get() == '{';
+}
+
+void write_gate_result(const std::string& path, const GateResult& result) {
+  const std::string error = atomic_write(
+      path, to_json(result).dump(-1, ' ', false, json::error_handler_t::replace) + '\n');
+  if (!error.empty()) throw Failure(kExitUsage, error);
+}
+
+GateResult read_gate_result(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad()) throw Failure(kExitUsage, "'" + path + "' cannot be read");
+  try {
+    return gate_from_json(json::parse(bytes));
+  } catch (const std::exception& error) {
+    throw Failure(kExitUsage, "'" + path + "': " + printable(error.what(), 200));
+  }
+}
+
+}  // namespace loratune

@@ -1,0 +1,58 @@
+// All that a gate measured, as data: enough to come to the verdicts again without a device.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "loratune/dispatch/tuned_file.h"
+#include "loratune/variants/device_info.h"
+#include "tuner/gate.h"
+#include "tuner/problem_tuner.h"
+
+namespace loratune {
+
+// The replies of one trial, in order.
+struct TrialRecord {
+  std::uint64_t seed = 0;
+  int runs = 0;  // of a block at its usual length
+  std::vector<RoundReply> replies;
+};
+
+// The trial as it went.
+PairedTrial replay(const TrialRecord& record, const GateRules& rules, bool sentinel);
+
+struct GateCase {
+  std::string name;
+  bool in_base = true, in_candidate = true;
+  bool equal = false;        // the plans are
+  std::string same_as;       // another case with these very plans, timed in place of this one
+  Prepared base, candidate;  // building and checking; skipped where it was not tried
+  std::vector<TrialRecord> trials;
+};
+
+struct GateResult {
+  ToolInfo tool;                        // that ran the gate
+  ToolInfo base_tool, candidate_tool;   // that exported the plans
+  std::string base_path, against_path;  // as given; the second empty where the tool made them
+  DeviceInfo device;
+  std::uint64_t seed = 1;
+  GateRules rules;
+  bool strict = false, time_unchanged = false;
+  std::vector<std::string> allow_missing;
+  double launch_floor_ns = 0;
+  std::vector<GateCase> sentinels, cases;
+};
+
+nlohmann::json to_json(const GateResult& result);
+// Throws nlohmann::json::exception or std::invalid_argument.
+GateResult gate_from_json(const nlohmann::json& value);
+
+// Whether the file at `path` begins as one, not as a journal. False where it cannot be read.
+bool is_gate_result(const std::string& path);
+
+// Throw Failure (kExitUsage) with one line.
+void write_gate_result(const std::string& path, const GateResult& result);
+GateResult read_gate_result(const std::string& path);
+
+}  // namespace loratune

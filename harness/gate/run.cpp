@@ -1,0 +1,302 @@
+#include "harness/gate/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "harness/gate/report.h"
+#include "harness/timing/measure.h"
+
+namespace loratune {
+namespace {
+
+// Two arms to be timed: plans, or for packing the layouts of plans.
+struct Pair {
+  std::string name;
+  Problem problem;
+  const LaunchPlan* plans[2] = {nullptr, nullptr};
+  bool packing = false;
+};
+
+std::uint64_t seed_of(const std::string& name, std::uint64_t seed) {
+  std::uint64_t hash = 14695981039346656037ULL ^ seed;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+// Whole nanoseconds are what is kept, and so what is decided by.
+void round_times(RoundReply& reply) {
+  constexpr double kWhole = 1000;
+  for (double& ns : reply.ns) {
+    if (ns >= kWhole) ns = std::round(ns);
+  }
+}
+
+class Runner {
+ public:
+  Runner(const GateOptions& options, Worker& worker, const std::function<bool()>& interrupted)
+      : options_(options), worker_(worker), interrupted_(interrupted) {}
+
+  // Prepares both arms and, where both are correct, runs the trials that the rules want.
+  void run(const Pair& pair, bool sentinel, bool timed, GateCase& out) {
+    for (int number = 0; number < 2; ++number) {
+      const std::uint64_t seed =
+          mix_seed(seed_of(pair.name, options_.seed), static_cast<std::uint64_t>(number));
+      if (number > 0) worker_.restart();
+      select(pair.problem, seed);
+      if (!prepare(pair, number > 0, out) || !timed) return;
+      out.trials.push_back(run_trial(pair, seed, sentinel, out));
+      const TrialEnd end = replay(out.trials.back(), options_.rules, sentinel).end();
+      if (end != TrialEnd::failed) recheck(out);
+      if (end != TrialEnd::suspect || out.candidate.outcome != Outcome::correct) return;
+    }
+  }
+
+  // Only that the candidate is correct.
+  void check(const Problem& problem, const LaunchPlan& plan, GateCase& out) {
+    select(problem, seed_of(out.name, options_.seed));
+    out.candidate = worker_.prepare(kCandidateArm, plan, 0);
+  }
+
+ private:
+  // The same data for all cases of a problem; a fresh trial brings its own.
+  void select(const Problem& problem, std::uint64_t seed) {
+    if (interrupted_()) throw Interrupted{};
+    worker_.set_problem(problem, seed);
+  }
+
+  Prepared prepare_arm(const Pair& pair, int arm) {
+    const LaunchPlan& plan = *pair.plans[arm];
+    return pair.packing ? worker_.prepare_pack(arm, plan.a, plan.b) : worker_.prepare(arm, plan, 0);
+  }
+
+  // In a confirmation the other arm comes first, so that memory is laid out otherwise.
+  bool prepare(const Pair& pair, bool candidate_first, GateCase& out) {
+    for (int i = 0; i < 2; ++i) {
+      const int arm = candidate_first ? 1 - i : i;
+      Prepared prepared = prepare_arm(pair, arm);
+      if (arm == kBaseArm) {
+        out.base = std::move(prepared);
+      } else {
+        out.candidate = std::move(prepared);
+      }
+    }
+    return out.base.outcome == Outcome::correct && out.candidate.outcome == Outcome::correct;
+  }
+
+  TrialRecord run_trial(const Pair& pair, std::uint64_t seed, bool sentinel, GateCase& out) {
+    TrialRecord record;
+    record.seed = seed;
+    // One number for both arms: what the block's end costs is then the same share of each.
+    record.runs = block_runs(std::min(out.base.probe_ns, out.candidate.probe_ns));
+    PairedTrial trial(seed, options_.rules, sentinel);
+    for (auto round = trial.next(); round; round = trial.next()) {
+      if (interrupted_()) throw Interrupted{};
+      round->runs = std::max(record.runs / trial.shorten(), 1);
+      RoundReply reply;
+      if (worker_.pid() < 0 && !prepare(pair, false, out)) {
+        reply.failed = out.candidate.outcome == Outcome::correct ? kBaseArm : kCandidateArm;
+        reply.failure = reply.failed == kBaseArm ? out.base.outcome : out.candidate.outcome;
+      } else {
+        reply = worker_.run_round(*round);
+        reply.doubled_ns.clear();
+        round_times(reply);
+      }
+      trial.report(reply);
+      if (reply.failed >= kBaseArm) {
+        Prepared& side = reply.failed == kBaseArm ? out.base : out.candidate;
+        side.outcome = trial.failure();
+        if (side.detail.empty()) side.detail = "while it was timed";
+      }
+      record.replies.push_back(std::move(reply));
+    }
+    if (pair.packing) packing_ = true;
+    return record;
+  }
+
+  void recheck(GateCase& out) {
+    if (std::exchange(packing_, false) || worker_.pid() < 0) return;
+    for (const int arm : {kBaseArm, kCandidateArm}) {
+      Prepared checked = worker_.recheck(arm);
+      if (checked.outcome == Outcome::correct) continue;
+      Prepared& side = arm == kBaseArm ? out.base : out.candidate;
+      side.outcome = checked.outcome;
+      side.detail = "after it was timed: " + checked.detail;
+    }
+  }
+
+  const GateOptions& options_;
+  Worker& worker_;
+  const std::function<bool()>& interrupted_;
+  bool packing_ = false;
+};
+
+constexpr const char* kSentinelSource = R"CL(
+kernel void shrink(global const float* x, long off_x, long ld_x, global const float* a,
+                   global float* h, int m, int k, int rank) {
+  const long i = (long)get_global_id(0);
+  if (i >= (long)m * rank) return;
+  x += off_x + i / rank * ld_x;
+  a += i % rank * k;
+  float sum = 0.0f;
+  for (int j = 0; j < k; ++j) sum += x[j] * a[j];
+  h[i] = sum;
+}
+
+kernel void expand(global const float* h, global const float* b, global float* y, long off_y,
+                   long ld_y, float scale, int m, int n, int rank) {
+  const long i = (long)get_global_id(0);
+  if (i >= (long)m * n) return;
+  h += i / n * rank;
+  b += i % n * rank;
+  float sum = 0.0f;
+  for (int j = 0; j < rank; ++j) sum += h[j] * b[j];
+  y[off_y + i / n * ld_y + i % n] += scale * sum;
+}
+)CL";
+
+struct Sentinel {
+  const char *name, *problem;
+};
+constexpr Sentinel kSentinels[] = {{"small", "m1_k64_n64_r4_f32_acc"},
+                                   {"medium", "m64_k512_n512_r16_f32_acc"},
+                                   {"memory", "m1_k16_n262144_r16_f32_acc"}};
+
+// False where there is no sense in timing anything.
+bool run_sentinels(Runner& runner, const GateRules& rules, const Worker& worker,
+                   const std::string& when, std::vector<GateCase>& out) {
+  constexpr double kLongCase = 1e12;  // what is biased for every case is so for the longest
+  bool all = true;
+  for (const Sentinel& sentinel : kSentinels) {
+    GateCase one;
+    one.name = "sentinel/" + std::string(sentinel.name) + "/" + when;
+    one.equal = true;
+    std::string why;
+    const Problem problem = parse_problem(sentinel.problem, why).value();
+    const LaunchPlan base = sentinel_plan(problem, kBaseArm);
+    const LaunchPlan candidate = sentinel_plan(problem, kCandidateArm);
+    runner.run({one.name, problem, {&base, &candidate}}, true, true, one);
+    const SentinelReading reading =
+        read_sentinel(sentinel_trial(one, rules), rules, worker.launch_floor_ns(), kLongCase);
+    all = all && reading.state != SentinelState::biased;
+    out.push_back(std::move(one));
+  }
+  return all;
+}
+
+// A case, and what its two sides would run.
+struct Planned {
+  GateCase result;
+  Pair pair;
+};
+
+std::vector<Planned> plan_cases(const PlansFile& base, const PlansFile& candidate) {
+  std::map<std::string, Planned> cases;
+  const PlansFile* sides[] = {&base, &candidate};
+  for (int side = 0; side < 2; ++side) {
+    for (const PlanCase& one : sides[side]->cases) {
+      Planned& planned = cases[one.name];
+      planned.pair.name = planned.result.name = one.name;
+      planned.pair.problem = one.problem;
+      planned.pair.plans[side] = &one.plan;
+    }
+  }
+  std::vector<Planned> packs;
+  for (auto& [name, planned] : cases) {
+    const LaunchPlan* const* plans = planned.pair.plans;
+    planned.result.in_base = plans[0] != nullptr;
+    planned.result.in_candidate = plans[1] != nullptr;
+    if (plans[0] == nullptr || plans[1] == nullptr) continue;
+    planned.result.equal = *plans[0] == *plans[1];
+    if (!name.starts_with("pick/")) continue;
+    Planned pack = planned;
+    pack.pair.packing = true;
+    pack.pair.name = pack.result.name = "pack/" + to_string(planned.pair.problem);
+    pack.result.equal = plans[0]->a == plans[1]->a && plans[0]->b == plans[1]->b;
+    packs.push_back(std::move(pack));
+  }
+  for (Planned& pack : packs) cases.emplace(pack.pair.name, std::move(pack));
+  std::vector<Planned> list;
+  for (auto& [name, planned] : cases) list.push_back(std::move(planned));
+  return list;
+}
+
+// The earlier case that times the very same two plans on the same problem.
+const Planned* same_plans(std::span<const Planned> earlier, const Planned& planned) {
+  for (const Planned& other : earlier) {
+    const Pair &a = other.pair, &b = planned.pair;
+    if (a.problem != b.problem || a.packing || b.packing || !other.result.same_as.empty()) continue;
+    if (a.plans[0] == nullptr || a.plans[1] == nullptr) continue;
+    if (*a.plans[0] == *b.plans[0] && *a.plans[1] == *b.plans[1]) return &other;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+LaunchPlan sentinel_plan(const Problem& problem, int arm) {
+  constexpr std::uint64_t kGroup = 64;
+  const auto items = [](std::int64_t count) {
+    return (static_cast<std::uint64_t>(count) + kGroup - 1) / kGroup * kGroup;
+  };
+  LaunchPlan plan;
+  plan.source = kSentinelSource;
+  plan.defines = {{"SENTINEL_ARM", arm}};
+  plan.scratch = {{static_cast<std::uint64_t>(problem.m * problem.rank) * sizeof(float)}};
+  Launch shrink{"shrink", 1, {items(problem.m * problem.rank), 1, 1}, {kGroup, 1, 1}, {}};
+  shrink.args = {{Role::x},          {Role::off_x}, {Role::ld_x}, {Role::a},
+                 {Role::scratch, 0}, {Role::m},     {Role::k},    {Role::rank}};
+  Launch expand{"expand", 1, {items(problem.m * problem.n), 1, 1}, {kGroup, 1, 1}, {}};
+  expand.args = {{Role::scratch, 0}, {Role::b}, {Role::y}, {Role::off_y}, {Role::ld_y},
+                 {Role::scale},      {Role::m}, {Role::n}, {Role::rank}};
+  plan.launches = {shrink, expand};
+  return plan;
+}
+
+GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const GateOptions& options,
+                    Worker& worker, const std::function<bool()>& interrupted,
+                    const std::function<void(const GateProgress&)>& progress) {
+  GateResult result;
+  result.base_tool = base.tool;
+  result.candidate_tool = candidate.tool;
+  result.device = base.device;
+  result.seed = options.seed;
+  result.rules = options.rules;
+  result.time_unchanged = options.time_unchanged;
+  Runner runner(options, worker, interrupted);
+  std::vector<Planned> cases = plan_cases(base, candidate);
+
+  const auto tried = [&](const Planned& one) {
+    return one.result.in_candidate && (!one.result.equal || options.time_unchanged);
+  };
+  const auto compared = [&](const Planned& one) { return tried(one) && one.result.in_base; };
+  const bool timing = std::any_of(cases.begin(), cases.end(), compared);
+  bool usable = true;
+  if (timing) {
+    progress({0, cases.size(), "sentinels"});
+    usable = run_sentinels(runner, options.rules, worker, "before", result.sentinels);
+  }
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    Planned& one = cases[i];
+    if (!tried(one)) continue;
+    progress({i, cases.size(), one.result.name});
+    if (!one.result.in_base) {
+      runner.check(one.pair.problem, *one.pair.plans[1], one.result);
+    } else if (const Planned* other = same_plans({cases.data(), i}, one)) {
+      one.result.same_as = other->result.name;
+    } else {
+      runner.run(one.pair, false, usable, one.result);
+    }
+  }
+  if (timing && usable) {
+    progress({cases.size(), cases.size(), "sentinels"});
+    run_sentinels(runner, options.rules, worker, "after", result.sentinels);
+  }
+  result.launch_floor_ns = worker.launch_floor_ns();
+  for (Planned& one : cases) result.cases.push_back(std::move(one.result));
+  return result;
+}
+
+}  // namespace loratune

@@ -1,0 +1,240 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "harness/base/clock.h"
+#include "harness/base/device_lock.h"
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/base/selection.h"
+#include "harness/gate/modes.h"
+#include "harness/gate/stratify.h"
+#include "harness/worker/worker.h"
+#include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/dispatcher.h"
+
+namespace loratune {
+namespace {
+
+constexpr std::size_t kDozen = 12;
+constexpr double kDefaultBudget = 24;  // seconds
+constexpr double kBuildSeconds = 8;
+constexpr double kTie = 1.02;
+constexpr double kFarSlower = 4;  // by one run: a few rounds are then proof enough
+
+enum class Finding : std::uint8_t { good, slower, not_confirmed, undecided, noisy, wrong, fault };
+
+std::string_view to_string(Finding finding) {
+  constexpr std::string_view kNames[] = {"good",  "SLOWER", "not confirmed", "undecided",
+                                         "noisy", "WRONG",  "FAULT"};
+  return kNames[static_cast<unsigned>(finding)];
+}
+
+struct Checked {
+  Record record;
+  LaunchPlan plan, fallback;  // the record's and the default's
+  Finding finding = Finding::undecided;
+  MedianInterval log_ratio{};  // of ln(t_record / t_default)
+  int rounds = 0;
+  std::string detail;
+};
+
+// The records that this device would run, of which the plan differs from the default's.
+struct Selection {
+  std::vector<Checked> differing;
+  std::size_t usable = 0;
+};
+
+Selection select_records(const std::string& path, const DeviceInfo& device) {
+  ParsedTunedFile parsed = load_tuned_file(path);
+  if (!parsed.file) throw Failure(kExitUsage, "--verify '" + path + "': " + parsed.error);
+  const Dispatcher dispatcher(*parsed.file, device);
+  Selection selection;
+  for (const Record& record : parsed.file->records) {
+    const DeviceMatch match =
+        match_device(parsed.file->devices.at(record.device), tuned_device(device));
+    if (match != DeviceMatch::exact && match != DeviceMatch::other_driver) continue;
+    const Choice pick = dispatcher.pick(record.problem, record.mode);
+    const bool in_use = pick.shape_match == ShapeMatch::exact && pick.variant != nullptr &&
+                        pick.variant->name == record.variant &&
+                        named_config(pick.variant->space, pick.config) == record.config;
+    if (!in_use) continue;
+    ++selection.usable;
+    const Choice standard = default_choice(record.problem, device, record.mode);
+    Checked checked;
+    checked.record = record;
+    checked.plan = pick.variant->plan(record.problem, pick.config, device);
+    checked.fallback = standard.variant->plan(record.problem, standard.config, device);
+    if (checked.plan != checked.fallback) selection.differing.push_back(std::move(checked));
+  }
+  if (selection.usable == 0) {
+    throw Failure(kExitUsage, "--verify '" + path + "': no record that this device (" +
+                                  display_name(device) + ") and this build can use; see --pick");
+  }
+  return selection;
+}
+
+Finding finding_of(Outcome outcome) {
+  return outcome == Outcome::correctness ? Finding::wrong : Finding::fault;
+}
+
+// One race of the record against the default.
+void time_record(Worker& worker, Checked& checked, std::uint64_t seed, double until_s) {
+  constexpr int kDefaultArm = 0;
+  constexpr int kRecordArm = 1;
+  const auto failed = [&](const Prepared& prepared, const char* which) {
+    checked.finding = finding_of(prepared.outcome);
+    checked.detail = std::string(which) + ": " + prepared.detail.substr(0, 300);
+  };
+  const Prepared standard = worker.prepare(kDefaultArm, checked.fallback, 0);
+  if (standard.outcome != Outcome::correct) return failed(standard, "the default");
+  const Prepared tuned = worker.prepare(kRecordArm, checked.plan, standard.probe_ns);
+  if (tuned.outcome == Outcome::timeout) {
+    failed(tuned, "the record");
+    checked.finding = Finding::slower;
+    return;
+  }
+  if (tuned.outcome != Outcome::correct) return failed(tuned, "the record");
+  RaceRules rules;
+  rules.looks = {10, 20, 40};
+  rules.drop_after_3 = HUGE_VAL;
+  if (tuned.probe_ns > kFarSlower * standard.probe_ns) rules.looks.insert(rules.looks.begin(), 7);
+  Race race(2, seed, rules);
+  while (const std::optional<Round> round = race.next()) {
+    if (seconds_now() > until_s && race.valid_rounds() >= rules.looks.front()) break;
+    const RoundReply reply = worker.run_round(*round);
+    if (reply.failed >= 0) {
+      checked.finding = Finding::fault;
+      checked.detail = "failed while being timed: " + std::string(to_string(reply.failure));
+      return;
+    }
+    race.report(reply);
+  }
+  const Standing& standing = race.standings()[kRecordArm];
+  checked.log_ratio = standing.log_ratio;
+  checked.rounds = race.valid_rounds();
+  if (race.end() == RaceEnd::environment || standing.rounds == 0) {
+    checked.finding = Finding::noisy;
+  } else if (checked.log_ratio.low > std::log(kTie)) {
+    checked.finding = Finding::slower;
+  } else {
+    checked.finding = checked.log_ratio.high < std::log(kTie) || checked.log_ratio.median <= 0
+                          ? Finding::good
+                          : Finding::undecided;
+  }
+  const Prepared again = worker.recheck(kRecordArm);
+  if (again.outcome != Outcome::correct) failed(again, "the record, after it was timed");
+}
+
+void verify_one(Worker& worker, Checked& checked, const Options& options, double until_s) {
+  for (const std::uint64_t seed : {options.seed, options.seed + 1}) {
+    const bool second = seed != options.seed;
+    worker.set_problem(checked.record.problem, seed, options.cache);
+    time_record(worker, checked, seed, until_s + (second ? 2 : 0));
+    if (checked.finding != Finding::slower) {
+      if (second && checked.finding != Finding::wrong && checked.finding != Finding::fault) {
+        checked.finding = Finding::not_confirmed;
+      }
+      return;
+    }
+    if (checked.rounds == 0) return;  // it did not end at all
+    // Once more in a fresh process, with other data and another order.
+    if (!second) worker.restart();
+  }
+}
+
+nlohmann::json to_json(const Checked& checked) {
+  nlohmann::json json = {{"problem", to_string(checked.record.problem)},
+                         {"variant", checked.record.variant},
+                         {"recorded_speedup", checked.record.speedup},
+                         {"finding", to_string(checked.finding)},
+                         {"rounds", checked.rounds}};
+  if (checked.rounds > 0) json["speedup"] = std::exp(-checked.log_ratio.median);
+  if (checked.rounds > 0 && std::isfinite(checked.log_ratio.low)) {
+    json["speedup_ci"] = {std::exp(-checked.log_ratio.high), std::exp(-checked.log_ratio.low)};
+  }
+  if (!checked.detail.empty()) json["detail"] = checked.detail;
+  return json;
+}
+
+void print_row(const Checked& checked) {
+  const double now = std::exp(-checked.log_ratio.median);
+  std::printf("%-36s %-17s ", to_string(checked.record.problem).c_str(),
+              checked.record.variant.c_str());
+  if (checked.rounds > 0) {
+    std::printf("%8.2f %6.2f %6.2f..%-6.2f %+6.1f %% %6d  ", checked.record.speedup, now,
+                std::exp(-checked.log_ratio.high), std::exp(-checked.log_ratio.low),
+                100 * (now / checked.record.speedup - 1), checked.rounds);
+  } else {
+    std::printf("%8.2f %6s %6s  %-6s %8s %6d  ", checked.record.speedup, "-", "-", "-", "-", 0);
+  }
+  std::printf("%s%s%s\n", std::string(to_string(checked.finding)).c_str(),
+              checked.detail.empty() ? "" : ": ", checked.detail.c_str());
+}
+
+int exit_code(const std::vector<Checked>& all) {
+  const auto any = [&](Finding finding) {
+    return std::any_of(all.begin(), all.end(),
+                       [&](const Checked& checked) { return checked.finding == finding; });
+  };
+  if (any(Finding::fault)) return kExitDeviceFault;
+  if (any(Finding::wrong)) return kExitWrongResult;
+  if (any(Finding::slower)) return kExitRegression;
+  return any(Finding::noisy) ? kExitInconclusive : kExitGood;
+}
+
+}  // namespace
+
+int verify_mode(const Options& options) {
+  const Device device = select_device(options.device);
+  Selection selection = select_records(options.verify, device.info);
+  std::vector<Problem> problems;
+  for (const Checked& checked : selection.differing) problems.push_back(checked.record.problem);
+  std::vector<Checked> dozen;
+  for (const std::size_t i : stratified(problems, kDozen)) {
+    dozen.push_back(selection.differing[i]);
+  }
+  std::fprintf(stderr, "%s: %zu records, %zu other than the default, %zu of them timed\n",
+               display_name(device.info).c_str(), selection.usable, selection.differing.size(),
+               dozen.size());
+  if (!options.json) {
+    std::printf("%-36s %-17s %8s %6s %-14s %8s %6s  %s\n", "problem", "variant", "recorded", "now",
+                "interval", "drift", "rounds", "finding");
+  }
+  const DeviceLock lock(device_place(device), options.lock_wait_s);
+  const double end = seconds_now() + (options.budget_s > 0 ? options.budget_s : kDefaultBudget);
+  Deadlines deadlines;
+  deadlines.build = kBuildSeconds;
+  Worker worker(options.device, deadlines);
+  for (std::size_t i = 0; i < dozen.size(); ++i) {
+    const double now = seconds_now();
+    verify_one(worker, dozen[i], options,
+               now + std::max(end - now, 0.0) / static_cast<double>(dozen.size() - i));
+    if (!options.json) print_row(dozen[i]);
+  }
+  for (Checked& checked : dozen) {  // noise comes and goes
+    if (checked.finding != Finding::noisy || seconds_now() > end) continue;
+    verify_one(worker, checked, options, end);
+    if (!options.json) print_row(checked);
+  }
+  if (options.json) {
+    nlohmann::json records = nlohmann::json::array();
+    for (const Checked& checked : dozen) records.push_back(to_json(checked));
+    const nlohmann::json out = {{"device", display_name(device.info)},
+                                {"usable_records", selection.usable},
+                                {"differing_records", selection.differing.size()},
+                                {"cache", to_string(options.cache)},
+                                {"records", records}};
+    std::printf("%s\n", out.dump(2).c_str());
+  }
+  for (const Checked& checked : dozen) {
+    if (checked.finding == Finding::good) continue;
+    std::fprintf(stderr, "%s: lora-bench --pick %s --tuned %s\n",
+                 std::string(to_string(checked.finding)).c_str(),
+                 to_string(checked.record.problem).c_str(), options.verify.c_str());
+  }
+  return exit_code(dozen);
+}
+
+}  // namespace loratune

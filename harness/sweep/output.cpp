@@ -1,0 +1,196 @@
+#include "harness/sweep/output.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "harness/base/failure.h"
+#include "tuner/merge.h"
+#include "tuner/rules.h"
+
+namespace loratune {
+namespace {
+
+Record make_record(const Decided& one, Mode mode) {
+  const Candidate& chosen = one.candidates[static_cast<std::size_t>(one.verdict.choice)];
+  Record record;
+  record.device = "d0";
+  record.mode = mode;
+  record.problem = one.problem;
+  record.variant = chosen.variant->name;
+  record.config = named_config(chosen.variant->space, chosen.config);
+  record.time_ns = std::llround(one.verdict.time_ns);
+  record.default_ns = std::llround(one.verdict.default_ns);
+  record.speedup = one.verdict.speedup;
+  record.speedup_lo = one.verdict.speedup_low;
+  record.speedup_hi = one.verdict.speedup_high;
+  record.level = one.verdict.level;
+  record.rounds = one.verdict.rounds;
+  record.error_over_bound = one.verdict.error_over_bound;
+  record.seen = one.seen;
+  record.reason = one.verdict.reason;
+  return record;
+}
+
+std::vector<Rule> rules_of(std::span<const Decided> decided, Mode mode, const DeviceInfo& device) {
+  std::vector<MeasuredProblem> measured;
+  for (const Decided& one : decided) {
+    // Problems that had to have the same choice count once.
+    const Problem problem = regardless_of_m(one.problem, mode);
+    const bool known = std::any_of(measured.begin(), measured.end(),
+                                   [&](const auto& other) { return other.problem == problem; });
+    if (!known) measured.push_back({problem, one.candidates, one.log_ratios});
+  }
+  std::vector<Rule> rules;
+  for (const RuleRange& range : make_rules(measured, device)) {
+    Rule rule;
+    rule.device = "d0";
+    rule.mode = mode;
+    rule.dtype = range.dtype;
+    rule.accumulate = range.accumulate;
+    rule.rank = range.rank;
+    rule.m = mode == Mode::batch_invariant ? Range{1, kMaxExtent} : range.m;
+    rule.k = range.k;
+    rule.n = range.n;
+    rule.variant = range.choice.variant->name;
+    rule.config = named_config(range.choice.variant->space, range.choice.config);
+    rule.regret_bound = range.regret_bound;
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+// Whether the file measured within the rule's box or at its edge, where the rule's own evidence
+// stands.
+bool measured_again(const Rule& rule, const TunedFile& file) {
+  const auto holds = [](const Range& range, std::int64_t value) {
+    return range.lo - 1 <= value && value <= range.hi + 1;
+  };
+  return std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
+    const Problem& p = record.problem;
+    return record.device == rule.device && record.mode == rule.mode && p.op == rule.op &&
+           p.dtype == rule.dtype && p.accumulate == rule.accumulate && p.align == 0 &&
+           holds(rule.m, p.m) && holds(rule.k, p.k) && holds(rule.n, p.n) &&
+           rule.rank.lo <= p.rank && p.rank <= rule.rank.hi;
+  });
+}
+
+// Held by whoever changes a file in the folder. The folder itself is locked: the file is replaced
+// by another one with every write. Where the file system has no locks it holds nothing.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& file) {
+    const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    fd_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace
+
+TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const DeviceInfo& device,
+                          const ToolInfo& tool) {
+  TunedFile file;
+  file.tool = tool;
+  file.devices["d0"] = tuned_device(device);
+  for (const Decided& one : decided) {
+    if (one.verdict.reason != "default_failed") file.records.push_back(make_record(one, mode));
+  }
+  file.rules = rules_of(decided, mode, device);
+  for (const Record& record : file.records) file.kernels[record.variant] = {};
+  for (const Rule& rule : file.rules) file.kernels[rule.variant] = {};
+  for (auto& [name, kernel] : file.kernels) {
+    const Variant* variant = find_variant(name);
+    kernel = {std::string(variant->source_sha256), variant->revision};
+  }
+  std::sort(file.records.begin(), file.records.end(), file_order);
+  return file;
+}
+
+TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped) {
+  dropped = 0;
+  std::map<std::string, std::string> ids;  // of the earlier file to ours
+  const TunedFile measured = fresh;
+  std::set<std::tuple<std::string, Mode, std::string>> known;
+  std::set<FamilyKey> decided_anew;
+  const auto key = [](const Record& record) {
+    return std::tuple(record.device, record.mode, to_string(record.problem));
+  };
+  for (const Record& record : fresh.records) decided_anew.insert(family_of(record));
+  for (const auto& theirs : earlier.devices) {
+    std::string& id = ids[theirs.first];
+    const auto same = std::find_if(fresh.devices.begin(), fresh.devices.end(),
+                                   [&](const auto& ours) { return ours.second == theirs.second; });
+    if (same != fresh.devices.end()) {
+      id = same->first;
+    } else {
+      id = "d" + std::to_string(fresh.devices.size());
+      fresh.devices[id] = theirs.second;
+    }
+  }
+  // One file knows one source of each kernel: the earlier one's is kept where ours says nothing.
+  const auto same_kernel = [&](const std::string& variant) {
+    const KernelInfo& theirs = earlier.kernels.at(variant);
+    const auto [ours, added] = fresh.kernels.emplace(variant, theirs);
+    return added || ours->second == theirs;
+  };
+  for (Record record : earlier.records) {
+    record.device = ids.at(record.device);
+    if (decided_anew.contains(family_of(record)) || known.contains(key(record))) continue;
+    if (!same_kernel(record.variant)) {
+      ++dropped;
+      continue;
+    }
+    known.insert(key(record));
+    fresh.records.push_back(std::move(record));
+  }
+  for (Rule rule : earlier.rules) {
+    rule.device = ids.at(rule.device);
+    if (measured_again(rule, measured) || !same_kernel(rule.variant)) continue;
+    const bool taken = std::any_of(fresh.rules.begin(), fresh.rules.end(),
+                                   [&](const Rule& ours) { return overlap(ours, rule); });
+    if (taken) continue;
+    fresh.rules.push_back(std::move(rule));
+  }
+  std::sort(fresh.records.begin(), fresh.records.end(), file_order);
+  return fresh;
+}
+
+std::optional<TunedFile> earlier_file(const std::string& path) {
+  if (access(path.c_str(), F_OK) != 0) return std::nullopt;
+  ParsedTunedFile parsed = load_tuned_file(path);
+  if (!parsed.file) {
+    throw Failure(kExitUsage, "--out '" + path + "' exists and is no tuned file of this version (" +
+                                  parsed.error + "); name another or move it away");
+  }
+  return std::move(parsed.file);
+}
+
+TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh, int& dropped) {
+  const FolderLock lock(path);
+  dropped = 0;
+  const std::optional<TunedFile> earlier = earlier_file(path);
+  TunedFile file = earlier ? merge_earlier(fresh, *earlier, dropped) : fresh;
+  const std::string error = write_tuned_file(path, file);
+  if (!error.empty()) throw Failure(kExitUsage, error);
+  return file;
+}
+
+}  // namespace loratune

@@ -1,0 +1,61 @@
+#include "harness/sweep/replayed.h"
+
+#include <algorithm>
+
+#include "harness/base/failure.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+// What two journals of one sweep agree in.
+json common_header(json header) {
+  header.erase("problems");
+  header.erase("budget_s");
+  return header;
+}
+
+void replay_into(RecordedSweep& recorded, const JournalContent& content) {
+  const SweepSetup setup = setup_from(content.header);
+  Journal journal = Journal::replay(content);
+  Sweep sweep(
+      setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, nullptr,
+      nullptr, [] { return false; }, [](const SweepProgress&) {});
+  const bool whole = sweep.run();
+  recorded.whole = recorded.whole && whole;
+  recorded.decided.insert(recorded.decided.end(), sweep.decided().begin(), sweep.decided().end());
+  recorded.quarantine.add(sweep.quarantine());
+}
+
+}  // namespace
+
+std::vector<RecordedSweep> replay_journals(std::span<const JournalContent> journals) {
+  std::vector<RecordedSweep> sweeps;
+  std::vector<json> headers;
+  for (const JournalContent& content : journals) {
+    if (content.header.is_null()) throw Failure(kExitUsage, "a journal is empty");
+    const SweepSetup setup = setup_from(content.header);
+    const json header = common_header(content.header);
+    const auto& added = setup.options.problems;
+    std::size_t i = 0;
+    for (; i < sweeps.size(); ++i) {
+      const auto& there = sweeps[i].setup.options.problems;
+      const bool apart = std::none_of(added.begin(), added.end(), [&](const Problem& problem) {
+        return std::find(there.begin(), there.end(), problem) != there.end();
+      });
+      if (headers[i] == header && apart) break;
+    }
+    if (i == sweeps.size()) {
+      sweeps.push_back({setup, {}, {}, true});
+      headers.push_back(header);
+    } else {
+      auto& problems = sweeps[i].setup.options.problems;
+      problems.insert(problems.end(), added.begin(), added.end());
+    }
+    replay_into(sweeps[i], content);
+  }
+  return sweeps;
+}
+
+}  // namespace loratune

@@ -1,0 +1,26 @@
+// Sweeps as their journals hold them, replayed: no device is needed.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/sweep/journal.h"
+#include "harness/sweep/setup.h"
+#include "harness/sweep/sweep.h"
+
+namespace loratune {
+
+struct RecordedSweep {
+  SweepSetup setup;  // its problems: those of all journals
+  std::vector<Decided> decided;
+  Quarantine quarantine;
+  bool whole = true;  // no journal ends before its sweep does
+};
+
+// What the journals hold. Those of one device, one build and the same options count as parts of one
+// sweep, as far as none of their problems is in two of them: its rules are then made from all of
+// their problems. Throws Failure (kExitUsage) for what this build cannot replay.
+std::vector<RecordedSweep> replay_journals(std::span<const JournalContent> journals);
+
+}  // namespace loratune

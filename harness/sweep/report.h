@@ -1,0 +1,22 @@
+// What a sweep tells its user at the end.
+#pragma once
+
+#include <string>
+
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/sweep/replayed.h"
+#include "harness/worker/worker.h"
+
+namespace loratune {
+
+// Before an hour of work: throws Failure (kExitUsage) if the file could not be written, or what it
+// holds not be merged with.
+void require_writable(const std::string& path);
+
+// Makes the tuned file of what was decided and merges it into the one at --out; prints the records,
+// with a worker also what they come to beside what the device does at most, and what became of the
+// candidates. kExitGood, unless a default failed: kExitWrongResult or kExitDeviceFault.
+ExitCode finish_sweep(const Options& options, const RecordedSweep& swept, Worker* worker);
+
+}  // namespace loratune

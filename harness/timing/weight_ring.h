@@ -1,0 +1,48 @@
+// A WeightRing holds copies of a problem's weights, enough of them that those of the next run are
+// in no cache: what a server that goes from adapter to adapter sees.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "harness/base/cache.h"
+#include "harness/check/checker.h"
+
+namespace loratune {
+
+// Bytes of the cache nearest to the memory, or a guess where the device does not tell.
+std::int64_t last_level_cache_bytes(const cl::Device& device);
+
+// Copies of A and B together that a ring has: at least two, and as many as take more than twice the
+// cache, up to what the device can allocate at once.
+std::int64_t ring_size(std::int64_t weight_bytes, std::int64_t cache_bytes,
+                       std::int64_t max_alloc_bytes);
+
+// One for a problem. All arms share one position: an arm that went its own way would find what the
+// arm before it left in the cache.
+class WeightRing {
+ public:
+  WeightRing(Engine& engine, Checker& checker, Cache cache);
+
+  // Operands for each run in turn, one for a warm cache. Plans of the same layouts share buffers.
+  // Throws cl::Error.
+  const std::vector<Operands>& operands(const LaunchPlan& plan);
+  // Enqueues a run on the ring's next weights. `ring` as operands() gave it; `queue` any.
+  void run(Executable& executable, const std::vector<Operands>& ring, const cl::CommandQueue& queue,
+           std::vector<cl::Event>* events = nullptr);
+
+ private:
+  struct Form {
+    cl::Buffer a, b;  // the checker's, the same for all plans of a layout
+    std::vector<Operands> operands;
+  };
+  std::vector<cl::Buffer> copies(const cl::Buffer& source, std::int64_t count) const;
+
+  Engine& engine_;
+  Checker& checker_;
+  Cache cache_;
+  std::size_t next_ = 0;
+  std::vector<std::unique_ptr<Form>> forms_;  // their addresses are given out
+};
+
+}  // namespace loratune

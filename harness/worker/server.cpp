@@ -1,0 +1,285 @@
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "harness/base/failure.h"
+#include "harness/base/plan_json.h"
+#include "harness/base/selection.h"
+#include "harness/check/checker.h"
+#include "harness/timing/ceilings.h"
+#include "harness/timing/round_timer.h"
+#include "harness/timing/weight_ring.h"
+#include "harness/worker/modes.h"
+#include "harness/worker/protocol.h"
+
+namespace loratune {
+namespace {
+
+using nlohmann::json;
+
+struct Arm {
+  std::unique_ptr<Executable> executable;
+  const std::vector<Operands>* ring = nullptr;
+  TimedArm timed;
+};
+
+// A problem's data and what was prepared for it.
+struct ProblemState {
+  std::unique_ptr<Checker> checker;
+  std::unique_ptr<WeightRing> ring;
+  std::map<int, Arm> arms;
+};
+
+// While it lives the process may take so many bytes more than it has. Writable memory is counted
+// (RLIMIT_DATA), not addresses, of which drivers of GPUs reserve more than there is memory.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(std::int64_t more_bytes) {
+    std::ifstream statm("/proc/self/statm");
+    rlim_t pages = 0;
+    for (int field = 0; field < 6; ++field) statm >> pages;  // the sixth: data and stack
+    if (!statm || getrlimit(RLIMIT_DATA, &before_) != 0) return;
+    const rlim_t most =
+        pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + static_cast<rlim_t>(more_bytes);
+    const rlimit lower = {std::min(most, before_.rlim_max), before_.rlim_max};
+    set_ = setrlimit(RLIMIT_DATA, &lower) == 0;
+  }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+  ~MemoryLimit() {
+    if (set_) setrlimit(RLIMIT_DATA, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  bool set_ = false;
+};
+
+class Server {
+ public:
+  explicit Server(WorkerShared& shared) : current_arm_(&shared.current_arm) {}
+
+  json handle(const json& message) {
+    const auto what = message.at("do").get<std::string>();
+    if (what == "open") return open(message);
+    if (what == "problem") return select(message);
+    if (what == "build") return build(message);
+    if (what == "prepare") return prepare(message);
+    if (what == "prepare_pack") return prepare_pack(message);
+    if (what == "round") return round(message);
+    if (what == "recheck") return recheck(message);
+    if (what == "events") return events(message);
+    if (what == "ceilings") return to_json(measure_ceilings(*engine_, *probes_));
+    throw std::invalid_argument("unknown request");
+  }
+
+ private:
+  json open(const json& message) {
+    const bool times = message.at("times").get<bool>();
+    // PoCL compiles in its threads: those of several processes would be on the same cores.
+    if (!times) unsetenv("POCL_AFFINITY");
+    engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
+    if (times) probes_ = std::make_unique<Probes>(*engine_);
+    message.at("build_bytes").get_to(build_bytes_);
+    return {{"device", display_name(engine_->info())},
+            {"floor_ns", times ? probes_->launch_floor_ns() : 0}};
+  }
+
+  json select(const json& message) {
+    const auto key = message.at("problem").get<std::string>();
+    if (!message.value("keep", false)) states_.clear();
+    if (states_.contains(key)) {
+      state_ = &states_.at(key);
+      return json::object();
+    }
+    state_ = nullptr;
+    Case selected;
+    std::string why;
+    selected.problem = parse_problem(key, why).value();
+    selected.fill = Fill::real;
+    selected.seed = message.at("seed").get<std::uint64_t>();
+    ProblemState state;
+    state.checker = std::make_unique<Checker>(*engine_, selected);
+    const bool rotate = message.value("cache", "warm") == to_string(Cache::rotate);
+    state.ring = std::make_unique<WeightRing>(*engine_, *state.checker,
+                                              rotate ? Cache::rotate : Cache::warm);
+    state_ = &states_.emplace(key, std::move(state)).first->second;
+    return json::object();
+  }
+
+  // The plan is built and run once on small operands of zeros: enough to make a driver compile.
+  json build(const json& message) {
+    const MemoryLimit limit(build_bytes_);
+    const LaunchPlan plan = plan_from_json(message.at("plan"));
+    std::string why;
+    const Problem problem = parse_problem(message.at("problem").get<std::string>(), why).value();
+    Built built = engine_->build(problem, plan);
+    if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
+    const auto zeros = [&](std::int64_t elements, Dtype dtype) {
+      return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE,
+                        static_cast<std::size_t>(elements * element_bytes(dtype)));
+    };
+    Operands operands;
+    operands.x = zeros(problem.m * problem.k, problem.dtype);
+    operands.y = zeros(problem.m * problem.n, problem.dtype);
+    operands.ld_x = problem.k;
+    operands.ld_y = problem.n;
+    const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
+    const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
+    const bool joined = joins_weights(plan);
+    operands.a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
+                       packed_dtype(plan.a, problem.dtype));
+    if (!joined) operands.b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
+    const cl::CommandQueue queue = engine_->make_queue();
+    built.executable->enqueue(queue, operands);
+    queue.finish();
+    return {{"outcome", to_string(Outcome::correct)}};
+  }
+
+  Built build_limited(const LaunchPlan& plan) {
+    const MemoryLimit limit(build_bytes_);
+    return engine_->build(state().checker->problem_case().problem, plan);
+  }
+
+  json prepare(const json& message) {
+    const int id = message.at("id").get<int>();
+    *current_arm_ = id;
+    Checker& checker = *state().checker;
+    WeightRing& ring = *state().ring;
+    state().arms.erase(id);
+    Built built = build_limited(plan_from_json(message.at("plan")));
+    if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
+    const CheckResult checked = checker.check(*built.executable);
+    if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
+    Arm& arm = state().arms[id];
+    arm.executable = std::move(built.executable);
+    arm.ring = &ring.operands(arm.executable->plan());
+    const cl::CommandQueue& queue = checker.queue();
+    arm.timed.run = [&ring, &arm, &queue] { ring.run(*arm.executable, *arm.ring, queue); };
+    arm.timed.finish = [&queue] { queue.finish(); };
+    arm.timed.restore = [&checker] {
+      if (checker.problem_case().problem.accumulate) checker.restore_output();
+    };
+    arm.timed.probe_ns = probe_ns(arm.timed);
+    return {{"outcome", to_string(Outcome::correct)},
+            {"error", checked.error_over_bound},
+            {"probe_ns", arm.timed.probe_ns}};
+  }
+
+  // An arm whose run is the packing of the adapter: copy, layout and upload of both matrices.
+  json prepare_pack(const json& message) {
+    const int id = message.at("id").get<int>();
+    *current_arm_ = id;
+    Arm& arm = state().arms[id];
+    Checker& checker = *state().checker;
+    const Problem& problem = checker.problem_case().problem;
+    LaunchPlan plan;  // of packing alone
+    plan.a = packing_from_json(message.at("a"));
+    plan.b = packing_from_json(message.at("b"));
+    const auto a = to_storage(problem.dtype, checker.data().a);
+    const auto b = to_storage(problem.dtype, checker.data().b);
+    arm.timed.run = [=, this, &checker, &problem] {
+      Weights(engine_->context(), problem, a.data(), b.data()).buffers(checker.queue(), plan);
+    };
+    arm.timed.finish = arm.timed.restore = [] {};
+    time_run_ns(arm.timed);
+    arm.timed.probe_ns = time_run_ns(arm.timed);
+    return {{"outcome", to_string(Outcome::correct)}, {"probe_ns", arm.timed.probe_ns}};
+  }
+
+  json round(const json& message) {
+    const Round round{0, message.at("doubled").get<bool>(),
+                      message.at("order").get<std::vector<int>>(), message.at("runs").get<int>()};
+    try {
+      const RoundReply reply = time_round(
+          round, [this](int id) -> TimedArm& { return state().arms.at(id).timed; }, *probes_,
+          *current_arm_);
+      return {{"ns", reply.ns}, {"doubled_ns", reply.doubled_ns}, {"stolen", reply.stolen}};
+    } catch (const cl::Error& error) {
+      json reply = failure(Outcome::runtime, describe(error));
+      reply["failed"] = *current_arm_;
+      return reply;
+    }
+  }
+
+  json recheck(const json& message) {
+    Arm& arm = state().arms.at(message.at("id").get<int>());
+    const CheckResult checked = state().checker->check(*arm.executable);
+    if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
+    return {{"outcome", to_string(Outcome::correct)}, {"error", checked.error_over_bound}};
+  }
+
+  json events(const json& message) {
+    Arm& arm = state().arms.at(message.at("id").get<int>());
+    const EventReading reading = read_events(
+        *engine_,
+        [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
+          state().ring->run(*arm.executable, *arm.ring, queue, list);
+        },
+        10);
+    return {{"event_ns", reading.ns}, {"fault", reading.fault}};
+  }
+
+  ProblemState& state() {
+    if (state_ == nullptr) throw std::logic_error("no problem is selected");
+    return *state_;
+  }
+
+  static json failure(Outcome outcome, const std::string& detail) {
+    return {{"outcome", to_string(outcome)}, {"detail", detail.substr(0, 4000)}};
+  }
+
+  int* current_arm_;
+  std::int64_t build_bytes_ = 0;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Probes> probes_;
+  std::map<std::string, ProblemState> states_;  // by problem
+  ProblemState* state_ = nullptr;               // of the problem selected
+};
+
+}  // namespace
+
+int worker_mode() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan, however the parent ends
+  std::signal(SIGINT, SIG_IGN);      // Ctrl-C is the parent's to handle
+  void* mapped =
+      mmap(nullptr, sizeof(WorkerShared), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
+  if (mapped == MAP_FAILED) {
+    throw Failure(kExitUsage, "--worker is for lora-bench itself to start");
+  }
+  auto& shared = *static_cast<WorkerShared*>(mapped);
+  if (getppid() != shared.parent) return kExitUsage;  // it ended before the signal was asked for
+  // Replies have a descriptor of their own: drivers print on stdout.
+  Server server(shared);
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    json reply;
+    try {
+      reply = server.handle(json::parse(line));
+    } catch (const cl::Error& error) {
+      reply = {{"outcome", to_string(Outcome::runtime)}, {"detail", describe(error)}};
+    } catch (const Failure& failure) {
+      reply = {{"fatal", failure.what()}};
+    } catch (const std::exception& error) {
+      reply = {{"outcome", to_string(Outcome::runtime)}, {"detail", error.what()}};
+    }
+    const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+    for (std::size_t done = 0; done < text.size();) {
+      const ssize_t wrote = write(kWorkerReplyFd, text.data() + done, text.size() - done);
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) return kExitUsage;
+      done += static_cast<std::size_t>(wrote);
+    }
+  }
+  return kExitGood;
+}
+
+}  // namespace loratune

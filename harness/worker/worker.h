@@ -1,0 +1,132 @@
+// The worker process does everything that a kernel or a driver can spoil: building, checking and
+// timing. The parent holds it to deadlines and kills it when it passes one; a fault costs one
+// config, not the sweep. Requests and replies are JSON, one a line, over pipes; the worker is this
+// same executable.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "harness/base/cache.h"
+#include "harness/timing/roofline.h"
+#include "harness/worker/protocol.h"
+#include "loratune/dispatch/outcome.h"
+#include "loratune/variants/launch_plan.h"
+#include "tuner/problem_tuner.h"
+
+namespace loratune {
+
+// Deadlines in seconds, and what else a worker is held to.
+struct Deadlines {
+  double open = 60;      // find the device, build the probes
+  double problem = 120;  // data, oracle, buffers
+  double build = 20;     // build one program, and its first launch, where drivers compile too
+  double run_slack = 2;  // of any other request, on top of what it should take
+  std::int64_t build_bytes = std::int64_t{4} << 30;  // of memory, more than before, while building
+  int configs = 300;  // prepared in one process; then a fresh one, as drivers leak
+};
+
+// What a request came to. lost: the worker died or was killed; the next request starts a fresh one.
+struct Exchange {
+  enum class Status : std::uint8_t { ok, crashed, timed_out } status = Status::ok;
+  nlohmann::json reply;
+  std::string detail;  // of a loss
+};
+
+// The parent's side.
+class Worker {
+ public:
+  // `device` as --device takes it. The process, `executable --worker`, is started by the first
+  // request. Throws Failure where no process can be made or it cannot open the device. One that
+  // does not time builds only.
+  explicit Worker(std::string device, Deadlines deadlines = {},
+                  std::string executable = "/proc/self/exe", bool times = true);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Selects the problem for the requests after it: fresh data, no executables. With `keep` those of
+  // the problems before it stay, and are there again when one of them is selected anew with `keep`.
+  // Over a restart only the selection stays.
+  void set_problem(const Problem& problem, std::uint64_t seed, Cache cache = Cache::warm,
+                   bool keep = false);
+
+  // Builds the plan's program and runs it once, discarded, so that compilers that wait for the
+  // first launch are done.
+  Prepared build(const Problem& problem, const LaunchPlan& plan);
+
+  // The same in two parts, for several workers at once. Between them there is something to read on
+  // reply_fd() where the build has ended, or the process; end_build() waits for it, up to the
+  // deadline.
+  void begin_build(const Problem& problem, const LaunchPlan& plan);
+  Prepared end_build();
+  int reply_fd() const { return from_worker_; }
+
+  // Builds (or finds), checks and probes the plan as arm `id` of the current problem. `anchor_ns`:
+  // what the default's probe took, 0 if unknown: a run may take 5 of them + 50 ms.
+  Prepared prepare(int id, const LaunchPlan& plan, double anchor_ns);
+
+  // Arm `id` is the packing of the problem's weights into these layouts, on the host and to the
+  // device.
+  Prepared prepare_pack(int id, const Packing& a, const Packing& b);
+
+  // Runs the blocks of a round; its order names ids given to prepare().
+  RoundReply run_round(const Round& round);
+
+  // One more check of arm `id`, after it was timed.
+  Prepared recheck(int id);
+
+  // By the event clock, ns, or why that clock is not believed.
+  nlohmann::json read_events(int id);
+
+  // What the device can do at most; measured anew. Nothing where that fails.
+  std::optional<Ceilings> ceilings();
+
+  // What an empty kernel takes, pipelined; 0 before the first request.
+  double launch_floor_ns() const { return floor_ns_; }
+
+  // Ends the process; the next request starts a fresh one.
+  void restart();
+  int generation() const { return generation_; }
+  // The process to kill in tests; -1 where none runs.
+  pid_t pid() const { return pid_; }
+
+ private:
+  Exchange request(const nlohmann::json& message, double deadline_s);
+  Exchange start();
+  void make_ready();
+  Exchange transact(const nlohmann::json& message, double deadline_s);
+  void send(const nlohmann::json& message, double deadline_s);
+  Exchange receive();
+  Exchange lost(Exchange::Status status, std::string detail);
+  Exchange reselect();
+  void after_fault(const Prepared& prepared);
+  std::vector<double>& probes();  // of the problem selected
+  void keep_probe(int id, const Prepared& prepared);
+  void kill_now();
+
+  std::string device_, executable_;
+  bool times_;
+  Deadlines deadlines_;
+  pid_t pid_ = -1;
+  int to_worker_ = -1, from_worker_ = -1;
+  int generation_ = 0;                   // processes started so far
+  std::string pending_;                  // bytes read beyond the last line
+  double allowed_s_ = 0, deadline_ = 0;  // of the request under way, and when that is over
+  std::string building_;                 // the program of begin_build()
+  nlohmann::json problem_;
+  bool problem_sent_ = false;
+  WorkerShared* shared_ = nullptr;                       // with the worker
+  int configs_ = 0;                                      // prepared in this process
+  std::map<std::string, std::vector<double>> probe_ns_;  // by problem and arm
+  std::set<std::string> built_;                          // programs that this process has built
+  double floor_ns_ = 0;
+};
+
+}  // namespace loratune

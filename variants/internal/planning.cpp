@@ -1,0 +1,93 @@
+#include "variants/internal/planning.h"
+
+#define IMATH_HALF_NO_LOOKUP_TABLE
+#include <Imath/half.h>
+
+namespace loratune {
+
+LaunchPlan start_plan(std::string_view source, const Problem& problem,
+                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines) {
+  LaunchPlan plan;
+  plan.source = source;
+  for (const auto& [name, value] : defines) plan.defines.emplace_back(name, value);
+  plan.defines.emplace_back("F16", problem.dtype == Dtype::f16 ? 1 : 0);
+  plan.defines.emplace_back("ACCUMULATE", problem.accumulate ? 1 : 0);
+  std::sort(plan.defines.begin(), plan.defines.end());
+  plan.flags = {"-cl-std=CL1.2", "-cl-mad-enable"};
+  return plan;
+}
+
+Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                   std::vector<Arg> args) {
+  Launch launch;
+  launch.kernel = kernel;
+  launch.global[0] = static_cast<std::uint64_t>(groups * size);
+  launch.local[0] = static_cast<std::uint64_t>(size);
+  launch.args = std::move(args);
+  return launch;
+}
+
+Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                          std::vector<Arg> args) {
+  Launch launch = make_launch(kernel, groups, size, std::move(args));
+  launch.one_struct = true;
+  return launch;
+}
+
+Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+                         std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
+  std::vector<Arg> args = {{Role::x}, {Role::weights}, {Role::y}};
+  args.insert(args.end(), scratch);
+  args.insert(args.end(), {{Role::off_x},
+                           {Role::ld_x},
+                           {Role::off_y},
+                           {Role::ld_y},
+                           {Role::off_b},
+                           {Role::scale},
+                           {Role::m},
+                           {Role::k},
+                           {Role::n}});
+  args.insert(args.end(), own);
+  return make_struct_launch(kernel, groups, size, std::move(args));
+}
+
+Blocks cut(const Problem& problem, int tile, int block_columns) {
+  const std::int64_t tiles = ceil_div(problem.n, tile);
+  const std::int64_t per_block = std::min<std::int64_t>(tiles, std::max(block_columns / tile, 1));
+  return {per_block, ceil_div(tiles, per_block)};
+}
+
+double blocked_flops(const Problem& p, const Blocks& blocks) {
+  return 2.0 * static_cast<double>(p.m) * p.rank *
+         (static_cast<double>(p.k) * static_cast<double>(blocks.count) + static_cast<double>(p.n));
+}
+
+float round_to(Dtype dtype, float value) {
+  return dtype == Dtype::f16 ? static_cast<float>(Imath::half(value)) : value;
+}
+
+void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,
+                  std::int64_t column, float value) {
+  float& y = t.y[row * problem.n + column];
+  y = round_to(problem.dtype, problem.accumulate ? y + t.scale * value : t.scale * value);
+}
+
+void expand_row(const Problem& problem, const HostTensors& t, std::int64_t row,
+                std::span<const float> h) {
+  for (std::int64_t column = 0; column < problem.n; ++column) {
+    float sum = 0.0F;
+    for (std::size_t j = 0; j < h.size(); ++j) {
+      sum += h[j] * t.b[column * problem.rank + static_cast<std::int64_t>(j)];
+    }
+    store_output(problem, t, row, column, sum);
+  }
+}
+
+void sum_lanes(std::span<float> values, int lanes, int width) {
+  for (auto half = static_cast<std::size_t>(lanes) / 2; half > 0; half /= 2) {
+    const std::size_t count = half * static_cast<std::size_t>(width);
+    for (std::size_t i = 0; i < count; ++i) values[i] += values[i + count];
+  }
+}
+
+}  // namespace loratune
