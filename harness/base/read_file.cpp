@@ -1,0 +1,59 @@
+#include "harness/base/read_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "dispatch/internal/printable.h"
+#include "harness/base/failure.h"
+
+namespace loratune {
+
+using nlohmann::json;
+
+std::string read_file(const std::string& path, const std::string& what, std::size_t most) {
+  const std::string name = what + " '" + printable(path, 200) + "' ";
+  const auto refuse = [&](const std::string& why) { throw Failure(kExitUsage, name + why); };
+  // Not blocking: to open a FIFO would wait for its writer.
+  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) refuse("cannot be read: " + std::string(std::strerror(errno)));
+  const struct Closer {
+    int fd;
+    ~Closer() { close(fd); }
+  } closer{fd};
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) refuse("is no regular file");
+  if (static_cast<std::size_t>(status.st_size) > most) {
+    refuse("is larger than " + std::to_string(most) + " bytes");
+  }
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = read(fd, bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) refuse("cannot be read: " + std::string(std::strerror(errno)));
+    if (got == 0) break;  // it became shorter meanwhile
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+json parse_json(std::string_view text) {
+  constexpr int kDepth = 32;
+  const auto shallow = [](int depth, json::parse_event_t, json&) {
+    if (depth > kDepth) throw std::invalid_argument("JSON is nested too deeply");
+    return true;
+  };
+  try {
+    return json::parse(text.begin(), text.end(), shallow);
+  } catch (const json::exception& error) {
+    throw std::invalid_argument(printable(error.what(), 200));
+  }
+}
+
+}  // namespace loratune

@@ -1,0 +1,22 @@
+// Files and JSON that come from outside, read within bounds.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace loratune {
+
+inline constexpr std::size_t kMostFileBytes = std::size_t{1} << 30;
+
+// All of a regular file of at most `most` bytes. `what` names the file in the line of the Failure
+// (kExitUsage) that is thrown otherwise: "journal 'a.journal' cannot be read".
+std::string read_file(const std::string& path, const std::string& what,
+                      std::size_t most = kMostFileBytes);
+
+// The JSON of a text, nested no deeper than what this project writes. Throws std::invalid_argument
+// with the reason in a printable line.
+nlohmann::json parse_json(std::string_view text);
+
+}  // namespace loratune
