@@ -7,6 +7,7 @@
 #include <new>
 
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/bench/modes.h"
 #include "harness/check/modes.h"
@@ -83,6 +84,8 @@ int main(int argc, char** argv) {
   } catch (const loratune::Failure& failure) {
     std::fprintf(stderr, "lora-bench: %s\n", failure.what());
     return failure.code();
+  } catch (const loratune::Interrupted&) {
+    return loratune::kExitInterrupted;
   } catch (const cl::Error& error) {
     std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
     return loratune::kExitDeviceFault;

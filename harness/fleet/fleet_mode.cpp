@@ -107,7 +107,7 @@ class Coordinator {
     for (std::size_t i = 0; i < fleet.portions.size(); ++i) {
       const auto there = journal_there(fleet.journal(i));
       if (!there) continue;
-      open_journal(fleet, i, 0);  // refuses what is of another sweep
+      open_portion(fleet, i, 0);  // refuses what is of another sweep
       if (replay_journals({&*there, 1}).front().whole) schedule_.known(i);
     }
   }
@@ -250,7 +250,7 @@ int coordinate(const Fleet& fleet, Post& post) {
   for (std::size_t i = 0; i < fleet.portions.size(); ++i) {
     if (auto there = journal_there(fleet.journal(i))) journals.push_back(std::move(*there));
   }
-  RecordedSweep swept{fleet.setup, {}, {}, true};
+  SweepResult swept{fleet.setup, {}, {}, true};
   if (!journals.empty()) swept = std::move(replay_journals(journals).front());
   const ExitCode code = finish_sweep(fleet.options, swept, nullptr);
   if (coordinator.undecided() == 0) return code;

@@ -24,26 +24,28 @@ std::optional<JournalContent> journal_there(const std::string& path) {
   return std::nullopt;
 }
 
-Journal open_journal(const Fleet& fleet, std::size_t portion, double budget_s) {
+PortionSweep open_portion(const Fleet& fleet, std::size_t portion, double budget_s) {
   const std::string path = fleet.journal(portion);
-  const auto there = journal_there(path);
-  if (there) budget_s = there->header.value("budget_s", budget_s);
-  const json header = make_header(fleet.setup_of(portion, budget_s));
-  return there ? Journal::resume(path, header) : Journal::create(path, header);
+  if (!journal_there(path)) {
+    const SweepSetup setup = fleet.setup_of(portion, budget_s);
+    return {setup, Journal::create(path, make_header(setup))};
+  }
+  Journal journal = Journal::resume(path);
+  const SweepSetup setup = fleet.setup_of(portion, journal.header().value("budget_s", budget_s));
+  journal.begin(make_header(setup));
+  return {setup, std::move(journal)};
 }
 
 namespace {
 
 int sweep_portion(const Fleet& fleet, std::size_t portion, double budget_s) {
   const DeviceLock lock(fleet.place, fleet.options.lock_wait_s);
-  Journal journal = open_journal(fleet, portion, budget_s);
-  const SweepSetup setup =
-      setup_from(read_journal(fleet.journal(portion)).header);  // with the budget it began with
+  PortionSweep opened = open_portion(fleet, portion, budget_s);
   Worker worker(fleet.options.device);
   BuildAhead ahead(fleet.options.device, fleet.options.builders);
   Sweep sweep(
-      setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, &worker,
-      &ahead, [] { return false; }, [](const SweepProgress&) {});
+      opened.setup.options, opened.setup.device, opened.journal, &worker, &ahead,
+      [] { return false; }, [](const SweepProgress&) {});
   return sweep.run() ? kExitGood : kExitDeviceFault;
 }
 

@@ -31,12 +31,18 @@ struct Fleet {
   }
 };
 
-// The journal of a portion; nothing where there is none, or none whose header is whole.
+// A portion's journal, and the sweep that it is of.
+struct PortionSweep {
+  SweepSetup setup;
+  Journal journal;
+};
+
+// What the journal of a portion holds; nothing where there is none, or none whose header is whole.
 std::optional<JournalContent> journal_there(const std::string& path);
 
-// Goes on with a portion's journal, in the budget that it began with, or begins one. Throws Failure
-// (kExitUsage), also for a journal of another sweep.
-Journal open_journal(const Fleet& fleet, std::size_t portion, double budget_s);
+// Goes on with a portion's journal, in the budget that it began with, or begins one in `budget_s`.
+// Throws Failure (kExitUsage), also for a journal of another sweep.
+PortionSweep open_portion(const Fleet& fleet, std::size_t portion, double budget_s);
 
 // Sweeps the portion in a process of its own, which ends with the caller; its exit code is
 // kExitGood where all is decided. It uses neither MPI nor OpenCL, which do not outlive a fork; its

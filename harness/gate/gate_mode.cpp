@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <optional>
@@ -9,6 +8,7 @@
 #include "dispatch/internal/atomic_write.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
@@ -19,9 +19,6 @@
 
 namespace loratune {
 namespace {
-
-volatile std::sig_atomic_t g_interrupted = 0;
-void on_interrupt(int) { g_interrupted = 1; }
 
 bool selects_problems(const Options& o) {
   return !o.tokens.empty() || !o.in.empty() || !o.out_features.empty() || !o.features.empty() ||
@@ -111,11 +108,10 @@ GateResult run_live(const Options& options) {
   if (!arguments.looks.empty()) gate.rules.looks = arguments.looks;
   validate(gate.rules);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
+  note_interrupts();
   Worker worker(options.device);
-  GateResult result = run_gate(
-      base, candidate, gate, worker, [] { return g_interrupted != 0; }, show_progress);
+  worker.interrupt_when(interrupted);
+  GateResult result = run_gate(base, candidate, gate, worker, interrupted, show_progress);
   if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
   result.tool = tool_info();
   result.base_path = arguments.base;

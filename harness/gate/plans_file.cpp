@@ -1,16 +1,17 @@
 #include "harness/gate/plans_file.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
+#include <stdexcept>
 
 #include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
 #include "harness/base/plan_json.h"
+#include "harness/base/read_file.h"
+#include "harness/base/repeated_work.h"
 
 namespace loratune {
 namespace {
@@ -18,17 +19,23 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
-constexpr double kTooMuchWork = 1e7;  // flops, where a variant does more than ...
-constexpr double kRepeatedWork = 5;   // ... so many times what the problem needs
 
 bool worth_timing(const Variant& variant, const Config& config, const Problem& problem) {
   const double flops = variant.flops(problem, config);
-  return flops <= kTooMuchWork || flops <= kRepeatedWork * useful_flops(problem);
+  return !repeats_too_much(kGatedWork, flops / useful_flops(problem), flops);
 }
 
 bool takes(const Launch& launch, Role role) {
   return std::any_of(launch.args.begin(), launch.args.end(),
                      [&](const Arg& arg) { return arg.role == role; });
+}
+
+json parsed_or_null(const std::string& bytes) {
+  try {
+    return parse_json(bytes);
+  } catch (const std::invalid_argument&) {
+    return nullptr;
+  }
 }
 
 PlansFile plans_from(const json& value) {
@@ -135,12 +142,7 @@ void write_plans(const std::string& path, const PlansFile& plans) {
 }
 
 PlansFile read_plans(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) {
-    throw Failure(kExitUsage, "plans file '" + path + "' cannot be read");
-  }
-  const json value = json::parse(bytes, nullptr, false);
+  const json value = parsed_or_null(read_file(path, "plans file"));
   if (!value.is_object() || value.value("schema", json()) != "loratune/plans") {
     throw Failure(kExitUsage, "'" + path + "' is no plans file: --export-plans writes one");
   }

@@ -13,7 +13,7 @@ namespace {
 // What of the trials' figures a row shows.
 void add_figures(const GateCase& one, const GateRules& rules, bool sentinel, GateRow& row) {
   if (one.trials.empty()) return;
-  const PairedTrial trial = replay(one.trials.back(), rules, sentinel);
+  const PairedTrial trial = trial_of(one.trials.back(), rules, sentinel);
   const MedianInterval interval = trial.interval();
   row.rounds = interval.count;
   row.void_rounds = trial.void_rounds();
@@ -64,10 +64,10 @@ CaseVerdict judge_case(const GateCase& one, const GateRules& rules, std::string&
     return one.equal && !tried ? CaseVerdict::unchanged : CaseVerdict::environment;
   }
   std::vector<TrialEnd> ends;
-  for (const TrialRecord& trial : one.trials) ends.push_back(replay(trial, rules, false).end());
+  for (const TrialRecord& trial : one.trials) ends.push_back(trial_of(trial, rules, false).end());
   note = trial_note(ends.back());
   if (ends.size() > 1) {
-    const MedianInterval first = replay(one.trials.front(), rules, false).interval();
+    const MedianInterval first = trial_of(one.trials.front(), rules, false).interval();
     char text[80];
     std::snprintf(text, sizeof text, "first trial: %.3f (%.3f..%.3f)", std::exp(first.median),
                   std::exp(first.low), std::exp(first.high));
@@ -106,7 +106,7 @@ std::string counted(const std::vector<GateRow>& rows) {
 bool beyond(const MedianInterval& noise, const GateCase& one, const GateRules& rules,
             CaseVerdict verdict) {
   return std::all_of(one.trials.begin(), one.trials.end(), [&](const TrialRecord& trial) {
-    const MedianInterval interval = replay(trial, rules, false).interval();
+    const MedianInterval interval = trial_of(trial, rules, false).interval();
     return (verdict == CaseVerdict::regressed && interval.low > noise.high) ||
            (verdict == CaseVerdict::improved && interval.high < noise.low);
   });
@@ -129,11 +129,31 @@ bool stands(const GateResult& result, std::span<const std::optional<PairedTrial>
   return !wide || beyond(noise, one, result.rules, row.verdict);
 }
 
+// What a case comes to for the whole gate.
+ExitCode exit_code(CaseVerdict verdict, bool strict) {
+  switch (verdict) {
+    case CaseVerdict::fault:
+      return kExitDeviceFault;
+    case CaseVerdict::wrong:
+      return kExitWrongResult;
+    case CaseVerdict::missing:
+      return kExitMissingCase;
+    case CaseVerdict::regressed:
+      return kExitRegression;
+    case CaseVerdict::environment:
+      return kExitInconclusive;
+    case CaseVerdict::inconclusive:
+      return strict ? kExitInconclusive : kExitGood;
+    default:
+      return kExitGood;
+  }
+}
+
 }  // namespace
 
 std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRules& rules) {
   if (sentinel.trials.empty()) return std::nullopt;
-  return replay(sentinel.trials.back(), rules, true);
+  return trial_of(sentinel.trials.back(), rules, true);
 }
 
 SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
@@ -196,29 +216,13 @@ GateReport judge(const GateResult& result) {
     return a.ratio > b.ratio;
   });
 
-  const auto any = [&](CaseVerdict verdict) {
-    return std::any_of(report.rows.begin(), report.rows.end(),
-                       [&](const GateRow& row) { return row.verdict == verdict && !row.allowed; });
-  };
-  const auto set = [&](ExitCode exit, std::string_view word) {
-    report.exit = exit;
-    report.verdict = word;
-  };
-  if (any(CaseVerdict::fault)) {
-    set(kExitDeviceFault, "FAULT");
-  } else if (any(CaseVerdict::wrong)) {
-    set(kExitWrongResult, "WRONG");
-  } else if (any(CaseVerdict::missing)) {
-    set(kExitMissingCase, "MISSING");
-  } else if (any(CaseVerdict::regressed)) {
-    set(kExitRegression, "REGRESSED");
-  } else if (any(CaseVerdict::environment)) {
-    set(kExitInconclusive, "ENVIRONMENT");
-  } else if (result.strict && any(CaseVerdict::inconclusive)) {
-    set(kExitInconclusive, "INCONCLUSIVE");
-  } else {
-    set(kExitGood, "PASS");
+  for (const GateRow& row : report.rows) {
+    const ExitCode code = row.allowed ? kExitGood : exit_code(row.verdict, result.strict);
+    if (worse(code, report.exit) != code || code == report.exit) continue;
+    report.exit = code;
+    report.verdict = to_string(row.verdict);
   }
+  if (report.exit == kExitGood) report.verdict = "PASS";
   report.summary = "gate: " + report.verdict + ", exit " + std::to_string(report.exit) + ": " +
                    std::to_string(report.rows.size()) + " cases: " + counted(report.rows);
   return report;

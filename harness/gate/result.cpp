@@ -2,13 +2,14 @@
 
 #include <cmath>
 #include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
+#include "harness/base/read_file.h"
+#include "harness/worker/protocol.h"
 
 namespace loratune {
 namespace {
@@ -114,19 +115,14 @@ TrialRecord trial_from(const json& value, const GateRules& rules, bool sentinel)
   return record;
 }
 
-json to_json(const Prepared& prepared) {
-  return {{"outcome", to_string(prepared.outcome)},
-          {"error_over_bound", number(prepared.error_over_bound)},
-          {"detail", prepared.detail}};
-}
-
-Prepared prepared_from(const json& value) {
-  Prepared prepared;
-  prepared.outcome =
-      parse_outcome(value.at("outcome").get<std::string>()).value_or(Outcome::runtime);
-  prepared.error_over_bound = number_from(value.at("error_over_bound"));
-  value.at("detail").get_to(prepared.detail);
-  return prepared;
+// Files of before the worker's own words were kept have no probe, and the error under its long
+// name.
+Prepared side_from(const json& value) {
+  if (!value.contains("error_over_bound")) return prepared_from_json(value);
+  json renamed = value;
+  renamed["error"] = value["error_over_bound"];
+  renamed["probe_ns"] = 0;
+  return prepared_from_json(renamed);
 }
 
 json to_json(const GateCase& one, const GateRules& rules, bool sentinel) {
@@ -149,8 +145,8 @@ GateCase case_from(const json& value, const GateRules& rules, bool sentinel) {
   value.at("in_candidate").get_to(one.in_candidate);
   value.at("equal").get_to(one.equal);
   value.at("same_as").get_to(one.same_as);
-  one.base = prepared_from(value.at("base"));
-  one.candidate = prepared_from(value.at("candidate"));
+  one.base = side_from(value.at("base"));
+  one.candidate = side_from(value.at("candidate"));
   for (const json& trial : value.at("trials")) {
     one.trials.push_back(trial_from(trial, rules, sentinel));
   }
@@ -159,7 +155,7 @@ GateCase case_from(const json& value, const GateRules& rules, bool sentinel) {
 
 }  // namespace
 
-PairedTrial replay(const TrialRecord& record, const GateRules& rules, bool sentinel) {
+PairedTrial trial_of(const TrialRecord& record, const GateRules& rules, bool sentinel) {
   PairedTrial trial(record.seed, rules, sentinel);
   for (const RoundReply& reply : record.replies) trial.report(reply);
   return trial;
@@ -233,13 +229,12 @@ void write_gate_result(const std::string& path, const GateResult& result) {
 }
 
 GateResult read_gate_result(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) throw Failure(kExitUsage, "'" + path + "' cannot be read");
+  const std::string bytes = read_file(path, "gate result");
   try {
-    return gate_from_json(json::parse(bytes));
+    return gate_from_json(parse_json(bytes));
   } catch (const std::exception& error) {
-    throw Failure(kExitUsage, "'" + path + "': " + printable(error.what(), 200));
+    throw Failure(kExitUsage,
+                  "gate result '" + printable(path, 200) + "': " + printable(error.what(), 200));
   }
 }
 

@@ -20,7 +20,7 @@ struct TrialRecord {
 };
 
 // The trial as it went.
-PairedTrial replay(const TrialRecord& record, const GateRules& rules, bool sentinel);
+PairedTrial trial_of(const TrialRecord& record, const GateRules& rules, bool sentinel);
 
 struct GateCase {
   std::string name;

@@ -8,6 +8,8 @@
 
 #include "harness/gate/report.h"
 #include "harness/timing/measure.h"
+#include "harness/worker/prepared_arms.h"
+#include "tuner/random.h"
 
 namespace loratune {
 namespace {
@@ -20,12 +22,6 @@ struct Pair {
   bool packing = false;
 };
 
-std::uint64_t seed_of(const std::string& name, std::uint64_t seed) {
-  std::uint64_t hash = 14695981039346656037ULL ^ seed;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
-
 // Whole nanoseconds are what is kept, and so what is decided by.
 void round_times(RoundReply& reply) {
   constexpr double kWhole = 1000;
@@ -37,7 +33,7 @@ void round_times(RoundReply& reply) {
 class Runner {
  public:
   Runner(const GateOptions& options, Worker& worker, const std::function<bool()>& interrupted)
-      : options_(options), worker_(worker), interrupted_(interrupted) {}
+      : options_(options), worker_(worker), arms_(worker), interrupted_(interrupted) {}
 
   // Prepares both arms and, where both are correct, runs the trials that the rules want.
   void run(const Pair& pair, bool sentinel, bool timed, GateCase& out) {
@@ -45,48 +41,45 @@ class Runner {
       const std::uint64_t seed =
           mix_seed(seed_of(pair.name, options_.seed), static_cast<std::uint64_t>(number));
       if (number > 0) worker_.restart();
-      select(pair.problem, seed);
-      if (!prepare(pair, number > 0, out) || !timed) return;
-      out.trials.push_back(run_trial(pair, seed, sentinel, out));
-      const TrialEnd end = replay(out.trials.back(), options_.rules, sentinel).end();
-      if (end != TrialEnd::failed) recheck(out);
+      select(pair, seed);
+      if (!prepare(number > 0, out) || !timed) return;
+      out.trials.push_back(run_trial(seed, sentinel, out));
+      const TrialEnd end = trial_of(out.trials.back(), options_.rules, sentinel).end();
+      if (end != TrialEnd::failed && !pair.packing) recheck(out);
       if (end != TrialEnd::suspect || out.candidate.outcome != Outcome::correct) return;
     }
   }
 
   // Only that the candidate is correct.
-  void check(const Problem& problem, const LaunchPlan& plan, GateCase& out) {
-    select(problem, seed_of(out.name, options_.seed));
-    out.candidate = worker_.prepare(kCandidateArm, plan, 0);
+  void check(const Pair& pair, GateCase& out) {
+    select(pair, seed_of(out.name, options_.seed));
+    out.candidate = arms_.prepare(kCandidateArm);
   }
 
  private:
   // The same data for all cases of a problem; a fresh trial brings its own.
-  void select(const Problem& problem, std::uint64_t seed) {
+  void select(const Pair& pair, std::uint64_t seed) {
     if (interrupted_()) throw Interrupted{};
-    worker_.set_problem(problem, seed);
+    arms_.select(pair.problem, seed, Cache::warm, false, [&pair](Worker& worker, int arm) {
+      const LaunchPlan& plan = *pair.plans[arm];
+      return pair.packing ? worker.prepare_pack(arm, plan.a, plan.b) : worker.prepare(arm, plan, 0);
+    });
   }
 
-  Prepared prepare_arm(const Pair& pair, int arm) {
-    const LaunchPlan& plan = *pair.plans[arm];
-    return pair.packing ? worker_.prepare_pack(arm, plan.a, plan.b) : worker_.prepare(arm, plan, 0);
+  static Prepared& side_of(GateCase& out, int arm) {
+    return arm == kBaseArm ? out.base : out.candidate;
   }
 
   // In a confirmation the other arm comes first, so that memory is laid out otherwise.
-  bool prepare(const Pair& pair, bool candidate_first, GateCase& out) {
+  bool prepare(bool candidate_first, GateCase& out) {
     for (int i = 0; i < 2; ++i) {
       const int arm = candidate_first ? 1 - i : i;
-      Prepared prepared = prepare_arm(pair, arm);
-      if (arm == kBaseArm) {
-        out.base = std::move(prepared);
-      } else {
-        out.candidate = std::move(prepared);
-      }
+      side_of(out, arm) = arms_.prepare(arm);
     }
     return out.base.outcome == Outcome::correct && out.candidate.outcome == Outcome::correct;
   }
 
-  TrialRecord run_trial(const Pair& pair, std::uint64_t seed, bool sentinel, GateCase& out) {
+  TrialRecord run_trial(std::uint64_t seed, bool sentinel, GateCase& out) {
     TrialRecord record;
     record.seed = seed;
     // One number for both arms: what the block's end costs is then the same share of each.
@@ -95,42 +88,33 @@ class Runner {
     for (auto round = trial.next(); round; round = trial.next()) {
       if (interrupted_()) throw Interrupted{};
       round->runs = std::max(record.runs / trial.shorten(), 1);
-      RoundReply reply;
-      if (worker_.pid() < 0 && !prepare(pair, false, out)) {
-        reply.failed = out.candidate.outcome == Outcome::correct ? kBaseArm : kCandidateArm;
-        reply.failure = reply.failed == kBaseArm ? out.base.outcome : out.candidate.outcome;
-      } else {
-        reply = worker_.run_round(*round);
-        reply.doubled_ns.clear();
-        round_times(reply);
-      }
+      RoundReply reply = arms_.run_round(*round);
+      reply.doubled_ns.clear();
+      round_times(reply);
       trial.report(reply);
       if (reply.failed >= kBaseArm) {
-        Prepared& side = reply.failed == kBaseArm ? out.base : out.candidate;
+        Prepared& side = side_of(out, reply.failed);
         side.outcome = trial.failure();
         if (side.detail.empty()) side.detail = "while it was timed";
       }
       record.replies.push_back(std::move(reply));
     }
-    if (pair.packing) packing_ = true;
     return record;
   }
 
   void recheck(GateCase& out) {
-    if (std::exchange(packing_, false) || worker_.pid() < 0) return;
     for (const int arm : {kBaseArm, kCandidateArm}) {
-      Prepared checked = worker_.recheck(arm);
+      Prepared checked = arms_.recheck(arm);
       if (checked.outcome == Outcome::correct) continue;
-      Prepared& side = arm == kBaseArm ? out.base : out.candidate;
-      side.outcome = checked.outcome;
-      side.detail = "after it was timed: " + checked.detail;
+      side_of(out, arm).outcome = checked.outcome;
+      side_of(out, arm).detail = "after it was timed: " + checked.detail;
     }
   }
 
   const GateOptions& options_;
   Worker& worker_;
+  PreparedArms arms_;
   const std::function<bool()>& interrupted_;
-  bool packing_ = false;
 };
 
 constexpr const char* kSentinelSource = R"CL(
@@ -177,7 +161,8 @@ bool run_sentinels(Runner& runner, const GateRules& rules, const Worker& worker,
     const Problem problem = parse_problem(sentinel.problem, why).value();
     const LaunchPlan base = sentinel_plan(problem, kBaseArm);
     const LaunchPlan candidate = sentinel_plan(problem, kCandidateArm);
-    runner.run({one.name, problem, {&base, &candidate}}, true, true, one);
+    const Pair pair{one.name, problem, {&base, &candidate}};
+    runner.run(pair, true, true, one);
     const SentinelReading reading =
         read_sentinel(sentinel_trial(one, rules), rules, worker.launch_floor_ns(), kLongCase);
     all = all && reading.state != SentinelState::biased;
@@ -283,7 +268,7 @@ GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const Gat
     if (!tried(one)) continue;
     progress({i, cases.size(), one.result.name});
     if (!one.result.in_base) {
-      runner.check(one.pair.problem, *one.pair.plans[1], one.result);
+      runner.check(one.pair, one.result);
     } else if (const Planned* other = same_plans({cases.data(), i}, one)) {
       one.result.same_as = other->result.name;
     } else {

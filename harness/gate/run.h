@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/interrupt.h"
 #include "harness/gate/plans_file.h"
 #include "harness/gate/result.h"
 #include "harness/worker/worker.h"
@@ -22,8 +23,6 @@ struct GateProgress {
   std::size_t done, cases;
   std::string doing;
 };
-
-struct Interrupted {};
 
 // Cases of the result: the union of both sides by name, and `pack/<problem>` for the picks that
 // both have. Equal plans are not tried unless `time_unchanged`; a candidate's new case is checked,

@@ -6,11 +6,12 @@
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/stratify.h"
-#include "harness/worker/worker.h"
+#include "harness/worker/prepared_arms.h"
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/dispatcher.h"
 
@@ -34,6 +35,7 @@ std::string_view to_string(Finding finding) {
 struct Checked {
   Record record;
   LaunchPlan plan, fallback;  // the record's and the default's
+  double default_ns = 0;      // the default's probe; 0 before it was prepared
   Finding finding = Finding::undecided;
   MedianInterval log_ratio{};  // of ln(t_record / t_default)
   int rounds = 0;
@@ -79,17 +81,19 @@ Finding finding_of(Outcome outcome) {
   return outcome == Outcome::correctness ? Finding::wrong : Finding::fault;
 }
 
+constexpr int kDefaultArm = kAnchor;
+constexpr int kRecordArm = 1;
+
 // One race of the record against the default.
-void time_record(Worker& worker, Checked& checked, std::uint64_t seed, double until_s) {
-  constexpr int kDefaultArm = 0;
-  constexpr int kRecordArm = 1;
+void time_record(PreparedArms& arms, Checked& checked, std::uint64_t seed, double until_s) {
   const auto failed = [&](const Prepared& prepared, const char* which) {
     checked.finding = finding_of(prepared.outcome);
     checked.detail = std::string(which) + ": " + prepared.detail.substr(0, 300);
   };
-  const Prepared standard = worker.prepare(kDefaultArm, checked.fallback, 0);
+  const Prepared standard = arms.prepare(kDefaultArm);
+  checked.default_ns = standard.probe_ns;
   if (standard.outcome != Outcome::correct) return failed(standard, "the default");
-  const Prepared tuned = worker.prepare(kRecordArm, checked.plan, standard.probe_ns);
+  const Prepared tuned = arms.prepare(kRecordArm);
   if (tuned.outcome == Outcome::timeout) {
     failed(tuned, "the record");
     checked.finding = Finding::slower;
@@ -103,7 +107,7 @@ void time_record(Worker& worker, Checked& checked, std::uint64_t seed, double un
   Race race(2, seed, rules);
   while (const std::optional<Round> round = race.next()) {
     if (seconds_now() > until_s && race.valid_rounds() >= rules.looks.front()) break;
-    const RoundReply reply = worker.run_round(*round);
+    const RoundReply reply = arms.run_round(*round);
     if (reply.failed >= 0) {
       checked.finding = Finding::fault;
       checked.detail = "failed while being timed: " + std::string(to_string(reply.failure));
@@ -123,15 +127,19 @@ void time_record(Worker& worker, Checked& checked, std::uint64_t seed, double un
                           ? Finding::good
                           : Finding::undecided;
   }
-  const Prepared again = worker.recheck(kRecordArm);
+  const Prepared again = arms.recheck(kRecordArm);
   if (again.outcome != Outcome::correct) failed(again, "the record, after it was timed");
 }
 
-void verify_one(Worker& worker, Checked& checked, const Options& options, double until_s) {
+void verify_one(PreparedArms& arms, Checked& checked, const Options& options, double until_s) {
   for (const std::uint64_t seed : {options.seed, options.seed + 1}) {
     const bool second = seed != options.seed;
-    worker.set_problem(checked.record.problem, seed, options.cache);
-    time_record(worker, checked, seed, until_s + (second ? 2 : 0));
+    checked.default_ns = 0;
+    arms.select(checked.record.problem, seed, options.cache, false, [&](Worker& worker, int arm) {
+      return worker.prepare(arm, arm == kRecordArm ? checked.plan : checked.fallback,
+                            checked.default_ns);
+    });
+    time_record(arms, checked, seed, until_s + (second ? 2 : 0));
     if (checked.finding != Finding::slower) {
       if (second && checked.finding != Finding::wrong && checked.finding != Finding::fault) {
         checked.finding = Finding::not_confirmed;
@@ -140,7 +148,7 @@ void verify_one(Worker& worker, Checked& checked, const Options& options, double
     }
     if (checked.rounds == 0) return;  // it did not end at all
     // Once more in a fresh process, with other data and another order.
-    if (!second) worker.restart();
+    if (!second) arms.worker().restart();
   }
 }
 
@@ -173,15 +181,25 @@ void print_row(const Checked& checked) {
               checked.detail.empty() ? "" : ": ", checked.detail.c_str());
 }
 
-int exit_code(const std::vector<Checked>& all) {
-  const auto any = [&](Finding finding) {
-    return std::any_of(all.begin(), all.end(),
-                       [&](const Checked& checked) { return checked.finding == finding; });
-  };
-  if (any(Finding::fault)) return kExitDeviceFault;
-  if (any(Finding::wrong)) return kExitWrongResult;
-  if (any(Finding::slower)) return kExitRegression;
-  return any(Finding::noisy) ? kExitInconclusive : kExitGood;
+ExitCode exit_code(Finding finding) {
+  switch (finding) {
+    case Finding::fault:
+      return kExitDeviceFault;
+    case Finding::wrong:
+      return kExitWrongResult;
+    case Finding::slower:
+      return kExitRegression;
+    case Finding::noisy:
+      return kExitInconclusive;
+    default:
+      return kExitGood;
+  }
+}
+
+ExitCode exit_code(const std::vector<Checked>& all) {
+  ExitCode worst = kExitGood;
+  for (const Checked& checked : all) worst = worse(worst, exit_code(checked.finding));
+  return worst;
 }
 
 }  // namespace
@@ -206,16 +224,19 @@ int verify_mode(const Options& options) {
   const double end = seconds_now() + (options.budget_s > 0 ? options.budget_s : kDefaultBudget);
   Deadlines deadlines;
   deadlines.build = kBuildSeconds;
+  note_interrupts();
   Worker worker(options.device, deadlines);
+  worker.interrupt_when(interrupted);
+  PreparedArms arms(worker);
   for (std::size_t i = 0; i < dozen.size(); ++i) {
     const double now = seconds_now();
-    verify_one(worker, dozen[i], options,
+    verify_one(arms, dozen[i], options,
                now + std::max(end - now, 0.0) / static_cast<double>(dozen.size() - i));
     if (!options.json) print_row(dozen[i]);
   }
   for (Checked& checked : dozen) {  // noise comes and goes
     if (checked.finding != Finding::noisy || seconds_now() > end) continue;
-    verify_one(worker, checked, options, end);
+    verify_one(arms, checked, options, end);
     if (!options.json) print_row(checked);
   }
   if (options.json) {

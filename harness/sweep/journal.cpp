@@ -2,19 +2,23 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <stdexcept>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/failure.h"
+#include "harness/base/read_file.h"
 
 namespace loratune {
 namespace {
@@ -22,7 +26,7 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void fail(const std::string& path, const std::string& why) {
-  throw Failure(kExitUsage, "journal '" + path + "': " + why);
+  throw Failure(kExitUsage, "journal '" + printable(path, 200) + "': " + why);
 }
 
 // The JSON of a whole line, or discarded: in parentheses, as braces would make an array of it.
@@ -40,7 +44,16 @@ json unframe(std::string_view line) {
   if (text.size() != length) return json(json::value_t::discarded);
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   if (crc32(0, bytes, static_cast<unsigned>(length)) != crc) return json(json::value_t::discarded);
-  return json::parse(text, nullptr, false);
+  try {
+    return parse_json(text);
+  } catch (const std::invalid_argument&) {
+    return json(json::value_t::discarded);
+  }
+}
+
+bool is_reply(const json& value) {
+  return value.is_object() && value.contains("reply") && value.contains("ask") &&
+         value["ask"].is_string() && value.contains("t") && value["t"].is_number();
 }
 
 // So that no two sweeps write one journal. Held until the descriptor is closed.
@@ -61,46 +74,87 @@ std::string frame_line(const json& value) {
   return frame + text + '\n';
 }
 
-bool is_journal(const std::string& path) {
+namespace {
+
+// The first bytes of the file, as many as a line's checksum has, as far as they are hex digits.
+std::string leading_digits(const std::string& path) {
   std::string crc(8, '\0');
-  return std::ifstream(path, std::ios::binary).read(crc.data(), 8) &&
-         crc.find_first_not_of("0123456789abcdef") == std::string::npos;
+  std::ifstream file(path, std::ios::binary);
+  file.read(crc.data(), static_cast<std::streamsize>(crc.size()));
+  crc.resize(static_cast<std::size_t>(file.gcount()));
+  return crc.find_first_not_of("0123456789abcdef") == std::string::npos ? crc : "";
 }
 
+}  // namespace
+
+bool is_journal(const std::string& path) { return leading_digits(path).size() == 8; }
+
 JournalContent read_journal(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) fail(path, "cannot be read");
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string bytes = read_file(path, "journal");
   JournalContent content;
+  std::size_t lines = 0;
   while (content.whole_bytes < bytes.size()) {
     const std::size_t newline = bytes.find('\n', content.whole_bytes);
     if (newline == std::string::npos) break;
     json value =
         unframe(std::string_view(bytes).substr(content.whole_bytes, newline - content.whole_bytes));
-    if (value.is_discarded()) break;
-    if (content.header.is_null()) {
+    if (value.is_discarded()) {
+      const auto behind =
+          std::count(bytes.begin() + static_cast<std::ptrdiff_t>(newline) + 1, bytes.end(), '\n');
+      content.damage = "line " + std::to_string(lines + 1) +
+                       " is damaged: it is lost, and so are " + std::to_string(behind) +
+                       " lines behind it";
+      break;
+    }
+    if (lines++ == 0) {
       if (!value.is_object() || value.value("schema", json()) != "loratune/journal") break;
       content.header = std::move(value);
-    } else {
+    } else if (is_reply(value)) {
       content.replies.push_back(std::move(value));
+    } else {
+      fail(path, "line " + std::to_string(lines) + " is no reply to a sweep");
     }
     content.whole_bytes = newline + 1;
   }
-  if (content.header.is_null() && !bytes.empty()) fail(path, "is no journal of a sweep");
+  if (content.header.is_null() && !bytes.empty()) {
+    fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
+  }
   return content;
 }
 
-Journal Journal::create(const std::string& path, const json& header, const FileCalls& calls) {
-  if (access(path.c_str(), F_OK) == 0) {
-    const int there = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (there >= 0) lock_or_fail(there, path);
-    const int moved = std::rename(path.c_str(), (path + ".old").c_str());
-    if (there >= 0) close(there);
-    if (moved != 0) {
-      fail(path, std::string("cannot be moved out of the way: ") + std::strerror(errno));
-    }
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return lstat(path.c_str(), &status) == 0;
+}
+
+// Gives a journal that is in the way another name; whatever else is in the way is not ours to move.
+void make_way(const std::string& path) {
+  if (!exists(path)) return;
+  std::error_code none;
+  const bool regular = std::filesystem::is_regular_file(path, none);
+  // One that was cut off within its first line counts too.
+  if (!regular || (leading_digits(path).empty() && !std::filesystem::is_empty(path, none))) {
+    fail(path, "is there and is no journal: name another, or move it away");
   }
+  const int there = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (there >= 0) lock_or_fail(there, path);
+  std::string old = path + ".old";
+  for (int number = 2; exists(old); ++number) old = path + ".old." + std::to_string(number);
+  const int moved = std::rename(path.c_str(), old.c_str());
+  const int error = errno;
+  if (there >= 0) close(there);
+  if (moved != 0)
+    fail(path, std::string("cannot be moved out of the way: ") + std::strerror(error));
+}
+
+}  // namespace
+
+Journal Journal::create(const std::string& path, const json& header, const FileCalls& calls) {
+  make_way(path);
   Journal journal;
+  journal.path_ = path;
   journal.calls_ = calls;
   journal.fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (journal.fd_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(errno));
@@ -113,36 +167,53 @@ Journal Journal::create(const std::string& path, const json& header, const FileC
   return journal;
 }
 
-Journal Journal::resume(const std::string& path, const json& header, const FileCalls& calls) {
+Journal Journal::resume(const std::string& path, const FileCalls& calls) {
   Journal journal;
+  journal.path_ = path;
   journal.calls_ = calls;
-  journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC);
+  const int error = errno;
   if (journal.fd_ >= 0) lock_or_fail(journal.fd_, path);  // before reading: it must not grow since
-  JournalContent content = read_journal(path);
-  if (content.header != header) {
+  journal.content_ = read_journal(path);
+  if (journal.fd_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(error));
+  return journal;
+}
+
+void Journal::begin(const json& header) {
+  if (!content_.header.is_null() && content_.header != header) {
     std::string differing;
     for (const auto& [key, value] : header.items()) {
-      if (!content.header.contains(key) || content.header[key] != value) differing += " " + key;
+      if (!content_.header.contains(key) || content_.header[key] != value) differing += " " + key;
     }
-    fail(path, "was made by another sweep; differing:" + differing);
+    fail(path_, "was made by another sweep; differing:" + differing);
   }
-  if (journal.fd_ < 0 || ftruncate(journal.fd_, static_cast<off_t>(content.whole_bytes)) != 0) {
-    fail(path, std::string("cannot be written: ") + std::strerror(errno));
+  if (!content_.damage.empty()) {
+    std::string kept = path_ + ".damaged";
+    for (int number = 2; exists(kept); ++number)
+      kept = path_ + ".damaged." + std::to_string(number);
+    const std::string why = atomic_write(kept, read_file(path_, "journal"));
+    if (!why.empty()) throw Failure(kExitUsage, why);
   }
-  journal.started_ = seconds_now();
-  if (!content.replies.empty()) journal.before_ = content.replies.back().value("t", 0.0);
-  journal.replies_ = std::move(content.replies);
-  return journal;
+  if (ftruncate(fd_, static_cast<off_t>(content_.whole_bytes)) != 0) {
+    fail(path_, std::string("cannot be written: ") + std::strerror(errno));
+  }
+  started_ = seconds_now();
+  if (content_.header.is_null()) {
+    append(header);
+  } else if (!content_.replies.empty()) {
+    before_ = content_.replies.back().value("t", 0.0);
+  }
 }
 
 Journal Journal::replay(JournalContent content) {
   Journal journal;
-  journal.replies_ = std::move(content.replies);
+  journal.content_ = std::move(content);
   return journal;
 }
 
 Journal::Journal(Journal&& other) noexcept
-    : replies_(std::move(other.replies_)),
+    : path_(std::move(other.path_)),
+      content_(std::move(other.content_)),
       next_(other.next_),
       fd_(std::exchange(other.fd_, -1)),
       calls_(other.calls_),
@@ -156,12 +227,12 @@ Journal::~Journal() {
 double Journal::elapsed() const { return before_ + (fd_ < 0 ? 0 : seconds_now() - started_); }
 
 json Journal::ask(const std::string& tag, const std::function<json()>& live) {
-  if (next_ < replies_.size()) {
-    const json& line = replies_[next_++];
-    if (line.value("ask", "") != tag) {
-      throw Failure(kExitUsage, "the journal does not fit: it answers '" +
-                                    line.value("ask", std::string("nothing")) + "' where '" + tag +
-                                    "' is asked");
+  if (next_ < content_.replies.size()) {
+    const json& line = content_.replies[next_++];
+    const auto& asked = line.at("ask").get_ref<const std::string&>();
+    if (asked != tag) {
+      fail(path_,
+           "does not fit: it answers '" + printable(asked, 200) + "' where '" + tag + "' is asked");
     }
     return line.at("reply");
   }

@@ -19,13 +19,15 @@ struct JournalContent {
   nlohmann::json header;                // null for an empty journal
   std::vector<nlohmann::json> replies;  // {"ask": tag, "t": seconds since the start, "reply": ...}
   std::size_t whole_bytes = 0;          // up to the end of the last whole line
+  std::string damage;  // which line is damaged, and what is lost with it; empty where only the last
+                       // line is torn, as a kill leaves it
 };
 
 // Whether the file begins as a journal does; a tuned file begins with a brace.
 bool is_journal(const std::string& path);
 
-// Reads as far as lines are whole; what follows a torn one is not looked at. Throws Failure
-// (kExitUsage) for a file that cannot be read or does not begin as a journal.
+// Reads as far as lines are whole. Throws Failure (kExitUsage) for a file that cannot be read or
+// does not begin as a journal.
 JournalContent read_journal(const std::string& path);
 
 // How a journal's lines get to the disk: a line counts once it would outlast a power cut.
@@ -33,16 +35,25 @@ inline constexpr FileCalls kJournalCalls = {::write, ::fdatasync};
 
 class Journal {
  public:
-  // A new journal with this header; one that exists is renamed to <path>.old. Throws Failure
-  // (kExitUsage), also, like resume(), for one that another sweep is writing.
+  // A new journal with this header. A journal that is there already takes the first free name of
+  // <path>.old, <path>.old.2 and so on; what is there and is no journal stays. Throws Failure
+  // (kExitUsage), also, like resume(), for a journal that another sweep is writing.
   static Journal create(const std::string& path, const nlohmann::json& header,
                         const FileCalls& calls = kJournalCalls);
-  // Goes on with an existing one, its torn end cut off. Throws Failure (kExitUsage) if its header
-  // differs.
-  static Journal resume(const std::string& path, const nlohmann::json& header,
-                        const FileCalls& calls = kJournalCalls);
+  // An existing one, to be gone on with once its header is agreed on: begin() is next.
+  static Journal resume(const std::string& path, const FileCalls& calls = kJournalCalls);
   // Replies only; nothing is written, and what the journal does not hold throws ReplayEnd.
   static Journal replay(JournalContent content);
+
+  // What the journal to be gone on with begins with; null where it is empty, and for a new one.
+  const nlohmann::json& header() const { return content_.header; }
+  // What is lost of it, as JournalContent::damage.
+  const std::string& damage() const { return content_.damage; }
+
+  // Goes on with a journal that was begun with this header; one that is empty begins with it. Its
+  // torn end is cut off; of a damaged one the whole is kept as <path>.damaged. Throws Failure
+  // (kExitUsage) where it was begun with another header.
+  void begin(const nlohmann::json& header);
 
   struct ReplayEnd {};
 
@@ -52,8 +63,6 @@ class Journal {
 
   // Seconds that the sweep has run, those before a resume included.
   double elapsed() const;
-  bool replaying() const { return next_ < replies_.size(); }
-
   Journal(Journal&& other) noexcept;
   Journal& operator=(Journal&&) = delete;
   ~Journal();
@@ -62,8 +71,9 @@ class Journal {
   Journal() = default;
   void append(const nlohmann::json& value);
 
-  std::vector<nlohmann::json> replies_;
-  std::size_t next_ = 0;
+  std::string path_;
+  JournalContent content_;
+  std::size_t next_ = 0;  // of its replies
   int fd_ = -1;
   FileCalls calls_ = kJournalCalls;
   double before_ = 0;  // seconds of earlier runs

@@ -6,7 +6,7 @@
 #include "harness/base/tool_info.h"
 #include "harness/sweep/modes.h"
 #include "harness/sweep/output.h"
-#include "harness/sweep/replayed.h"
+#include "harness/sweep/replay.h"
 #include "tuner/merge.h"
 
 namespace loratune {
@@ -28,7 +28,7 @@ int merge_mode(const Options& options) {
     records += parsed.file->records.size();
     files.push_back(std::move(*parsed.file));
   }
-  for (const RecordedSweep& sweep : replay_journals(journals)) {
+  for (const SweepResult& sweep : replay_journals(journals)) {
     files.push_back(
         make_tuned_file(sweep.decided, sweep.setup.options.mode, sweep.setup.device, tool_info()));
     commits.insert(tool_info().commit);

@@ -143,7 +143,7 @@ void require_writable(const std::string& path) {
   std::remove(trial.c_str());
 }
 
-ExitCode finish_sweep(const Options& options, const RecordedSweep& swept, Worker* worker) {
+ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* worker) {
   const TunedFile made =
       make_tuned_file(swept.decided, swept.setup.options.mode, swept.setup.device, tool_info());
   int dropped = 0;

@@ -5,7 +5,7 @@
 
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
-#include "harness/sweep/replayed.h"
+#include "harness/sweep/replay.h"
 #include "harness/worker/worker.h"
 
 namespace loratune {
@@ -17,6 +17,6 @@ void require_writable(const std::string& path);
 // Makes the tuned file of what was decided and merges it into the one at --out; prints the records,
 // with a worker also what they come to beside what the device does at most, and what became of the
 // candidates. kExitGood, unless a default failed: kExitWrongResult or kExitDeviceFault.
-ExitCode finish_sweep(const Options& options, const RecordedSweep& swept, Worker* worker);
+ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* worker);
 
 }  // namespace loratune

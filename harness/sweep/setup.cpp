@@ -1,13 +1,13 @@
 #include "harness/sweep/setup.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <stdexcept>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
-#include "harness/sweep/journal.h"
 #include "harness/sweep/output.h"
 #include "harness/sweep/problem_weights.h"
 
@@ -51,57 +51,68 @@ std::vector<Known> known_from(const json& header) {
 
 }  // namespace
 
-SweepSetup setup_from(const Options& options) {
+namespace {
+
+// The variants to search: those asked for, each of which must support one of the problems, or all
+// that do.
+std::vector<const Variant*> searched_variants(const Options& options,
+                                              const std::vector<Problem>& problems,
+                                              const DeviceInfo& device) {
+  std::vector<const Variant*> chosen = select_variants(options);
+  const auto declines_all = [&](const Variant* variant) {
+    return std::none_of(problems.begin(), problems.end(),
+                        [&](const Problem& problem) { return variant->supports(problem, device); });
+  };
+  if (options.variants.empty()) std::erase_if(chosen, declines_all);
+  for (const Variant* variant : chosen) {
+    if (!declines_all(variant)) continue;
+    throw Failure(kExitUsage, "variant " + std::string(variant->name) +
+                                  " declines every selected problem (" + to_string(problems[0]) +
+                                  (problems.size() > 1 ? ", ...)" : ")"));
+  }
+  return chosen;
+}
+
+// Part options.shard of the problems.
+std::vector<Problem> sharded(const std::vector<Problem>& problems, const Options& options) {
+  if (options.shards <= 1) return problems;
+  std::vector<Problem> part = shard_of(problems, options.mode, options.shard, options.shards);
+  if (part.empty()) {
+    throw Failure(kExitUsage, "--shard " + std::to_string(options.shard) + "/" +
+                                  std::to_string(options.shards) + ": there are fewer problems");
+  }
+  return part;
+}
+
+}  // namespace
+
+SweepSetup setup_from(const Options& options, const json& begun) {
   SweepSetup setup;
-  setup.options.problems = select_problems(options);
-  for (const Problem& problem : setup.options.problems) {
+  const std::vector<Problem> whole = select_problems(options);
+  for (const Problem& problem : whole) {
     if (problem.m == 0) {
       throw Failure(kExitUsage, to_string(problem) + " has no rows: there is nothing to time");
     }
   }
-  setup.options.variants = select_variants(options);
+  select_variants(options);  // so that bad input is told before a device is sought
+  setup.device = select_device(options.device).info;
+  // All shards of a sweep try the same variants.
+  setup.options.variants = searched_variants(options, whole, setup.device);
+  setup.options.problems = sharded(whole, options);
   setup.options.mode = options.mode;
   setup.options.seed = options.seed;
   setup.options.cache = options.cache;
   setup.options.budget_s = options.budget_s > 0 ? options.budget_s : options.quick ? 52 : 570;
   setup.options.evaluations = options.evaluations;
-  setup.device = select_device(options.device).info;
-  const auto declines_all = [&](const Variant* variant) {
-    return std::none_of(
-        setup.options.problems.begin(), setup.options.problems.end(),
-        [&](const Problem& problem) { return variant->supports(problem, setup.device); });
-  };
-  if (options.variants.empty()) std::erase_if(setup.options.variants, declines_all);
-  for (const Variant* variant : setup.options.variants) {
-    if (declines_all(variant)) {
-      throw Failure(kExitUsage, "variant " + std::string(variant->name) +
-                                    " declines every selected problem (" +
-                                    to_string(setup.options.problems[0]) +
-                                    (setup.options.problems.size() > 1 ? ", ...)" : ")"));
-    }
-  }
-  const std::vector<Problem> whole = setup.options.problems;
-  std::vector<double> weights;
-  if (!options.weights.empty()) weights = read_weights(options.weights, whole);
-  // Last, so that all shards of a sweep try the same variants.
-  if (options.shards > 1) {
-    setup.options.problems =
-        shard_of(setup.options.problems, options.mode, options.shard, options.shards);
-    if (setup.options.problems.empty()) {
-      throw Failure(kExitUsage, "--shard " + std::to_string(options.shard) + "/" +
-                                    std::to_string(options.shards) + ": there are fewer problems");
-    }
-  }
-  for (const Problem& problem : setup.options.problems) {
-    const auto at = std::find(whole.begin(), whole.end(), problem) - whole.begin();
-    if (!weights.empty()) {
+  if (!options.weights.empty()) {
+    const std::vector<double> weights = read_weights(options.weights, whole);
+    for (const Problem& problem : setup.options.problems) {
+      const auto at = std::find(whole.begin(), whole.end(), problem) - whole.begin();
       setup.options.weights.push_back(weights[static_cast<std::size_t>(at)]);
     }
   }
-  if (options.resume && std::filesystem::is_regular_file(options.journal)) {
-    // The file may have been written since.
-    const JournalContent begun = read_journal(options.journal);
-    if (begun.header.contains("known")) setup.options.known = known_from(begun.header);
+  if (!begun.is_null()) {
+    setup.options.known = known_from(begun);
   } else if (const auto earlier = earlier_file(options.out)) {
     setup.options.known = known_of(*earlier);
   }
@@ -142,34 +153,55 @@ json make_header(const SweepSetup& setup) {
           {"cache", to_string(options.cache)}};
 }
 
-SweepSetup setup_from(const json& header) {
+namespace {
+
+SweepSetup parse_header(const json& header) {
   SweepSetup setup;
   SweepOptions& options = setup.options;
   setup.device = device_from_json(header.at("device"));
   for (const json& key : header.at("problems")) {
     std::string why;
     const auto problem = parse_problem(key.get<std::string>(), why);
-    if (!problem) throw Failure(kExitUsage, "journal: " + why);
+    if (!problem) throw std::invalid_argument(why);
     options.problems.push_back(*problem);
   }
+  if (options.problems.empty()) throw std::invalid_argument("it names no problem");
   for (const json& name : header.at("variants")) {
     const Variant* variant = find_variant(name.get<std::string>());
     const json& kernel = header.at("kernels").at(name.get<std::string>());
     if (variant == nullptr || kernel.at("sha256") != variant->source_sha256 ||
         kernel.at("revision") != variant->revision) {
-      throw Failure(kExitUsage, "journal: variant " + name.get<std::string>() +
-                                    " is not the one this build has");
+      throw std::invalid_argument("variant " + printable(name.get<std::string>()) +
+                                  " is not the one this build has");
     }
     options.variants.push_back(variant);
   }
-  options.mode = parse_mode(header.at("mode").get<std::string>()).value_or(Mode::fast);
+  const auto mode = parse_mode(header.at("mode").get<std::string>());
+  const auto cache = parse_cache(header.value("cache", "warm"));
+  if (!mode || !cache) throw std::invalid_argument("its mode or cache is none");
+  options.mode = *mode;
+  options.cache = *cache;
   options.budget_s = header.at("budget_s").get<double>();
   options.evaluations = header.at("evaluations").get<int>();
   header.at("weights").get_to(options.weights);
+  if (!options.weights.empty() && options.weights.size() != options.problems.size()) {
+    throw std::invalid_argument("it has not a weight for each problem");
+  }
   options.known = known_from(header);
   options.seed = header.at("seed").get<std::uint64_t>();
-  if (header.value("cache", "warm") == to_string(Cache::rotate)) options.cache = Cache::rotate;
   return setup;
+}
+
+}  // namespace
+
+SweepSetup setup_from(const json& header) {
+  try {
+    return parse_header(header);
+  } catch (const Failure&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Failure(kExitUsage, std::string("journal: ") + printable(error.what(), 200));
+  }
 }
 
 }  // namespace loratune

@@ -14,14 +14,16 @@ struct SweepSetup {
   DeviceInfo device;
 };
 
-// Throws Failure where the options select nothing that can be swept.
-SweepSetup setup_from(const Options& options);
+// What the options mean. `begun` is the header of the journal that the sweep goes on with, null for
+// none: what was known when it began is known still, whatever --out holds by now. Throws Failure
+// where the options select nothing that can be swept.
+SweepSetup setup_from(const Options& options, const nlohmann::json& begun = nullptr);
 
 // What a journal begins with, and must agree in to be gone on with.
 nlohmann::json make_header(const SweepSetup& setup);
 
-// The setup that the header is of. Throws Failure (kExitUsage) where this build has other sources
-// of the kernels.
+// The setup that the header of a journal is of. Throws Failure (kExitUsage) where this build has
+// other sources of the kernels, or what is no header.
 SweepSetup setup_from(const nlohmann::json& header);
 
 }  // namespace loratune

@@ -1,35 +1,22 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
-#include <ctime>
+#include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/sweep/modes.h"
-#include "harness/sweep/replayed.h"
+#include "harness/sweep/replay.h"
 #include "harness/sweep/report.h"
 
 namespace loratune {
 namespace {
-
-using nlohmann::json;
-
-volatile std::sig_atomic_t g_interrupted_s = 0;  // when first, on the monotonic clock; 0: not yet
-
-// The second time it ends at once: the journal holds all but the running round. But timeout(1) and
-// schedulers signal the process and then its group, and that is once.
-void on_interrupt(int) {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  const auto now_s = static_cast<std::sig_atomic_t>(now.tv_sec + 1);
-  if (g_interrupted_s == 0) g_interrupted_s = now_s;
-  if (now_s - g_interrupted_s >= 2) _exit(kExitInterrupted);
-}
 
 void show_progress(const SweepProgress& progress) {
   static std::size_t shown = static_cast<std::size_t>(-1);
@@ -51,45 +38,66 @@ void show_progress(const SweepProgress& progress) {
   }
 }
 
+// What a journal holds, decided again without a device.
+SweepResult replay(const Options& options) {
+  const JournalContent content = read_journal(options.replay);
+  if (content.header.is_null()) {
+    throw Failure(kExitUsage, "journal '" + options.replay + "' is empty");
+  }
+  if (!content.damage.empty()) std::fprintf(stderr, "%s\n", content.damage.c_str());
+  return std::move(replay_journals({&content, 1}).front());
+}
+
+// What a live sweep holds on to until its ceilings are measured too.
+struct Live {
+  std::optional<DeviceLock> lock;
+  std::unique_ptr<Worker> worker;
+};
+
+// The journal is opened first, so that what it began with is known, then the setup is made, once.
+SweepResult sweep(const Options& options, Live& live) {
+  std::optional<Journal> journal;
+  if (options.resume) {
+    journal.emplace(Journal::resume(options.journal));
+    if (!journal->damage().empty()) std::fprintf(stderr, "%s\n", journal->damage().c_str());
+  }
+  const SweepSetup setup = setup_from(options, journal ? journal->header() : nlohmann::json());
+  live.lock.emplace(device_place(select_device(options.device)), options.lock_wait_s);
+  const nlohmann::json header = make_header(setup);
+  if (journal) {
+    journal->begin(header);
+  } else {
+    journal.emplace(Journal::create(options.journal, header));
+  }
+  note_interrupts();
+  live.worker = std::make_unique<Worker>(options.device);
+  live.worker->interrupt_when(interrupted);
+  BuildAhead ahead(options.device, options.builders);
+  std::fprintf(stderr, "%s: %zu problems, %zu variants, budget %.0f s\njournal: %s\n",
+               display_name(setup.device).c_str(), setup.options.problems.size(),
+               setup.options.variants.size(), setup.options.budget_s, options.journal.c_str());
+  Sweep sweep(setup.options, setup.device, *journal, live.worker.get(), &ahead, interrupted,
+              show_progress);
+  const bool whole = sweep.run();
+  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  return {setup, sweep.decided(), sweep.quarantine(), whole};
+}
+
 }  // namespace
 
 int sweep_mode(const Options& options) {
   const bool replaying = !options.replay.empty();
-  require_writable(options.out);
-  RecordedSweep swept;
-  std::optional<DeviceLock> lock;
-  std::unique_ptr<Worker> worker;
-  if (replaying) {
-    const JournalContent content = read_journal(options.replay);
-    if (content.header.is_null())
-      throw Failure(kExitUsage, "journal '" + options.replay + "' is empty");
-    swept = std::move(replay_journals({&content, 1}).front());
-  } else {
-    swept.setup = setup_from(options);
-    const SweepSetup& setup = swept.setup;
-    lock.emplace(device_place(select_device(options.device)), options.lock_wait_s);
-    const json header = make_header(setup);
-    Journal journal = options.resume ? Journal::resume(options.journal, header)
-                                     : Journal::create(options.journal, header);
-    std::signal(SIGINT, on_interrupt);
-    std::signal(SIGTERM, on_interrupt);
-    worker = std::make_unique<Worker>(options.device);
-    BuildAhead ahead(options.device, options.builders);
-    std::fprintf(stderr, "%s: %zu problems, %zu variants, budget %.0f s\njournal: %s\n",
-                 display_name(setup.device).c_str(), setup.options.problems.size(),
-                 setup.options.variants.size(), setup.options.budget_s, options.journal.c_str());
-    Sweep sweep(
-        setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, worker.get(),
-        &ahead, [] { return g_interrupted_s != 0; }, show_progress);
-    swept.whole = sweep.run();
-    swept.decided = sweep.decided();
-    swept.quarantine = sweep.quarantine();
-    if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  if (!replaying && std::filesystem::weakly_canonical(options.out) ==
+                        std::filesystem::weakly_canonical(options.journal)) {
+    throw Failure(kExitUsage, "--out and --journal name the same file, '" + options.out + "'");
   }
-
-  const ExitCode code = finish_sweep(options, swept, worker.get());
-  if (g_interrupted_s != 0) return kExitInterrupted;
-  if (code == kExitGood && !swept.whole) {
+  require_writable(options.out);
+  Live live;
+  const SweepResult result = replaying ? replay(options) : sweep(options, live);
+  // Who interrupts does not want to wait for the ceilings.
+  const ExitCode code = finish_sweep(options, result, interrupted() ? nullptr : live.worker.get());
+  if (interrupted()) return kExitInterrupted;
+  if (code == kExitGood && !result.whole) {
     std::fprintf(stderr, "the journal ends before the sweep does: --resume goes on with it\n");
   }
   return code;

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "loratune/dispatch/outcome.h"
+#include "harness/worker/protocol.h"
 #include "tuner/candidates.h"
 
 namespace loratune {
@@ -19,9 +19,7 @@ class Quarantine {
 
   // `place`: the problem that the config ran on, or the group that it was built for.
   void report(const Candidate& candidate, const std::string& place, Outcome outcome) {
-    if (outcome == Outcome::runtime || outcome == Outcome::timeout) {
-      faults_[name(candidate)].insert(place);
-    }
+    if (is_loss(outcome)) faults_[name(candidate)].insert(place);
   }
 
   bool holds(const Candidate& candidate) const {

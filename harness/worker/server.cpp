@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -108,9 +109,8 @@ class Server {
     selected.seed = message.at("seed").get<std::uint64_t>();
     ProblemState state;
     state.checker = std::make_unique<Checker>(*engine_, selected);
-    const bool rotate = message.value("cache", "warm") == to_string(Cache::rotate);
-    state.ring = std::make_unique<WeightRing>(*engine_, *state.checker,
-                                              rotate ? Cache::rotate : Cache::warm);
+    const Cache cache = parse_cache(message.at("cache").get<std::string>()).value();
+    state.ring = std::make_unique<WeightRing>(*engine_, *state.checker, cache);
     state_ = &states_.emplace(key, std::move(state)).first->second;
     return json::object();
   }
@@ -141,7 +141,7 @@ class Server {
     const cl::CommandQueue queue = engine_->make_queue();
     built.executable->enqueue(queue, operands);
     queue.finish();
-    return {{"outcome", to_string(Outcome::correct)}};
+    return to_json(Prepared{Outcome::correct, 0, 0, {}});
   }
 
   Built build_limited(const LaunchPlan& plan) {
@@ -169,9 +169,7 @@ class Server {
       if (checker.problem_case().problem.accumulate) checker.restore_output();
     };
     arm.timed.probe_ns = probe_ns(arm.timed);
-    return {{"outcome", to_string(Outcome::correct)},
-            {"error", checked.error_over_bound},
-            {"probe_ns", arm.timed.probe_ns}};
+    return to_json(Prepared{Outcome::correct, arm.timed.probe_ns, checked.error_over_bound, {}});
   }
 
   // An arm whose run is the packing of the adapter: copy, layout and upload of both matrices.
@@ -192,21 +190,17 @@ class Server {
     arm.timed.finish = arm.timed.restore = [] {};
     time_run_ns(arm.timed);
     arm.timed.probe_ns = time_run_ns(arm.timed);
-    return {{"outcome", to_string(Outcome::correct)}, {"probe_ns", arm.timed.probe_ns}};
+    return to_json(Prepared{Outcome::correct, arm.timed.probe_ns, 0, {}});
   }
 
   json round(const json& message) {
-    const Round round{0, message.at("doubled").get<bool>(),
-                      message.at("order").get<std::vector<int>>(), message.at("runs").get<int>()};
+    const Round round = round_from_json(message);
     try {
-      const RoundReply reply = time_round(
+      return to_json(time_round(
           round, [this](int id) -> TimedArm& { return state().arms.at(id).timed; }, *probes_,
-          *current_arm_);
-      return {{"ns", reply.ns}, {"doubled_ns", reply.doubled_ns}, {"stolen", reply.stolen}};
-    } catch (const cl::Error& error) {
-      json reply = failure(Outcome::runtime, describe(error));
-      reply["failed"] = *current_arm_;
-      return reply;
+          *current_arm_));
+    } catch (const cl::Error&) {
+      return to_json(failed_round(*current_arm_, Outcome::runtime));
     }
   }
 
@@ -214,18 +208,17 @@ class Server {
     Arm& arm = state().arms.at(message.at("id").get<int>());
     const CheckResult checked = state().checker->check(*arm.executable);
     if (checked.outcome != Outcome::correct) return failure(checked.outcome, checked.detail);
-    return {{"outcome", to_string(Outcome::correct)}, {"error", checked.error_over_bound}};
+    return to_json(Prepared{Outcome::correct, 0, checked.error_over_bound, {}});
   }
 
   json events(const json& message) {
     Arm& arm = state().arms.at(message.at("id").get<int>());
-    const EventReading reading = read_events(
+    return to_json(read_events(
         *engine_,
         [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
           state().ring->run(*arm.executable, *arm.ring, queue, list);
         },
-        10);
-    return {{"event_ns", reading.ns}, {"fault", reading.fault}};
+        10));
   }
 
   ProblemState& state() {
@@ -234,7 +227,7 @@ class Server {
   }
 
   static json failure(Outcome outcome, const std::string& detail) {
-    return {{"outcome", to_string(outcome)}, {"detail", detail.substr(0, 4000)}};
+    return to_json(Prepared{outcome, 0, 0, detail.substr(0, 4000)});
   }
 
   int* current_arm_;
@@ -247,9 +240,40 @@ class Server {
 
 }  // namespace
 
+namespace {
+
+// The reply to a request that came as a line of JSON. Whatever goes wrong is a reply too.
+json reply_to(Server& server, const std::string& line) {
+  const auto failed = [](const std::string& detail) {
+    return to_json(Prepared{Outcome::runtime, 0, 0, detail});
+  };
+  try {
+    return server.handle(json::parse(line));
+  } catch (const cl::Error& error) {
+    return failed(describe(error));
+  } catch (const Failure& failure) {
+    return {{"fatal", failure.what()}};
+  } catch (const std::exception& error) {
+    return failed(error.what());
+  }
+}
+
+bool write_all(int fd, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t wrote = write(fd, text.data() + done, text.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return false;
+    done += static_cast<std::size_t>(wrote);
+  }
+  return true;
+}
+
+}  // namespace
+
 int worker_mode() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan, however the parent ends
-  std::signal(SIGINT, SIG_IGN);      // Ctrl-C is the parent's to handle
+  // What ends a mode early is the parent's to handle: it still wants this round's times.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
   void* mapped =
       mmap(nullptr, sizeof(WorkerShared), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
   if (mapped == MAP_FAILED) {
@@ -261,23 +285,12 @@ int worker_mode() {
   Server server(shared);
   std::string line;
   while (std::getline(std::cin, line)) {
-    json reply;
-    try {
-      reply = server.handle(json::parse(line));
-    } catch (const cl::Error& error) {
-      reply = {{"outcome", to_string(Outcome::runtime)}, {"detail", describe(error)}};
-    } catch (const Failure& failure) {
-      reply = {{"fatal", failure.what()}};
-    } catch (const std::exception& error) {
-      reply = {{"outcome", to_string(Outcome::runtime)}, {"detail", error.what()}};
-    }
+    shared.busy = 1;
+    const json reply = reply_to(server, line);
+    shared.current_arm = kNoArm;
+    shared.busy = 0;
     const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-    for (std::size_t done = 0; done < text.size();) {
-      const ssize_t wrote = write(kWorkerReplyFd, text.data() + done, text.size() - done);
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote <= 0) return kExitUsage;
-      done += static_cast<std::size_t>(wrote);
-    }
+    if (!write_all(kWorkerReplyFd, text)) return kExitUsage;
   }
   return kExitGood;
 }

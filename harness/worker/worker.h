@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "harness/base/cache.h"
 #include "harness/timing/roofline.h"
+#include "harness/worker/process.h"
 #include "harness/worker/protocol.h"
 #include "loratune/dispatch/outcome.h"
 #include "loratune/variants/launch_plan.h"
@@ -32,13 +34,6 @@ struct Deadlines {
   int configs = 300;  // prepared in one process; then a fresh one, as drivers leak
 };
 
-// What a request came to. lost: the worker died or was killed; the next request starts a fresh one.
-struct Exchange {
-  enum class Status : std::uint8_t { ok, crashed, timed_out } status = Status::ok;
-  nlohmann::json reply;
-  std::string detail;  // of a loss
-};
-
 // The parent's side.
 class Worker {
  public:
@@ -47,9 +42,11 @@ class Worker {
   // does not time builds only.
   explicit Worker(std::string device, Deadlines deadlines = {},
                   std::string executable = "/proc/self/exe", bool times = true);
-  ~Worker();
-  Worker(const Worker&) = delete;
-  Worker& operator=(const Worker&) = delete;
+
+  // Every wait for the process throws Interrupted, and ends the process, once this says so.
+  void interrupt_when(std::function<bool()> interrupted) {
+    process_.interrupt_when(std::move(interrupted));
+  }
 
   // Selects the problem for the requests after it: fresh data, no executables. With `keep` those of
   // the problems before it stay, and are there again when one of them is selected anew with `keep`.
@@ -66,7 +63,7 @@ class Worker {
   // deadline.
   void begin_build(const Problem& problem, const LaunchPlan& plan);
   Prepared end_build();
-  int reply_fd() const { return from_worker_; }
+  int reply_fd() const { return process_.reply_fd(); }
 
   // Builds (or finds), checks and probes the plan as arm `id` of the current problem. `anchor_ns`:
   // what the default's probe took, 0 if unknown: a run may take 5 of them + 50 ms.
@@ -76,14 +73,16 @@ class Worker {
   // device.
   Prepared prepare_pack(int id, const Packing& a, const Packing& b);
 
-  // Runs the blocks of a round; its order names ids given to prepare().
+  // Runs the blocks of a round; its order names ids given to prepare(). Where the process is lost
+  // during an arm's blocks, that arm has failed; where it was lost before any ran, the round is
+  // void.
   RoundReply run_round(const Round& round);
 
   // One more check of arm `id`, after it was timed.
   Prepared recheck(int id);
 
-  // By the event clock, ns, or why that clock is not believed.
-  nlohmann::json read_events(int id);
+  // Arm `id` by the event clock, or why that clock is not believed.
+  EventReading read_events(int id);
 
   // What the device can do at most; measured anew. Nothing where that fails.
   std::optional<Ceilings> ceilings();
@@ -92,41 +91,38 @@ class Worker {
   double launch_floor_ns() const { return floor_ns_; }
 
   // Ends the process; the next request starts a fresh one.
-  void restart();
+  void restart() { process_.end(); }
   int generation() const { return generation_; }
+  // Whether a process runs now.
+  bool alive() { return process_.alive(); }
   // The process to kill in tests; -1 where none runs.
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return process_.pid(); }
 
  private:
   Exchange request(const nlohmann::json& message, double deadline_s);
+  Prepared request_prepared(const nlohmann::json& message, double deadline_s);
+  Prepared built_from(const Exchange& exchange);
   Exchange start();
   void make_ready();
   Exchange transact(const nlohmann::json& message, double deadline_s);
-  void send(const nlohmann::json& message, double deadline_s);
-  Exchange receive();
-  Exchange lost(Exchange::Status status, std::string detail);
   Exchange reselect();
   void after_fault(const Prepared& prepared);
   std::vector<double>& probes();  // of the problem selected
   void keep_probe(int id, const Prepared& prepared);
-  void kill_now();
 
-  std::string device_, executable_;
+  std::string device_;
   bool times_;
   Deadlines deadlines_;
-  pid_t pid_ = -1;
-  int to_worker_ = -1, from_worker_ = -1;
-  int generation_ = 0;                   // processes started so far
-  std::string pending_;                  // bytes read beyond the last line
-  double allowed_s_ = 0, deadline_ = 0;  // of the request under way, and when that is over
-  std::string building_;                 // the program of begin_build()
+  WorkerProcess process_;
+  int generation_ = 0;    // processes started so far
+  std::string building_;  // the program of begin_build()
   nlohmann::json problem_;
-  bool problem_sent_ = false;
-  WorkerShared* shared_ = nullptr;                       // with the worker
-  int configs_ = 0;                                      // prepared in this process
   std::map<std::string, std::vector<double>> probe_ns_;  // by problem and arm
-  std::set<std::string> built_;                          // programs that this process has built
   double floor_ns_ = 0;
+  // Of the process that runs, or ran last.
+  bool problem_sent_ = false;
+  int configs_ = 0;  // prepared
+  std::set<std::string> built_;
 };
 
 }  // namespace loratune

@@ -48,9 +48,8 @@ TEST(Worker, BuildsChecksAndTimes) {
   ASSERT_EQ(reply.doubled_ns.size(), 3U);
   for (const double ns : reply.ns) EXPECT_GT(ns, 0);
   EXPECT_EQ(worker.recheck(0).outcome, Outcome::correct);
-  const auto events = worker.read_events(0);
-  EXPECT_TRUE(events.at("event_ns").get<double>() > 0 ||
-              !events.at("fault").get<std::string>().empty());
+  const EventReading events = worker.read_events(0);
+  EXPECT_TRUE(events.ns > 0 || !events.fault.empty());
 }
 
 TEST(Worker, KeepsAProblemsArmsWhileAnotherIsSelectedIfAsked) {

@@ -1,6 +1,7 @@
 #include "harness/sweep/journal.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -41,6 +42,13 @@ class JournalTest : public testing::Test {
     return {};
   }
 
+  // Goes on with the journal of a sweep of this header.
+  Journal resumed(const json& header = kHeader) const {
+    Journal journal = Journal::resume(path());
+    journal.begin(header);
+    return journal;
+  }
+
   TemporaryFolder folder_;
 };
 
@@ -57,7 +65,6 @@ TEST_F(JournalTest, ReadsBackWhatItWrote) {
     Journal journal = Journal::create(path(), kHeader);
     EXPECT_EQ(journal.ask("build a", [] { return json{{"ns", 0.1}}; }), (json{{"ns", 0.1}}));
     journal.ask("round a 0", [] { return json{{"bad", "\xff text"}}; });
-    EXPECT_FALSE(journal.replaying());
   }
   const JournalContent content = read_journal(path());
   EXPECT_EQ(content.header, kHeader);
@@ -109,11 +116,9 @@ TEST_F(JournalTest, ResumesBehindATornLine) {
   for (const std::size_t cut : {std::size_t{1}, kThird.size() / 2, kThird.size() - 1}) {
     write(kFirst + kSecond + kThird.substr(0, cut));
     {
-      Journal journal = Journal::resume(path(), kHeader);
+      Journal journal = resumed();
       EXPECT_GE(journal.elapsed(), 1.5);
-      EXPECT_TRUE(journal.replaying());
       EXPECT_EQ(journal.ask("build a", never), (json{{"ns", 0.1}}));
-      EXPECT_FALSE(journal.replaying());
       EXPECT_EQ(journal.ask("round a 0", [] { return json(7); }), json(7));
     }
     const JournalContent content = read_journal(path());
@@ -128,13 +133,14 @@ TEST_F(JournalTest, IsWrittenByOneSweepAtATime) {
   {
     const Journal writing = Journal::create(path(), kHeader);
     const std::string before = bytes();
-    for (const auto& second : {Journal::create, Journal::resume}) {
-      const std::string why = failure([&] { second(path(), kHeader, kJournalCalls); });
+    for (const bool anew : {true, false}) {
+      const std::string why =
+          failure([&] { anew ? Journal::create(path(), kHeader) : Journal::resume(path()); });
       EXPECT_NE(why.find("another sweep"), std::string::npos) << why;
       EXPECT_EQ(bytes(), before);
     }
   }
-  EXPECT_EQ(failure([&] { Journal::resume(path(), kHeader); }), "");
+  EXPECT_EQ(failure([&] { resumed(); }), "");
   EXPECT_EQ(failure([&] { Journal::create(path(), kHeader); }), "");
 }
 
@@ -142,22 +148,21 @@ TEST_F(JournalTest, DoesNotResumeAnotherSweepAndSaysWhatDiffers) {
   write(kFirst + kSecond);
   json other = kHeader;
   other["seed"] = 2;
-  const std::string why = failure([&] { Journal::resume(path(), other); });
+  const std::string why = failure([&] { resumed(other); });
   EXPECT_NE(why.find("seed"), std::string::npos) << why;
   EXPECT_EQ(why.find("version"), std::string::npos) << why;
   EXPECT_EQ(bytes(), kFirst + kSecond);
   other = kHeader;
   other["more"] = true;
-  EXPECT_NE(failure([&] { Journal::resume(path(), other); }), "");
+  EXPECT_NE(failure([&] { resumed(other); }), "");
   other = kHeader;
   other.erase("seed");
-  EXPECT_NE(failure([&] { Journal::resume(path(), other); }), "");
+  EXPECT_NE(failure([&] { resumed(other); }), "");
 }
 
 TEST_F(JournalTest, ReplaysAndThenEnds) {
   write(kFirst + kSecond + kThird);
   Journal journal = Journal::replay(read_journal(path()));
-  EXPECT_TRUE(journal.replaying());
   EXPECT_EQ(journal.ask("build a", never), (json{{"ns", 0.1}}));
   EXPECT_EQ(journal.ask("round a 0", never), (json{{"ns", {1.25, 3e-7}}}));
   EXPECT_THROW(journal.ask("round a 1", never), Journal::ReplayEnd);
@@ -172,10 +177,65 @@ TEST_F(JournalTest, RefusesAnAnswerToAnotherQuestion) {
   EXPECT_NE(why.find("'build b'"), std::string::npos) << why;
 }
 
-TEST_F(JournalTest, KeepsTheOneBeforeAsOld) {
-  write("precious");
+TEST_F(JournalTest, KeepsEachOneBeforeUnderANameOfItsOwn) {
+  write(kFirst + kSecond);
   { Journal::create(path(), kHeader); }
-  EXPECT_EQ(read_bytes(path() + ".old"), "precious");
+  EXPECT_EQ(read_bytes(path() + ".old"), kFirst + kSecond);
+  { Journal::create(path(), kHeader); }
+  EXPECT_EQ(read_bytes(path() + ".old"), kFirst + kSecond);
+  EXPECT_EQ(read_bytes(path() + ".old.2"), kFirst);
+  EXPECT_EQ(bytes(), kFirst);
+  write(kFirst.substr(0, 5));  // cut off within its first line
+  EXPECT_EQ(failure([&] { Journal::create(path(), kHeader); }), "");
+}
+
+TEST_F(JournalTest, MovesNothingThatIsNoJournal) {
+  write("precious");
+  EXPECT_NE(failure([&] { Journal::create(path(), kHeader); }), "");
+  EXPECT_EQ(bytes(), "precious");
+  EXPECT_FALSE(std::filesystem::exists(path() + ".old"));
+  for (const std::string& other : {folder_.path().string(), std::string("/dev/null")}) {
+    EXPECT_NE(failure([&] { Journal::create(other, kHeader); }), "") << other;
+    EXPECT_TRUE(std::filesystem::exists(other));
+  }
+  const std::string fifo = (folder_ / "fifo").string();
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_NE(failure([&] { Journal::create(fifo, kHeader); }), "");
+  EXPECT_NE(failure([&] { Journal::resume(fifo); }), "");
+  EXPECT_NE(failure([&] { read_journal(fifo); }), "");
+  EXPECT_NE(failure([&] { read_journal("/dev/zero"); }), "");
+}
+
+TEST_F(JournalTest, SaysWhichLineIsDamagedAndKeepsTheWhole) {
+  std::string changed = kSecond;
+  changed[25] = static_cast<char>(changed[25] ^ 1);
+  const std::string damaged = kFirst + changed + kThird + kThird;
+  write(damaged);
+  const JournalContent content = read_journal(path());
+  EXPECT_EQ(content.damage, "line 2 is damaged: it is lost, and so are 2 lines behind it");
+  { resumed(); }
+  EXPECT_EQ(bytes(), kFirst);
+  EXPECT_EQ(read_bytes(path() + ".damaged"), damaged);
+  write(kFirst + kSecond + kThird.substr(0, 9));  // as a kill leaves it
+  EXPECT_EQ(read_journal(path()).damage, "");
+  std::string header = kFirst;
+  header[25] = static_cast<char>(header[25] ^ 1);
+  write(header + kSecond);
+  EXPECT_NE(failure([&] { read_journal(path()); }).find("line 1 is damaged"), std::string::npos);
+}
+
+TEST_F(JournalTest, RefusesALineThatIsNoReply) {
+  for (const json& foreign :
+       {json(7), json{{"ask", 7}, {"t", 1}, {"reply", 0}}, json{{"ask", "a"}, {"t", 1}},
+        json{{"ask", "a"}, {"t", "soon"}, {"reply", 0}}}) {
+    write(kFirst + frame_line(foreign));
+    EXPECT_NE(failure([&] { read_journal(path()); }).find("line 2"), std::string::npos) << foreign;
+  }
+}
+
+TEST_F(JournalTest, AnEmptyOneIsBegunAfresh) {
+  write("");
+  { resumed(); }
   EXPECT_EQ(bytes(), kFirst);
 }
 
@@ -184,7 +244,6 @@ TEST_F(JournalTest, TakesAnEmptyFileForAnEmptyJournal) {
   const JournalContent content = read_journal(path());
   EXPECT_TRUE(content.header.is_null());
   EXPECT_TRUE(content.replies.empty());
-  EXPECT_NE(failure([&] { Journal::resume(path(), kHeader); }), "");
 }
 
 TEST_F(JournalTest, RefusesWhatIsNoJournal) {

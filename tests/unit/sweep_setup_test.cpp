@@ -23,6 +23,11 @@ SweepSetup setup() {
   return setup;
 }
 
+void resume(const std::string& path, const json& header) {
+  Journal journal = Journal::resume(path);
+  journal.begin(header);
+}
+
 TEST(SweepSetup, IsReadBackFromAHeader) {
   SweepSetup other = setup();
   other.options.mode = Mode::deterministic;
@@ -40,7 +45,7 @@ TEST(SweepSetup, ThatDiffersInAnythingDoesNotGoOnWithTheJournal) {
   const TemporaryFolder folder;
   const std::string path = (folder / "a.journal").string();
   { Journal::create(path, make_header(setup())); }
-  { Journal::resume(path, make_header(setup())); }
+  { resume(path, make_header(setup())); }
   const std::pair<const char*, std::function<void(SweepSetup&)>> changes[] = {
       {"device", [](SweepSetup& s) { s.device.name = "Fictional F200"; }},
       {"device", [](SweepSetup& s) { s.device.driver = "1.1"; }},
@@ -55,7 +60,7 @@ TEST(SweepSetup, ThatDiffersInAnythingDoesNotGoOnWithTheJournal) {
     SweepSetup changed = setup();
     change(changed);
     try {
-      Journal::resume(path, make_header(changed));
+      resume(path, make_header(changed));
       ADD_FAILURE() << what;
     } catch (const Failure& failure) {
       EXPECT_EQ(failure.code(), kExitUsage);
@@ -67,12 +72,12 @@ TEST(SweepSetup, ThatDiffersInAnythingDoesNotGoOnWithTheJournal) {
   for (const char* part : {"sha256", "revision"}) {  // a kernel's source, or what its plan means
     json header = make_header(setup());
     header["kernels"]["split"][part] = part == std::string("sha256") ? json("0") : json(-1);
-    EXPECT_THROW(Journal::resume(path, header), Failure) << part;
+    EXPECT_THROW(resume(path, header), Failure) << part;
     EXPECT_THROW(setup_from(header), Failure) << "nor is it replayed: " << part;
   }
   json header = make_header(setup());
   header["tool"]["commit"] = "another";
-  EXPECT_THROW(Journal::resume(path, header), Failure);
+  EXPECT_THROW(resume(path, header), Failure);
 }
 
 TEST(SweepSetup, IsNotReadFromAHeaderOfUnknownProblemsOrVariants) {

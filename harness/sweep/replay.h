@@ -1,4 +1,4 @@
-// Sweeps as their journals hold them, replayed: no device is needed.
+// What a sweep came to; and how it comes to the same again from its journal, without a device.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace loratune {
 
-struct RecordedSweep {
+struct SweepResult {
   SweepSetup setup;  // its problems: those of all journals
   std::vector<Decided> decided;
   Quarantine quarantine;
@@ -21,6 +21,6 @@ struct RecordedSweep {
 // What the journals hold. Those of one device, one build and the same options count as parts of one
 // sweep, as far as none of their problems is in two of them: its rules are then made from all of
 // their problems. Throws Failure (kExitUsage) for what this build cannot replay.
-std::vector<RecordedSweep> replay_journals(std::span<const JournalContent> journals);
+std::vector<SweepResult> replay_journals(std::span<const JournalContent> journals);
 
 }  // namespace loratune

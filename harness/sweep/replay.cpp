@@ -1,4 +1,4 @@
-#include "harness/sweep/replayed.h"
+#include "harness/sweep/replay.h"
 
 #include <algorithm>
 
@@ -16,22 +16,22 @@ json common_header(json header) {
   return header;
 }
 
-void replay_into(RecordedSweep& recorded, const JournalContent& content) {
+void replay_into(SweepResult& result, const JournalContent& content) {
   const SweepSetup setup = setup_from(content.header);
   Journal journal = Journal::replay(content);
   Sweep sweep(
-      setup.options, plan_sweep(setup.options, setup.device), setup.device, journal, nullptr,
-      nullptr, [] { return false; }, [](const SweepProgress&) {});
+      setup.options, setup.device, journal, nullptr, nullptr, [] { return false; },
+      [](const SweepProgress&) {});
   const bool whole = sweep.run();
-  recorded.whole = recorded.whole && whole;
-  recorded.decided.insert(recorded.decided.end(), sweep.decided().begin(), sweep.decided().end());
-  recorded.quarantine.add(sweep.quarantine());
+  result.whole = result.whole && whole;
+  result.decided.insert(result.decided.end(), sweep.decided().begin(), sweep.decided().end());
+  result.quarantine.add(sweep.quarantine());
 }
 
 }  // namespace
 
-std::vector<RecordedSweep> replay_journals(std::span<const JournalContent> journals) {
-  std::vector<RecordedSweep> sweeps;
+std::vector<SweepResult> replay_journals(std::span<const JournalContent> journals) {
+  std::vector<SweepResult> sweeps;
   std::vector<json> headers;
   for (const JournalContent& content : journals) {
     if (content.header.is_null()) throw Failure(kExitUsage, "a journal is empty");

@@ -1,0 +1,166 @@
+#include "harness/record/recorder.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "harness/base/failure.h"
+#include "harness/base/repeated_work.h"
+#include "loratune/dispatch/default_choice.h"
+#include "tuner/race.h"
+#include "tuner/statistics.h"
+
+namespace loratune {
+namespace {
+
+constexpr int kSubBlocks = 2;
+constexpr int kTries = 3;         // of a disturbed round
+constexpr double kFarBehind = 3;  // multiples of the best's time that no round is spent on
+
+std::size_t at(int arm) { return static_cast<std::size_t>(arm); }
+
+}  // namespace
+
+Recorder::Recorder(Worker& worker, BuildAhead& ahead, const DeviceInfo& device, std::uint64_t seed,
+                   Cache cache)
+    : device_(device),
+      seed_(seed),
+      cache_(cache),
+      conversation_(nullptr, std::numeric_limits<double>::infinity(), 0, interrupted,
+                    [](const SweepProgress&) {}),
+      // A recording is to have what fails again and again, too: no quarantine.
+      programs_(conversation_, device_, nullptr, &worker, &ahead),
+      arms_(worker) {}
+
+Candidate Recorder::anchor(const Problem& problem) {
+  const Choice choice = default_choice(problem, device_);
+  Candidate standard{choice.variant, choice.config};
+  TimeShare time{std::numeric_limits<double>::infinity()};
+  const Prepared built = programs_.settle_default({problem}, standard, time);
+  if (built.outcome != Outcome::correct) {
+    throw Failure(kExitDeviceFault,
+                  "no default runs for " + to_string(problem) + ": " + built.detail.substr(0, 300));
+  }
+  return standard;
+}
+
+void Recorder::begin(const Problem& problem, const std::vector<Candidate>& candidates) {
+  problem_ = problem;
+  candidates_ = candidates;
+  outcomes_.assign(candidates.size(), Outcome::skipped);
+  probes_.assign(candidates.size(), 0);
+  ratios_.assign(candidates.size(), {});
+  anchor_ns_.clear();
+  rounds_ = 0;
+  arms_.select(problem, seed_, cache_, false, [this](Worker& worker, int arm) {
+    const Candidate& wanted = candidates_[at(arm)];
+    return worker.prepare(arm, wanted.variant->plan(problem_, wanted.config, device_), probes_[0]);
+  });
+}
+
+std::vector<RecordedConfig> Recorder::record(const Problem& problem,
+                                             const std::vector<Candidate>& candidates) {
+  TimeShare time{std::numeric_limits<double>::infinity()};
+  std::vector<Prepared> built;
+  programs_.build_ahead({problem}, candidates, 0);
+  for (const Candidate& candidate : candidates) {
+    built.push_back(programs_.build({problem}, candidate, time));
+  }
+  begin(problem, candidates);
+  const double anchor_flops = candidates[0].variant->flops(problem, candidates[0].config);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    Prepared prepared = built[i];
+    const Candidate& candidate = candidates[i];
+    const double times = candidate.variant->flops(problem, candidate.config) / anchor_flops;
+    if (prepared.outcome == Outcome::correct &&
+        repeats_too_much(kRecordedWork, times, times * probes_[0])) {
+      prepared.outcome = Outcome::skipped;
+    } else if (prepared.outcome == Outcome::correct) {
+      prepared = prepare(static_cast<int>(i));
+    }
+    outcomes_[i] = prepared.outcome;
+    if (prepared.outcome == Outcome::correct) probes_[i] = prepared.probe_ns;
+    if (i == 0 && prepared.outcome != Outcome::correct) {
+      throw Failure(kExitDeviceFault, to_string(problem) + ": the default: " + prepared.detail);
+    }
+  }
+  constexpr Stage kStages[] = {{1, 3}, {0.25, 5}, {0, 12}};
+  for (const Stage& stage : kStages) run(stage);
+  const double anchor_ns = median(anchor_ns_);
+  std::vector<RecordedConfig> configs;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    RecordedConfig config;
+    config.config = candidates[i].config;
+    config.outcome = outcomes_[i];
+    if (config.outcome == Outcome::correct) {
+      config.ns.push_back(probes_[i] / probes_[0] * anchor_ns);
+      for (const double ratio : ratios_[i]) config.ns.push_back(ratio * anchor_ns);
+      if (ratios_[i].empty()) config.outcome = Outcome::slow;
+    }
+    configs.push_back(std::move(config));
+  }
+  return configs;
+}
+
+// The default is tried a second time where it costs the worker.
+Prepared Recorder::prepare(int arm) {
+  Prepared prepared = arms_.prepare(arm);
+  if (arm == kAnchor && is_loss(prepared.outcome)) prepared = arms_.prepare(arm);
+  return prepared;
+}
+
+// About what the arm takes, in multiples of the default's time.
+double Recorder::standing(int arm) const {
+  return ratios_[at(arm)].empty() ? probes_[at(arm)] / probes_[0] : median(ratios_[at(arm)]);
+}
+
+void Recorder::run(const Stage& stage) {
+  std::vector<int> arms;
+  double best = standing(kAnchor);
+  for (int arm = 1; arm < static_cast<int>(probes_.size()); ++arm) {
+    if (probes_[at(arm)] > 0 && outcomes_[at(arm)] == Outcome::correct) arms.push_back(arm);
+  }
+  for (const int arm : arms) best = std::min(best, standing(arm));
+  std::erase_if(arms, [&](int arm) { return standing(arm) > kFarBehind * best; });
+  std::stable_sort(arms.begin(), arms.end(),
+                   [&](int a, int b) { return standing(a) < standing(b); });
+  constexpr std::size_t kBeside = kMaxArms - 1;
+  const auto wanted = static_cast<std::size_t>(stage.share * static_cast<double>(arms.size()));
+  arms.resize(std::min(arms.size(), std::max(wanted, kBeside)));
+  // At least one heat, of the default alone where there is nothing beside it.
+  for (std::size_t first = 0; first == 0 || first < arms.size(); first += kBeside) {
+    std::vector<int> heat = {kAnchor};
+    for (std::size_t i = first; i < std::min(first + kBeside, arms.size()); ++i) {
+      heat.push_back(arms[i]);
+    }
+    const bool alone = heat.size() == 1;
+    CanaryWatch watch(2.0);
+    int valid = 0;
+    for (int tries = 0; valid < stage.rounds && tries < kTries * stage.rounds; ++tries) {
+      if ((alone || heat.size() > 1) && one_round(heat, watch)) ++valid;
+    }
+  }
+}
+
+// Whether the round counted.
+bool Recorder::one_round(std::vector<int>& arms, CanaryWatch& watch) {
+  const Round round = shuffled_round(seed_, rounds_++, arms, kSubBlocks);
+  const RoundReply reply = arms_.run_round(round);
+  if (reply.failed >= 0) {
+    if (reply.failed == kAnchor) {
+      throw Failure(kExitDeviceFault, to_string(problem_) + ": the default failed in a round");
+    }
+    outcomes_[at(reply.failed)] = reply.failure;
+    std::erase(arms, reply.failed);
+    return false;
+  }
+  const double anchor = least_time(round.order, reply.ns, kAnchor);
+  if (!watch.undisturbed(round, reply) || !is_time(anchor)) return false;
+  anchor_ns_.push_back(anchor);
+  for (const int arm : arms) {
+    const double ns = least_time(round.order, reply.ns, arm);
+    if (is_time(ns)) ratios_[at(arm)].push_back(ns / anchor);
+  }
+  return true;
+}
+
+}  // namespace loratune

@@ -1,0 +1,57 @@
+// A Conversation is how a sweep learns anything: every question goes to the journal, which answers
+// from what it holds, or has the device asked and keeps the answer. So what a sweep decides is a
+// function of its options and of the journal.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "harness/base/interrupt.h"
+#include "harness/sweep/journal.h"
+
+namespace loratune {
+
+struct SweepProgress {
+  std::size_t decided, problems;
+  double elapsed_s, left_s;
+  std::string doing;
+};
+
+class Conversation {
+ public:
+  // `interrupted` is looked at before each question, and `progress` told after each answer. Without
+  // a journal nothing is kept. What is given outlives it.
+  Conversation(Journal* journal, double budget_s, std::size_t problems,
+               std::function<bool()> interrupted,
+               std::function<void(const SweepProgress&)> progress);
+
+  // The answer to what `tag` asks: the journal's, or what `live` returns. Throws Interrupted, and
+  // Journal::ReplayEnd where a journal that only replays has no more answers.
+  nlohmann::json ask(const std::string& tag, const std::function<nlohmann::json()>& live);
+
+  // Seconds since the sweep began, those before a resume included, and until its budget is spent.
+  double elapsed_s() const;
+  double left_s() const;
+
+  // What the progress says of the work.
+  void now_doing(const std::string& what) { doing_ = what; }
+  void decided(std::size_t problems) { decided_ += problems; }
+
+ private:
+  Journal* journal_;
+  double budget_s_, begun_s_;
+  std::size_t problems_, decided_ = 0;
+  std::function<bool()> interrupted_;
+  std::function<void(const SweepProgress&)> progress_;
+  std::string doing_;
+};
+
+// A share of a sweep's time, for one part of its work. `late` is set by the first answer that came
+// after it was spent: by the journal's word, so that a replay knows it too.
+struct TimeShare {
+  double until_s;
+  bool late = false;
+};
+
+}  // namespace loratune

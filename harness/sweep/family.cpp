@@ -1,0 +1,47 @@
+#include "harness/sweep/family.h"
+
+#include "tuner/random.h"
+
+namespace loratune {
+
+std::uint64_t seed_of(const std::string& name, const SweepOptions& options) {
+  return seed_of(name, options.seed);
+}
+
+void FamilyArms::select(const FamilyRun& run, std::size_t part) {
+  const Problem& problem = run.plan.problems[part];
+  const bool keep = selected_ == run.plan.problems;
+  arms_.select(problem, seed_of("data " + to_string(problem), options_), options_.cache, keep,
+               [&run, part, this](Worker& worker, int candidate) {
+                 const Candidate& wanted = run.plan.candidates[static_cast<std::size_t>(candidate)];
+                 return worker.prepare(
+                     candidate,
+                     wanted.variant->plan(run.plan.problems[part], wanted.config, device_),
+                     part < run.anchor_ns.size() ? run.anchor_ns[part] : 0);
+               });
+  selected_ = run.plan.problems;
+}
+
+Prepared FamilyArms::prepare(const FamilyRun& run, std::size_t part, int candidate) {
+  select(run, part);
+  Prepared prepared = arms_.prepare(candidate);
+  if (candidate == 0 && is_loss(prepared.outcome)) prepared = arms_.prepare(candidate);
+  return prepared;
+}
+
+RoundReply FamilyArms::run_round(const FamilyRun& run, std::size_t part, const Round& round) {
+  select(run, part);
+  return arms_.run_round(round);
+}
+
+Prepared FamilyArms::recheck(const FamilyRun& run, std::size_t part, int candidate) {
+  select(run, part);
+  return arms_.recheck(candidate);
+}
+
+EventReading FamilyArms::read_events(const FamilyRun& run, std::size_t part, int candidate) {
+  select(run, part);
+  return arms_.read_events(candidate);
+}
+
+}  // namespace loratune

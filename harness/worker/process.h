@@ -1,0 +1,64 @@
+// A WorkerProcess is one process at a time that serves requests, as its parent sees it: pipes, a
+// page of shared memory, deadlines, and what became of it. It knows nothing of what is asked.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "harness/worker/protocol.h"
+
+namespace loratune {
+
+// What a request came to. Unless `ok`, the process is gone, and the next request starts a fresh
+// one.
+struct Exchange {
+  // idle: the process died before it had begun with the request, so the request is not to blame.
+  enum class Status : std::uint8_t { ok, crashed, timed_out, idle } status = Status::ok;
+  nlohmann::json reply;
+  std::string detail;  // of a loss
+};
+
+class WorkerProcess {
+ public:
+  // The process is `executable --worker`.
+  explicit WorkerProcess(std::string executable);
+  ~WorkerProcess();
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  // Every receive() throws Interrupted, and ends the process, once this says so.
+  void interrupt_when(std::function<bool()> interrupted) { interrupted_ = std::move(interrupted); }
+
+  // Throws Failure (kExitDeviceFault) where no process can be made.
+  void start();
+  // Ends it; nothing where none runs.
+  void end();
+  // Whether it runs now.
+  bool alive();
+  pid_t pid() const { return pid_; }  // -1: none
+  int reply_fd() const { return from_worker_; }
+  // What it was at, by its own word, for as long as no next one is started.
+  const WorkerShared& shared() const { return *shared_; }
+
+  // Sends a request that may take `deadline_s` seconds until its reply. Time in which this process,
+  // or that one, is stopped or suspended does not count.
+  void send(const nlohmann::json& message, double deadline_s);
+  Exchange receive();
+
+ private:
+  Exchange lost(Exchange::Status status, std::string detail);
+  std::string how_it_ended();
+
+  std::string executable_;
+  pid_t pid_ = -1;
+  int to_worker_ = -1, from_worker_ = -1;
+  WorkerShared* shared_ = nullptr;
+  std::string pending_;                  // bytes read beyond the last line
+  double allowed_s_ = 0, deadline_ = 0;  // of the request under way, and when that is over
+  std::function<bool()> interrupted_ = [] { return false; };
+};
+
+}  // namespace loratune
