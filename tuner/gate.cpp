@@ -74,9 +74,7 @@ void PairedTrial::report(const RoundReply& reply) {
     void_round(!all_times(reply));
     return;
   }
-  base_ns_.push_back(least_time(round->order, reply.ns, kBaseArm));
-  candidate_ns_.push_back(least_time(round->order, reply.ns, kCandidateArm));
-  log_ratios_.push_back(std::log(candidate_ns_.back() / base_ns_.back()));
+  samples_.add(*round, reply);
   look();
 }
 
@@ -93,11 +91,12 @@ void PairedTrial::void_round(bool bad_clock) {
 }
 
 void PairedTrial::look() {
-  const int n = static_cast<int>(log_ratios_.size());
+  const int n = samples_.rounds(kBaseArm);
   const std::vector<int>& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
   if (std::count(looks.begin(), looks.end(), n) == 0) return;
   const auto fewest = static_cast<std::size_t>(rules_.distinct);
-  if (distinct(base_ns_) < fewest || distinct(candidate_ns_) < fewest) {
+  if (distinct(samples_.times_ns(kBaseArm)) < fewest ||
+      distinct(samples_.times_ns(kCandidateArm)) < fewest) {
     end_ = TrialEnd::clock;
     return;
   }
@@ -117,9 +116,11 @@ void PairedTrial::look() {
   if (end_ == TrialEnd::running && n == looks.back()) end_ = TrialEnd::inconclusive;
 }
 
-MedianInterval PairedTrial::interval() const { return median_interval(log_ratios_, rules_.level); }
-double PairedTrial::base_ns() const { return median(base_ns_); }
-double PairedTrial::candidate_ns() const { return median(candidate_ns_); }
+MedianInterval PairedTrial::interval() const {
+  return samples_.log_ratio(kCandidateArm, kBaseArm, rules_.level);
+}
+double PairedTrial::base_ns() const { return samples_.median_ns(kBaseArm); }
+double PairedTrial::candidate_ns() const { return samples_.median_ns(kCandidateArm); }
 
 double detectable_effect(std::span<const double> log_ratios, const GateRules& rules) {
   constexpr std::size_t kFewest = 6;

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tuner/paired_samples.h"
 #include "tuner/rounds.h"
-#include "tuner/statistics.h"
 
 namespace loratune {
 
@@ -64,11 +64,11 @@ class PairedTrial {
 
   TrialEnd end() const { return end_; }
   // ln(t_candidate / t_base) of each valid round.
-  const std::vector<double>& log_ratios() const { return log_ratios_; }
+  std::vector<double> log_ratios() const { return samples_.log_ratios(kCandidateArm, kBaseArm); }
   MedianInterval interval() const;
   double base_ns() const;  // medians over the valid rounds; NaN without one
   double candidate_ns() const;
-  int void_rounds() const { return rounds_ - static_cast<int>(log_ratios_.size()); }
+  int void_rounds() const { return rounds_ - samples_.rounds(kBaseArm); }
   int failed_arm() const { return failed_arm_; }
   Outcome failure() const { return failure_; }
 
@@ -86,7 +86,7 @@ class PairedTrial {
   int failed_arm_ = kCanary - 1;
   Outcome failure_ = Outcome::correct;
   CanaryWatch watch_;
-  std::vector<double> base_ns_, candidate_ns_, log_ratios_;
+  PairedSamples samples_{2};
 };
 
 // The smallest true slow-down, as a fraction, that both trials of a gate would together call a

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "loratune/dispatch/outcome.h"
+#include "tuner/paired_samples.h"
 #include "tuner/rounds.h"
-#include "tuner/statistics.h"
 
 namespace loratune {
 
@@ -26,7 +26,7 @@ inline constexpr int kAnchor = 0;    // the default: what every arm is compared 
 struct RaceRules {
   int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
   std::vector<int> looks = {10, 20, 40, 80};  // valid rounds after which the intervals are read
-  double level = 0.975;                       // least coverage of an interval
+  double level = kUsualLevel;                 // least coverage of an interval
   double drop_after_3 = 1.5;  // an arm whose best time is beyond this multiple of the leader's
   double tie = 1.02;          // ratios inside are no difference worth a choice
   double canary_limit = 2.0;  // a round is void above this multiple of the canary's 10th percentile
@@ -82,22 +82,17 @@ class Race {
   int void_rounds() const;
 
  private:
-  struct Times {
-    std::vector<std::vector<double>> ns, doubled_ns;  // [arm][valid round]; NaN: not timed in it
-  };
   bool contends(int arm) const;
   std::vector<int> contenders() const;
   int leader() const;
   void fail(const Round& round, const RoundReply& reply);
-  void add_times(const Round& round, std::span<const RoundReply> parts);
-  void read(const Times& times, int arm, Standing& standing) const;
+  void read(const PairedSamples& samples, int arm, Standing& standing) const;
   void update_standings();
   void drop_far();
   void drop_by_interval();
   bool slower_somewhere(int arm) const;
   bool none_worth_more() const;
-  // Of ln(t_arm / t_other) over the rounds that timed both.
-  MedianInterval compare(const Times& times, int arm, int other) const;
+  MedianInterval compare(int arm, int other) const;
 
   std::uint64_t seed_;
   RaceRules rules_;
@@ -106,8 +101,8 @@ class Race {
   int valid_ = 0;
   int failures_ = 0;
   std::vector<Standing> standings_;
-  Times times_;               // over the parts
-  std::vector<Times> parts_;  // of each
+  PairedSamples samples_{0};          // geometric means over the parts
+  std::vector<PairedSamples> parts_;  // the samples of each part
   std::vector<CanaryWatch> watches_;
 };
 

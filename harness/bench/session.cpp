@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "harness/base/clock.h"
+#include "harness/bench/samples.h"
 #include "loratune/dispatch/default_choice.h"
 
 namespace loratune {
