@@ -20,9 +20,8 @@ bool all_times(const RoundReply& reply) {
 }  // namespace
 
 void validate(const GateRules& rules) {
-  const auto looks_good = [](const std::vector<int>& looks) {
-    return !looks.empty() && looks.front() >= 6 && looks.back() <= 100000 &&
-           std::is_sorted(looks.begin(), looks.end());
+  const auto looks_good = [](const Looks& looks) {
+    return looks.valid() && looks.first() >= 6 && looks.last() <= 100000;
   };
   if (!looks_good(rules.looks) || !looks_good(rules.sentinel_looks)) {
     throw std::invalid_argument("looks are rising numbers of rounds from 6 to 100000");
@@ -68,32 +67,33 @@ void PairedTrial::report(const RoundReply& reply) {
     end_ = TrialEnd::failed;
     return;
   }
-  ++counted_;
   const bool undisturbed = watch_.undisturbed(*round, reply);
   if (!undisturbed || !all_times(reply)) {
     void_round(!all_times(reply));
     return;
   }
+  voids_.add(false);
   samples_.add(*round, reply);
   look();
 }
 
 void PairedTrial::void_round(bool bad_clock) {
-  ++void_;
+  voids_.add(true);
   bad_clock_ += bad_clock ? 1 : 0;
-  if (counted_ < kMinRounds || 2 * void_ <= counted_) return;
+  if (!voids_.too_many()) return;
   if (shorten_ < rules_.shorten) {
     shorten_ = rules_.shorten;
-    counted_ = void_ = bad_clock_ = 0;
+    voids_ = {};
+    bad_clock_ = 0;
     return;
   }
-  end_ = 2 * bad_clock_ > counted_ ? TrialEnd::clock : TrialEnd::environment;
+  end_ = 2 * bad_clock_ > voids_.counted ? TrialEnd::clock : TrialEnd::environment;
 }
 
 void PairedTrial::look() {
   const int n = samples_.rounds(kBaseArm);
-  const std::vector<int>& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
-  if (std::count(looks.begin(), looks.end(), n) == 0) return;
+  const Looks& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
+  if (!looks.reads_after(n)) return;
   const auto fewest = static_cast<std::size_t>(rules_.distinct);
   if (distinct(samples_.times_ns(kBaseArm)) < fewest ||
       distinct(samples_.times_ns(kCandidateArm)) < fewest) {
@@ -110,10 +110,10 @@ void PairedTrial::look() {
   } else if (now.high < -worse) {
     end_ = TrialEnd::improved;
   } else if (now.high < std::log(rules_.good) &&
-             (now.low > -std::log(rules_.good) || n == looks.back())) {
+             (now.low > -std::log(rules_.good) || looks.ends_after(n))) {
     end_ = TrialEnd::pass;
   }
-  if (end_ == TrialEnd::running && n == looks.back()) end_ = TrialEnd::inconclusive;
+  if (end_ == TrialEnd::running && looks.ends_after(n)) end_ = TrialEnd::inconclusive;
 }
 
 MedianInterval PairedTrial::interval() const {
@@ -127,7 +127,7 @@ double detectable_effect(std::span<const double> log_ratios, const GateRules& ru
   constexpr double kErrorsOfInterval = 2.576;
   constexpr double kErrorsOfPower = 1.960;
   if (log_ratios.size() < kFewest) return std::numeric_limits<double>::infinity();
-  const int last = rules.looks.back();
+  const int last = rules.looks.last();
   const OrderRanks ranks = median_ranks(last, rules.level);
   // The interval that as many rounds as the last look has would give with this spread.
   const double low = quantile(log_ratios, (ranks.low - 0.5) / last);

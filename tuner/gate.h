@@ -12,6 +12,7 @@
 
 #include "tuner/paired_samples.h"
 #include "tuner/rounds.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 
@@ -19,9 +20,9 @@ inline constexpr int kBaseArm = 0;
 inline constexpr int kCandidateArm = 1;
 
 struct GateRules {
-  int sub_blocks = 4;                     // blocks of an arm in a round; its time is their minimum
-  std::vector<int> looks = {20, 40, 80};  // valid rounds after which the interval is read
-  std::vector<int> sentinel_looks = {20, 40, 80, 160, 320};
+  int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
+  Looks looks = Looks::of_a_gate();
+  Looks sentinel_looks = Looks::of_a_sentinel();
   double level = 0.99;        // least coverage of an interval
   double worse = 1.02;        // slower by more than this, with confidence: suspect
   double good = 1.03;         // slower by less than this, with confidence: pass
@@ -82,7 +83,8 @@ class PairedTrial {
   TrialEnd end_ = TrialEnd::running;
   int rounds_ = 0;  // replies
   int shorten_ = 1;
-  int counted_ = 0, void_ = 0, bad_clock_ = 0;  // since blocks have this length
+  VoidRounds voids_;  // since blocks have this length
+  int bad_clock_ = 0;
   int failed_arm_ = kCanary - 1;
   Outcome failure_ = Outcome::correct;
   CanaryWatch watch_;

@@ -196,8 +196,7 @@ void ProblemTuner::heat_ended() {
   for (const int arm : race_->leaders()) leaders.push_back(arms_[at(arm)]);
   if (stage_ == Stage::deciding) {
     // Cut off before its first look it knows less than the heats before it.
-    const int first_look = *std::min_element(rules_.race.looks.begin(), rules_.race.looks.end());
-    if (stopped_ && race_->valid_rounds() < first_look) return decide_heats();
+    if (stopped_ && race_->valid_rounds() < rules_.race.looks.first()) return decide_heats();
     return start_final(leaders);
   }
   if (holds(leaders, 0)) {

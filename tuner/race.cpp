@@ -9,7 +9,6 @@ namespace loratune {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr int kRoundsToSeeFar = 3;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
@@ -18,7 +17,7 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 Race::Race(int arms, std::uint64_t seed, RaceRules rules, int parts)
     : seed_(seed), rules_(std::move(rules)) {
   if (arms < 1 || arms > kMaxArms) throw std::invalid_argument("race: number of arms");
-  if (rules_.looks.empty() || rules_.sub_blocks < 1) throw std::invalid_argument("race: rules");
+  if (!rules_.looks.valid() || rules_.sub_blocks < 1) throw std::invalid_argument("race: rules");
   if (parts < 1) throw std::invalid_argument("race: number of parts");
   standings_.resize(at(arms));
   samples_ = PairedSamples(arms);
@@ -53,12 +52,12 @@ void Race::report(std::span<const RoundReply> parts) {
   } else if (undisturbed) {
     samples_.add(*round, parts);
     for (std::size_t i = 0; i < parts.size(); ++i) parts_[i].add(*round, parts[i]);
+    voids_.add(false);
     ++valid_;
   } else {
     ++rounds_;
-    const int disturbed = void_rounds() - failures_;
-    const int counted = rounds_ - failures_;
-    if (counted >= kMinRounds && 2 * disturbed > counted) end_ = RaceEnd::environment;
+    voids_.add(true);
+    if (voids_.too_many()) end_ = RaceEnd::environment;
     return;
   }
   ++rounds_;
@@ -66,8 +65,8 @@ void Race::report(std::span<const RoundReply> parts) {
 
   update_standings();
   const bool timed = failed == parts.end();
-  const bool look = timed && std::count(rules_.looks.begin(), rules_.looks.end(), valid_) > 0;
-  const bool last = timed && valid_ >= *std::max_element(rules_.looks.begin(), rules_.looks.end());
+  const bool look = timed && rules_.looks.reads_after(valid_);
+  const bool last = timed && rules_.looks.ends_after(valid_);
   if (look || last) {
     standings_[kAnchor].dropped = false;
     drop_by_interval();
@@ -126,7 +125,6 @@ void Race::fail(const Round& round, const RoundReply& reply) {
   if (std::count(round.order.begin(), round.order.end(), reply.failed) == 0) {
     throw std::invalid_argument("race: an arm failed that was not in the round");
   }
-  ++failures_;
   standings_[at(reply.failed)].outcome =
       reply.failure == Outcome::correct ? Outcome::runtime : reply.failure;
   // The arm may be the one that had put the anchor behind.

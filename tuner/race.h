@@ -17,6 +17,7 @@
 #include "loratune/dispatch/outcome.h"
 #include "tuner/paired_samples.h"
 #include "tuner/rounds.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 
@@ -25,10 +26,10 @@ inline constexpr int kAnchor = 0;    // the default: what every arm is compared 
 
 struct RaceRules {
   int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
-  std::vector<int> looks = {10, 20, 40, 80};  // valid rounds after which the intervals are read
-  double level = kUsualLevel;                 // least coverage of an interval
-  double drop_after_3 = 1.5;  // an arm whose best time is beyond this multiple of the leader's
-  double tie = 1.02;          // ratios inside are no difference worth a choice
+  Looks looks = Looks::of_a_heat();
+  double level = kUsualLevel;  // least coverage of an interval
+  double drop_after_3 = 1.5;   // an arm whose best time is beyond this multiple of the leader's
+  double tie = 1.02;           // ratios inside are no difference worth a choice
   double canary_limit = 2.0;  // a round is void above this multiple of the canary's 10th percentile
   bool doubled = false;       // measure the slope too
 };
@@ -99,7 +100,7 @@ class Race {
   RaceEnd end_ = RaceEnd::running;
   int rounds_ = 0;  // replies, void ones included
   int valid_ = 0;
-  int failures_ = 0;
+  VoidRounds voids_;  // of the rounds in which no arm failed
   std::vector<Standing> standings_;
   PairedSamples samples_{0};          // geometric means over the parts
   std::vector<PairedSamples> parts_;  // the samples of each part

@@ -10,8 +10,7 @@
 
 namespace loratune {
 
-inline constexpr int kCanary = -1;     // the fixed kernel that tells a disturbed round
-inline constexpr int kMinRounds = 12;  // rounds before a race may blame its environment
+inline constexpr int kCanary = -1;  // the fixed kernel that tells a disturbed round
 
 // The blocks to run, in this order; an entry is an arm or kCanary. `doubled` asks for each block a
 // second time at twice its length. `runs`: of every block; 0: as many as suit each arm.

@@ -7,14 +7,14 @@
 #include "harness/base/clock.h"
 #include "harness/bench/samples.h"
 #include "loratune/dispatch/default_choice.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 namespace {
 
 constexpr int kMostArms = 12;
-constexpr int kFewestRounds = 7;    // enough for an interval
-constexpr int kMostAttempts = 3;    // rounds tried, void ones included, a round wanted
-constexpr int kRoundsToSeeFar = 3;  // after which an arm that is far behind is let go
+constexpr int kFewestRounds = 7;  // enough for an interval
+constexpr int kMostAttempts = 3;  // rounds tried, void ones included, a round wanted
 constexpr double kFarBehind = 8;
 constexpr double kCanaryLimit = 2;
 constexpr double kRepeatedWork = 20;  // multiples of the useful operations ...

@@ -46,7 +46,7 @@ TunerRules tuner_rules() {
   TunerRules rules;
   rules.most_racers = 2 * (kMaxArms - 1);
   rules.final.doubled = true;
-  rules.final.looks = {20, 40, 80};
+  rules.final.looks = Looks::of_a_final();
   rules.finals = 3;
   return rules;
 }

@@ -397,7 +397,7 @@ TEST(ProblemTuner, EnvironmentInHeatOrFinal) {
     Machine machine(ns, 1, kQuiet);
     prepare(tuner, ns);
     if (in_final) run_heats(tuner, machine, ns);
-    for (int i = 0; i < kMinRounds; ++i) {
+    for (int i = 0; i < VoidRounds::kFewest; ++i) {
       RoundReply reply = machine.run(tuner.next());
       reply.stolen = true;
       tuner.report(reply);
