@@ -168,7 +168,7 @@ void BenchSession::run_rounds(const Problem& problem, std::vector<BenchArm>& arm
     block_ns.push_back(probe * block_runs(probe));
   }
   const RoundShape shape = shape_rounds(block_ns, share_s * 1e9, options_.rounds);
-  const std::uint64_t seed = mix_seed(options_.seed, std::hash<std::string>{}(to_string(problem)));
+  const std::uint64_t seed = seed_of(to_string(problem), options_.seed);
   CanaryWatch watch(kCanaryLimit);
   const double begin = seconds_now();
   int valid = 0;
