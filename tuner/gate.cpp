@@ -62,7 +62,6 @@ void PairedTrial::report(const RoundReply& reply) {
   if (!round) return;
   ++rounds_;
   if (reply.failed >= kBaseArm) {
-    failed_arm_ = reply.failed;
     failure_ = reply.failure == Outcome::correct ? Outcome::runtime : reply.failure;
     end_ = TrialEnd::failed;
     return;
@@ -129,7 +128,7 @@ double detectable_effect(std::span<const double> log_ratios, const GateRules& ru
   if (log_ratios.size() < kFewest) return std::numeric_limits<double>::infinity();
   const int last = rules.looks.last();
   const OrderRanks ranks = median_ranks(last, rules.level);
-  // The interval that as many rounds as the last look has would give with this spread.
+  // The interval at the last look, if its rounds have the spread of these.
   const double low = quantile(log_ratios, (ranks.low - 0.5) / last);
   const double high = quantile(log_ratios, (ranks.high - 0.5) / last);
   const double half_width = (high - low) / 2;

@@ -1,6 +1,7 @@
-// The gate's decision on one case: base and candidate timed side by side in rounds, read at a few
-// looks, a suspicion confirmed by a second trial in a fresh worker. No device, no clock: a function
-// of seed and replies only, so that a recorded gate can be replayed.
+// A gate decides whether a candidate is slower than its base. A PairedTrial times both side by side
+// in rounds and reads their interval at a few looks; a trial that suspects a slow-down is confirmed
+// by a second one in a fresh worker. A trial knows no device and no clock: its end follows from
+// seed and replies alone, so that a recorded gate can be replayed.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +71,6 @@ class PairedTrial {
   double base_ns() const;  // medians over the valid rounds; NaN without one
   double candidate_ns() const;
   int void_rounds() const { return rounds_ - samples_.rounds(kBaseArm); }
-  int failed_arm() const { return failed_arm_; }
   Outcome failure() const { return failure_; }
 
  private:
@@ -85,7 +85,6 @@ class PairedTrial {
   int shorten_ = 1;
   VoidRounds voids_;  // since blocks have this length
   int bad_clock_ = 0;
-  int failed_arm_ = kCanary - 1;
   Outcome failure_ = Outcome::correct;
   CanaryWatch watch_;
   PairedSamples samples_{2};

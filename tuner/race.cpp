@@ -181,7 +181,8 @@ void Race::drop_by_interval() {
   }
 }
 
-// Than the anchor by more than a tie, on one of several parts, though it be the fastest over all.
+// Whether one of several parts has the arm behind the anchor by more than a tie, however fast the
+// arm is over all of them.
 bool Race::slower_somewhere(int arm) const {
   return parts_.size() > 1 &&
          std::any_of(parts_.begin(), parts_.end(), [&](const PairedSamples& part) {

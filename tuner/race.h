@@ -1,11 +1,11 @@
-// A Race decides which of a few arms runs fastest, in rounds of interleaved blocks, each arm scored
-// against the anchor of the same round so that drift and noise common to a round cancel. It asks
-// for rounds and is told samples; it knows no clock and no device, and is a function of seed and
-// replies only.
+// A Race decides which of a few arms runs fastest, in rounds of interleaved blocks. Each arm is
+// scored against the anchor of the same round, so that drift and noise common to a round cancel.
+// The race asks for rounds and is told times; it knows no clock and no device, and its end follows
+// from seed and replies alone.
 //
-// A race may be over several problems at once, its parts: every round is run on each. An arm's time
-// is then the geometric mean of its times on the parts, and an arm whose median is behind the
-// anchor's by more than a tie on any of them is out.
+// A race may be over several problems at once (its parts): every round is run on each part. An
+// arm's time is then the geometric mean of its times on the parts, and an arm whose median is
+// behind the anchor's by more than a tie on any part is out.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct RaceRules {
   bool doubled = false;       // measure the slope too
 };
 
-// One arm's standing. `ratio` is of its time to the anchor's.
+// How one arm stands in the race.
 struct Standing {
   Outcome outcome = Outcome::correct;
   // Behind the leader by more than a tie, with confidence, or without a time in over half of the

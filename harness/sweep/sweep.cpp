@@ -117,7 +117,7 @@ Sweep::Running Sweep::tune(const FamilyPlan& plan, double until_s) {
   const double now = journal_.elapsed();
   const std::vector<Prepared> prepared = search(running, now + kSearchShare * (until_s - now));
   running.tuner.emplace(static_cast<int>(prepared.size()), seed_of(key), tuner_rules(),
-                        std::vector<int>{}, static_cast<int>(plan.problems.size()));
+                        static_cast<int>(plan.problems.size()));
   for (std::size_t i = 0; i < prepared.size(); ++i) {
     running.tuner->report(static_cast<int>(i), prepared[i]);
   }
