@@ -143,9 +143,4 @@ std::vector<Candidate> candidates_for(const Problem& problem, const DeviceInfo& 
   return candidates;
 }
 
-std::int64_t constrained_size(const Variant& variant, const Problem& problem,
-                              const DeviceInfo& device) {
-  return std::ssize(allowed_configs(variant, axes_of(variant.space), problem, device));
-}
-
 }  // namespace loratune

@@ -1,4 +1,6 @@
-// Which configs of a variant are tried on a group of problems.
+// A Candidate is a variant with one of its configs. Two lists of them are made here: a sample of
+// one variant's configs, as a check tries them, and the candidates of a problem, as a recording
+// times them. Nothing here looks at times; tuner/strategy.h does.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +11,6 @@
 
 namespace loratune {
 
-// One thing to try: a variant and a config of it.
 struct Candidate {
   const Variant* variant = nullptr;
   Config config;
@@ -24,14 +25,9 @@ struct Candidate {
 std::vector<Config> sample_configs(const Variant& variant, std::span<const Problem> problems,
                                    const DeviceInfo& device, int count, std::uint64_t seed);
 
-// The candidates of one problem out of such a list: those that can run it, the default choice
-// first, and of several whose plans are equal only the first.
+// The candidates of one problem: `anchor`, its default, then each of `pool` that can run the
+// problem by a plan that no earlier candidate of the same variant has.
 std::vector<Candidate> candidates_for(const Problem& problem, const DeviceInfo& device,
                                       std::span<const Candidate> pool, const Candidate& anchor);
-
-// Points of the variant's space that satisfy the constraint for the problem: what `seen` is a
-// fraction of. 0 where supports() is false.
-std::int64_t constrained_size(const Variant& variant, const Problem& problem,
-                              const DeviceInfo& device);
 
 }  // namespace loratune

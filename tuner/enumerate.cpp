@@ -25,8 +25,8 @@ void descend(const Axes& axes, int depth, Config& config,
   config[depth] = axes[at(depth)].front();
 }
 
-// The place of the value that is the most steps from any of the kept ones, of two the larger
-// value's; -1 where all are kept.
+// The place of the value that is the most steps away from every kept value; of two such values, the
+// larger one's. -1 where all are kept.
 int farthest(const std::vector<std::int32_t>& values, const std::vector<std::int32_t>& kept) {
   int place = -1;
   int most_steps = 0;
@@ -44,7 +44,8 @@ int farthest(const std::vector<std::int32_t>& values, const std::vector<std::int
   return place;
 }
 
-// All that tells the plans of one variant and problem apart, the source being the same.
+// A text that is equal for equal plans of one variant and problem. It leaves out the source, which
+// is the same in all of them.
 std::string plan_text(const LaunchPlan& plan) {
   std::string text;
   const auto add = [&](auto number) { text += std::to_string(number) + ' '; };
@@ -111,7 +112,7 @@ Axes thinned_axes(const Variant& variant, std::span<const Problem> problems,
   const auto too_many = [&] {
     return std::any_of(problems.begin(), problems.end(), [&](const Problem& problem) {
       const auto configs = allowed_configs(variant, axes, problem, device);
-      // Equal plans are costly to tell: at most so many of the axes' products are.
+      // Comparing plans is costly, so far too many configs are refused by their number alone.
       return static_cast<int>(configs.size()) > 16 * most ||
              static_cast<int>(distinct_configs(variant, configs, problem, device).size()) > most;
     });

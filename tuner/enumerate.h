@@ -1,5 +1,5 @@
-// The points of a variant's search space that its constraint allows, found without visiting the
-// whole product of its axes.
+// Enumerates the points of a variant's search space that its constraint allows, without visiting
+// the whole product of its axes.
 #pragma once
 
 #include <functional>
@@ -21,17 +21,18 @@ Axes axes_of(const SearchSpace& space);
 void for_each_allowed(const Axes& axes, const std::function<bool(const Config&)>& allowed,
                       const std::function<void(const Config&)>& visit);
 
-// Of one problem; nothing where supports() is false.
+// The configs from the axes that the variant's constraint allows for the problem. None where the
+// variant does not support it.
 std::vector<Config> allowed_configs(const Variant& variant, const Axes& axes,
                                     const Problem& problem, const DeviceInfo& device);
 
-// The variant's axes with values left out, one at a time from the longest axis and there the one
-// that is the most steps from a default's, until no problem is left with more than `most` configs
-// of distinct plans. Values of the variant's default configs stay, so `most` can be missed.
+// The variant's axes, thinned until no problem has more than `most` configs of distinct plans. One
+// value at a time is left out of the longest axis: the value that is the most steps away from any
+// default's. Values of the default configs stay, so the result can still exceed `most`.
 Axes thinned_axes(const Variant& variant, std::span<const Problem> problems,
                   const DeviceInfo& device, int most);
 
-// Those of the configs whose plans are not equal to that of an earlier one. All must be allowed.
+// Leaves out each config whose plan is equal to an earlier config's. All configs must be allowed.
 std::vector<Config> distinct_configs(const Variant& variant, const std::vector<Config>& configs,
                                      const Problem& problem, const DeviceInfo& device);
 

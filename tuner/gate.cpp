@@ -20,9 +20,8 @@ bool all_times(const RoundReply& reply) {
 }  // namespace
 
 void validate(const GateRules& rules) {
-  const auto looks_good = [](const std::vector<int>& looks) {
-    return !looks.empty() && looks.front() >= 6 && looks.back() <= 100000 &&
-           std::is_sorted(looks.begin(), looks.end());
+  const auto looks_good = [](const Looks& looks) {
+    return looks.valid() && looks.first() >= 6 && looks.last() <= 100000;
   };
   if (!looks_good(rules.looks) || !looks_good(rules.sentinel_looks)) {
     throw std::invalid_argument("looks are rising numbers of rounds from 6 to 100000");
@@ -63,41 +62,40 @@ void PairedTrial::report(const RoundReply& reply) {
   if (!round) return;
   ++rounds_;
   if (reply.failed >= kBaseArm) {
-    failed_arm_ = reply.failed;
     failure_ = reply.failure == Outcome::correct ? Outcome::runtime : reply.failure;
     end_ = TrialEnd::failed;
     return;
   }
-  ++counted_;
   const bool undisturbed = watch_.undisturbed(*round, reply);
   if (!undisturbed || !all_times(reply)) {
     void_round(!all_times(reply));
     return;
   }
-  base_ns_.push_back(least_time(round->order, reply.ns, kBaseArm));
-  candidate_ns_.push_back(least_time(round->order, reply.ns, kCandidateArm));
-  log_ratios_.push_back(std::log(candidate_ns_.back() / base_ns_.back()));
+  voids_.add(false);
+  samples_.add(*round, reply);
   look();
 }
 
 void PairedTrial::void_round(bool bad_clock) {
-  ++void_;
+  voids_.add(true);
   bad_clock_ += bad_clock ? 1 : 0;
-  if (counted_ < kMinRounds || 2 * void_ <= counted_) return;
+  if (!voids_.too_many()) return;
   if (shorten_ < rules_.shorten) {
     shorten_ = rules_.shorten;
-    counted_ = void_ = bad_clock_ = 0;
+    voids_ = {};
+    bad_clock_ = 0;
     return;
   }
-  end_ = 2 * bad_clock_ > counted_ ? TrialEnd::clock : TrialEnd::environment;
+  end_ = 2 * bad_clock_ > voids_.counted ? TrialEnd::clock : TrialEnd::environment;
 }
 
 void PairedTrial::look() {
-  const int n = static_cast<int>(log_ratios_.size());
-  const std::vector<int>& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
-  if (std::count(looks.begin(), looks.end(), n) == 0) return;
+  const int n = samples_.rounds(kBaseArm);
+  const Looks& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
+  if (!looks.reads_after(n)) return;
   const auto fewest = static_cast<std::size_t>(rules_.distinct);
-  if (distinct(base_ns_) < fewest || distinct(candidate_ns_) < fewest) {
+  if (distinct(samples_.times_ns(kBaseArm)) < fewest ||
+      distinct(samples_.times_ns(kCandidateArm)) < fewest) {
     end_ = TrialEnd::clock;
     return;
   }
@@ -111,24 +109,26 @@ void PairedTrial::look() {
   } else if (now.high < -worse) {
     end_ = TrialEnd::improved;
   } else if (now.high < std::log(rules_.good) &&
-             (now.low > -std::log(rules_.good) || n == looks.back())) {
+             (now.low > -std::log(rules_.good) || looks.ends_after(n))) {
     end_ = TrialEnd::pass;
   }
-  if (end_ == TrialEnd::running && n == looks.back()) end_ = TrialEnd::inconclusive;
+  if (end_ == TrialEnd::running && looks.ends_after(n)) end_ = TrialEnd::inconclusive;
 }
 
-MedianInterval PairedTrial::interval() const { return median_interval(log_ratios_, rules_.level); }
-double PairedTrial::base_ns() const { return median(base_ns_); }
-double PairedTrial::candidate_ns() const { return median(candidate_ns_); }
+MedianInterval PairedTrial::interval() const {
+  return samples_.log_ratio(kCandidateArm, kBaseArm, rules_.level);
+}
+double PairedTrial::base_ns() const { return samples_.median_ns(kBaseArm); }
+double PairedTrial::candidate_ns() const { return samples_.median_ns(kCandidateArm); }
 
 double detectable_effect(std::span<const double> log_ratios, const GateRules& rules) {
   constexpr std::size_t kFewest = 6;
   constexpr double kErrorsOfInterval = 2.576;
   constexpr double kErrorsOfPower = 1.960;
   if (log_ratios.size() < kFewest) return std::numeric_limits<double>::infinity();
-  const int last = rules.looks.back();
+  const int last = rules.looks.last();
   const OrderRanks ranks = median_ranks(last, rules.level);
-  // The interval that as many rounds as the last look has would give with this spread.
+  // The interval at the last look, if its rounds have the spread of these.
   const double low = quantile(log_ratios, (ranks.low - 0.5) / last);
   const double high = quantile(log_ratios, (ranks.high - 0.5) / last);
   const double half_width = (high - low) / 2;

@@ -1,6 +1,7 @@
-// The gate's decision on one case: base and candidate timed side by side in rounds, read at a few
-// looks, a suspicion confirmed by a second trial in a fresh worker. No device, no clock: a function
-// of seed and replies only, so that a recorded gate can be replayed.
+// A gate decides whether a candidate is slower than its base. A PairedTrial times both side by side
+// in rounds and reads their interval at a few looks; a trial that suspects a slow-down is confirmed
+// by a second one in a fresh worker. A trial knows no device and no clock: its end follows from
+// seed and replies alone, so that a recorded gate can be replayed.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "tuner/paired_samples.h"
 #include "tuner/rounds.h"
-#include "tuner/statistics.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 
@@ -19,9 +21,9 @@ inline constexpr int kBaseArm = 0;
 inline constexpr int kCandidateArm = 1;
 
 struct GateRules {
-  int sub_blocks = 4;                     // blocks of an arm in a round; its time is their minimum
-  std::vector<int> looks = {20, 40, 80};  // valid rounds after which the interval is read
-  std::vector<int> sentinel_looks = {20, 40, 80, 160, 320};
+  int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
+  Looks looks = Looks::of_a_gate();
+  Looks sentinel_looks = Looks::of_a_sentinel();
   double level = 0.99;        // least coverage of an interval
   double worse = 1.02;        // slower by more than this, with confidence: suspect
   double good = 1.03;         // slower by less than this, with confidence: pass
@@ -64,12 +66,11 @@ class PairedTrial {
 
   TrialEnd end() const { return end_; }
   // ln(t_candidate / t_base) of each valid round.
-  const std::vector<double>& log_ratios() const { return log_ratios_; }
+  std::vector<double> log_ratios() const { return samples_.log_ratios(kCandidateArm, kBaseArm); }
   MedianInterval interval() const;
   double base_ns() const;  // medians over the valid rounds; NaN without one
   double candidate_ns() const;
-  int void_rounds() const { return rounds_ - static_cast<int>(log_ratios_.size()); }
-  int failed_arm() const { return failed_arm_; }
+  int void_rounds() const { return rounds_ - samples_.rounds(kBaseArm); }
   Outcome failure() const { return failure_; }
 
  private:
@@ -82,11 +83,11 @@ class PairedTrial {
   TrialEnd end_ = TrialEnd::running;
   int rounds_ = 0;  // replies
   int shorten_ = 1;
-  int counted_ = 0, void_ = 0, bad_clock_ = 0;  // since blocks have this length
-  int failed_arm_ = kCanary - 1;
+  VoidRounds voids_;  // since blocks have this length
+  int bad_clock_ = 0;
   Outcome failure_ = Outcome::correct;
   CanaryWatch watch_;
-  std::vector<double> base_ns_, candidate_ns_, log_ratios_;
+  PairedSamples samples_{2};
 };
 
 // The smallest true slow-down, as a fraction, that both trials of a gate would together call a

@@ -12,7 +12,8 @@ auto content(const TunedDevice& d) {
                   d.max_work_group_size, d.local_mem_bytes, d.extensions);
 }
 
-// All that tells two records of one problem apart, the lower bound and the evidence for it first.
+// Orders two records of one problem: by the lower bound, by the evidence for it, and then by all
+// else that may differ, so that the order is total.
 auto strength(const Record& r) {
   return std::tie(r.speedup_lo, r.rounds, r.level, r.speedup, r.speedup_hi, r.variant, r.config,
                   r.time_ns, r.default_ns, r.clock, r.error_over_bound, r.seen, r.reason);
@@ -22,9 +23,9 @@ bool weaker(const Record& a, const Record& b) {
   return std::pair(strength(a), a.problem.m) < std::pair(strength(b), b.problem.m);
 }
 
-// Of each family the records of one choice in one file, one a problem: of all such sets the one
-// whose records are the strongest, compared from the strongest on. A set is kept or left whole, so
-// the order in which files are merged does not count.
+// Keeps one set of records for each family. A set is the records of one choice in one file, at most
+// one for each problem, and the strongest set stays: sets are compared record by record from the
+// strongest on. A set is kept or left whole, so the order in which files are merged does not count.
 std::vector<Record> strongest(std::vector<std::vector<Record>> files) {
   std::map<FamilyKey, std::vector<Record>> best;
   for (std::vector<Record>& records : files) {
@@ -57,10 +58,10 @@ auto weakness(const Rule& r) { return std::tie(r.regret_bound, r.variant, r.conf
 
 constexpr Range Rule::*kAxes[] = {&Rule::k, &Rule::n, &Rule::rank, &Rule::m};
 
-// What the rules, of one kind, choose at each shape, as boxes that do not overlap. Each axis in
-// turn is cut into the longest runs along which the choice on the axes behind it is the same; so
-// equal choices give equal boxes, however the rules were cut before. Ranges of the axes before
-// `axis` are left empty.
+// The choice that rules of one kind make at each shape, as boxes that do not overlap. Each axis in
+// turn is cut into the longest runs along which the choice on the later axes is the same; so equal
+// choices give equal boxes, however the rules were cut before. Ranges of the axes before `axis` are
+// left empty.
 std::vector<Rule> cut(const std::vector<const Rule*>& rules, std::size_t axis) {
   if (axis == std::size(kAxes)) {
     Rule best = **std::min_element(rules.begin(), rules.end(), [](const Rule* a, const Rule* b) {
@@ -73,7 +74,7 @@ std::vector<Rule> cut(const std::vector<const Rule*>& rules, std::size_t axis) {
   std::set<std::int64_t> begins;
   for (const Rule* rule : rules) begins.insert({(rule->*range).lo, (rule->*range).hi + 1});
   std::vector<Rule> boxes;
-  std::vector<Rule> run;  // the choice on the axes behind, since `run_begin`
+  std::vector<Rule> run;  // the choice on the later axes since `run_begin`
   std::int64_t run_begin = 0;
   for (const std::int64_t begin : begins) {
     std::vector<const Rule*> here;
@@ -92,7 +93,7 @@ std::vector<Rule> cut(const std::vector<const Rule*>& rules, std::size_t axis) {
   return boxes;
 }
 
-// Boxes that differ only in their ranks, and follow one another there, as one.
+// Joins boxes that differ only in their ranks, where one begins after the other ends.
 void join_ranks(std::vector<Rule>& rules) {
   const auto rest = [](const Rule& r) {
     return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate, r.k.lo, r.k.hi, r.n.lo, r.n.hi,

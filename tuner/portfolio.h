@@ -1,4 +1,5 @@
-// The few programs that a runtime has to compile to be nearly as fast everywhere as with all.
+// A portfolio is the few programs that a runtime has to compile to be nearly as fast on every
+// problem as with all programs.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +7,11 @@
 
 namespace loratune {
 
-// `log_times[problem][program]`, NaN where that was not measured. Programs, most useful first, such
-// that every problem has one among them whose time is within `regret` of its best, 0.03 being 3 %.
-// Greedy: as few as can be found by always taking the one that serves the most problems not yet
-// served, which is at most ln(problems) + 1 times the fewest. A problem without any time has none.
+// Chooses programs from ln times, `log_times[problem][program]`, where NaN is a time that was not
+// measured. A program serves a problem if its time is at most (1 + regret) times the problem's
+// best, and every problem with a time is served by a chosen program. The choice is greedy: the
+// program that serves the most problems not yet served comes next, which takes at most ln(problems)
+// + 1 times the fewest programs possible. The most useful program is first.
 std::vector<std::size_t> portfolio(const std::vector<std::vector<double>>& log_times,
                                    double regret);
 

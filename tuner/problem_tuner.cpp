@@ -18,12 +18,11 @@ bool holds(const std::vector<int>& values, int value) {
 
 }  // namespace
 
-ProblemTuner::ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules,
-                           std::vector<int> preferred, int parts)
-    : seed_(seed), rules_(std::move(rules)), preferred_(std::move(preferred)), parts_(parts) {
+ProblemTuner::ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules, int parts)
+    : seed_(seed), rules_(std::move(rules)), parts_(parts) {
   if (candidates < 1)
     throw std::invalid_argument("tuner: there is no candidate, not even a default");
-  // The final's verdict is its interval; without one, be the gap ever so wide, it proves nothing.
+  // A final proves by its interval, so no gap, however wide, may end it before the first look.
   rules_.final.drop_after_3 = std::numeric_limits<double>::infinity();
   prepared_.resize(at(candidates));
   reported_.resize(at(candidates));
@@ -99,7 +98,6 @@ void ProblemTuner::stop() {
 Verdict ProblemTuner::verdict(int part) const { return verdicts_.at(at(part)); }
 const std::vector<Prepared>& ProblemTuner::prepared() const { return prepared_; }
 std::vector<double> ProblemTuner::log_ratios() const { return log_ratios_; }
-std::vector<int> ProblemTuner::leaders() const { return leaders_; }
 int ProblemTuner::finals_won() const { return finals_won_; }
 
 bool ProblemTuner::usable(int candidate) const {
@@ -110,7 +108,6 @@ bool ProblemTuner::usable(int candidate) const {
 void ProblemTuner::begin_heats() {
   if (!usable(0)) return finish(0, "default_failed");
   log_ratios_[0] = 0;
-  leaders_ = {0};
   std::vector<int> racers;
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < static_cast<int>(prepared_.size()); ++i) {
@@ -127,21 +124,17 @@ void ProblemTuner::begin_heats() {
 
   // The most promising go first, so that a search that is stopped has seen them.
   std::stable_sort(racers.begin(), racers.end(), [&](int a, int b) {
-    const auto place = [&](int i) {
-      return std::find(preferred_.begin(), preferred_.end(), i) - preferred_.begin();
-    };
     const auto probe = [&](int i) {
       const double ns = prepared_[at(i)].probe_ns;
       return is_time(ns) ? ns : std::numeric_limits<double>::infinity();
     };
-    if (place(a) != place(b)) return place(a) < place(b);
     return probe(a) < probe(b);
   });
   while (racers.size() > at(rules_.most_racers)) {
     prepared_[at(racers.back())].outcome = Outcome::slow;
     racers.pop_back();
   }
-  const std::size_t heat = at(std::clamp(rules_.heat_arms, 2, kMaxArms) - 1);
+  const std::size_t heat = at(kMaxArms - 1);
   for (std::size_t i = 0; i < racers.size(); i += heat) {
     const auto first = racers.begin() + static_cast<std::ptrdiff_t>(i);
     const auto count = static_cast<std::ptrdiff_t>(std::min(heat, racers.size() - i));
@@ -168,7 +161,8 @@ void ProblemTuner::race_ended() {
   heat_ended();
 }
 
-// Outcomes and ratios, and what a verdict for the default cites: the latest race that timed it.
+// Keeps outcomes, ratios, and the default's times in the latest race that timed it: a verdict for
+// the default cites them.
 void ProblemTuner::keep_standings() {
   const std::vector<Standing>& standings = race_->standings();
   for (std::size_t arm = 0; arm < standings.size(); ++arm) {
@@ -195,9 +189,8 @@ void ProblemTuner::heat_ended() {
   std::vector<int> leaders;
   for (const int arm : race_->leaders()) leaders.push_back(arms_[at(arm)]);
   if (stage_ == Stage::deciding) {
-    // Cut off before its first look it knows less than the heats before it.
-    const int first_look = *std::min_element(rules_.race.looks.begin(), rules_.race.looks.end());
-    if (stopped_ && race_->valid_rounds() < first_look) return decide_heats();
+    // A deciding race that is cut off before its first look knows less than the heats before it.
+    if (stopped_ && race_->valid_rounds() < rules_.race.looks.first()) return decide_heats();
     return start_final(leaders);
   }
   if (holds(leaders, 0)) {
@@ -209,7 +202,8 @@ void ProblemTuner::heat_ended() {
   start_race(Stage::heats, pending_heats_.front());
 }
 
-// A heat that left the default among its leaders has nothing worth choosing, and is out.
+// Only heats that put the default behind have candidates worth choosing. Where several have, their
+// leaders meet in one more race.
 void ProblemTuner::decide_heats() {
   for (std::vector<int>& group : winners_) {
     std::erase_if(group, [&](int i) { return !usable(i); });
@@ -231,19 +225,15 @@ void ProblemTuner::decide_heats() {
                                    [&](const auto& group) { return holds(group, all.front()); });
     return start_final(*best);
   }
-  std::stable_partition(all.begin(), all.end(), [&](int i) { return holds(preferred_, i); });
   if (all.size() > at(kMaxArms - 1)) all.resize(at(kMaxArms - 1));
   start_race(Stage::deciding, all);
 }
 
 void ProblemTuner::start_final(const std::vector<int>& leaders) {
-  leaders_ = leaders;
   if (leaders.empty() || holds(leaders, 0)) {
     return finish(0, stopped_ ? "stopped" : "no_significant_gain");
   }
-  const auto incumbent =
-      std::find_if(preferred_.begin(), preferred_.end(), [&](int i) { return holds(leaders, i); });
-  start_race(Stage::final, {incumbent != preferred_.end() ? *incumbent : leaders.front()});
+  start_race(Stage::final, {leaders.front()});
 }
 
 void ProblemTuner::final_ended() {

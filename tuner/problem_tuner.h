@@ -1,10 +1,9 @@
-// A ProblemTuner finds the best candidate for one problem, or for several that are to have the same
-// one, its parts: it asks for candidates to be prepared
-// (built, checked, probed), then for rounds of races, then for finals between winner and default,
-// each in a fresh worker: where their buffers come to lie makes kernels 10 % faster or slower, and
-// differs from process to process, not from round to round. It is told outcomes and samples, and is
-// a function of seed and replies only, so that a journal of the replies is enough to resume or
-// replay it.
+// A ProblemTuner proves which candidate is the best for one problem, or for several problems that
+// are to share one choice (its parts). It is told what became of preparing each candidate, asks for
+// rounds of races among them, and then for finals between the winner and the default, each in a
+// fresh worker: where buffers come to lie makes a kernel 10 % faster or slower, and differs from
+// process to process, not from round to round. It knows no clock and no device. Its verdict follows
+// from seed and replies alone, so that a journal of the replies is enough to resume or replay it.
 #pragma once
 
 #include <cstdint>
@@ -19,25 +18,24 @@
 
 namespace loratune {
 
-// What became of preparing one candidate. `probe_ns`: a launch, the least of a few; the geometric
-// mean of those of several parts. `error_over_bound`: worst error as a fraction of the stated
-// bound. Both only where the outcome is correct (or slow).
+// What became of preparing one candidate: building it, checking its result, and timing it a little.
+// The two numbers are there where the outcome is correct or slow.
 struct Prepared {
   Outcome outcome = Outcome::skipped;
-  double probe_ns = 0;
-  double error_over_bound = 0;
-  std::string detail;  // why, where the outcome is none of correct or slow
+  double probe_ns = 0;          // least time of a few runs; over parts, the geometric mean
+  double error_over_bound = 0;  // worst error as a fraction of the stated bound
+  std::string detail;           // why, where the outcome is none of correct or slow
   bool operator==(const Prepared&) const = default;
 };
 
 struct TunerRules {
-  RaceRules race;      // heats and the deciding race
-  RaceRules final;     // winner against default, fresh worker, with slopes
-  int finals = 1;      // that the winner must win, each in a fresh worker
-  int heat_arms = 12;  // arms of a heat, anchor included
+  RaceRules race;   // heats and the deciding race
+  RaceRules final;  // winner against default, fresh worker, with slopes
+  int finals = 1;   // finals that the winner must win, each in a fresh worker
   // A candidate whose probe is beyond this multiple of the best has outcome `slow`, no race.
   double probe_limit = 1.25;
-  // So has one that comes after so many by probe, the default apart.
+  // Only this many candidates beside the default are raced, the fastest by probe; the others have
+  // outcome `slow` too.
   int most_racers = std::numeric_limits<int>::max();
 };
 
@@ -62,10 +60,8 @@ class ProblemTuner {
  public:
   enum class Want : std::uint8_t { prepare, round, final_round, nothing };
 
-  // candidates[0] is the default. `preferred` breaks ties: indices of candidates, best first (the
-  // incumbent of an earlier file, say).
-  ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules,
-               std::vector<int> preferred = {}, int parts = 1);
+  // Candidate 0 is the default. Throws std::invalid_argument without one.
+  ProblemTuner(int candidates, std::uint64_t seed, TunerRules rules, int parts = 1);
 
   Want want() const;
   // Want::prepare: the candidates still to be prepared, in order.
@@ -92,8 +88,6 @@ class ProblemTuner {
   // not raced; 0 for a default that runs): what rules are made from.
   const std::vector<Prepared>& prepared() const;
   std::vector<double> log_ratios() const;
-  // Candidates that the heats could not tell from the best, best first.
-  std::vector<int> leaders() const;
 
  private:
   enum class Stage : std::uint8_t { prepare, heats, deciding, final, done };
@@ -112,7 +106,6 @@ class ProblemTuner {
 
   std::uint64_t seed_;
   TunerRules rules_;
-  std::vector<int> preferred_;
   Stage stage_ = Stage::prepare;
   bool stopped_ = false;
   int races_ = 0;
@@ -121,14 +114,13 @@ class ProblemTuner {
   std::vector<double> log_ratios_;
   std::vector<std::vector<int>> pending_heats_;
   std::vector<std::vector<int>> winners_;  // of each heat that put the default behind
-  std::vector<int> tied_;                  // leaders of the other heats
-  std::vector<int> leaders_;
-  std::vector<int> arms_;  // candidate of each arm of race_
+  std::vector<int> tied_;                  // leaders of heats that left the default among them
+  std::vector<int> arms_;                  // candidate of each arm of race_
   std::optional<Race> race_;
   int finals_won_ = 0;
   int parts_;
-  double least_low_ = 0;               // of the speed-up, over the finals won
-  std::vector<Verdict> least_proven_;  // in that final, by part
+  double least_low_ = 0;               // least lower bound of the speed-up over the finals won
+  std::vector<Verdict> least_proven_;  // by part, of the final with that lower bound
   std::vector<Verdict> verdicts_;      // by part
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <stdexcept>
 
@@ -10,27 +9,19 @@ namespace loratune {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr int kRoundsToSeeFar = 3;
 
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
-std::vector<double> valid(const std::vector<double>& rounds) {
-  std::vector<double> times;
-  std::copy_if(rounds.begin(), rounds.end(), std::back_inserter(times), is_time);
-  return times;
-}
 
 }  // namespace
 
 Race::Race(int arms, std::uint64_t seed, RaceRules rules, int parts)
     : seed_(seed), rules_(std::move(rules)) {
   if (arms < 1 || arms > kMaxArms) throw std::invalid_argument("race: number of arms");
-  if (rules_.looks.empty() || rules_.sub_blocks < 1) throw std::invalid_argument("race: rules");
+  if (!rules_.looks.valid() || rules_.sub_blocks < 1) throw std::invalid_argument("race: rules");
   if (parts < 1) throw std::invalid_argument("race: number of parts");
   standings_.resize(at(arms));
-  times_.ns.resize(at(arms));
-  times_.doubled_ns.resize(at(arms));
-  parts_.resize(at(parts), times_);
+  samples_ = PairedSamples(arms);
+  parts_.resize(at(parts), samples_);
   watches_.resize(at(parts), CanaryWatch(rules_.canary_limit));
   update_standings();
   if (arms == 1) end_ = RaceEnd::separated;
@@ -59,13 +50,14 @@ void Race::report(std::span<const RoundReply> parts) {
   if (failed != parts.end()) {
     fail(*round, *failed);
   } else if (undisturbed) {
-    add_times(*round, parts);
+    samples_.add(*round, parts);
+    for (std::size_t i = 0; i < parts.size(); ++i) parts_[i].add(*round, parts[i]);
+    voids_.add(false);
     ++valid_;
   } else {
     ++rounds_;
-    const int disturbed = void_rounds() - failures_;
-    const int counted = rounds_ - failures_;
-    if (counted >= kMinRounds && 2 * disturbed > counted) end_ = RaceEnd::environment;
+    voids_.add(true);
+    if (voids_.too_many()) end_ = RaceEnd::environment;
     return;
   }
   ++rounds_;
@@ -73,8 +65,8 @@ void Race::report(std::span<const RoundReply> parts) {
 
   update_standings();
   const bool timed = failed == parts.end();
-  const bool look = timed && std::count(rules_.looks.begin(), rules_.looks.end(), valid_) > 0;
-  const bool last = timed && valid_ >= *std::max_element(rules_.looks.begin(), rules_.looks.end());
+  const bool look = timed && rules_.looks.reads_after(valid_);
+  const bool last = timed && rules_.looks.ends_after(valid_);
   if (look || last) {
     standings_[kAnchor].dropped = false;
     drop_by_interval();
@@ -133,7 +125,6 @@ void Race::fail(const Round& round, const RoundReply& reply) {
   if (std::count(round.order.begin(), round.order.end(), reply.failed) == 0) {
     throw std::invalid_argument("race: an arm failed that was not in the round");
   }
-  ++failures_;
   standings_[at(reply.failed)].outcome =
       reply.failure == Outcome::correct ? Outcome::runtime : reply.failure;
   // The arm may be the one that had put the anchor behind.
@@ -141,33 +132,16 @@ void Race::fail(const Round& round, const RoundReply& reply) {
   if (reply.failed == kAnchor) end_ = RaceEnd::anchor_lost;
 }
 
-void Race::add_times(const Round& round, std::span<const RoundReply> parts) {
-  for (int arm = 0; arm < static_cast<int>(standings_.size()); ++arm) {
-    std::vector<double> ns, doubled_ns;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      ns.push_back(least_time(round.order, parts[i].ns, arm));
-      doubled_ns.push_back(least_time(round.order, parts[i].doubled_ns, arm));
-      parts_[i].ns[at(arm)].push_back(ns.back());
-      parts_[i].doubled_ns[at(arm)].push_back(doubled_ns.back());
-    }
-    times_.ns[at(arm)].push_back(geometric_mean(ns));
-    times_.doubled_ns[at(arm)].push_back(geometric_mean(doubled_ns));
-  }
-}
-
-void Race::read(const Times& times, int arm, Standing& standing) const {
-  const std::vector<double> ns = valid(times.ns[at(arm)]);
-  const std::vector<double> doubled_ns = valid(times.doubled_ns[at(arm)]);
-  standing.rounds = static_cast<int>(ns.size());
-  standing.log_ratio = compare(times, arm, kAnchor);
-  standing.ns = ns.empty() ? 0 : median(ns);
-  const double slope = doubled_ns.empty() ? 0 : 2 * median(doubled_ns) - standing.ns;
-  standing.slope_ns = is_time(slope) ? slope : 0;
+void Race::read(const PairedSamples& samples, int arm, Standing& standing) const {
+  standing.rounds = samples.rounds(arm);
+  standing.log_ratio = samples.log_ratio(arm, kAnchor, rules_.level);
+  standing.ns = standing.rounds == 0 ? 0 : samples.median_ns(arm);
+  standing.slope_ns = samples.slope_ns(arm);
 }
 
 void Race::update_standings() {
   for (int arm = 0; arm < static_cast<int>(standings_.size()); ++arm) {
-    read(times_, arm, standings_[at(arm)]);
+    read(samples_, arm, standings_[at(arm)]);
   }
 }
 
@@ -181,7 +155,7 @@ Standing Race::standing(int part, int arm) const {
 // a few rounds are too few for an interval.
 void Race::drop_far() {
   const auto best_time = [&](int arm) {
-    const std::vector<double> ns = valid(times_.ns[at(arm)]);
+    const std::vector<double> ns = samples_.times_ns(arm);
     return static_cast<int>(ns.size()) < kRoundsToSeeFar ? kNone
                                                          : *std::min_element(ns.begin(), ns.end());
   };
@@ -201,16 +175,18 @@ void Race::drop_by_interval() {
   const int first = leader();
   for (const int arm : contenders()) {
     const bool rarely_timed = 2 * standings_[at(arm)].rounds < valid_;
-    if (rarely_timed || (arm != first && compare(times_, arm, first).low > std::log(rules_.tie))) {
+    if (rarely_timed || (arm != first && compare(arm, first).low > std::log(rules_.tie))) {
       standings_[at(arm)].dropped = true;
     }
   }
 }
 
-// Than the anchor by more than a tie, on one of several parts, though it be the fastest over all.
+// Whether one of several parts has the arm behind the anchor by more than a tie, however fast the
+// arm is over all of them.
 bool Race::slower_somewhere(int arm) const {
-  return parts_.size() > 1 && std::any_of(parts_.begin(), parts_.end(), [&](const Times& times) {
-           return compare(times, arm, kAnchor).median > std::log(rules_.tie);
+  return parts_.size() > 1 &&
+         std::any_of(parts_.begin(), parts_.end(), [&](const PairedSamples& part) {
+           return part.log_ratio(arm, kAnchor, rules_.level).median > std::log(rules_.tie);
          });
 }
 
@@ -221,18 +197,13 @@ bool Race::none_worth_more() const {
   const int first = leader();
   const std::vector<int> arms = contenders();
   return std::all_of(arms.begin(), arms.end(), [&](int arm) {
-    if (contends(kAnchor)) return arm == kAnchor || compare(times_, kAnchor, arm).high < tie;
-    return arm == first || compare(times_, arm, first).high < tie;
+    if (contends(kAnchor)) return arm == kAnchor || compare(kAnchor, arm).high < tie;
+    return arm == first || compare(arm, first).high < tie;
   });
 }
 
-MedianInterval Race::compare(const Times& times, int arm, int other) const {
-  std::vector<double> log_ratios;
-  for (std::size_t i = 0; i < times.ns[at(arm)].size(); ++i) {
-    const double ratio = times.ns[at(arm)][i] / times.ns[at(other)][i];
-    if (is_time(ratio)) log_ratios.push_back(std::log(ratio));
-  }
-  return median_interval(log_ratios, rules_.level);
+MedianInterval Race::compare(int arm, int other) const {
+  return samples_.log_ratio(arm, other, rules_.level);
 }
 
 }  // namespace loratune

@@ -1,11 +1,11 @@
-// A Race decides which of a few arms runs fastest, in rounds of interleaved blocks, each arm scored
-// against the anchor of the same round so that drift and noise common to a round cancel. It asks
-// for rounds and is told samples; it knows no clock and no device, and is a function of seed and
-// replies only.
+// A Race decides which of a few arms runs fastest, in rounds of interleaved blocks. Each arm is
+// scored against the anchor of the same round, so that drift and noise common to a round cancel.
+// The race asks for rounds and is told times; it knows no clock and no device, and its end follows
+// from seed and replies alone.
 //
-// A race may be over several problems at once, its parts: every round is run on each. An arm's time
-// is then the geometric mean of its times on the parts, and an arm whose median is behind the
-// anchor's by more than a tie on any of them is out.
+// A race may be over several problems at once (its parts): every round is run on each part. An
+// arm's time is then the geometric mean of its times on the parts, and an arm whose median is
+// behind the anchor's by more than a tie on any part is out.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,9 @@
 #include <vector>
 
 #include "loratune/dispatch/outcome.h"
+#include "tuner/paired_samples.h"
 #include "tuner/rounds.h"
-#include "tuner/statistics.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 
@@ -25,15 +26,15 @@ inline constexpr int kAnchor = 0;    // the default: what every arm is compared 
 
 struct RaceRules {
   int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
-  std::vector<int> looks = {10, 20, 40, 80};  // valid rounds after which the intervals are read
-  double level = 0.975;                       // least coverage of an interval
-  double drop_after_3 = 1.5;  // an arm whose best time is beyond this multiple of the leader's
-  double tie = 1.02;          // ratios inside are no difference worth a choice
+  Looks looks = Looks::of_a_heat();
+  double level = kUsualLevel;  // least coverage of an interval
+  double drop_after_3 = 1.5;   // an arm whose best time is beyond this multiple of the leader's
+  double tie = 1.02;           // ratios inside are no difference worth a choice
   double canary_limit = 2.0;  // a round is void above this multiple of the canary's 10th percentile
   bool doubled = false;       // measure the slope too
 };
 
-// One arm's standing. `ratio` is of its time to the anchor's.
+// How one arm stands in the race.
 struct Standing {
   Outcome outcome = Outcome::correct;
   // Behind the leader by more than a tie, with confidence, or without a time in over half of the
@@ -82,32 +83,27 @@ class Race {
   int void_rounds() const;
 
  private:
-  struct Times {
-    std::vector<std::vector<double>> ns, doubled_ns;  // [arm][valid round]; NaN: not timed in it
-  };
   bool contends(int arm) const;
   std::vector<int> contenders() const;
   int leader() const;
   void fail(const Round& round, const RoundReply& reply);
-  void add_times(const Round& round, std::span<const RoundReply> parts);
-  void read(const Times& times, int arm, Standing& standing) const;
+  void read(const PairedSamples& samples, int arm, Standing& standing) const;
   void update_standings();
   void drop_far();
   void drop_by_interval();
   bool slower_somewhere(int arm) const;
   bool none_worth_more() const;
-  // Of ln(t_arm / t_other) over the rounds that timed both.
-  MedianInterval compare(const Times& times, int arm, int other) const;
+  MedianInterval compare(int arm, int other) const;
 
   std::uint64_t seed_;
   RaceRules rules_;
   RaceEnd end_ = RaceEnd::running;
   int rounds_ = 0;  // replies, void ones included
   int valid_ = 0;
-  int failures_ = 0;
+  VoidRounds voids_;  // of the rounds in which no arm failed
   std::vector<Standing> standings_;
-  Times times_;               // over the parts
-  std::vector<Times> parts_;  // of each
+  PairedSamples samples_{0};          // geometric means over the parts
+  std::vector<PairedSamples> parts_;  // the samples of each part
   std::vector<CanaryWatch> watches_;
 };
 

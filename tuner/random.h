@@ -1,5 +1,6 @@
-// Seeded draws that come out the same with every standard library: the distributions and shuffle
-// of <random> and <algorithm> leave their results to the implementation, the engine does not.
+// Seeds, and draws from them, that come out the same with every compiler and standard library, so
+// that a journal written by one build is good for another. std::hash and the distributions of
+// <random> leave their results to the implementation; the engine std::mt19937_64 does not.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,10 @@ constexpr std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t stream) {
   return z ^ (z >> 31);
 }
 
-// The seed of what is named so, in a run that has this seed (FNV-1a).
+// The seed of what has this name (a problem, a case) in a run with this seed: FNV-1a of the name.
 constexpr std::uint64_t seed_of(std::string_view name, std::uint64_t seed) {
-  std::uint64_t hash = 14695981039346656037ULL ^ seed;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  std::uint64_t hash = 14695981039346656037U ^ seed;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
   return hash;
 }
 
@@ -29,9 +30,9 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
 
-  // Uniform in [0, bound); bound > 0.
+  // Uniform in [0, bound), where bound > 0.
   std::uint64_t below(std::uint64_t bound) {
-    // 2^64 modulo bound draws are refused, so that the rest divides evenly.
+    // Of all draws the lowest 2^64 mod bound are refused, and the rest divides evenly.
     const std::uint64_t refused = (0 - bound) % bound;
     std::uint64_t draw = engine_();
     while (draw < refused) draw = engine_();

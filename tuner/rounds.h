@@ -10,28 +10,24 @@
 
 namespace loratune {
 
-inline constexpr int kCanary = -1;     // the fixed kernel that tells a disturbed round
-inline constexpr int kMinRounds = 12;  // rounds before a race may blame its environment
+inline constexpr int kCanary = -1;  // the fixed kernel that tells a disturbed round
 
-// The blocks to run, in this order; an entry is an arm or kCanary. `doubled` asks for each block a
-// second time at twice its length. `runs`: of every block; 0: as many as suit each arm.
+// The blocks to run.
 struct Round {
   int index = 0;
-  bool doubled = false;
-  std::vector<int> order;
-  int runs = 0;
+  bool doubled = false;    // each block is wanted a second time, at twice its length
+  std::vector<int> order;  // of the blocks; an entry is an arm or kCanary
+  int runs = 0;            // of every block; 0: as many as suit each arm
   bool operator==(const Round&) const = default;
 };
 
-// What came of a round. `ns` is parallel to Round::order: wall time of a block divided by its runs.
-// `doubled_ns` likewise for the blocks of twice the length, or empty. A value that is not positive
-// and finite is void. `stolen`: another tenant took processor time during the round. `failed`: an
-// arm that could not go on, and why; the round is void then.
+// What came of a round. Times are parallel to Round::order: wall time of a block divided by its
+// runs. A time that is not positive and finite is void.
 struct RoundReply {
-  std::vector<double> ns, doubled_ns;
-  bool stolen = false;
-  int failed = kCanary - 1;  // none
-  Outcome failure = Outcome::correct;
+  std::vector<double> ns, doubled_ns;  // doubled_ns: of the blocks of twice the length, or empty
+  bool stolen = false;                 // another tenant took processor time during the round
+  int failed = kCanary - 1;  // an arm that could not go on voids the round; below kCanary: none
+  Outcome failure = Outcome::correct;  // why that arm could not go on
   bool operator==(const RoundReply&) const = default;
 };
 
@@ -45,12 +41,13 @@ bool is_time(double ns);
 // The least valid time of the arm's blocks, NaN without one.
 double least_time(const std::vector<int>& order, const std::vector<double>& ns, int arm);
 
-// Knows a round that something outside disturbed: by steal, or by a canary above `limit` times its
-// own 10th percentile so far.
+// A CanaryWatch tells whether something outside disturbed a round: processor time was stolen, or
+// the canary took more than `limit` times the 10th percentile of its own times so far.
 class CanaryWatch {
  public:
   explicit CanaryWatch(double limit) : limit_(limit) {}
-  // To be asked once a round. Throws std::invalid_argument if times are not parallel to the order.
+  // Is asked once for each round. Throws std::invalid_argument if times are not parallel to the
+  // order.
   bool undisturbed(const Round& round, const RoundReply& reply);
 
  private:

@@ -1,4 +1,5 @@
-// Statistics of small samples: medians, the exact interval of a median, means of ratios.
+// Statistics of small samples that assume no distribution: medians, quantiles, and the exact
+// interval of a median.
 #pragma once
 
 #include <cstdint>

@@ -37,7 +37,8 @@ double distance(const Problem& a, const Problem& b) {
          (a.accumulate != b.accumulate ? 0.5 : 0);
 }
 
-// Of the same variant's points the one that the least of parameters, then doublings, tells apart.
+// The point of the same variant with the least distance: 1 for each parameter that differs, plus
+// the doublings between its two values.
 std::optional<std::size_t> nearest(const SpacePoint& wanted, std::span<const SpacePoint> space) {
   std::optional<std::size_t> closest;
   double least = std::numeric_limits<double>::infinity();
@@ -71,7 +72,7 @@ std::optional<StrategyKind> parse_strategy(std::string_view text) {
 
 Strategy::Strategy(StrategyKind kind, std::vector<SpacePoint> space, std::vector<std::size_t> hints,
                    std::uint64_t seed)
-    : kind_(kind), space_(std::move(space)), asked_(space_.size()) {
+    : space_(std::move(space)), asked_(space_.size()) {
   if (kind == StrategyKind::exhaustive) hints.clear();
   if (kind == StrategyKind::random && !hints.empty()) hints = {hints.front()};
   std::vector<std::size_t> rest(space_.size());
@@ -132,7 +133,7 @@ std::vector<std::size_t> Strategy::best(std::size_t count) const {
   return points;
 }
 
-// Relative to the best; what cannot run is as bad as what is far behind.
+// ln(cost / best cost) of each point told, at most kFarBehind; a point that cannot run has that.
 std::vector<double> Strategy::log_costs() const {
   double best = std::numeric_limits<double>::infinity();
   for (const Told& told : told_) {

@@ -1,6 +1,6 @@
-// A Strategy decides which configs of a space are tried, one small batch after another. It is asked
-// for the next ones and told what each of them cost; it is a function of seed and costs only, so
-// that a journal or a recording can answer in a device's place.
+// A Strategy decides which configs of a space are tried, one small batch after another: it is asked
+// for the next points and told what each of them cost. It knows no device. Its choices follow from
+// seed and costs alone, so that a journal or a recording can answer in a device's place.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,9 @@
 
 namespace loratune {
 
-// exhaustive: in the order of the space. random: without order. cold: what a model of the costs so
-// far expects most of. automatic: the same after hints of what was best on neighbouring problems.
+// exhaustive: the points in the order of the space. random: the points shuffled by the seed. cold:
+// the point from which a model of the costs so far expects most. automatic: as cold, after hints of
+// what was best on neighbouring problems.
 enum class StrategyKind : std::uint8_t { exhaustive, random, cold, automatic };
 
 std::string_view to_string(StrategyKind kind);  // `auto` for automatic
@@ -53,7 +54,6 @@ class Strategy {
   double improvement(std::size_t point, double best) const;
   std::optional<std::size_t> next_in_order();
 
-  StrategyKind kind_;
   std::vector<SpacePoint> space_;
   std::vector<std::size_t> order_;  // hints, then the rest
   std::size_t hints_ = 0, next_ = 0;
@@ -62,7 +62,7 @@ class Strategy {
   std::optional<Surrogate> surrogate_;
 };
 
-// Those of `more` behind `points` that are not among them.
+// Appends each point of `more` that `points` does not hold yet.
 void append_new(std::vector<std::size_t>& points, std::span<const std::size_t> more);
 
 // What a search found on one problem, best first.
@@ -72,7 +72,8 @@ struct Found {
 };
 
 // Points of the space for a search on `problem` to begin with: what was best on the problems
-// nearest to it by the ratios of m, k, n and rank, or the point nearest to that.
+// nearest to it by the ratios of m, k, n and rank. A point that the space lacks is replaced by the
+// nearest one that it has.
 std::vector<std::size_t> warm_start(const Problem& problem, std::span<const SpacePoint> space,
                                     std::span<const Found> found);
 

@@ -26,7 +26,7 @@ std::array<double, kMostSteps> decay(double length) {
   return table;
 }
 
-}  // namespace
+using Places = std::vector<std::vector<std::uint8_t>>;
 
 Places places_of(std::span<const SpacePoint> space) {
   std::map<std::pair<int, int>, std::set<std::int32_t>> values;  // by variant and parameter
@@ -47,6 +47,8 @@ Places places_of(std::span<const SpacePoint> space) {
   }
   return places;
 }
+
+}  // namespace
 
 Surrogate::Surrogate(std::span<const SpacePoint> space) : places_(places_of(space)) {
   for (const SpacePoint& point : space) variants_.push_back(point.variant);

@@ -19,10 +19,6 @@ struct SpacePoint {
   bool operator==(const SpacePoint&) const = default;
 };
 
-// The place of each of a point's values among those that its variant has in the space.
-using Places = std::vector<std::vector<std::uint8_t>>;
-Places places_of(std::span<const SpacePoint> space);
-
 class Surrogate {
  public:
   explicit Surrogate(std::span<const SpacePoint> space);
@@ -31,7 +27,8 @@ class Surrogate {
   void add(std::size_t point);
   // Forgets the last `count` points that were added.
   void forget(std::size_t count);
-  // Costs in the order of add(), those of points not known to be predictions of mean().
+  // The costs of the added points, in the order of add(); of a point whose cost is not known yet,
+  // the mean that was predicted for it.
   void fit(std::span<const double> costs);
 
   struct Prediction {
@@ -43,13 +40,14 @@ class Surrogate {
   double covariance(std::size_t a, std::size_t b) const;
 
   std::vector<int> variants_;
-  Places places_;
+  // [point][parameter]: the place of the value among those that the variant has in the space.
+  std::vector<std::vector<std::uint8_t>> places_;
   std::vector<std::size_t> added_;
-  // Of the Cholesky factor L of the added points' covariance, row by row what each point of the
-  // space would add to it: its covariances with the added points, divided by L.
+  // With L the Cholesky factor of the added points' covariance and c(p) a point's covariances with
+  // them, column p of these rows is L^-1 c(p).
   std::vector<std::vector<double>> rows_;
   std::vector<double> diagonal_;  // of L
-  std::vector<double> weights_;   // costs less their mean, divided by L
+  std::vector<double> weights_;   // L^-1 (costs - their mean)
   double prior_ = 0, scale_ = 1;
 };
 

@@ -12,6 +12,7 @@
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/bench/modes.h"
+#include "harness/bench/samples.h"
 #include "harness/bench/session.h"
 #include "harness/bench/table.h"
 
@@ -81,7 +82,7 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
   for (const char* other : {"default", "split"}) set_ratio(state, result, name, other);
 }
 
-void replay(benchmark::State& state, Run& run, const Problem& problem, const std::string& name) {
+void feed(benchmark::State& state, Run& run, const Problem& problem, const std::string& name) {
   const std::size_t before = run.session.results().size();
   const ProblemResult& result = run.session.result(problem, run.share_s());
   run.measured += run.session.results().size() - before;
@@ -95,7 +96,7 @@ void replay(benchmark::State& state, Run& run, const Problem& problem, const std
         (std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500)).c_str());
     return;
   }
-  Replay samples(rival.times_ns);
+  SampleFeed samples(rival.times_ns);
   for (auto iteration : state) {
     static_cast<void>(iteration);
     state.SetIterationTime(samples.next_seconds());
@@ -239,7 +240,7 @@ int bench_mode(const Options& options) {
     for (const std::string& rival : run.session.rivals(problem)) {
       auto* registered = benchmark::RegisterBenchmark(
           (to_string(problem) + "/" + rival).c_str(),
-          [&run, problem, rival](benchmark::State& state) { replay(state, run, problem, rival); });
+          [&run, problem, rival](benchmark::State& state) { feed(state, run, problem, rival); });
       registered->UseManualTime()->Unit(benchmark::kMicrosecond);
       // One iteration a round; with a least time asked for, the rounds are gone through again.
       if (!has_flag(flags, "--benchmark_min_time")) registered->Iterations(wanted.rounds);

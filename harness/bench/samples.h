@@ -1,39 +1,17 @@
-// What paired rounds of several arms gave, and how Google Benchmark is made to replay it. Pure.
+// How --bench spends a problem's share of the time on rounds, and how Google Benchmark, which would
+// rather run a loop of its own, is given the times that these rounds found.
 #pragma once
 
 #include <cstddef>
 #include <vector>
 
-#include "tuner/rounds.h"
-#include "tuner/statistics.h"
-
 namespace loratune {
 
-class PairedSamples {
- public:
-  explicit PairedSamples(int arms);
-
-  // A round that nothing disturbed: the least time of each arm's blocks. An arm that was not in it
-  // has no time in it.
-  void add(const Round& round, const RoundReply& reply);
-
-  int rounds(int arm) const;
-  std::vector<double> times_ns(int arm) const;
-  double median_ns(int arm) const;  // of wall; NaN without a round
-  // What one run more takes: 2 median(doubled block) - median(block); 0 if not measured.
-  double slope_ns(int arm) const;
-  // Of ln(t_arm / t_other) over the rounds that timed both.
-  MedianInterval log_ratio(int arm, int other) const;
-
- private:
-  std::vector<std::vector<double>> ns_, doubled_ns_;  // [arm][round]; NaN: not timed in it
-};
-
-// Gives recorded times one by one, again from the first when all were given.
-class Replay {
+// A SampleFeed gives measured times one by one, again from the first when all were given.
+class SampleFeed {
  public:
   // Throws std::invalid_argument without a time.
-  explicit Replay(std::vector<double> times_ns);
+  explicit SampleFeed(std::vector<double> times_ns);
   double next_seconds();
 
  private:

@@ -5,15 +5,16 @@
 #include <stdexcept>
 
 #include "harness/base/clock.h"
+#include "harness/bench/samples.h"
 #include "loratune/dispatch/default_choice.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 namespace {
 
 constexpr int kMostArms = 12;
-constexpr int kFewestRounds = 7;    // enough for an interval
-constexpr int kMostAttempts = 3;    // rounds tried, void ones included, a round wanted
-constexpr int kRoundsToSeeFar = 3;  // after which an arm that is far behind is let go
+constexpr int kFewestRounds = 7;  // enough for an interval
+constexpr int kMostAttempts = 3;  // rounds tried, void ones included, a round wanted
 constexpr double kFarBehind = 8;
 constexpr double kCanaryLimit = 2;
 constexpr double kRepeatedWork = 20;  // multiples of the useful operations ...
@@ -167,7 +168,7 @@ void BenchSession::run_rounds(const Problem& problem, std::vector<BenchArm>& arm
     block_ns.push_back(probe * block_runs(probe));
   }
   const RoundShape shape = shape_rounds(block_ns, share_s * 1e9, options_.rounds);
-  const std::uint64_t seed = mix_seed(options_.seed, std::hash<std::string>{}(to_string(problem)));
+  const std::uint64_t seed = seed_of(to_string(problem), options_.seed);
   CanaryWatch watch(kCanaryLimit);
   const double begin = seconds_now();
   int valid = 0;

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "harness/bench/arm.h"
-#include "harness/bench/samples.h"
 #include "harness/timing/ceilings.h"
 #include "loratune/dispatch/dispatcher.h"
+#include "tuner/paired_samples.h"
 
 namespace loratune {
 

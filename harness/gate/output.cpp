@@ -55,7 +55,7 @@ std::string escaped(const std::string& text, bool markdown) {
 
 std::string clocked(const GateResult& result) {
   std::string looks;
-  for (const int look : result.rules.looks)
+  for (const int look : result.rules.looks.rounds)
     looks += (looks.empty() ? "" : ", ") + std::to_string(look);
   return format(
       "clock: wall; looks at %s rounds; interval of the median of at least %.1f %%; "

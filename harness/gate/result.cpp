@@ -27,18 +27,23 @@ ToolInfo tool_from(const json& value) {
 }
 
 json to_json(const GateRules& r) {
-  return {
-      {"sub_blocks", r.sub_blocks}, {"looks", r.looks},     {"sentinel_looks", r.sentinel_looks},
-      {"level", r.level},           {"worse", r.worse},     {"good", r.good},
-      {"sentinel", r.sentinel},     {"shorten", r.shorten}, {"canary_limit", r.canary_limit},
-      {"distinct", r.distinct}};
+  return {{"sub_blocks", r.sub_blocks},
+          {"looks", r.looks.rounds},
+          {"sentinel_looks", r.sentinel_looks.rounds},
+          {"level", r.level},
+          {"worse", r.worse},
+          {"good", r.good},
+          {"sentinel", r.sentinel},
+          {"shorten", r.shorten},
+          {"canary_limit", r.canary_limit},
+          {"distinct", r.distinct}};
 }
 
 GateRules rules_from(const json& value) {
   GateRules rules;
   value.at("sub_blocks").get_to(rules.sub_blocks);
-  value.at("looks").get_to(rules.looks);
-  value.at("sentinel_looks").get_to(rules.sentinel_looks);
+  value.at("looks").get_to(rules.looks.rounds);
+  value.at("sentinel_looks").get_to(rules.sentinel_looks.rounds);
   value.at("level").get_to(rules.level);
   value.at("worse").get_to(rules.worse);
   value.at("good").get_to(rules.good);

@@ -101,12 +101,13 @@ void time_record(PreparedArms& arms, Checked& checked, std::uint64_t seed, doubl
   }
   if (tuned.outcome != Outcome::correct) return failed(tuned, "the record");
   RaceRules rules;
-  rules.looks = {10, 20, 40};
+  rules.looks = tuned.probe_ns > kFarSlower * standard.probe_ns
+                    ? Looks::of_a_verification_far_behind()
+                    : Looks::of_a_verification();
   rules.drop_after_3 = HUGE_VAL;
-  if (tuned.probe_ns > kFarSlower * standard.probe_ns) rules.looks.insert(rules.looks.begin(), 7);
   Race race(2, seed, rules);
   while (const std::optional<Round> round = race.next()) {
-    if (seconds_now() > until_s && race.valid_rounds() >= rules.looks.front()) break;
+    if (seconds_now() > until_s && race.valid_rounds() >= rules.looks.first()) break;
     const RoundReply reply = arms.run_round(*round);
     if (reply.failed >= 0) {
       checked.finding = Finding::fault;

@@ -1,6 +1,7 @@
 #include "harness/record/recorder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "harness/base/failure.h"
@@ -8,12 +9,12 @@
 #include "loratune/dispatch/default_choice.h"
 #include "tuner/race.h"
 #include "tuner/statistics.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 namespace {
 
 constexpr int kSubBlocks = 2;
-constexpr int kTries = 3;         // of a disturbed round
 constexpr double kFarBehind = 3;  // multiples of the best's time that no round is spent on
 
 std::size_t at(int arm) { return static_cast<std::size_t>(arm); }
@@ -48,8 +49,7 @@ void Recorder::begin(const Problem& problem, const std::vector<Candidate>& candi
   candidates_ = candidates;
   outcomes_.assign(candidates.size(), Outcome::skipped);
   probes_.assign(candidates.size(), 0);
-  ratios_.assign(candidates.size(), {});
-  anchor_ns_.clear();
+  samples_ = PairedSamples(static_cast<int>(candidates.size()));
   rounds_ = 0;
   arms_.select(problem, seed_, cache_, false, [this](Worker& worker, int arm) {
     const Candidate& wanted = candidates_[at(arm)];
@@ -85,7 +85,7 @@ std::vector<RecordedConfig> Recorder::record(const Problem& problem,
   }
   constexpr Stage kStages[] = {{1, 3}, {0.25, 5}, {0, 12}};
   for (const Stage& stage : kStages) run(stage);
-  const double anchor_ns = median(anchor_ns_);
+  const double anchor_ns = samples_.median_ns(kAnchor);
   std::vector<RecordedConfig> configs;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     RecordedConfig config;
@@ -93,8 +93,10 @@ std::vector<RecordedConfig> Recorder::record(const Problem& problem,
     config.outcome = outcomes_[i];
     if (config.outcome == Outcome::correct) {
       config.ns.push_back(probes_[i] / probes_[0] * anchor_ns);
-      for (const double ratio : ratios_[i]) config.ns.push_back(ratio * anchor_ns);
-      if (ratios_[i].empty()) config.outcome = Outcome::slow;
+      for (const double log_ratio : samples_.log_ratios(static_cast<int>(i), kAnchor)) {
+        config.ns.push_back(std::exp(log_ratio) * anchor_ns);
+      }
+      if (config.ns.size() == 1) config.outcome = Outcome::slow;
     }
     configs.push_back(std::move(config));
   }
@@ -110,7 +112,8 @@ Prepared Recorder::prepare(int arm) {
 
 // About what the arm takes, in multiples of the default's time.
 double Recorder::standing(int arm) const {
-  return ratios_[at(arm)].empty() ? probes_[at(arm)] / probes_[0] : median(ratios_[at(arm)]);
+  const std::vector<double> log_ratios = samples_.log_ratios(arm, kAnchor);
+  return log_ratios.empty() ? probes_[at(arm)] / probes_[0] : std::exp(median(log_ratios));
 }
 
 void Recorder::run(const Stage& stage) {
@@ -135,7 +138,8 @@ void Recorder::run(const Stage& stage) {
     const bool alone = heat.size() == 1;
     CanaryWatch watch(2.0);
     int valid = 0;
-    for (int tries = 0; valid < stage.rounds && tries < kTries * stage.rounds; ++tries) {
+    const RoundQuota quota{.wanted = stage.rounds};
+    for (int tried = 0; quota.wants_more(valid, tried); ++tried) {
       if ((alone || heat.size() > 1) && one_round(heat, watch)) ++valid;
     }
   }
@@ -153,14 +157,10 @@ bool Recorder::one_round(std::vector<int>& arms, CanaryWatch& watch) {
     std::erase(arms, reply.failed);
     return false;
   }
-  const double anchor = least_time(round.order, reply.ns, kAnchor);
-  if (!watch.undisturbed(round, reply) || !is_time(anchor)) return false;
-  anchor_ns_.push_back(anchor);
-  for (const int arm : arms) {
-    const double ns = least_time(round.order, reply.ns, arm);
-    if (is_time(ns)) ratios_[at(arm)].push_back(ns / anchor);
-  }
-  return true;
+  if (!watch.undisturbed(round, reply)) return false;
+  const int timed = samples_.rounds(kAnchor);
+  samples_.add(round, reply);
+  return samples_.rounds(kAnchor) > timed;
 }
 
 }  // namespace loratune

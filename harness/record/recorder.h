@@ -9,6 +9,7 @@
 #include "harness/sweep/conversation.h"
 #include "harness/sweep/programs.h"
 #include "harness/worker/prepared_arms.h"
+#include "tuner/paired_samples.h"
 
 namespace loratune {
 
@@ -50,9 +51,8 @@ class Recorder {
   Problem problem_;
   std::vector<Candidate> candidates_;
   std::vector<Outcome> outcomes_;
-  std::vector<double> probes_;               // ns; 0: none
-  std::vector<std::vector<double>> ratios_;  // to the default, of each round that timed both
-  std::vector<double> anchor_ns_;            // the default's time in each round
+  std::vector<double> probes_;  // ns; 0: none
+  PairedSamples samples_{0};
   int rounds_ = 0;
 };
 

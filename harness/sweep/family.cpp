@@ -4,14 +4,10 @@
 
 namespace loratune {
 
-std::uint64_t seed_of(const std::string& name, const SweepOptions& options) {
-  return seed_of(name, options.seed);
-}
-
 void FamilyArms::select(const FamilyRun& run, std::size_t part) {
   const Problem& problem = run.plan.problems[part];
   const bool keep = selected_ == run.plan.problems;
-  arms_.select(problem, seed_of("data " + to_string(problem), options_), options_.cache, keep,
+  arms_.select(problem, seed_of("data " + to_string(problem), options_.seed), options_.cache, keep,
                [&run, part, this](Worker& worker, int candidate) {
                  const Candidate& wanted = run.plan.candidates[static_cast<std::size_t>(candidate)];
                  return worker.prepare(

@@ -21,9 +21,6 @@ struct FamilyRun {
   std::optional<ProblemTuner> tuner;  // races what is prepared
 };
 
-// The seed of what is named so, in a sweep of these options.
-std::uint64_t seed_of(const std::string& name, const SweepOptions& options);
-
 // An arm's number is its candidate's. `part` is the number of a problem of the family.
 class FamilyArms {
  public:

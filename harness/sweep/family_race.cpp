@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tuner/random.h"
+
 namespace loratune {
 namespace {
 
@@ -11,7 +13,7 @@ TunerRules tuner_rules() {
   TunerRules rules;
   rules.most_racers = 2 * (kMaxArms - 1);
   rules.final.doubled = true;
-  rules.final.looks = {20, 40, 80};
+  rules.final.looks = Looks::of_a_final();
   rules.finals = 3;
   return rules;
 }
@@ -24,8 +26,8 @@ FamilyRace::FamilyRace(Conversation& conversation, Quarantine& quarantine, Famil
 
 void FamilyRace::run_heats(FamilyRun& run, double until_s) {
   run.tuner.emplace(static_cast<int>(run.prepared.size()),
-                    seed_of(to_string(run.plan.problems.front()), options_), tuner_rules(),
-                    std::vector<int>{}, static_cast<int>(run.plan.problems.size()));
+                    seed_of(to_string(run.plan.problems.front()), options_.seed), tuner_rules(),
+                    static_cast<int>(run.plan.problems.size()));
   for (std::size_t i = 0; i < run.prepared.size(); ++i) {
     run.tuner->report(static_cast<int>(i), run.prepared[i]);
   }

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "harness/base/repeated_work.h"
+#include "tuner/random.h"
 #include "tuner/statistics.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 namespace {
@@ -15,11 +17,6 @@ using nlohmann::json;
 // however fast it is on the others.
 constexpr double kSlowSomewhere = 1.25;
 constexpr std::size_t kBatch = 6;  // configs built and then measured before the next are chosen
-constexpr std::size_t kFloor = 4;  // configs tried however little time there is
-// The search ends where no config is expected to be so much better, in ln time, but not before it
-// has seen enough to expect anything.
-constexpr double kWorthTrying = 0.01;
-constexpr std::size_t kEnough = 30;
 
 }  // namespace
 
@@ -58,13 +55,14 @@ void FamilySearch::search(FamilyRun& run, std::span<const Known> known, double u
   run.space = static_cast<double>(space.size());
   Strategy strategy(StrategyKind::automatic, space,
                     first_points(options_.variants, space, first, device_, known),
-                    seed_of("search " + to_string(first), options_));
+                    seed_of("search " + to_string(first), options_.seed));
   std::vector<std::vector<LaunchPlan>> tried = {plans_of(run, plan.candidates[0])};
   const auto most =
       options_.evaluations > 0 ? static_cast<std::size_t>(options_.evaluations) : space.size();
   const std::vector<std::size_t> numbers = programs_of(options_.variants, space, first, device_);
-  while (prepared.size() < most && (!time.late || prepared.size() <= kFloor)) {
-    if (prepared.size() > kEnough && strategy.expected_gain() < kWorthTrying) break;
+  const SearchStop stop;
+  while (prepared.size() < most && stop.may_try(prepared.size() - 1, time.late)) {
+    if (stop.satisfied(prepared.size() - 1, [&] { return strategy.expected_gain(); })) break;
     std::vector<std::size_t> fresh;
     const auto asked = strategy.ask(std::min(kBatch, most - prepared.size()),
                                     programs_.prices(options_.variants, space, numbers, first,
@@ -91,7 +89,7 @@ void FamilySearch::search(FamilyRun& run, std::span<const Known> known, double u
     // All of a batch are built before any is timed. What there is no time to build is left out.
     std::size_t built = prepared.size();
     programs_.build_ahead(plan.problems, plan.candidates, built);
-    while (built < plan.candidates.size() && (built <= kFloor || !time.late)) {
+    while (built < plan.candidates.size() && stop.may_try(built - 1, time.late)) {
       programs_.build(plan.problems, plan.candidates[built++], time);
     }
     plan.candidates.resize(built);

@@ -125,7 +125,7 @@ TEST(GateProof, WrongRulesAreSeen) {
   GateRules hasty;  // one round's noise for a regression
   hasty.level = 0.51;
   hasty.worse = 1.0001;
-  hasty.looks = {6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 30, 40, 80};
+  hasty.looks = {{6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 30, 40, 80}};
   hasty.good = 1.0002;
   hasty.distinct = 1;
   EXPECT_GT(red(decide_all(all_traces(), {}, 200, false, hasty)), 0);

@@ -124,9 +124,9 @@ TEST(Gate, DisturbedRoundsShortenTheBlocksFirst) {
     trial.report(reply);
     if (shortened_at == 0 && trial.shorten() > 1) shortened_at = rounds;
   }
-  EXPECT_EQ(shortened_at, kMinRounds);
+  EXPECT_EQ(shortened_at, VoidRounds::kFewest);
   EXPECT_EQ(trial.end(), TrialEnd::pass);
-  EXPECT_EQ(trial.void_rounds(), kMinRounds);
+  EXPECT_EQ(trial.void_rounds(), VoidRounds::kFewest);
 }
 
 TEST(Gate, StealAndASlowCanaryInMostRoundsAreTheEnvironment) {
@@ -152,7 +152,6 @@ TEST(Gate, AnArmThatFailsEndsTheTrial) {
   reply.failure = Outcome::timeout;
   trial.report(reply);
   EXPECT_EQ(trial.end(), TrialEnd::failed);
-  EXPECT_EQ(trial.failed_arm(), kCandidateArm);
   EXPECT_EQ(trial.failure(), Outcome::timeout);
 }
 
@@ -179,8 +178,8 @@ TEST(Gate, OnlyTwoSuspectTrialsAreARegression) {
 }
 
 TEST(Gate, RulesThatNoGateCanRunByAreRefused) {
-  for (const std::vector<int>& looks :
-       {std::vector<int>{}, {3}, {40, 20}, {20, 1000000}, {-20, 40}}) {
+  for (const Looks& looks :
+       {Looks{}, Looks{{3}}, Looks{{40, 20}}, Looks{{20, 1000000}}, Looks{{-20, 40}}}) {
     GateRules rules;
     rules.looks = looks;
     EXPECT_THROW(PairedTrial(1, rules), std::invalid_argument);

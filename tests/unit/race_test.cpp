@@ -226,7 +226,7 @@ TEST(Race, MalformedRepliesAreRefused) {
   EXPECT_THROW(Race(0, 1, {}), std::invalid_argument);
   EXPECT_THROW(Race(kMaxArms + 1, 1, {}), std::invalid_argument);
   RaceRules no_look;
-  no_look.looks.clear();
+  no_look.looks = {};
   EXPECT_THROW(Race(2, 1, no_look), std::invalid_argument);
   Race race(2, 1, {});
   RoundReply reply = exact(race.next().value(), {100, 100});
@@ -382,7 +382,7 @@ TEST(Race, MostRoundsVoidIsTheEnvironment) {
     race.report(reply);
   }
   EXPECT_EQ(race.end(), RaceEnd::environment);
-  EXPECT_EQ(rounds, kMinRounds);
+  EXPECT_EQ(rounds, VoidRounds::kFewest);
 
   Race half(2, 1, {});
   while (const auto round = half.next()) {
