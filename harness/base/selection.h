@@ -1,4 +1,4 @@
-// What the options select, of this machine and of this build.
+// Finds what the options select: devices of this machine, variants of this build, and problems.
 #pragma once
 
 #include <string>
@@ -9,6 +9,12 @@
 #include "loratune/variants/variant.h"
 
 namespace loratune {
+
+// The indices of the devices that --device means: the one of that index, else all whose display
+// name holds the selector; an empty selector means all. Throws Failure (kExitUsage) where none
+// matches.
+std::vector<std::size_t> matching_devices(const std::string& selector,
+                                          const std::vector<Device>& devices);
 
 // The device the options mean. Throws Failure: kExitNoDevice where there is none at all, kExitUsage
 // where none, or more than one, matches.
