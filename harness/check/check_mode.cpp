@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
@@ -82,8 +83,11 @@ std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& vari
     if (!options.config.empty()) {
       const auto config = parse_config(variant.space, options.config);
       if (!config || !variant.space.constraint(*config, problem, device)) {
+        const std::string why = config ? "its constraint refuses it on this device"
+                                       : config_fault(variant.space, options.config);
         throw Failure(kExitUsage, "--config \"" + options.config + "\" is no config of " +
-                                      std::string(variant.name) + " for " + to_string(problem));
+                                      std::string(variant.name) + " for " + to_string(problem) +
+                                      ": " + why);
       }
       made.config = *config;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
@@ -192,6 +193,29 @@ TEST(CommandLine, SaysWhichValuesThereAre) {
       {{"--sweep", "--device", "--quick"}, "--device wants a value before --quick"},
   };
   for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+}
+
+TEST(ConfigFault, NamesWhatIsMissingOrWrong) {
+  constexpr std::int32_t kSizes[] = {4, 8};
+  constexpr std::int32_t kSwitch[] = {0, 1};
+  const Parameter parameters[] = {{"WG_M", kSizes}, {"UNROLL", kSizes}, {"VECTOR", kSwitch}};
+  const SearchSpace space{parameters, nullptr};
+  const std::pair<std::string, std::string> cases[] = {
+      {"WG_M=4 UNROLL=8 VECTOR=0", ""},
+      {"VECTOR=1 WG_M=8 UNROLL=4", ""},
+      {"WG_M=4", "it lacks UNROLL, VECTOR"},
+      {"WG_M=4 VECTOR=1", "it lacks UNROLL"},
+      {"WG_M=3 UNROLL=8 VECTOR=0", "WG_M is one of 4, 8, not '3'"},
+      {"WG_M=4x UNROLL=8 VECTOR=0", "WG_M is one of 4, 8, not '4x'"},
+      {"WG_M=4 WG_M=8 UNROLL=8", "WG_M is given twice"},
+      {"WG_N=4", "there is no parameter 'WG_N'; there are WG_M, UNROLL, VECTOR"},
+      {"WG_M 4", "'WG_M' is not NAME=value"},
+      {"WG_M=4  UNROLL=8 VECTOR=0", "'' is not NAME=value"},
+  };
+  for (const auto& [text, fault] : cases) {
+    EXPECT_EQ(config_fault(space, text), fault) << text;
+    EXPECT_EQ(parse_config(space, text).has_value(), fault.empty()) << text;
+  }
 }
 
 TEST(ExitCodes, TheWorseOfTwoCounts) {
