@@ -1,4 +1,3 @@
-// What the options select, of this machine and of this build.
 #include "harness/base/selection.h"
 
 #include <algorithm>
@@ -17,6 +16,25 @@ namespace {
 
 std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
 
+std::vector<std::size_t> matching_devices(const std::string& selector,
+                                          const std::vector<Device>& devices) {
+  std::size_t index = 0;
+  const char* const last = selector.data() + selector.size();
+  const auto [end, error] = std::from_chars(selector.data(), last, index);
+  if (!selector.empty() && error == std::errc() && end == last) {
+    if (index < devices.size()) return {index};
+    usage("--device " + selector + ": there are " + std::to_string(devices.size()) + " devices");
+  }
+  std::vector<std::size_t> matches;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (display_name(devices[i].info).find(selector) != std::string::npos) matches.push_back(i);
+  }
+  if (matches.empty() && !selector.empty()) {
+    usage("--device '" + selector + "' matches no device; --list shows them");
+  }
+  return matches;
+}
+
 Device select_device(const std::string& selector) {
   std::vector<std::string> complaints;
   const std::vector<Device> devices = list_devices(complaints);
@@ -33,23 +51,12 @@ Device select_device(const std::string& selector) {
     });
     return gpu != devices.end() ? *gpu : devices.front();
   }
-  std::size_t index = 0;
-  const auto [end, error] =
-      std::from_chars(selector.data(), selector.data() + selector.size(), index);
-  if (error == std::errc() && end == selector.data() + selector.size()) {
-    if (index < devices.size()) return devices[index];
-    usage("--device " + selector + ": there are " + std::to_string(devices.size()) + " devices");
-  }
-  std::vector<const Device*> matches;
-  for (const Device& device : devices) {
-    if (display_name(device.info).find(selector) != std::string::npos) matches.push_back(&device);
-  }
-  if (matches.empty()) usage("--device '" + selector + "' matches no device; --list shows them");
+  const std::vector<std::size_t> matches = matching_devices(selector, devices);
   if (matches.size() > 1) {
     usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
           " devices; give the index that --list shows");
   }
-  return *matches.front();
+  return devices[matches.front()];
 }
 
 std::vector<const Variant*> select_variants(const Options& options) {

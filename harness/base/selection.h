@@ -1,4 +1,4 @@
-// What the options select, of this machine and of this build.
+// Finds what the options select: devices of this machine, variants of this build, and problems.
 #pragma once
 
 #include <string>
@@ -10,18 +10,26 @@
 
 namespace loratune {
 
-// The device the options mean. Throws Failure: kExitNoDevice where there is none at all, kExitUsage
-// where none, or more than one, matches.
+// The indices of the devices that --device means: the device of that index, else all devices
+// whose display name holds the selector. An empty selector means all. Throws Failure (kExitUsage)
+// where no device matches.
+std::vector<std::size_t> matching_devices(const std::string& selector,
+                                          const std::vector<Device>& devices);
+
+// The device that --device means; for an empty selector the first GPU, else the first device.
+// Throws Failure: kExitNoDevice where the machine has no device, kExitUsage where no device
+// matches, or several.
 Device select_device(const std::string& selector);
 
-// The problems the options mean, the default grid where they say nothing; without duplicates.
-// Throws Failure for a shape out of range, an unreadable file, or no problem at all.
+// The problems that the options select, each once; without options the default grid. Throws Failure
+// for a shape out of range, an unreadable file, or a file without a problem.
 std::vector<Problem> select_problems(const Options& options);
 
-// The variants of --variants, all by default.
+// The variants that --variants names, each once; all by default. Throws Failure for an unknown
+// name.
 std::vector<const Variant*> select_variants(const Options& options);
 
-// "Platform: name", how a device is shown.
+// "Platform: name", as devices are shown and selected.
 std::string display_name(const DeviceInfo& device);
 
 }  // namespace loratune

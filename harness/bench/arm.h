@@ -1,7 +1,8 @@
-// A BenchArm is one way to compute a problem that --bench times: a plan of ours, or another
-// library.
+// A BenchArm is something that --bench times on a problem: a plan of ours, another library, or an
+// empty launch.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,17 +15,35 @@ namespace loratune {
 
 struct BenchArm {
   std::string label;  // what runs, in words
-  int launches = 0;   // kernels that it enqueues on the device; 0 where that is not ours to know
+  int launches = 0;   // kernels that it enqueues on the device; 0 where a library does not say
   bool on_device = true;
+  bool computes = true;  // the problem; an empty launch does not
   TimedArm timed;
-  // Runs it on fresh operands and compares with the oracle. None: it computes nothing.
+  // Runs the arm on fresh operands and compares with the oracle. An arm that computes nothing is
+  // always right.
   std::function<CheckResult()> check;
-  std::function<EventReading()> read_events;  // none: it has no events of its own
-  Outcome outcome = Outcome::correct;         // why it cannot run at all
-  std::string detail;
+  std::function<EventReading()> read_events;  // none: the arm has no events of its own
+  Outcome outcome = Outcome::correct;         // another outcome: the arm is not timed
+  std::string detail;                         // why the outcome is not correct
+  double error_over_bound = 0;                // of the latest check
 };
 
-// All take the operands, and in the end the oracle, of `checker`, which outlives them.
+// Runs `work` for an arm. What it throws becomes the arm's outcome: a rival that fails is a result,
+// and only the session's own failure ends the run.
+template <class F>
+void guarded(BenchArm& arm, F&& work) {
+  try {
+    work();
+  } catch (const cl::Error& error) {
+    arm.outcome = Outcome::runtime;
+    arm.detail = describe(error);
+  } catch (const std::exception& error) {
+    arm.outcome = Outcome::runtime;
+    arm.detail = error.what();
+  }
+}
+
+// The arms that compute take the operands and the oracle of `checker`, which outlives them.
 BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const LaunchPlan& plan);
 
 // One empty launch, of a kernel with one buffer: what any kernel's run costs at least. `probes`
@@ -32,17 +51,12 @@ BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const Laun
 BenchArm launch_arm(Probes& probes);
 
 // Two cblas_sgemm on the host, on all its cores; f16 operands are widened beforehand, and y stays
-// f32. `cache_bytes`: of which a rotating ring takes more than twice; 0 for warm weights.
+// f32. The weights rotate over copies that take more than twice `cache_bytes`; with 0 they stay
+// warm.
 BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes);
 
-// Two GEMMs of CLBlast on the device, the second one accumulating: in half where the problem is f16
-// and the device has cl_khr_fp16, else in f32 on operands widened beforehand. outcome `skipped` in
-// a build without CLBlast.
-bool have_clblast();
-BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes);
-
-// The worst |y - oracle| as a fraction of what sums with this unit round-off may be off by, and at
-// least of bound(). For arms that round elsewhere than ours: CLBlast's half sums in half.
+// The worst |y - oracle| / allowed over all elements. `allowed` is bound() or, where larger, what
+// sums with this unit round-off may be off by: CLBlast in half also sums in half.
 double worst_error(const Problem& problem, const std::vector<float>& y, const Oracle& oracle,
                    double unit_roundoff);
 

@@ -21,7 +21,8 @@ namespace {
 
 constexpr double kDefaultBudget = 540;  // seconds
 
-// What all benchmarks share.
+// A Run is what all benchmarks share: the session that measures, the time that it has, and the
+// worst exit code so far.
 struct Run {
   BenchSession session;
   std::vector<Problem> problems;
@@ -33,12 +34,7 @@ struct Run {
     const double left = std::max(budget_s - (seconds_now() - begin_s), 0.0);
     return left / static_cast<double>(std::max<std::size_t>(problems.size() - measured, 1));
   }
-  void fail(ExitCode code) {
-    const auto rank = [](ExitCode c) {
-      return c == kExitDeviceFault ? 3 : c == kExitWrongResult ? 2 : c == kExitGood ? 0 : 1;
-    };
-    if (rank(code) > rank(worst)) worst = code;
-  }
+  void fail(ExitCode code) { worst = worse(worst, code); }
 };
 
 ExitCode exit_code(Outcome outcome) {
@@ -47,7 +43,7 @@ ExitCode exit_code(Outcome outcome) {
   return outcome == Outcome::skipped ? kExitInconclusive : kExitDeviceFault;
 }
 
-// JSON knows no NaN: what is none is left out.
+// Leaves out a value that is not finite: JSON cannot hold it.
 void set_counter(benchmark::State& state, const std::string& name, double value) {
   if (std::isfinite(value)) state.counters[name] = value;
 }
@@ -67,7 +63,7 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
   set_counter(state, "wall_ns", rival.wall_ns);
   if (rival.slope_ns > 0) set_counter(state, "wall_slope_ns", rival.slope_ns);
   if (rival.event_ns > 0) set_counter(state, "event_ns", rival.event_ns);
-  if (rival.throughput.gbps > 0) {  // 0: of an empty launch
+  if (rival.throughput.gbps > 0) {  // an empty launch moves nothing
     set_counter(state, "gb_per_s", rival.throughput.gbps);
     set_counter(state, "gflop_per_s", rival.throughput.gflops);
   }
@@ -82,7 +78,9 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
   for (const char* other : {"default", "split"}) set_ratio(state, result, name, other);
 }
 
-void feed(benchmark::State& state, Run& run, const Problem& problem, const std::string& name) {
+// Hands the rounds that the session recorded to Google Benchmark, one as each iteration's time.
+void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
+                   const std::string& name) {
   const std::size_t before = run.session.results().size();
   const ProblemResult& result = run.session.result(problem, run.share_s());
   run.measured += run.session.results().size() - before;
@@ -110,8 +108,8 @@ bool has_flag(const std::vector<std::string>& flags, std::string_view name) {
   });
 }
 
-// Google Benchmark prints its usage and exits with 0 for these values, and with 1 for a file that
-// it cannot write.
+// Refuses what Google Benchmark would not: it prints its usage and exits with 0 for an unknown
+// value, and exits with 1 for a file that it cannot write.
 void check_values(const std::vector<std::string>& flags) {
   const auto one_of = [&](const std::string& name, std::initializer_list<std::string_view> values) {
     for (const std::string& flag : flags) {
@@ -137,7 +135,7 @@ void check_values(const std::vector<std::string>& flags) {
 
 void initialize(std::vector<std::string> flags) {
   check_values(flags);
-  static char program[] = "lora-bench";  // its address is kept
+  static char program[] = "lora-bench";  // Google Benchmark keeps its address
   std::vector<char*> arguments = {program};
   for (std::string& flag : flags) arguments.push_back(flag.data());
   int count = static_cast<int>(arguments.size());
@@ -146,8 +144,8 @@ void initialize(std::vector<std::string> flags) {
   if (count > 1) throw Failure(kExitUsage, std::string(arguments[1]) + " is no flag of --bench");
 }
 
-// Drops the statistics that are no numbers: of a counter that is 0 the variation is 0/0. On a
-// terminal there is room for few counters; JSON has all.
+// A FiniteReporter passes on finite statistics only: a counter that is 0 has the variation 0/0. It
+// may show few of the counters, as a terminal has no room for all.
 template <class Base>
 class FiniteReporter : public Base {
  public:
@@ -185,7 +183,7 @@ using Reporter = std::unique_ptr<benchmark::BenchmarkReporter>;
 
 Reporter make_reporter(const std::string& format, const std::vector<std::string>& flags) {
   if (format == "json") return std::make_unique<FiniteReporter<benchmark::JSONReporter>>();
-  // CSV is said to go by its makers; users of it know.
+  // Google Benchmark makes its CSV reporter itself: the class is deprecated.
   if (format == "csv") return nullptr;
   using Console = benchmark::ConsoleReporter;
   const std::string color = value_of(flags, "--benchmark_color", "auto");
@@ -238,11 +236,13 @@ int bench_mode(const Options& options) {
           options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now()};
   for (const Problem& problem : run.problems) {
     for (const std::string& rival : run.session.rivals(problem)) {
-      auto* registered = benchmark::RegisterBenchmark(
-          (to_string(problem) + "/" + rival).c_str(),
-          [&run, problem, rival](benchmark::State& state) { feed(state, run, problem, rival); });
+      auto* registered =
+          benchmark::RegisterBenchmark((to_string(problem) + "/" + rival).c_str(),
+                                       [&run, problem, rival](benchmark::State& state) {
+                                         report_rounds(state, run, problem, rival);
+                                       });
       registered->UseManualTime()->Unit(benchmark::kMicrosecond);
-      // One iteration a round; with a least time asked for, the rounds are gone through again.
+      // One iteration reports one round. To fill --benchmark_min_time rounds are reported again.
       if (!has_flag(flags, "--benchmark_min_time")) registered->Iterations(wanted.rounds);
     }
   }

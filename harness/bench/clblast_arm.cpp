@@ -1,6 +1,4 @@
-#include "harness/bench/arm.h"
-
-#ifdef LORATUNE_CLBLAST
+#include "harness/bench/clblast_arm.h"
 
 #include <clblast.h>
 
@@ -120,20 +118,3 @@ BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes)
 }
 
 }  // namespace loratune
-
-#else
-
-namespace loratune {
-
-bool have_clblast() { return false; }
-
-BenchArm clblast_arm(Engine& /*engine*/, Checker& /*checker*/, std::int64_t /*cache_bytes*/) {
-  BenchArm arm;
-  arm.outcome = Outcome::skipped;
-  arm.detail = "built without CLBlast";
-  return arm;
-}
-
-}  // namespace loratune
-
-#endif

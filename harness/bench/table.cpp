@@ -25,7 +25,7 @@ std::string time_cell(const ProblemResult& result, const std::string& name) {
   return format("%.2f", found->second.wall_ns * 1e-3);
 }
 
-// The rivals that all of the rows have to show, ours first.
+// The names of all rivals that any row has, ours first.
 std::vector<std::string> columns(const std::map<std::string, ProblemResult>& results) {
   std::set<std::string> seen;
   for (const auto& [key, result] : results) {

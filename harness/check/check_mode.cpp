@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
@@ -23,10 +24,6 @@ struct Row {
   ExitCode exit_code = kExitGood;
 };
 
-int severity(ExitCode code) {
-  return code == kExitDeviceFault ? 2 : code == kExitWrongResult ? 1 : 0;
-}
-
 void run_into(Row& row, Engine& engine, const MatrixCase& matrix_case) {
   const CheckResult result = run_case(engine, matrix_case);
   ++row.cases;
@@ -43,9 +40,8 @@ void run_into(Row& row, Engine& engine, const MatrixCase& matrix_case) {
   }
   row.failures.push_back(std::string(to_string(result.outcome)) + ": " + result.detail + "\n    " +
                          reproduce_line(matrix_case));
-  const ExitCode code =
-      result.outcome == Outcome::correctness ? kExitWrongResult : kExitDeviceFault;
-  if (severity(code) > severity(row.exit_code)) row.exit_code = code;
+  row.exit_code = worse(
+      row.exit_code, result.outcome == Outcome::correctness ? kExitWrongResult : kExitDeviceFault);
 }
 
 std::vector<std::int64_t> parse_strides(const std::string& text) {
@@ -82,8 +78,11 @@ std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& vari
     if (!options.config.empty()) {
       const auto config = parse_config(variant.space, options.config);
       if (!config || !variant.space.constraint(*config, problem, device)) {
+        const std::string why = config ? "its constraint refuses it on this device"
+                                       : config_fault(variant.space, options.config);
         throw Failure(kExitUsage, "--config \"" + options.config + "\" is no config of " +
-                                      std::string(variant.name) + " for " + to_string(problem));
+                                      std::string(variant.name) + " for " + to_string(problem) +
+                                      ": " + why);
       }
       made.config = *config;
     }
@@ -225,7 +224,7 @@ int check_mode(const Options& options) {
   int skipped = 0;
   json out = json::array();
   for (const Row& row : rows) {
-    if (severity(row.exit_code) > severity(code)) code = row.exit_code;
+    code = worse(code, row.exit_code);
     failed += static_cast<int>(row.failures.size());
     cases += row.cases;
     skipped += row.skipped;

@@ -40,12 +40,13 @@ int list_mode(const Options& options) {
   std::vector<std::string> complaints;
   const std::vector<Device> devices = list_devices(complaints);
   for (const std::string& complaint : complaints) std::fprintf(stderr, "%s\n", complaint.c_str());
+  const std::vector<std::size_t> shown = matching_devices(options.device, devices);
   const std::vector<Problem> problems = select_problems(options);
   const std::vector<const Variant*> chosen = select_variants(options);
   if (options.json) {
     json out = {
         {"devices", json::array()}, {"variants", json::array()}, {"problems", json::array()}};
-    for (const Device& device : devices) out["devices"].push_back(device_json(device.info));
+    for (const std::size_t i : shown) out["devices"].push_back(device_json(devices[i].info));
     for (const Variant* variant : chosen) out["variants"].push_back(variant_json(*variant));
     for (const Problem& problem : problems) out["problems"].push_back(to_string(problem));
     std::printf("%s\n", out.dump(2).c_str());
@@ -53,7 +54,7 @@ int list_mode(const Options& options) {
   }
   std::printf("Devices\n");
   if (devices.empty()) std::printf("  none\n");
-  for (std::size_t i = 0; i < devices.size(); ++i) {
+  for (const std::size_t i : shown) {
     const DeviceInfo& info = devices[i].info;
     std::printf(
         "  %zu  %s, driver %s, OpenCL C %s, %d compute units, work-group %lld, local %lld KiB\n", i,

@@ -22,11 +22,11 @@
 
 namespace {
 
-// Asks PoCL, and that of the workers, for a thread a core. Left to the scheduler its threads share
-// a core for seconds at a time, and a kernel takes up to 1.7 times as long. Not for the gate, which
-// must do with busy machines: a thread that may not move waits for what else runs on its core.
-// Whoever sets the variable has their way. PoCL ends the process where a core is not allowed, so
-// only where all are.
+// Makes PoCL, here and in the workers, pin one thread to each core. Threads that are not pinned
+// share a core for seconds at a time, and a kernel then takes up to 1.7 times as long. The gate's
+// threads stay free, because a gate must do on busy machines: a pinned thread waits for whatever
+// else runs on its core. A variable that the user set is left alone. PoCL ends the process where a
+// core is not allowed, so threads are pinned only where every core is.
 void pin_pocl_threads(loratune::Command command) {
   using loratune::Command;
   if (command != Command::sweep && command != Command::record && command != Command::bench &&
@@ -50,7 +50,9 @@ int run(int argc, char** argv) {
     case Command::check:
       return check_mode(options);
     case Command::sweep:
-      return options.replay.empty() && under_mpi() ? fleet_mode(options) : sweep_mode(options);
+      return under_mpi() ? fleet_mode(options) : sweep_mode(options);
+    case Command::replay_sweep:
+      return sweep_mode(options);
     case Command::record:
       return record_mode(options);
     case Command::simulate:
@@ -66,6 +68,7 @@ int run(int argc, char** argv) {
     case Command::export_plans:
       return export_plans_mode(options);
     case Command::gate:
+    case Command::replay_gate:
       return gate_mode(options);
     case Command::worker:
       return worker_mode();

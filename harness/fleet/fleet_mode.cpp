@@ -3,16 +3,12 @@
 // own. Messages say only who is idle, who runs what and who is alive: what was measured is in the
 // journals, in a folder that all ranks share, and the tuned file is made from all of them.
 //
-// A sweep that fails is handed out again, and its journal gone on with. So is that of a rank that
-// is gone, where the launcher lets the others live (Open MPI's --enable-recovery); else, and when
-// rank 0 is gone, the launcher ends all, and the same command with --resume goes on.
-#include "harness/base/failure.h"
-#include "harness/base/options.h"
-#include "harness/base/selection.h"
-#include "harness/fleet/modes.h"
-
-#ifdef LORATUNE_MPI
-
+// A portion whose sweep fails is handed out again, and the next sweep goes on with its journal. So
+// is the portion of a rank that is gone, where the launcher lets the other ranks live (Open MPI's
+// --enable-recovery). Otherwise, and when rank 0 is gone, the launcher ends every rank, and the
+// same command with --resume goes on.
+//
+// A build without MPI has no_mpi.cpp in place of this file.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -29,6 +25,10 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
+#include "harness/base/failure.h"
+#include "harness/base/options.h"
+#include "harness/base/selection.h"
+#include "harness/fleet/modes.h"
 #include "harness/fleet/post.h"
 #include "harness/fleet/schedule.h"
 #include "harness/fleet/sweep.h"
@@ -42,7 +42,8 @@ using nlohmann::json;
 constexpr double kHeartbeat = 1;  // seconds
 constexpr double kLostAfter = 15;
 
-// Of the host's devices that are meant, all equal, each rank of the host takes the next.
+// The device of this rank. The devices that --device means are equal, and the ranks of a host take
+// them in turn.
 struct OwnDevice {
   std::string index;
   DeviceInfo info;  // the same on each rank
@@ -82,7 +83,7 @@ Fleet make_fleet(const Options& options, int rank_of_host, int ranks) {
   if (options.builders < 0) fleet.options.builders = usual_builders(ranks);
   fleet.setup = setup_from(fleet.options);
   fleet.setup.device = device.info;
-  // A fleet that goes on may find another file at --out than the one it began with.
+  // A fleet that goes on may find that the file at --out has changed since it began.
   fleet.setup.options.known.clear();
   if (!fleet.setup.options.weights.empty()) {
     throw Failure(kExitUsage, "--weights: a fleet spends the same time on each problem");
@@ -93,7 +94,8 @@ Fleet make_fleet(const Options& options, int rank_of_host, int ranks) {
   return fleet;
 }
 
-// Rank 0's part besides its own sweeps.
+// A Coordinator is what rank 0 does besides its own sweeps: it hands out portions, counts what is
+// decided and gives up ranks that are silent.
 class Coordinator {
  public:
   Coordinator(const Fleet& fleet, Post& post)
@@ -107,7 +109,7 @@ class Coordinator {
     for (std::size_t i = 0; i < fleet.portions.size(); ++i) {
       const auto there = journal_there(fleet.journal(i));
       if (!there) continue;
-      open_portion(fleet, i, 0);  // refuses what is of another sweep
+      open_portion(fleet, i, 0);  // refuses the journal of another sweep
       if (replay_journals({&*there, 1}).front().whole) schedule_.known(i);
     }
   }
@@ -115,7 +117,7 @@ class Coordinator {
   void told(const Message& message) {
     const auto from = static_cast<std::size_t>(message.from);
     heard_[from] = seconds_now();
-    if (gone_[from]) return;  // it was given up
+    if (gone_[from]) return;  // its portion was given to another rank
     if (message.word == Word::idle) idle_[from] = true;
     if (message.word != Word::ended) return;
     const auto portion = static_cast<std::size_t>(message.portion);
@@ -131,7 +133,7 @@ class Coordinator {
     }
   }
 
-  // Hands out what can be; true once all is over.
+  // Gives every idle rank a portion, if there is one for it. Returns true once all is over.
   bool step() {
     const double left = std::max(fleet_.setup.options.budget_s - (seconds_now() - started_), 1.0);
     for (int rank = 0; rank < post_.ranks(); ++rank) {
@@ -178,7 +180,7 @@ class Coordinator {
   double started_;
 };
 
-// What every rank does, to the end.
+// Sweeps what this rank is given until rank 0 says stop. Rank 0 passes its coordinator.
 void serve(const Fleet& fleet, Post& post, Coordinator* coordinator) {
   pid_t child = -1;
   int portion = -1;
@@ -222,7 +224,7 @@ void serve(const Fleet& fleet, Post& post, Coordinator* coordinator) {
   }
 }
 
-// The folder of the journals, held by one sweep at a time.
+// Makes the folder of the journals and locks it, so that one sweep holds it at a time.
 int claim_folder(const Fleet& fleet) {
   namespace fs = std::filesystem;
   if (!fleet.options.resume && fs::exists(fleet.folder)) {
@@ -265,7 +267,7 @@ int fleet_mode(const Options& options) {
   Post post;
   Fleet fleet;
   std::optional<Failure> failure;
-  long print = 0;  // of what must be the same everywhere
+  long print = 0;  // a checksum of the setup, which must be the same on every rank
   try {
     fleet = make_fleet(options, post.rank_of_host(), post.ranks());
     if (post.rank() == 0) {
@@ -305,31 +307,6 @@ int fleet_mode(const Options& options) {
   }
   serve(fleet, post, nullptr);
   return kExitGood;
-}
-
-}  // namespace loratune
-
-#else
-
-namespace loratune {
-
-int fleet_mode(const Options&) {
-  throw Failure(kExitUsage,
-                "this build is without MPI, but an MPI launcher started it; --shard needs none");
-}
-
-}  // namespace loratune
-
-#endif
-
-namespace loratune {
-
-bool under_mpi() {
-  // Open MPI; MPICH and its kin; launchers that speak PMIx.
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"}) {
-    if (std::getenv(name) != nullptr) return true;
-  }
-  return false;
 }
 
 }  // namespace loratune

@@ -8,7 +8,7 @@ namespace loratune {
 
 // Whether an MPI launcher started this process.
 bool under_mpi();
-// A sweep over the devices of all ranks. A build without MPI throws Failure (kExitUsage).
+// Sweeps over the devices of all ranks. A build without MPI throws Failure (kExitUsage).
 int fleet_mode(const Options& options);
 
 }  // namespace loratune

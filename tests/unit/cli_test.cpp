@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
+#include "harness/base/tool_info.h"
 #include "harness/cli/parse.h"
 #include "temporary_folder.h"
 
@@ -49,11 +51,197 @@ TEST(CommandLine, KnowsItsModes) {
   EXPECT_EQ(parse({"--pick", "k"}).command, Command::pick);
   EXPECT_EQ(parse({"--merge", "a", "b", "--out", "c"}).command, Command::merge);
   EXPECT_EQ(parse({"--merge", "a", "b", "--out", "c"}).merge, (Words{"a", "b"}));
-  EXPECT_EQ(parse({"--replay", "j"}).command, Command::sweep);
-  EXPECT_EQ(parse({"--sweep", "--replay", "j"}).command, Command::sweep);
+  EXPECT_EQ(parse({"--replay", "j"}).command, Command::replay_sweep);
+  EXPECT_EQ(parse({"--sweep", "--replay", "j"}).command, Command::replay_sweep);
+  EXPECT_EQ(parse({"--sweep", "--record", "r"}).command, Command::record);
   EXPECT_EQ(parse({"--worker"}).command, Command::worker);
   EXPECT_EQ(parse({"--help"}).command, Command::help);
   EXPECT_NE(parse({"--sweep", "--help"}).help.find("--budget"), std::string::npos);
+}
+
+TEST(CommandLine, HelpOfAModeHasTheOptionsThatItReads) {
+  const std::string all = parse({"--help"}).help;
+  const std::string bench = parse({"--bench", "--help"}).help;
+  for (const char* option : {"--budget", "--tuned", "--device"}) {
+    EXPECT_NE(bench.find(option), std::string::npos) << option;
+  }
+  for (const char* option : {"--resume", "--junit", "--strategy"}) {
+    EXPECT_NE(all.find(option), std::string::npos) << option;
+    EXPECT_EQ(bench.find(option), std::string::npos) << option;
+  }
+}
+
+TEST(CommandLine, VersionNamesTheBuild) {
+  const Options options = parse({"--version"});
+  EXPECT_EQ(options.command, Command::help) << "prints, and is good";
+  EXPECT_EQ(options.help,
+            "lora-bench " + tool_info().version + ", commit " + tool_info().commit + "\n");
+}
+
+TEST(CommandLine, NamesTwoModesAtOnce) {
+  EXPECT_EQ(refusal([] {
+              parse({"--check", "--list"});
+            }),
+            "--list and --check are two modes; one is wanted");
+  EXPECT_EQ(refusal([] {
+              parse({"--gate", "b", "--replay", "g"});
+            }),
+            "--gate and --replay are two modes; one is wanted");
+}
+
+TEST(CommandLine, AnEmptyValueIsRefusedOfEveryOption) {
+  const std::string help = parse({"--help"}).help;
+  int tried = 0;
+  for (std::size_t at = 0; (at = help.find("\n  --", at)) != std::string::npos; ++at) {
+    const std::size_t begin = at + 3;
+    const std::string name = help.substr(begin, help.find_first_of(" \n", begin) - begin);
+    for (const Words& words :
+         {Words{"--list", name, ""}, Words{"--sweep", name + "="}, Words{name, "", "--json"}}) {
+      EXPECT_EQ(refusal([&] { parse(words); }), name + ": its value is empty")
+          << testing::PrintToString(words);
+    }
+    ++tried;
+  }
+  EXPECT_GT(tried, 50);
+  EXPECT_NE(refusal([] { parse({"--bench", "--benchmark_filter="}); }), "");
+  EXPECT_NE(refusal([] { parse({"", "--list"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--merge", "a", "", "--out", "c"}); }), "");
+}
+
+TEST(CommandLine, AnOptionThatTheModeWouldDropIsRefused) {
+  const std::pair<Words, std::string> cases[] = {
+      {{"--pick", "k", "--variants", "naive"}, "--variants is not for --pick"},
+      {{"--list", "--budget", "1s"}, "--budget is not for --list"},
+      {{"--check", "--tuned", "t"}, "--tuned is not for --check"},
+      {{"--sweep", "--against", "p"}, "--against is not for --sweep"},
+      {{"--sweep", "--tuned", "t"}, "--tuned is not for --sweep"},
+      {{"--bench", "--out", "o"}, "--out is not for --bench"},
+      {{"--verify", "t", "--tokens", "1"}, "--tokens is not for --verify"},
+      {{"--merge", "a", "--out", "o", "--seed", "1"}, "--seed is not for --merge"},
+      {{"--export-plans", "p", "--strict"}, "--strict is not for --export-plans"},
+      {{"--gate", "b", "--repeat-work", "9"}, "--repeat-work is not for --gate"},
+      {{"--replay", "j", "--device", "0"}, "--device is not for --replay of a journal"},
+      {{"--replay", "j", "--resume"}, "--resume is not for --replay of a journal"},
+      {{"--sweep", "--record", "r", "--out", "o"}, "--out is not for --sweep --record"},
+      {{"--sweep", "--benchmark_filter=x"}, "--benchmark_filter=x is not for --sweep"},
+  };
+  for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+}
+
+// What README, scripts and CI write.
+TEST(CommandLine, TakesWhatEachModeReads) {
+  const Words grid = {"--device", "0", "--tokens", "1", "--ranks", "8", "--dtypes", "f16"};
+  const Words timing = {"--seed", "7", "--lock-wait", "1m"};
+  for (const char* mode : {"--list", "--check", "--sweep", "--bench"}) {
+    EXPECT_EQ(refusal([&] { parse(with({mode, "--json"}, grid)); }), "") << mode;
+  }
+  const Words lines[] = {
+      with(with({"--sweep", "--cache", "rotate", "--mode", "batch_invariant"}, grid), timing),
+      {"--sweep", "--quick", "--weights", "w", "--evaluations", "9", "--builders", "0"},
+      {"--sweep", "--record", "r", "--problems", "p", "--configs", "120", "--budget", "1h"},
+      with({"--bench", "--tuned", "t", "--budget", "60s", "--benchmark_filter=x"}, timing),
+      with({"--verify", "t", "--json", "--device", "0", "--budget", "9"}, timing),
+      {"--pick", "k", "--tuned", "t", "--json", "--device", "0", "--mode", "deterministic"},
+      {"--merge", "a", "b", "--out", "c", "--json"},
+      with({"--export-plans", "p", "--tuned", "t", "--repeat-work", "0", "--mode", "fast"}, grid),
+      with(with({"--gate", "b", "--against", "p", "--out", "g", "--looks", "20,40"}, grid), timing),
+      {"--gate", "b", "--time-unchanged", "--strict", "--allow-missing", "c", "--junit", "j"},
+      {"--replay", "j", "--out", "again.json", "--json"},
+      {"--check", "--full", "--cases", "40", "--max-flops", "2e7", "--variants", "naive"},
+      {"--check", "--problem", "k", "--config", "A=1", "--strides", "1,2,3,4"},
+  };
+  for (const Words& words : lines) {
+    EXPECT_EQ(refusal([&] { parse(words); }), "") << testing::PrintToString(words);
+  }
+}
+
+TEST(CommandLine, AReplayIsOfWhatTheFileHolds) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "gate.json").string();
+  write_bytes(path, "{}");
+  EXPECT_EQ(parse({"--replay", path, "--junit", "j", "--markdown", "m"}).command,
+            Command::replay_gate);
+  EXPECT_EQ(refusal([&] {
+              parse({"--replay", path, "--out", "o"});
+            }),
+            "--out is not for --replay of a gate");
+}
+
+TEST(CommandLine, SaysWhatWasMeant) {
+  const std::pair<Words, std::string> cases[] = {
+      {{"--list", "--token", "1"}, "--token: there is no such option; did you mean --tokens?"},
+      {{"--list", "--token=1"}, "--token: there is no such option; did you mean --tokens?"},
+      {{"--sweap"}, "--sweap: there is no such option; did you mean --sweep?"},
+      {{"--list", "--out_features", "1"},
+       "--out_features: there is no such option; did you mean --out-features?"},
+      {{"--list", "--no-such-option"}, "--no-such-option: there is no such option; see --help"},
+      {{"--list", "quick"}, "quick: a word without an option; did you mean --quick?"},
+      {{"--list", "--workr"}, "--workr: there is no such option; see --help"},
+  };
+  for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+}
+
+TEST(CommandLine, SaysWhichValuesThereAre) {
+  const std::pair<Words, std::string> cases[] = {
+      {{"--sweep", "--seed", "abc"}, "--seed: abc: a whole number from 0 on is wanted"},
+      {{"--check", "--cases", "0"}, "--cases: 0: a whole number from 1 to 2147483647 is wanted"},
+      {{"--check", "--max-flops", "0"}, "--max-flops: 0: a number above 0 is wanted"},
+      {{"--sweep", "--builders", "65"}, "--builders: 65: a whole number from 0 to 64 is wanted"},
+      {{"--check", "--ranks", "8.5"},
+       "--ranks: 8.5: a whole number, at most 2147483647, is wanted"},
+      {{"--sweep", "--budget", "soon"}, "--budget soon: a time like 90s, 10m or 1h is wanted"},
+      {{"--sweep", "--device", "--quick"}, "--device wants a value before --quick"},
+  };
+  for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+}
+
+TEST(ConfigFault, NamesWhatIsMissingOrWrong) {
+  constexpr std::int32_t kSizes[] = {4, 8};
+  constexpr std::int32_t kSwitch[] = {0, 1};
+  const Parameter parameters[] = {{"WG_M", kSizes}, {"UNROLL", kSizes}, {"VECTOR", kSwitch}};
+  const SearchSpace space{parameters, nullptr};
+  const std::pair<std::string, std::string> cases[] = {
+      {"WG_M=4 UNROLL=8 VECTOR=0", ""},
+      {"VECTOR=1 WG_M=8 UNROLL=4", ""},
+      {"WG_M=4", "it lacks UNROLL, VECTOR"},
+      {"WG_M=4 VECTOR=1", "it lacks UNROLL"},
+      {"WG_M=3 UNROLL=8 VECTOR=0", "WG_M is one of 4, 8, not '3'"},
+      {"WG_M=4x UNROLL=8 VECTOR=0", "WG_M is one of 4, 8, not '4x'"},
+      {"WG_M=4 WG_M=8 UNROLL=8", "WG_M is given twice"},
+      {"WG_N=4", "there is no parameter 'WG_N'; there are WG_M, UNROLL, VECTOR"},
+      {"WG_M 4", "'WG_M' is not NAME=value"},
+      {"WG_M=4  UNROLL=8 VECTOR=0", "'' is not NAME=value"},
+  };
+  for (const auto& [text, fault] : cases) {
+    EXPECT_EQ(config_fault(space, text), fault) << text;
+    EXPECT_EQ(parse_config(space, text).has_value(), fault.empty()) << text;
+  }
+}
+
+TEST(ExitCodes, TheWorseOfTwoCounts) {
+  const ExitCode worst_first[] = {kExitInterrupted, kExitNoDevice,     kExitUsage,
+                                  kExitDeviceFault, kExitWrongResult,  kExitMissingCase,
+                                  kExitRegression,  kExitInconclusive, kExitGood};
+  for (std::size_t i = 0; i < std::size(worst_first); ++i) {
+    for (std::size_t j = i; j < std::size(worst_first); ++j) {
+      EXPECT_EQ(worse(worst_first[i], worst_first[j]), worst_first[i]);
+      EXPECT_EQ(worse(worst_first[j], worst_first[i]), worst_first[i]);
+    }
+  }
+}
+
+TEST(MatchingDevices, AreThoseOfTheIndexOrOfTheName) {
+  std::vector<Device> devices(3);
+  devices[0].info.platform = devices[1].info.platform = "One";
+  devices[2].info.platform = "Other";
+  devices[0].info.name = devices[1].info.name = devices[2].info.name = "Chip";
+  using Indices = std::vector<std::size_t>;
+  EXPECT_EQ(matching_devices("", devices), (Indices{0, 1, 2}));
+  EXPECT_EQ(matching_devices("One: ", devices), (Indices{0, 1}));
+  EXPECT_EQ(matching_devices("2", devices), Indices{2});
+  EXPECT_EQ(matching_devices("", {}), Indices{});
+  EXPECT_NE(refusal([&] { matching_devices("3", devices); }), "");
+  EXPECT_NE(refusal([&] { matching_devices("nonsense", devices); }), "");
 }
 
 TEST(CommandLine, RefusesNoModeAndSeveral) {
@@ -198,7 +386,7 @@ TEST(SelectProblems, RefusesShapesOutOfRangeAndSaysWhich) {
       {{"--tokens", "-1"}, "m = -1"},
       {{"--tokens", "2147483648"}, "m = 2147483648"},
       {{"--features", "2147483648"}, "k = 2147483648"},
-      {{"--tokens", "99999999999999999999"}, "m = "},
+      {{"--tokens", "99999999999999999999"}, "99999999999999999999"},
       {{"--dtypes", "f64"}, "f64"},
       {{"--problem", "m1_k0_n3_r4_f32_acc"}, "k = 0"},
       {{"--problem", "nonsense"}, "nonsense"},

@@ -1,0 +1,154 @@
+#include "harness/cli/option_table.h"
+
+#include <algorithm>
+
+#include "harness/base/failure.h"
+#include "harness/base/tool_info.h"
+#include "harness/cli/did_you_mean.h"
+
+namespace loratune {
+namespace {
+
+[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
+
+std::string version_line() {
+  const ToolInfo tool = tool_info();
+  return tool.name + " " + tool.version + ", commit " + tool.commit;
+}
+
+}  // namespace
+
+OptionTable::OptionTable()
+    : app_(
+          "Fused LoRA kernels for OpenCL: checked, timed and tuned. With a mode, --help shows "
+          "the options of that mode.",
+          "lora-bench") {
+  app_.set_help_flag("-h,--help", "Print this, or with a mode the options of that mode");
+  app_.set_version_flag("--version", version_line(), "Print name, version and commit");
+  app_.allow_extras();  // refuse_unknown() has a better line for them
+}
+
+CLI::Option* OptionTable::enter(const char* name, ModeSet modes, CLI::Option* option) {
+  rows_.push_back({name, modes, option});
+  return option->group(group_);
+}
+
+void OptionTable::enter_mode(const char* name, Command mode, CLI::Option* option) {
+  option->group(group_);
+  modes_.push_back({name, mode, !group_.empty()});
+}
+
+void OptionTable::mode_flag(const char* name, Command mode, const char* text) {
+  enter_mode(name, mode, app_.add_flag(name)->description(text));
+}
+
+CLI::Option* OptionTable::add_flag(const char* name, ModeSet modes, bool& value, const char* text) {
+  return enter(name, modes, app_.add_flag(name, value, text));
+}
+
+CLI::Option* OptionTable::add_read(const char* name, ModeSet modes, const char* text,
+                                   std::function<void(const std::string&)> read) {
+  return enter(name, modes, app_.add_option_function<std::string>(name, std::move(read), text));
+}
+
+bool OptionTable::parse(const std::vector<const char*>& arguments, std::string& answer) {
+  std::vector<const char*> argv = {"lora-bench"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  try {
+    app_.parse(static_cast<int>(argv.size()), argv.data());
+  } catch (const CLI::CallForHelp&) {
+    answer = help();
+    return false;
+  } catch (const CLI::CallForVersion&) {
+    answer = version_line() + "\n";
+    return false;
+  } catch (const CLI::ParseError& error) {
+    std::string line = error.what();
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    usage(line);
+  }
+  refuse_unknown();
+  refuse_options_as_values();
+  return true;
+}
+
+void OptionTable::refuse_unknown() const {
+  const std::vector<std::string> extras = app_.remaining();
+  if (extras.empty()) return;
+  std::vector<std::string> known = {"--help", "--version"};
+  for (const ModeRow& row : modes_) {
+    if (row.shown) known.push_back(row.name);
+  }
+  for (const Row& row : rows_) known.push_back(row.name);
+  // A stray word may be the value of an unknown option before it.
+  const auto dashed = std::find_if(extras.begin(), extras.end(),
+                                   [](const std::string& word) { return word.starts_with("-"); });
+  const std::string& word = dashed != extras.end() ? *dashed : extras.front();
+  const std::string name = word.substr(0, word.find('='));
+  const std::string meant = did_you_mean(name, known);
+  usage((dashed != extras.end() ? name + ": there is no such option"
+                                : word + ": a word without an option") +
+        (meant.empty() ? "; see --help" : "; did you mean " + meant + "?"));
+}
+
+// CLI11 takes any word for the value of an option that wants one, the next option too.
+void OptionTable::refuse_options_as_values() const {
+  for (const CLI::Option* option : app_.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;  // a flag
+    for (const std::string& value : option->results()) {
+      if (value.starts_with("--")) usage(option->get_name() + " wants a value before " + value);
+    }
+  }
+}
+
+// The modes that the command line names. --sweep beside --replay or --record chooses nothing more:
+// it only says what is replayed or recorded.
+std::vector<OptionTable::ModeRow> OptionTable::chosen() const {
+  std::vector<ModeRow> chosen;
+  for (const ModeRow& row : modes_) {
+    if (app_.count(row.name) > 0) chosen.push_back(row);
+  }
+  const auto has = [&](Command mode) {
+    return std::any_of(chosen.begin(), chosen.end(),
+                       [&](const ModeRow& row) { return row.mode == mode; });
+  };
+  if (has(Command::record) || has(Command::replay_sweep)) {
+    std::erase_if(chosen, [](const ModeRow& row) { return row.mode == Command::sweep; });
+  }
+  return chosen;
+}
+
+Command OptionTable::mode() const {
+  const std::vector<ModeRow> chosen = this->chosen();
+  if (chosen.empty()) {
+    std::string names;
+    for (const ModeRow& row : modes_) {
+      if (row.shown) names += (names.empty() ? "" : ", ") + row.name;
+    }
+    usage("a mode is wanted, one of " + names + "; see --help");
+  }
+  if (chosen.size() > 1) {
+    usage(chosen[0].name + " and " + chosen[1].name + " are two modes; one is wanted");
+  }
+  return chosen[0].mode;
+}
+
+void OptionTable::require_read_by(Command mode) const {
+  for (const Row& row : rows_) {
+    if (given(row.name.c_str()) && !row.modes.contains(mode)) {
+      usage(row.name + " is not for " + words_of(mode));
+    }
+  }
+}
+
+std::string OptionTable::help() {
+  const std::vector<ModeRow> chosen = this->chosen();
+  if (chosen.size() == 1) {
+    for (const Row& row : rows_) {
+      if (!row.modes.contains(chosen[0].mode)) row.option->group("");
+    }
+  }
+  return app_.help();
+}
+
+}  // namespace loratune

@@ -1,0 +1,40 @@
+"""What `lora-bench --bench --json` and the peers measured, as scripts/performance reads it.
+
+`times` is everywhere {problem's key: {arm: median us}}.
+"""
+
+import gzip
+import json
+import math
+
+
+def load(path):
+    """The JSON of a file, which may be compressed."""
+    with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def times_of(document):
+    """{problem: {arm: median us}}"""
+    times = {}
+    for entry in document["benchmarks"]:
+        if entry.get("error_occurred") or "wall_ns" not in entry:
+            continue
+        problem, arm = entry["name"].split("/")[:2]
+        times.setdefault(problem, {})[arm] = entry["wall_ns"] / 1000
+    return times
+
+
+def mean(values):
+    """The geometric mean."""
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def ratios(times, problems, ours, rival):
+    """Time of one arm / time of the other, of each problem that both were measured on."""
+    return [times[p][ours] / times[p][rival] for p in problems if ours in times[p] and rival in times[p]]
+
+
+def number(us):
+    """A time as tables show it: three digits, and no fraction from 100 us on."""
+    return f"{us:.3g}" if us < 100 else f"{us:.0f}"
