@@ -68,8 +68,8 @@ std::vector<BenchSession::Entry> BenchSession::entries(const Problem& problem) c
   if (tuned_ != nullptr) all.push_back({"tuned", tuned_->pick(problem, options_.mode)});
   all.push_back({"default", default_choice(problem, device, options_.mode)});
   std::vector<const Variant*> listed = options_.variants;
-  const Variant* split = find_variant("split");
-  if (std::find(listed.begin(), listed.end(), split) == listed.end()) listed.push_back(split);
+  const Variant* general = general_variant(problem, device);
+  if (std::find(listed.begin(), listed.end(), general) == listed.end()) listed.push_back(general);
   for (const Variant* variant : listed) {
     if (variant == nullptr || !variant->supports(problem, device)) continue;
     Choice choice;
