@@ -150,11 +150,13 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+// Each part has whole panels, and its warps take them in turn.
 Tiles tiles(const Problem& problem, const Config& config) {
   const std::int64_t panel = 8 * config[kColumnTiles];
+  const std::int64_t all_parts = panel * config[kParts];
   return {.m = {8, 16, 16 * config[kAhead], block_rows(config)},
           .k = tensor_k_tiles(problem, config[kPieces], k_warps(config), 1),
-          .n = {panel, panel * config[kWarps], panel * config[kParts]}};
+          .n = {all_parts, all_parts + panel, all_parts * config[kWarps]}};
 }
 
 // Where this kernel, which reads A and B again for each block of rows, is ahead of one whose groups

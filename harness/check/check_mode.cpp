@@ -192,7 +192,8 @@ std::vector<Row> matrix_rows(const Options& options, Engine& engine) {
   return rows;
 }
 
-// Why no selected variant takes a selected problem: what those need that do not run on every device.
+// Why no selected variant takes a selected problem: what those need that do not run on every
+// device.
 std::string why_nothing(const Options& options) {
   std::string why;
   for (const Variant* variant : select_variants(options)) {

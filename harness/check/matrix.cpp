@@ -162,7 +162,7 @@ std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& co
 // config is not allowed on such a shape, those of the problem that the config is for.
 std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
                                    bool accumulate) {
-  constexpr int kConfigs = 2;  // of each rank: the default and a neighbour of it
+  constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other
   constexpr std::int64_t kSmall[] = {5, 67, 35};
   std::vector<MatrixCase> cases;
   for (const int rank : kTypicalRanks) {

@@ -12,7 +12,8 @@
 namespace loratune {
 
 // boundary: every pair of values of the axes m, k, n, rank, strides, dtype and accumulate.
-// edges: for m, k and n one less than each tile that the variant states, the tile, and one more.
+// edges: for m, k and n one less than each tile that the variant states, the tile, and one more,
+// wherever the config with these tiles is allowed.
 // ranks: 1..256, each once. values: NaN and overflow. configs: other points of the search space.
 // huge: element positions beyond 2^31. small_device: planned for work-groups of 64 and 16 KiB of
 // local memory.

@@ -20,7 +20,7 @@ TEST(RowSharing, ThreadsThatAreAwakeEndTogetherWhereBlocksAreSmall) {
 // half; the first, done before it, a share of the rest.
 TEST(RowSharing, WhoWakesUpLateHasLess) {
   const double last = rows_of_the_last(64, 1, 2, 10, 1);
-  EXPECT_GT(last, 37) << "37 is what an ideal split gives";
+  EXPECT_GE(last, 37) << "37 is what an ideal split gives";
   EXPECT_LT(last, 40);
   EXPECT_EQ(rows_of_the_last(8, 8, 2, 10, 1), 8) << "one block is the first thread's";
 }

@@ -59,13 +59,15 @@ inline bool tensor_groups_fit(const DeviceInfo& device) {
   return device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
 }
 
-// Extents of k at which shrink's loads and loops end: units of 16 bytes, pieces, the pieces that
-// all warps take at once, those that they have on the way, and the same of each of `slices`.
+// Extents of k at which shrink's loads and loops end: pieces, the units of 16 bytes that they have,
+// the pieces that all warps take at once, those that they have on the way, and the same of each of
+// `slices`.
 inline std::vector<std::int64_t> tensor_k_tiles(const Problem& problem, int warp_pieces,
                                                 int k_warps, int slices) {
   const std::int64_t piece = tensor_piece(problem.dtype);
   const std::int64_t step = piece * k_warps;
-  return {piece / 4, piece, 2 * piece, step, step * warp_pieces, step * warp_pieces * slices};
+  return {piece, piece + piece / 4,  2 * piece,
+          step,  step * warp_pieces, step * warp_pieces * slices};
 }
 
 // The product as the kernels sum it: k in slices of `slice_pieces` pieces, of whose pieces
