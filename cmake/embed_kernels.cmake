@@ -1,4 +1,4 @@
-# Turns kernels/<name>.cl into a header with its text, its includes expanded, and the text's SHA-256.
+# Turns kernels/<name>.cl into a header with the Kernel of it: name, text with includes expanded, SHA-256.
 # Called as: cmake -DNAME=... -DKERNELS=folder -DOUT=file -P embed_kernels.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -19,8 +19,6 @@ string(SHA256 hash "${text}")
 file(WRITE "${OUT}" "// Generated from kernels/${NAME}.cl.
 #pragma once
 
-#include <string_view>
-
 #include \"variants/internal/reference.h\"
 
 namespace loratune::${NAME} {
@@ -28,8 +26,7 @@ namespace loratune::${NAME} {
 extern const Variant variant;
 void reference(const Problem&, const Config&, const DeviceInfo&, const HostTensors&);
 
-inline constexpr std::string_view kSourceSha256 = \"${hash}\";
-inline constexpr std::string_view kSource = R\"CL(${text})CL\";
+inline constexpr Kernel kKernel = {\"${NAME}\", R\"CL(${text})CL\", \"${hash}\"};
 
 }  // namespace loratune::${NAME}
 ")

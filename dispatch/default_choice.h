@@ -1,5 +1,5 @@
 // What runs where no tuned file says otherwise: the anchor of every race and the fallback of every
-// pick.
+// pick. The variants are asked what they are to the problem on the device; none is known by name.
 #pragma once
 
 #include <vector>
@@ -8,9 +8,8 @@
 
 namespace loratune {
 
-// A choice that can run on the device for any valid problem: `register_tiled` on a CPU, `tensor`
-// where there are tensor cores, else `split`, or `naive` where the device has too little memory
-// even for that.
+// The variant of the highest Fit with its default config: a choice that can run on the device, for
+// any valid problem.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
 
 // The same in a mode: for Mode::batch_invariant what it is for 64 rows, or else for one, if that
@@ -18,9 +17,13 @@ Choice default_choice(const Problem& problem, const DeviceInfo& device);
 Choice default_choice(const Problem& problem, const DeviceInfo& device, Mode mode);
 
 // What to try, in order, where the default's built kernel turns out to exceed what the driver
-// grants it: the default; the best variant that asks for less on a smaller device, planned for this
-// one, for half its work-group and local memory, a quarter and so on; then `naive` one work-item
-// at a time.
+// grants it: the default; each variant in the order of its Fit, planned for this device, for half
+// its work-group and local memory, a quarter and so on; then the last resort, one work-item at a
+// time.
 std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& device);
+
+// The variant of Fit::any_device: the honest rival of a special one. Nullptr where there is none
+// for the problem.
+const Variant* general_variant(const Problem& problem, const DeviceInfo& device);
 
 }  // namespace loratune

@@ -71,7 +71,6 @@ DeviceInfo query_device(const cl::Device& device) {
   } else if ((type & CL_DEVICE_TYPE_CPU) != 0) {
     info.type = DeviceType::cpu;
   }
-  info.dedicated_local_mem = device.getInfo<CL_DEVICE_LOCAL_MEM_TYPE>() == CL_LOCAL;
   info.compute_units = static_cast<int>(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>());
   info.preferred_multiple = preferred_multiple(device);
   info.max_work_group_size =

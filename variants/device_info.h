@@ -17,7 +17,6 @@ struct DeviceInfo {
   std::vector<std::string> extensions;  // sorted
   std::uint32_t vendor_id = 0;
   DeviceType type = DeviceType::other;
-  bool dedicated_local_mem = false;  // local memory is storage of its own, not global memory
   int compute_units = 1;
   int preferred_multiple = 1;  // work-items that run in step (warp, wavefront); 1 where unknown
   std::int64_t max_work_group_size = 1;

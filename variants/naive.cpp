@@ -36,7 +36,7 @@ double flops(const Problem& p, const Config&) {
 }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"WG_M", config[kWgM]},
                                 {"WG_N", config[kWgN]},
                                 {"UNROLL", config[kUnroll]},
@@ -63,11 +63,22 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+Tiles tiles(const Problem&, const Config& config) {
+  return {.m = {config[kWgM]}, .k = {config[kUnroll]}, .n = {config[kWgN]}};
+}
+
+Fit fit(const Problem&, const DeviceInfo&) { return Fit::last_resort; }
+
 }  // namespace
 
-constinit const Variant variant = {
-    "naive",  kSource,        kSourceSha256, 1,    {kParameters, constraint},
-    supports, default_config, plan,          flops};
+constinit const Variant variant(kKernel, {.revision = 1,
+                                          .space = {kParameters, constraint},
+                                          .supports = supports,
+                                          .default_config = default_config,
+                                          .plan = plan,
+                                          .flops = flops,
+                                          .tiles = tiles,
+                                          .fit = fit});
 
 void reference(const Problem& problem, const Config&, const DeviceInfo&, const HostTensors& t) {
   for (std::int64_t row = 0; row < problem.m; ++row) {

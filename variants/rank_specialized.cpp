@@ -3,6 +3,7 @@
 
 #include "kernels/rank_specialized.cl.h"
 #include "variants/internal/planning.h"
+#include "variants/internal/tensor_tiles.h"
 
 namespace loratune::rank_specialized {
 namespace {
@@ -71,7 +72,7 @@ double flops(const Problem& problem, const Config& config) {
 }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"RANK", problem.rank},
                                 {"LANES", config[kLanes]},
                                 {"ROWS", config[kRows]},
@@ -87,11 +88,38 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+Tiles tiles(const Problem&, const Config& config) {
+  return {.m = {config[kRows]},
+          .k = {config[kLanes]},
+          .n = {config[kBTile], config[kBTile] * config[kLanes],
+                block_width(config[kBTile], config[kBlockN])}};
+}
+
+// Beside tensor cores: of so few ranks and elements of x the groups here have all of x A^T before
+// those of any other kernel have theirs, though each group computes it for itself. From times of 1
+// to 2048 rows, k 512 to 4096. Of f16 beyond rank 4 a kernel on tensor cores is ahead.
+Fit fit(const Problem& problem, const DeviceInfo& device) {
+  if (!tensor_tiles_suit(problem, device) || !tensor_groups_fit(device)) return Fit::never;
+  const std::int64_t elements = problem.m * problem.k;
+  const int rank = problem.rank;
+  const bool few =
+      problem.dtype == Dtype::f16
+          ? rank <= 4 && problem.m <= 128 && elements <= 1 << 18
+          : (rank <= 4 ? problem.m <= 512 && elements <= 1 << 21
+                       : rank <= 12 && elements <= (std::int64_t{1} << 23) / (rank * rank));
+  return few ? Fit::small_problem : Fit::never;
+}
+
 }  // namespace
 
-constinit const Variant variant = {
-    "rank_specialized", kSource,        kSourceSha256, 2,    {kParameters, constraint},
-    supports,           default_config, plan,          flops};
+constinit const Variant variant(kKernel, {.revision = 2,
+                                          .space = {kParameters, constraint},
+                                          .supports = supports,
+                                          .default_config = default_config,
+                                          .plan = plan,
+                                          .flops = flops,
+                                          .tiles = tiles,
+                                          .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -5,6 +5,7 @@
 
 #include "kernels/register_tiled.cl.h"
 #include "variants/internal/planning.h"
+#include "variants/internal/row_sharing.h"
 
 namespace loratune::register_tiled {
 namespace {
@@ -12,12 +13,11 @@ namespace {
 constexpr int kLanes = 16;           // of a vector, in the kernel
 constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
 constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
+constexpr int kStretch = 128;        // of k, that the kernel widens at a time from f16
+constexpr std::int64_t kBBlockFloats =
+    131072;  // of B, that the kernel passes by all rows at a time
 // Of h on a thread's stack, unless one tile needs more.
 constexpr std::int64_t kMaxHFloats = 1 << 15;
-// Fitted to the times of 436 problems of 8 to 512 rows on a Xeon: the loads of weights, in
-// multiples of the products of a row; what a row past the end costs.
-constexpr double kLoading = 1.5;
-constexpr double kRowPastTheEnd = 0.3;
 constexpr std::int64_t kRowsOfOneTile = 4;
 
 enum : int { kKLanes, kRows, kRankVecs, kColumnVecs, kRowTiles, kBlockN };
@@ -48,6 +48,13 @@ std::int32_t rank_tile(const Config& config) {
 
 std::int32_t block_rows(const Config& config) { return config[kRows] * config[kRowTiles]; }
 
+// Rows of a register tile of y, as the kernel has them.
+std::int32_t y_rows(const Config& config) {
+  const std::int32_t vecs = config[kColumnVecs];
+  if (config[kRows] * vecs <= kMaxTileVectors) return config[kRows];
+  return config[kRows] % (kMaxTileVectors / vecs) == 0 ? kMaxTileVectors / vecs : 16 / vecs;
+}
+
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo&) {
   const std::int64_t tile = rank_tile(config);
   const int most = config[kKLanes] == 1 ? kMaxTileVectors : kMaxDotVectors;
@@ -63,20 +70,16 @@ bool supports(const Problem&, const DeviceInfo& device) {
   return device.type == DeviceType::cpu && device.platform != "rusticl";
 }
 
-// What sharing rows out costs: the flops that the first thread does while the others wake up, and
-// that any does while it is handed a block; and a row of the others in rows of the first. Of these,
-// the first is from the same times, the second from those of 324 problems of 8 to 200 rows, ranks 4
-// to 12, with four configs each, on two cores of Zen 4.
-struct Sharing {
-  double wake_up, block, row;
-};
-constexpr Sharing kSharing = {4e5, 4e4, 1};
-constexpr Sharing kSharingOfAnAmd = {3e5, 1e4, 1.2};
+// From the times of the 436 problems to which row_sharing.cpp is fitted, and of 324 problems of 8
+// to 200 rows, ranks 4 to 12, with four configs each, on two cores of Zen 4.
+constexpr SharingCosts kSharing = {4e5, 4e4, 1};
+constexpr SharingCosts kSharingOfAnAmd = {3e5, 1e4, 1.2};
 
+// What suits a problem, before rows are shared out.
 struct Tilings {
-  std::vector<Config> tiles;  // of registers, that suit the problem
-  std::int32_t most_tiles;    // of rows in a block
-  double reading;             // A and B for a block, in multiples of the work of a tile
+  std::vector<Config> tiles;  // configs with register tiles that suit, one row tile a block
+  std::int32_t most_tiles;    // register tiles along the rows of a block
+  double reading;             // as RowCut has it
 };
 
 bool is_amd(const DeviceInfo& device) { return device.vendor == "AuthenticAMD"; }
@@ -85,11 +88,11 @@ Config tile(std::int32_t k_lanes, std::int32_t rows, std::int32_t rank_vecs) {
   return {k_lanes, rows, rank_vecs, 4, 1, 65536};
 }
 
-// Above rank 12, on two cores of Zen 4: it takes a vector in two halves, so that few sums keep it
-// busy, and of small blocks no thread has much more than another. Fitted to the times of 54
-// problems of 16 to 512 rows, with 34 to 40 configs each. Above rank 16 as many vectors of ranks as
-// there is no padding for; dot products, which have none, where half a vector would be: from times
-// of 48 problems of ranks 20 to 96.
+// Ranks above 12. Zen 4 takes a vector in two halves, so few sums keep it busy, and small blocks
+// give no thread much more than another: fitted to the times of 54 problems of 16 to 512 rows with
+// 34 to 40 configs each, on two cores. Above rank 16 a tile has the most vectors of ranks that need
+// no padding; where padding would be half a vector or more, dot products have none: from times of
+// 48 problems of ranks 20 to 96.
 Tilings tilings_of_an_amd(const Problem& problem) {
   if (problem.rank > kLanes) {
     const std::int64_t vectors = ceil_div(problem.rank, kLanes);
@@ -102,11 +105,11 @@ Tilings tilings_of_an_amd(const Problem& problem) {
   return {{tile(1, 8, 1)}, problem.m < 48 ? 2 : 1, 0.03};
 }
 
-// Vectors along the ranks where rows and ranks fill a tile of them. At high ranks blocks may be
-// large, since A and B, too large for a cache, pass by once a block.
+// Vectors run along the ranks where rows and ranks fill a tile of them. At high ranks A and B are
+// too large for a cache and pass by once a block, so blocks may be large.
 Tilings suitable_tilings(const Problem& problem, const DeviceInfo& device) {
   if (problem.m < 8 || problem.rank <= 12) {
-    // All rows in one tile where there are few, though one of four be past the end.
+    // Few rows stand in one tile, even if one of its four rows is past the end.
     const std::int32_t rows = pow2_ceil(std::clamp<std::int64_t>(problem.m, 1, kRowsOfOneTile));
     Config config = tile(kLanes, rows, std::min(kMaxDotVectors / rows, pow2_ceil(problem.rank)));
     if (is_amd(device) && problem.dtype == Dtype::f32 && problem.m >= 48) config[kColumnVecs] = 2;
@@ -123,61 +126,28 @@ Tilings suitable_tilings(const Problem& problem, const DeviceInfo& device) {
   return {{tile(1, rows_meet ? 6 : 12, rank_vecs)}, 6, 0.08};
 }
 
-// When the last thread ends, in rows of the first. As PoCL hands out blocks: whoever asks gets its
-// share of what is left, so the first thread at once that of all; the others ask when they are
-// awake, `wake_up` rows later.
-double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double wake_up,
-                        double row) {
-  if (m > 16 * threads * block) {
-    const double others = (threads - 1) / row;
-    return (static_cast<double>(m) + others * wake_up) / (1 + others);
-  }
-  std::vector<double> free_at(static_cast<std::size_t>(threads), wake_up);
-  free_at.front() = 0;
-  double last = 0;
-  for (std::int64_t left = m; left > 0;) {
-    const auto thread = std::min_element(free_at.begin(), free_at.end());
-    const std::int64_t share = ceil_div(ceil_div(left, block), threads) * block;
-    *thread += static_cast<double>(std::min(share, left)) * (thread == free_at.begin() ? 1 : row);
-    last = std::max(last, *thread);
-    left -= share;
-  }
-  return last;
-}
-
-// How long the thread that ends last takes, in flops.
-double flops_of_the_last(const Problem& problem, const Config& config, const DeviceInfo& device,
-                         double reading) {
-  const std::int64_t m = std::max<std::int64_t>(problem.m, 1);
-  const double row_flops = useful_flops(problem) / static_cast<double>(m);
-  const std::int64_t blocks = ceil_div(m, block_rows(config));
-  const std::int64_t past_the_end = ceil_div(m, config[kRows]) * config[kRows] - m;
-  const Sharing& sharing = is_amd(device) ? kSharingOfAnAmd : kSharing;
-  const double rows = rows_of_the_last(m, block_rows(config), device.compute_units,
-                                       sharing.wake_up / row_flops, sharing.row) +
-                      kRowPastTheEnd * static_cast<double>(past_the_end);
-  return rows * row_flops * (1 + kLoading / config[kRows]) * (1 + reading / config[kRowTiles]) +
-         static_cast<double>(ceil_div(blocks, device.compute_units)) * sharing.block;
-}
-
-// Elements of A and B from which on few rows are worth a second thread, though it computes h again.
-// Seen with two threads that have a cache of 1 MB each: an Intel's want to share A and B as soon as
-// one's cannot hold them, an AMD's are near enough to the next.
+// Elements of A and B from which on few rows are worth a second thread, though that thread computes
+// h again. Seen with two threads that have a cache of 1 MB each: on an Intel sharing pays as soon
+// as one cache cannot hold A and B, on an AMD later, where the next level of the cache is near.
 std::int64_t weights_of_a_thread(const Problem& problem, const DeviceInfo& device) {
   return is_amd(device) ? (3 << 20) / std::max<std::int64_t>(2, problem.m) : 3 << 16;
 }
 
-// Of these the one, in blocks of as many rows, with which the last thread ends soonest. Of few rows
-// the columns are shared out where the weights are many.
+// Picks the tiling and the block size with which the last thread ends soonest. Where rows are few
+// and weights many, it shares out the columns as well.
 Config default_config(const Problem& problem, const DeviceInfo& device) {
   const Tilings suitable = suitable_tilings(problem, device);
+  const SharingCosts& costs = is_amd(device) ? kSharingOfAnAmd : kSharing;
+  const std::int64_t m = std::max<std::int64_t>(problem.m, 1);
+  const double row_flops = useful_flops(problem) / static_cast<double>(m);
   Config best = suitable.tiles.front();
   double least = std::numeric_limits<double>::infinity();
   for (Config config : suitable.tiles) {
     for (const std::int32_t tiles : kRowTilesValues) {
       config[kRowTiles] = tiles;
       if (tiles > suitable.most_tiles || !constraint(config, problem, device)) continue;
-      const double flops = flops_of_the_last(problem, config, device, suitable.reading);
+      const double flops = flops_of_the_last(m, row_flops, {config[kRows], tiles, suitable.reading},
+                                             device.compute_units, costs);
       if (flops > least) continue;
       least = flops;
       best = config;
@@ -198,7 +168,7 @@ double flops(const Problem& problem, const Config& config) {
 }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"RANK", problem.rank},
                                 {"K_LANES", config[kKLanes]},
                                 {"ROWS", config[kRows]},
@@ -216,11 +186,38 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+// Vectors, register tiles of h and of y, and blocks end at different extents. With vectors along
+// the ranks k is taken a few elements at a time, and of f16 in vectors of stretches.
+Tiles tiles(const Problem& problem, const Config& config) {
+  const std::int64_t columns = config[kColumnVecs] * kLanes;
+  const std::int64_t weights_block = kBBlockFloats / (problem.rank * columns) + 1;
+  Tiles tiles{.m = {config[kRows], y_rows(config), block_rows(config)},
+              .k = {kLanes},
+              .n = {kLanes, columns, columns * weights_block,
+                    block_width(static_cast<int>(columns), config[kBlockN])}};
+  if (config[kKLanes] == 1) {
+    tiles.k = {config[kRows] * config[kRankVecs] < kMaxTileVectors ? 4 : 2};
+    if (problem.dtype == Dtype::f16) tiles.k.insert(tiles.k.end(), {kLanes, kStretch});
+  }
+  return tiles;
+}
+
+Fit fit(const Problem&, const DeviceInfo&) { return Fit::this_device; }
+
 }  // namespace
 
-constinit const Variant variant = {
-    "register_tiled", kSource,        kSourceSha256, 3,     {kParameters, constraint},
-    supports,         default_config, plan,          flops, kProven};
+constinit const Variant variant(
+    kKernel,
+    {.revision = 3,
+     .space = {kParameters, constraint},
+     .supports = supports,
+     .default_config = default_config,
+     .plan = plan,
+     .flops = flops,
+     .tiles = tiles,
+     .fit = fit,
+     .needs = "a CPU under a driver whose compiler vectorizes private arrays (not rusticl)",
+     .proven = kProven});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -86,7 +86,7 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
 double flops(const Problem& problem, const Config&) { return useful_flops(problem); }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"A_TILE", config[kATile]},
                                 {"SHRINK_ROWS", config[kShrinkRows]},
                                 {"K_LANES", config[kKLanes]},
@@ -132,11 +132,25 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+// A slice ends at a step of the lanes where k is a multiple of both.
+Tiles tiles(const Problem&, const Config& config) {
+  return {.m = {config[kShrinkRows], config[kExpandRows]},
+          .k = {config[kKLanes], config[kKLanes] * config[kSlices]},
+          .n = {config[kBTile], config[kBTile] * config[kExpandWg]}};
+}
+
+Fit fit(const Problem&, const DeviceInfo&) { return Fit::any_device; }
+
 }  // namespace
 
-constinit const Variant variant = {
-    "split",  kSource,        kSourceSha256, 2,    {kParameters, constraint},
-    supports, default_config, plan,          flops};
+constinit const Variant variant(kKernel, {.revision = 2,
+                                          .space = {kParameters, constraint},
+                                          .supports = supports,
+                                          .default_config = default_config,
+                                          .plan = plan,
+                                          .flops = flops,
+                                          .tiles = tiles,
+                                          .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -127,8 +127,8 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
 }
 
 bool supports(const Problem& problem, const DeviceInfo& device) {
-  return tensor_tiles_suit(problem, device) && problem.rank <= kMaxTensorRank &&
-         device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024 &&
+  return tensor_tiles_suit(problem, device) && tensor_groups_fit(device) &&
+         problem.rank <= kMaxTensorRank &&
          scratch_bytes(problem, {8, 1, 1, 1, 1, 1, 1, 1, 1}) <= device.max_alloc_bytes;
 }
 
@@ -178,7 +178,7 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
 double flops(const Problem& problem, const Config&) { return useful_flops(problem); }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& device) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"WARPS", config[kWarps]},
                                 {"ROW_TILES", config[kRowTiles]},
                                 {"RANK_TILES", config[kRankTiles]},
@@ -205,11 +205,28 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
   return plan;
 }
 
+// Shrink takes units of 16 bytes, pieces of 64, runs of pieces, and all warps' pieces, of each
+// slice; expand takes panels, one a warp.
+Tiles tiles(const Problem& problem, const Config& config) {
+  const std::int64_t panel = 8 * config[kColumnTiles];
+  return {.m = {8, 16, group_rows(config), 16 * config[kOutTiles]},
+          .k = tensor_k_tiles(problem, config[kPieces], k_warps(config), config[kSlices]),
+          .n = {panel, panel * config[kWarps]}};
+}
+
+Fit fit(const Problem&, const DeviceInfo&) { return Fit::this_device; }
+
 }  // namespace
 
-constinit const Variant variant = {
-    "tensor", kSource,        kSourceSha256, 3,    {kParameters, constraint},
-    supports, default_config, plan,          flops};
+constinit const Variant variant(kKernel, {.revision = 3,
+                                          .space = {kParameters, constraint},
+                                          .supports = supports,
+                                          .default_config = default_config,
+                                          .plan = plan,
+                                          .flops = flops,
+                                          .tiles = tiles,
+                                          .fit = fit,
+                                          .needs = kNeedsTensorCores});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -84,8 +84,8 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
 }
 
 bool supports(const Problem& problem, const DeviceInfo& device) {
-  return tensor_tiles_suit(problem, device) && problem.rank <= kMaxRowsRank &&
-         device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
+  return tensor_tiles_suit(problem, device) && tensor_groups_fit(device) &&
+         problem.rank <= kMaxRowsRank;
 }
 
 // Blocks as large as they can be while there are enough of them, but f32 of few ranks: more groups
@@ -129,7 +129,7 @@ double flops(const Problem& problem, const Config& config) {
 }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"WARPS", config[kWarps]},
                                 {"ROW_TILES", config[kRowTiles]},
                                 {"RANK_TILES", rank_tiles(config, problem.rank)},
@@ -150,11 +150,43 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+// Each part has whole panels, and its warps take them in turn.
+Tiles tiles(const Problem& problem, const Config& config) {
+  const std::int64_t panel = 8 * config[kColumnTiles];
+  const std::int64_t all_parts = panel * config[kParts];
+  return {.m = {8, 16, 16 * config[kAhead], block_rows(config)},
+          .k = tensor_k_tiles(problem, config[kPieces], k_warps(config), 1),
+          .n = {all_parts, all_parts + panel, all_parts * config[kWarps]}};
+}
+
+// Where this kernel, which reads A and B again for each block of rows, is ahead of one whose groups
+// wait for one another: from times of 1 to 8192 rows, k = n 512 to 4096. It is where the smallest
+// blocks give each compute unit one. Fewer rows are shared out by columns, and x A^T is computed
+// for each part again: that pays where A and B are small for so many rows, and k is; less so for
+// f32 of few ranks, which reads little but x.
+Fit fit(const Problem& problem, const DeviceInfo& device) {
+  constexpr std::int64_t kLeastRows = 16;
+  if (fills(ceil_div(problem.m, kLeastRows), device)) return Fit::this_problem;
+  const std::int64_t weights = problem.rank * (problem.k + problem.n);
+  const bool f16 = problem.dtype == Dtype::f16;
+  const std::int64_t few =
+      f16 ? (problem.k < 1536 ? 3 << 15 : 11 << 13) : (problem.rank > 8 ? 6 << 12 : 3 << 12);
+  const bool short_rows = !f16 || problem.k < 4096 || problem.rank <= 8;
+  const bool pays = short_rows && weights <= std::max(few, (f16 ? 160 : 24) * problem.m);
+  return pays ? Fit::this_problem : Fit::never;
+}
+
 }  // namespace
 
-constinit const Variant variant = {
-    "tensor_rows", kSource,        kSourceSha256, 1,    {kParameters, constraint},
-    supports,      default_config, plan,          flops};
+constinit const Variant variant(kKernel, {.revision = 1,
+                                          .space = {kParameters, constraint},
+                                          .supports = supports,
+                                          .default_config = default_config,
+                                          .plan = plan,
+                                          .flops = flops,
+                                          .tiles = tiles,
+                                          .fit = fit,
+                                          .needs = kNeedsTensorCores});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

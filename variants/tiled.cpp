@@ -66,7 +66,7 @@ double flops(const Problem& problem, const Config& config) {
 }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
-  LaunchPlan plan = start_plan(variant.source, problem,
+  LaunchPlan plan = start_plan(kKernel.source, problem,
                                {{"WG_SIZE", config[kWgSize]},
                                 {"TILE_M", config[kTileM]},
                                 {"TILE_K", config[kTileK]},
@@ -88,11 +88,25 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
+Tiles tiles(const Problem&, const Config& config) {
+  return {.m = {config[kTileM]},
+          .k = {config[kKLanes], config[kTileK]},
+          .n = {config[kBTile], config[kBTile] * config[kWgSize],
+                block_width(config[kBTile], config[kBlockN])}};
+}
+
+Fit fit(const Problem&, const DeviceInfo&) { return Fit::never; }
+
 }  // namespace
 
-constinit const Variant variant = {
-    "tiled",  kSource,        kSourceSha256, 2,    {kParameters, constraint},
-    supports, default_config, plan,          flops};
+constinit const Variant variant(kKernel, {.revision = 2,
+                                          .space = {kParameters, constraint},
+                                          .supports = supports,
+                                          .default_config = default_config,
+                                          .plan = plan,
+                                          .flops = flops,
+                                          .tiles = tiles,
+                                          .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -11,7 +11,6 @@ nlohmann::json to_json(const DeviceInfo& d) {
           {"extensions", d.extensions},
           {"vendor_id", d.vendor_id},
           {"type", static_cast<int>(d.type)},
-          {"dedicated_local_mem", d.dedicated_local_mem},
           {"compute_units", d.compute_units},
           {"preferred_multiple", d.preferred_multiple},
           {"max_work_group_size", d.max_work_group_size},
@@ -30,7 +29,6 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   json.at("extensions").get_to(d.extensions);
   json.at("vendor_id").get_to(d.vendor_id);
   d.type = static_cast<DeviceType>(json.at("type").get<int>());
-  json.at("dedicated_local_mem").get_to(d.dedicated_local_mem);
   json.at("compute_units").get_to(d.compute_units);
   json.at("preferred_multiple").get_to(d.preferred_multiple);
   json.at("max_work_group_size").get_to(d.max_work_group_size);

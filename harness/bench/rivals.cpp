@@ -20,8 +20,8 @@ std::vector<Rival> list_rivals(const Problem& problem, const DeviceInfo& device,
   if (tuned != nullptr) all.push_back({"tuned", tuned->pick(problem, options.mode)});
   all.push_back({"default", default_choice(problem, device, options.mode)});
   std::vector<const Variant*> listed = options.variants;
-  const Variant* split = find_variant("split");
-  if (std::find(listed.begin(), listed.end(), split) == listed.end()) listed.push_back(split);
+  const Variant* general = general_variant(problem, device);
+  if (std::find(listed.begin(), listed.end(), general) == listed.end()) listed.push_back(general);
   for (const Variant* variant : listed) {
     if (variant == nullptr || !variant->supports(problem, device)) continue;
     Choice choice;

@@ -191,6 +191,18 @@ std::vector<Row> matrix_rows(const Options& options, Engine& engine) {
   return rows;
 }
 
+// Why no selected variant takes a selected problem: what those need that do not run on every
+// device.
+std::string why_nothing(const Options& options) {
+  std::string why;
+  for (const Variant* variant : select_variants(options)) {
+    if (variant->needs.empty()) return "no selected variant takes a selected problem";
+    why += (why.empty() ? "" : "; ") + std::string(variant->name) + " needs " +
+           std::string(variant->needs);
+  }
+  return why;
+}
+
 }  // namespace
 
 int check_mode(const Options& options) {
@@ -216,8 +228,7 @@ int check_mode(const Options& options) {
   }
   const std::vector<Row> rows =
       selected ? selected_rows(options, engine) : matrix_rows(options, engine);
-  if (rows.empty())
-    throw Failure(kExitUsage, "nothing to check: no selected variant takes a selected problem");
+  if (rows.empty()) throw Failure(kExitUsage, "nothing to check: " + why_nothing(options));
   ExitCode code = kExitGood;
   int failed = 0;
   int cases = 0;

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "harness/check/covering.h"
 #include "tuner/candidates.h"
-#include "variants/internal/planning.h"
 
 namespace loratune {
 namespace {
 
-constexpr double kMostKernelFlops =
-    1e9;  // of a case: naive would take minutes on the largest shapes
+constexpr double kMostKernelFlops = 2e8;  // of a case: naive would take minutes on the largest
 constexpr double kMostReferenceFlops = 5e7;
 constexpr int kConfigsPerClass = 12;  // of each dtype and accumulate
 
@@ -20,19 +19,6 @@ struct Strides {
   std::int64_t off_x, pad_x, off_y, pad_y;
 };
 constexpr Strides kStrides[] = {{0, 0, 0, 0}, {5, 3, 0, 0}, {0, 0, 3, 7}, {1, 13, 9, 1}};
-
-// The value of the first parameter of one of these names, else `otherwise`.
-int parameter_or(const Variant& variant, const Config& config,
-                 std::initializer_list<std::string_view> names, int otherwise) {
-  for (const std::string_view name : names) {
-    for (int i = 0; i < config.size(); ++i) {
-      if (variant.space.parameters[static_cast<std::size_t>(i)].name == name && config[i] > 2) {
-        return config[i];
-      }
-    }
-  }
-  return otherwise;
-}
 
 Case make_shape(Dtype dtype, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
                 int rank, const Strides& strides = kStrides[0]) {
@@ -88,13 +74,28 @@ std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool 
   return rows;
 }
 
+constexpr int kTypicalRanks[] = {8, 25};
+
+Problem typical_problem(Dtype dtype, bool accumulate, int rank) {
+  return make_shape(dtype, accumulate, 17, 512, 512, rank).problem;
+}
+
+// The widest of the tiles that still leaves the boundary axis its other values, else `otherwise`.
+std::int64_t widest(const std::vector<std::int64_t>& tiles, std::int64_t otherwise) {
+  constexpr std::int64_t kMost = 512;
+  std::int64_t widest = 0;
+  for (const std::int64_t tile : tiles) {
+    if (tile <= kMost) widest = std::max(widest, tile);
+  }
+  return widest >= 2 ? widest : otherwise;
+}
+
 std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device, Dtype dtype,
                                   bool accumulate, bool full) {
-  const Problem typical = make_shape(dtype, accumulate, 17, 512, 512, 8).problem;
-  const Config config = variant.default_config(typical, device);
-  const int k_tile = parameter_or(variant, config, {"TILE_K", "K_LANES", "LANES"}, 64);
-  const int n_tile = parameter_or(variant, config, {"B_TILE", "WG_N"}, 16) *
-                     parameter_or(variant, config, {"EXPAND_WG", "WG_SIZE", "LANES"}, 1);
+  const Problem typical = typical_problem(dtype, accumulate, kTypicalRanks[0]);
+  const Tiles tiles = variant.tiles(typical, variant.default_config(typical, device));
+  const std::int64_t k_tile = widest(tiles.k, 64);
+  const std::int64_t n_tile = widest(tiles.n, 16);
   const std::vector<std::int64_t> ms = {0, 1, 2, 3, 17, 129};
   const std::vector<std::int64_t> ks = {1, 13, k_tile - 1, k_tile, k_tile + 1, 563, 2049, 4097};
   const std::vector<std::int64_t> ns = {1, 13, n_tile - 1, n_tile, n_tile + 1, 563, 2049, 4097};
@@ -135,10 +136,61 @@ std::vector<Case> huge_shapes(Dtype dtype, bool accumulate) {
   return shapes;
 }
 
+// The extents around the edges of the tiles, each once, and those too wide left out.
+std::set<std::int64_t> around(const std::vector<std::int64_t>& tiles) {
+  std::set<std::int64_t> extents;
+  for (const std::int64_t tile : tiles) {
+    if (tile >= 2 && tile <= kWidestEdge) extents.insert({tile - 1, tile, tile + 1});
+  }
+  return extents;
+}
+
+// The case of a config on the first of the shapes that it may run on, and that takes it few flops.
+std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& config,
+                                        const DeviceInfo& device,
+                                        std::initializer_list<Case> shapes) {
+  for (const Case& shape : shapes) {
+    if (can_run(variant, config, shape.problem, device) &&
+        variant.flops(shape.problem, config) <= kMostKernelFlops) {
+      return MatrixCase{&variant, config, shape, kBothFills, device};
+    }
+  }
+  return std::nullopt;
+}
+
+// The config stays the one whose tiles are tried. The other two extents are small, or, where the
+// config is not allowed on such a shape, those of the problem that the config is for.
+std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
+                                   bool accumulate) {
+  constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other
+  constexpr std::int64_t kSmall[] = {5, 67, 35};
+  std::vector<MatrixCase> cases;
+  for (const int rank : kTypicalRanks) {
+    const Problem typical = typical_problem(dtype, accumulate, rank);
+    for (const Config& config : sample_configs(variant, {&typical, 1}, device, kConfigs, 1)) {
+      const Tiles tiles = variant.tiles(typical, config);
+      const std::set<std::int64_t> axes[] = {around(tiles.m), around(tiles.k), around(tiles.n)};
+      for (std::size_t axis = 0; axis < std::size(axes); ++axis) {
+        for (const std::int64_t extent : axes[axis]) {
+          const auto shape = [&](std::int64_t m, std::int64_t k, std::int64_t n) {
+            return make_shape(dtype, accumulate, axis == 0 ? extent : m, axis == 1 ? extent : k,
+                              axis == 2 ? extent : n, rank, kStrides[3]);
+          };
+          const auto made = first_allowed(
+              variant, config, device,
+              {shape(kSmall[0], kSmall[1], kSmall[2]), shape(typical.m, typical.k, typical.n)});
+          if (made) cases.push_back(*made);
+        }
+      }
+    }
+  }
+  return cases;
+}
+
 std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
                                      bool accumulate) {
   std::vector<MatrixCase> cases;
-  for (const int rank : {8, 25}) {
+  for (const int rank : kTypicalRanks) {
     const Case shape = make_shape(dtype, accumulate, 19, 203, 301, rank, kStrides[3]);
     if (!variant.supports(shape.problem, device)) continue;
     const std::uint64_t seed = static_cast<std::uint64_t>(rank) + (accumulate ? 100 : 0);
@@ -153,7 +205,7 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
 }  // namespace
 
 std::string_view to_string(ShapeClass shape_class) {
-  constexpr std::string_view kNames[] = {"boundary", "ranks", "values",
+  constexpr std::string_view kNames[] = {"boundary", "edges", "ranks",       "values",
                                          "configs",  "huge",  "small_device"};
   return kNames[static_cast<unsigned>(shape_class)];
 }
@@ -173,9 +225,8 @@ std::string reproduce_line(const MatrixCase& matrix_case) {
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, Dtype dtype, bool accumulate,
                                      bool full) {
-  if (shape_class == ShapeClass::configs) {
-    return config_cases(variant, device, dtype, accumulate);
-  }
+  if (shape_class == ShapeClass::edges) return edge_cases(variant, device, dtype, accumulate);
+  if (shape_class == ShapeClass::configs) return config_cases(variant, device, dtype, accumulate);
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
   DeviceInfo planned_for = device;
@@ -201,6 +252,7 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
         shapes.push_back(make_shape(dtype, accumulate, 37, 563, 301, rank));
       }
       break;
+    case ShapeClass::edges:
     case ShapeClass::configs:
       break;
   }

@@ -1,5 +1,6 @@
 // The correctness matrix: for a variant, the cases that cover every pair of boundary values, every
-// rank, its own tile edges and configs, odd pitches and special values. `--check` and CTest run it.
+// rank, the edges of its own tiles, other configs, odd pitches and special values. `--check` and
+// CTest run it.
 #pragma once
 
 #include <string>
@@ -11,13 +12,25 @@
 namespace loratune {
 
 // boundary: every pair of values of the axes m, k, n, rank, strides, dtype and accumulate.
+// edges: for m, k and n one less than each tile that the variant states, the tile, and one more,
+// wherever the config with these tiles is allowed.
 // ranks: 1..256, each once. values: NaN and overflow. configs: other points of the search space.
 // huge: element positions beyond 2^31. small_device: planned for work-groups of 64 and 16 KiB of
 // local memory.
-enum class ShapeClass : std::uint8_t { boundary, ranks, values, configs, huge, small_device };
-inline constexpr ShapeClass kShapeClasses[] = {ShapeClass::boundary, ShapeClass::ranks,
-                                               ShapeClass::values,   ShapeClass::configs,
-                                               ShapeClass::huge,     ShapeClass::small_device};
+enum class ShapeClass : std::uint8_t {
+  boundary,
+  edges,
+  ranks,
+  values,
+  configs,
+  huge,
+  small_device
+};
+inline constexpr ShapeClass kShapeClasses[] = {
+    ShapeClass::boundary, ShapeClass::edges, ShapeClass::ranks,       ShapeClass::values,
+    ShapeClass::configs,  ShapeClass::huge,  ShapeClass::small_device};
+// Wider tiles are not tried: of a block of so many columns the matrix would test little else.
+inline constexpr std::int64_t kWidestEdge = 8192;
 std::string_view to_string(ShapeClass shape_class);
 
 // One config on one shape; run with each of `fills`.
@@ -33,7 +46,8 @@ struct MatrixCase {
 std::string reproduce_line(const MatrixCase& matrix_case);
 
 // The cases of a variant in one class, of one dtype and accumulate. `full`: the whole product of
-// the boundary axes instead of the covering set.
+// the boundary axes instead of the covering set. Nothing where the device lacks what the variant
+// needs.
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, Dtype dtype, bool accumulate,
                                      bool full = false);

@@ -30,6 +30,7 @@ json variant_json(const Variant& variant) {
   return {{"name", variant.name},
           {"revision", variant.revision},
           {"source_sha256", variant.source_sha256},
+          {"needs", variant.needs},
           {"points", product_size(variant.space)},
           {"parameters", parameters}};
 }
@@ -66,6 +67,9 @@ int list_mode(const Options& options) {
   for (const Variant* variant : chosen) {
     std::printf("  %s: %lld points before constraints\n", std::string(variant->name).c_str(),
                 static_cast<long long>(product_size(variant->space)));
+    if (!variant->needs.empty()) {
+      std::printf("    needs %s\n", std::string(variant->needs).c_str());
+    }
     for (const Parameter& parameter : variant->space.parameters) {
       std::printf("    %-12s", std::string(parameter.name).c_str());
       for (const int value : parameter.values) std::printf(" %d", value);

@@ -78,7 +78,8 @@ TEST_P(BatchInvariance, OfARowsBits) {
       Problem one = all.problem;
       one.m = 1;
       if (!variant.supports(one, device)) {
-        GTEST_SKIP() << "needs the tensor cores of an NVIDIA GPU";
+        ASSERT_FALSE(variant.needs.empty());
+        GTEST_SKIP() << "needs " << variant.needs;
       }
       const std::vector<Problem> both = {one, all.problem};
       for (const Config& config : sample_configs(variant, both, device, 4, 1)) {

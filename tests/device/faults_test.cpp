@@ -1,12 +1,17 @@
 // Planted faults: a kernel is broken in one place, and the check must say that it is wrong. A fault
-// is a change of the text of split.cl or tiled.cl, so that all the rest is the real thing.
+// is a change of the text of split.cl or tiled.cl, or of a number that a plan passes, so that all
+// the rest is the real thing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/check/checker.h"
+#include "harness/check/matrix.h"
 #include "test_engine.h"
 
 namespace loratune {
@@ -148,6 +153,77 @@ TEST_P(Faults, IsCaughtAndTheSoundKernelIsNot) {
 
 INSTANTIATE_TEST_SUITE_P(Planted, Faults, testing::ValuesIn(kFaults),
                          [](const auto& fault) { return std::string(fault.param.name); });
+
+// A tail fault one past a tile: the plan of a problem whose extent is that says one less to the
+// kernel. The matrix's edges must catch it for each tile that each variant states.
+struct TailFault {
+  const Variant* variant;
+  Role role;
+  std::int64_t extent;  // at which the tail is dropped
+};
+TailFault planted;
+
+std::int64_t extent_of(const Problem& problem, Role role) {
+  return role == Role::m ? problem.m : role == Role::k ? problem.k : problem.n;
+}
+
+LaunchPlan plan_without_tail(const Problem& problem, const Config& config,
+                             const DeviceInfo& device) {
+  LaunchPlan plan = planted.variant->plan(problem, config, device);
+  if (extent_of(problem, planted.role) != planted.extent) return plan;
+  for (Launch& launch : plan.launches) {
+    for (Arg& arg : launch.args) {
+      if (arg.role == planted.role) arg = {Role::i32, planted.extent - 1};
+    }
+  }
+  return plan;
+}
+
+class TailFaults : public testing::TestWithParam<const Variant*> {};
+
+TEST_P(TailFaults, OnePastEachTileAreCaughtByTheMatrix) {
+  Engine& engine = test_engine();
+  Variant faulty = *GetParam();
+  faulty.plan = plan_without_tail;
+  planted = {GetParam(), Role::m, 0};  // to choose configs asks for plans too
+  int tiles_tried = 0;
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+    const bool accumulate = dtype == Dtype::f16;
+    const std::vector<MatrixCase> cases =
+        matrix_cases(faulty, engine.info(), ShapeClass::edges, dtype, accumulate);
+    if (cases.empty()) {
+      ASSERT_FALSE(faulty.needs.empty());
+      GTEST_SKIP() << "needs " << faulty.needs;
+    }
+    std::set<std::pair<Role, std::int64_t>> edges;
+    for (const MatrixCase& one : cases) {
+      const Tiles tiles = faulty.tiles(one.shape.problem, one.config);
+      const auto add = [&](Role role, const std::vector<std::int64_t>& of_axis) {
+        for (const std::int64_t tile : of_axis) {
+          if (tile >= 2 && tile <= kWidestEdge) edges.insert({role, tile});
+        }
+      };
+      add(Role::m, tiles.m);
+      add(Role::k, tiles.k);
+      add(Role::n, tiles.n);
+    }
+    for (const auto& [role, tile] : edges) {
+      planted = {GetParam(), role, tile + 1};
+      const bool caught = std::any_of(cases.begin(), cases.end(), [&](const MatrixCase& one) {
+        return extent_of(one.shape.problem, planted.role) == planted.extent &&
+               run_case(engine, one).outcome == Outcome::correctness;
+      });
+      EXPECT_TRUE(caught) << "axis " << static_cast<int>(role) << ", tile " << tile << ", "
+                          << to_string(dtype);
+      ++tiles_tried;
+    }
+  }
+  EXPECT_GE(tiles_tried, 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, TailFaults,
+                         testing::ValuesIn(variants().begin(), variants().end()),
+                         [](const auto& one) { return std::string(one.param->name); });
 
 // Kernels whose first run is right: only the second tells.
 constexpr const char* kCounting = R"CL(

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <vector>
 
 namespace loratune {
 namespace {
@@ -270,6 +272,36 @@ TEST(DefaultChoice, IsSplitOnACpuUnderMesasCompiler) {
   device.type = DeviceType::cpu;
   device.platform = "rusticl";
   EXPECT_EQ(default_choice(problem_of(16, 8), device).variant->name, "split");
+}
+
+// So that the order of the table decides nothing.
+TEST(DefaultChoice, IsOfOneVariantThatFitsBest) {
+  DeviceInfo cpu = device_of(256, 32768);
+  cpu.type = DeviceType::cpu;
+  for (const DeviceInfo& device : {device_of(256, 32768), tensor_cores(), cpu}) {
+    for (const int rank : {1, 4, 8, 12, 16, 64, 256, 1024}) {
+      for (const std::int64_t m : {1, 16, 128, 1000, 8192}) {
+        const Problem problem = problem_of(m, rank);
+        std::vector<Fit> fits;
+        for (const Variant* variant : variants()) {
+          if (variant->supports(problem, device)) fits.push_back(variant->fit(problem, device));
+        }
+        const Fit best = *std::max_element(fits.begin(), fits.end());
+        EXPECT_EQ(std::count(fits.begin(), fits.end(), best), 1) << to_string(problem);
+        EXPECT_EQ(std::count(fits.begin(), fits.end(), Fit::last_resort), 1)
+            << "every device has one for every problem";
+      }
+    }
+  }
+}
+
+TEST(GeneralVariant, IsTheOneForAnyDevice) {
+  for (const DeviceInfo& device : {device_of(256, 32768), tensor_cores()}) {
+    const Variant* general = general_variant(problem_of(16, 8), device);
+    ASSERT_NE(general, nullptr);
+    EXPECT_EQ(general->name, "split");
+  }
+  EXPECT_EQ(general_variant(problem_of(16, 1024), device_of(64, 2048)), nullptr);
 }
 
 TEST(FallbackChoices, OfACpuLeadOverSplitToNaive) {

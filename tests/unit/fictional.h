@@ -18,7 +18,6 @@ inline DeviceInfo device() {
   device.opencl_c = "1.2";
   device.extensions = {"cl_fictional_b", "cl_khr_a"};
   device.type = DeviceType::gpu;
-  device.dedicated_local_mem = true;
   device.compute_units = 20;
   device.preferred_multiple = 32;
   device.max_work_group_size = 256;

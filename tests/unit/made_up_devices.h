@@ -11,7 +11,6 @@ inline DeviceInfo gpu() {
   device.name = "Made-up GPU";
   device.opencl_c = "3.0";
   device.type = DeviceType::gpu;
-  device.dedicated_local_mem = true;
   device.compute_units = 60;
   device.preferred_multiple = 32;
   device.max_work_group_size = 1024;
@@ -31,7 +30,6 @@ inline DeviceInfo cpu() {
   DeviceInfo device = gpu();
   device.name = "Made-up CPU";
   device.type = DeviceType::cpu;
-  device.dedicated_local_mem = false;
   device.compute_units = 8;
   device.preferred_multiple = 8;
   device.max_work_group_size = 4096;

@@ -24,17 +24,17 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   return plan;
 }
 
-const Variant kVariant = {
-    "made_up",
-    "",
-    "",
-    1,
-    {kParameters, [](const Config& c, const Problem& p,
-                     const DeviceInfo&) { return c[0] < 100 || p.rank <= 10; }},
-    [](const Problem&, const DeviceInfo&) { return true; },
-    [](const Problem&, const DeviceInfo&) { return Config{0}; },
-    plan,
-    nullptr};
+constexpr Kernel kKernel = {"made_up", "", ""};
+constinit const Variant kVariant(
+    kKernel, {.revision = 1,
+              .space = {kParameters, [](const Config& c, const Problem& p,
+                                        const DeviceInfo&) { return c[0] < 100 || p.rank <= 10; }},
+              .supports = [](const Problem&, const DeviceInfo&) { return true; },
+              .default_config = [](const Problem&, const DeviceInfo&) { return Config{0}; },
+              .plan = plan,
+              .flops = [](const Problem&, const Config&) { return 0.0; },
+              .tiles = [](const Problem&, const Config&) { return Tiles{}; },
+              .fit = [](const Problem&, const DeviceInfo&) { return Fit::never; }});
 
 Candidate candidate(std::int32_t value) { return {&kVariant, {value}}; }
 

@@ -56,6 +56,10 @@ struct Blocks {
   std::int64_t tiles, count;
 };
 Blocks cut(const Problem& problem, int tile, int block_columns);
+// Columns of a block that does not end with y.
+constexpr std::int64_t block_width(int tile, int block_columns) {
+  return std::int64_t{tile} * std::max(block_columns / tile, 1);
+}
 
 // Flops where every block computes h of its rows again.
 double blocked_flops(const Problem& problem, const Blocks& blocks);

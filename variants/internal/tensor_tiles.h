@@ -7,6 +7,9 @@
 
 namespace loratune {
 
+inline constexpr std::string_view kNeedsTensorCores =
+    "the tensor cores of an NVIDIA GPU from capability 8.0 on";
+
 // Elements of a row of x or A that a warp of shrink takes at once: 64 bytes.
 constexpr std::int64_t tensor_piece(Dtype dtype) { return 64 / element_bytes(dtype); }
 
@@ -49,6 +52,22 @@ inline bool tensor_tiles_suit(const Problem& problem, const DeviceInfo& device) 
   constexpr int kLeastF32K = 16;
   return device.nv_compute_capability >= kCapability && problem.k <= kLongest &&
          (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K);
+}
+
+// Whether the smallest groups of the kernels, of eight warps, fit on the device.
+inline bool tensor_groups_fit(const DeviceInfo& device) {
+  return device.max_work_group_size >= 256 && device.local_mem_bytes >= 48 * 1024;
+}
+
+// Extents of k at which shrink's loads and loops end: pieces, the units of 16 bytes that they have,
+// the pieces that all warps take at once, those that they have on the way, and the same of each of
+// `slices`.
+inline std::vector<std::int64_t> tensor_k_tiles(const Problem& problem, int warp_pieces,
+                                                int k_warps, int slices) {
+  const std::int64_t piece = tensor_piece(problem.dtype);
+  const std::int64_t step = piece * k_warps;
+  return {piece, piece + piece / 4,  2 * piece,
+          step,  step * warp_pieces, step * warp_pieces * slices};
 }
 
 // The product as the kernels sum it: k in slices of `slice_pieces` pieces, of whose pieces
