@@ -1,5 +1,8 @@
 # Part of the matrix on other OpenCL implementations: one test an implementation and variant.
 file(GLOB kernels CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR}/kernels/*.cl)
+if(NOT kernels)
+  message(FATAL_ERROR "no kernels in ${PROJECT_SOURCE_DIR}/kernels")
+endif()
 foreach(kind rusticl oclgrind)
   foreach(kernel IN LISTS kernels)
     string(REGEX REPLACE "\\.cl$" "" variant ${kernel})

@@ -6,9 +6,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <set>
 
+#include "patience.h"
 #include "test_plans.h"
 #include "unit/temporary_folder.h"
 
@@ -16,22 +16,6 @@ namespace loratune {
 namespace {
 
 constexpr const char* kPocl = "Portable Computing Language";
-
-// While it lives new processes have this variable.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) {
-    if (const char* before = std::getenv(name)) before_ = before;
-    setenv(name, value.c_str(), 1);
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-  ~Environment() { before_ ? setenv(name_, before_->c_str(), 1) : unsetenv(name_); }
-
- private:
-  const char* name_;
-  std::optional<std::string> before_;
-};
 
 // The machine code that PoCL keeps there.
 std::set<std::string> compiled_in(const TemporaryFolder& folder) {
@@ -50,7 +34,7 @@ LaunchPlan numbered_plan(int number) {
 TEST(BuildAhead, WhatItBuiltTheWorkerFinds) {
   const TemporaryFolder cache;
   const Environment variable("POCL_CACHE_DIR", cache.path());
-  BuildAhead ahead(kPocl, 2, 20, LORATUNE_BENCH);
+  BuildAhead ahead(kPocl, 2, kGenerousSeconds, LORATUNE_BENCH);
   std::vector<Program> programs;
   for (int i = 0; i < 5; ++i) programs.push_back({small_problem(), numbered_plan(i)});
   const std::vector<BuiltAhead> built = ahead.build(programs);
@@ -62,7 +46,8 @@ TEST(BuildAhead, WhatItBuiltTheWorkerFinds) {
   const std::set<std::string> there = compiled_in(cache);
   EXPECT_EQ(there.size(), 5U);
 
-  Worker worker(kPocl, {}, LORATUNE_BENCH, false);  // one that times has probes to compile too
+  Worker worker(kPocl, generous_deadlines(), LORATUNE_BENCH,
+                false);  // one that times has probes to compile too
   for (const Program& program : programs) {
     EXPECT_EQ(worker.build(program.problem, program.plan).outcome, Outcome::correct);
   }
@@ -74,7 +59,7 @@ TEST(BuildAhead, WhatItBuiltTheWorkerFinds) {
 TEST(BuildAhead, WhatEndsAProcessCostsThatProgramAlone) {
   const char* before = std::getenv("ASAN_OPTIONS");
   const Environment variable("ASAN_OPTIONS", std::string(before ? before : "") + ":handle_segv=0");
-  BuildAhead ahead(kPocl, 2, 6, LORATUNE_BENCH);
+  BuildAhead ahead(kPocl, 2, patience_s(), LORATUNE_BENCH);
   const std::vector<Program> programs = {{small_problem(), hanging_plan()},
                                          {small_problem(), numbered_plan(0)},
                                          {small_problem(), stray_plan()},
@@ -89,14 +74,14 @@ TEST(BuildAhead, WhatEndsAProcessCostsThatProgramAlone) {
 }
 
 TEST(BuildAhead, ADeviceThatItCannotOpenIsLeftAlone) {
-  BuildAhead ahead("no such device", 2, 8, LORATUNE_BENCH);
+  BuildAhead ahead("no such device", 2, kGenerousSeconds, LORATUNE_BENCH);
   const std::vector<Program> programs = {{small_problem(), split_plan()}};
   EXPECT_EQ(ahead.build(programs).at(0).outcome, Outcome::skipped);
   EXPECT_EQ(ahead.build(programs).at(0).outcome, Outcome::skipped);
 }
 
 TEST(BuildAhead, WithoutProcessesNothingIsBuilt) {
-  BuildAhead ahead(kPocl, 0, 8, LORATUNE_BENCH);
+  BuildAhead ahead(kPocl, 0, kGenerousSeconds, LORATUNE_BENCH);
   const std::vector<Program> programs = {{small_problem(), split_plan()}};
   EXPECT_EQ(ahead.build(programs).at(0).outcome, Outcome::skipped);
 }

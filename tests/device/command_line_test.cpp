@@ -18,8 +18,6 @@ namespace loratune {
 namespace {
 
 using nlohmann::json;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
 
 constexpr const char* kNoDevice = "OCL_ICD_VENDORS=/nonexistent";
 const std::string kPocl = "Portable Computing Language";
@@ -215,10 +213,9 @@ class Sweeping : public CommandLine {
             "--ranks", ranks,      "--dtypes", "f32",        "--budget", budget};
   }
 
-  // Waits for the journal to answer a question that begins so.
-  bool journal_reaches(const std::string& question) const {
-    const auto until = steady_clock::now() + seconds(200);
-    while (steady_clock::now() < until) {
+  // Waits until the sweep's journal answers a question that begins so, or the sweep has ended.
+  bool journal_reaches(const Process& sweep, const std::string& question) const {
+    while (sweep.running()) {
       if (file("tuned.json.journal").find("\"ask\":\"" + question) != std::string::npos)
         return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -359,8 +356,8 @@ TEST_F(Sweeping, ShardsMergeToWhatTheWholeHolds) {
 }
 
 TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
-  Process first(folder_, sweep("4,8,16,32", "60s"), {});
-  ASSERT_TRUE(journal_reaches("build fwd_r4"));
+  Process first(folder_, sweep("4,8,16,32", "600s"), {});  // it is killed long before
+  ASSERT_TRUE(journal_reaches(first, "build fwd_r4"));
   TemporaryFolder other;
   const Words lock = {"XDG_RUNTIME_DIR=" + folder_.path().string()};
   const auto second = [&](const std::string& wait) {
@@ -372,9 +369,8 @@ TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
   EXPECT_EQ(complaints(refused), 1);
   EXPECT_FALSE(std::filesystem::exists(other / "tuned.json.journal"));
   Process waits(other, sweep("4", "1s"), lock);
-  const auto until = steady_clock::now() + seconds(60);
   while (read_bytes(other / "stderr").find("waiting: another suite") == std::string::npos) {
-    ASSERT_LT(steady_clock::now(), until);
+    ASSERT_TRUE(waits.running());
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   first.signal(SIGKILL);  // a lock ends with its holder
@@ -383,12 +379,13 @@ TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
 
 TEST_F(Sweeping, InterruptedGives130AndAFileOfWhatIsDecided) {
   Process process(folder_, sweep("4,8,16,32", "60s"), {});
-  ASSERT_TRUE(journal_reaches("build fwd_r8"));
+  ASSERT_TRUE(journal_reaches(process, "build fwd_r8"));
   process.signal(SIGINT);
   const Result result = process.wait();
   EXPECT_EQ(result.code, 130) << result.err;
   const TunedFile made = tuned("tuned.json");
-  ASSERT_EQ(made.records.size(), 2U);
+  // On a busy machine more may be decided by the time that the signal arrives.
+  ASSERT_GE(made.records.size(), 2U);
   EXPECT_EQ(made.records[0].problem.rank, 4);
   expect_good({"--pick", to_string(made.records[0].problem), "--tuned", "tuned.json"});
 }
@@ -396,7 +393,7 @@ TEST_F(Sweeping, InterruptedGives130AndAFileOfWhatIsDecided) {
 // As timeout(1) ends it: the process, and then its whole group.
 TEST_F(Sweeping, EndedTogetherWithItsWorkersLeavesTheSameFile) {
   Process process(folder_, sweep("4,8,16,32", "60s"), {});
-  ASSERT_TRUE(journal_reaches("build fwd_r8"));
+  ASSERT_TRUE(journal_reaches(process, "build fwd_r8"));
   const auto workers = process.children();
   ASSERT_FALSE(workers.empty());
   process.signal(SIGTERM);
@@ -405,32 +402,26 @@ TEST_F(Sweeping, EndedTogetherWithItsWorkersLeavesTheSameFile) {
   process.signal(SIGTERM);
   const Result result = process.wait();
   EXPECT_EQ(result.code, 130) << result.err;
-  EXPECT_EQ(tuned("tuned.json").records.size(), 2U);
+  EXPECT_GE(tuned("tuned.json").records.size(), 2U);
 }
 
 TEST_F(Sweeping, KilledLosesNothingThatWasDecided) {
   const Words words = sweep("4,8", "8s");
   {
     Process process(folder_, words, {});
-    ASSERT_TRUE(journal_reaches("build fwd_r8"));
+    ASSERT_TRUE(journal_reaches(process, "build fwd_r8"));
     const auto workers = process.children();
     process.signal(SIGKILL);
     EXPECT_EQ(process.wait().code, 128 + SIGKILL);
     ASSERT_FALSE(workers.empty());
-    for (const pid_t worker : workers) {
-      const auto until = steady_clock::now() + seconds(10);
-      while (kill(worker, 0) == 0 && steady_clock::now() < until) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
-      EXPECT_NE(kill(worker, 0), 0) << "an orphan";
-    }
+    for (const pid_t worker : workers) EXPECT_TRUE(is_gone(worker)) << "an orphan";
   }
   EXPECT_FALSE(std::filesystem::exists(folder_ / "tuned.json"));
   std::filesystem::copy_file(folder_ / "tuned.json.journal", folder_ / "at_the_kill");
   write_bytes(folder_ / "tuned.json.journal", file("at_the_kill") + "0bad 77 {\"ask\":\"torn");
   expect_good({"--replay", "at_the_kill", "--out", "killed.json"}, {kNoDevice});
   const TunedFile before = tuned("killed.json");
-  ASSERT_EQ(before.records.size(), 2U);
+  ASSERT_GE(before.records.size(), 2U);
 
   const Result resumed = run(words + Words{"--resume"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;

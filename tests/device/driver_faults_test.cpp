@@ -1,34 +1,37 @@
 // Faults of a driver, planted by faulty_driver.c: each costs a config or ends the run with a line,
 // and none of them ends or holds up the parent. Where the other faults of the harness are tested:
 //
-//   a kernel never ends; ends the process; during a round   worker_test.cpp
-//   a kernel is wrong                                        faults_test.cpp, worker_test.cpp
-//   the compiler hangs, takes all memory                     here
-//   CL_OUT_OF_RESOURCES, a lost device                       here
-//   no ICD; a broken second platform                         command_line_test.cpp; here
-//   the parent is killed; its worker meanwhile hangs         command_line_test.cpp; here;
-//   prove-resume a rank of a fleet, or its sweep, is killed               fleet_test.cpp a torn,
-//   changed or foreign journal; two writers of it    journal_test.cpp, sweep_setup_test.cpp disk
-//   full, read-only, EINTR                              atomic_write_test.cpp, journal_test.cpp two
-//   writers of a tuned file                              tuned_output_test.cpp a hostile tuned file
-//   tuned_file_test.cpp two suites on one device device_lock_test.cpp a config that fails again and
-//   again                      quarantine_test.cpp
+//   a kernel never ends; ends the process; during a round  worker_test.cpp
+//   a kernel is wrong                                       faults_test.cpp, worker_test.cpp
+//   the compiler hangs, takes all memory                    here
+//   CL_OUT_OF_RESOURCES, a lost device                      here
+//   no ICD; a broken second platform                        command_line_test.cpp; here
+//   the parent is killed                                    command_line_test.cpp, prove-resume
+//   the parent is killed while its worker hangs             here
+//   a rank of a fleet, or its sweep, is killed              fleet_test.cpp
+//   a torn, changed or foreign journal                      journal_test.cpp
+//   two writers of a journal                                sweep_setup_test.cpp
+//   disk full, read-only, EINTR                             atomic_write_test.cpp, journal_test.cpp
+//   two writers of a tuned file                             tuned_output_test.cpp
+//   a hostile tuned file                                    tuned_file_test.cpp
+//   two suites on one device                                device_lock_test.cpp
+//   a config that fails again and again                     quarantine_test.cpp
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "device/process.h"
 #include "harness/base/failure.h"
 #include "harness/worker/worker.h"
+#include "patience.h"
 #include "test_engine.h"
 
 namespace loratune {
 namespace {
-
-using std::chrono::steady_clock;
 
 const std::string kPocl = "Portable Computing Language";
 
@@ -46,8 +49,6 @@ class FaultyWorker : public testing::Test {
     problem_.k = 64;
     problem_.n = 32;
     problem_.rank = 4;
-    limits_.build = 3;
-    limits_.run_slack = 1;
   }
   ~FaultyWorker() override { heal(); }
 
@@ -77,10 +78,11 @@ class FaultyWorker : public testing::Test {
   }
 
   Problem problem_;
-  Deadlines limits_;
+  Deadlines limits_ = generous_deadlines();
 };
 
 TEST_F(FaultyWorker, OutlivesACompilerThatHangs) {
+  limits_.build = patience_s();
   plant("build:hang");
   Worker worker(kPocl, limits_, LORATUNE_BENCH);
   worker.set_problem(problem_, 1);
@@ -92,7 +94,6 @@ TEST_F(FaultyWorker, OutlivesACompilerThatHangs) {
 }
 
 TEST_F(FaultyWorker, OutlivesACompilerThatTakesAllMemory) {
-  limits_.build = 60;
   limits_.build_bytes = std::int64_t{256} << 20;
   plant("build:memory");
   Worker worker(kPocl, limits_, LORATUNE_BENCH);
@@ -167,23 +168,17 @@ TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
 }
 
 TEST_F(FaultyDriver, ThatHangsLeavesNoOrphanOfAKilledSweep) {
-  Process process(folder_, sweep(), with_fault("build:hang"));
-  const auto until = steady_clock::now() + std::chrono::seconds(60);
-  std::vector<pid_t> workers;
-  while (workers.empty() || read_bytes(folder_ / "tuned.json.journal").empty()) {
-    ASSERT_LT(steady_clock::now(), until);
+  const std::string sign = (folder_ / "hangs").string();
+  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign});
+  while (!std::filesystem::exists(sign)) {
+    ASSERT_TRUE(process.running());
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    workers = process.children();
   }
-  std::this_thread::sleep_for(std::chrono::seconds(2));  // it builds by now, without end
+  const std::vector<pid_t> workers = process.children();
+  ASSERT_FALSE(workers.empty());
   process.signal(SIGKILL);
   process.wait();
-  for (const pid_t worker : workers) {
-    while (kill(worker, 0) == 0 && steady_clock::now() < until) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    EXPECT_NE(kill(worker, 0), 0) << "an orphan";
-  }
+  for (const pid_t worker : workers) EXPECT_TRUE(is_gone(worker)) << "an orphan";
 }
 
 }  // namespace

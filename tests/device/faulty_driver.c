@@ -1,6 +1,6 @@
 // An OpenCL driver that fails on purpose: preloaded before the ICD loader, it stands in front of
 // some of its calls. LORATUNE_FAULT says what goes wrong:
-//   build:hang       a build never ends
+//   build:hang       a build never ends; where it begins, the file $LORATUNE_HANGS is made
 //   build:memory     a build takes memory until it gets no more, and then gives up as compilers do
 //   run:NAME         enqueuing kernel NAME (* for any) is CL_OUT_OF_RESOURCES
 //   finish:NAME      so is clFinish after kernel NAME, and it never ran: how a lost device shows
@@ -10,6 +10,7 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +39,9 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* dev
   // The first is of the probes, before any plan's.
   static int builds = 0;
   if (++builds > 1) {
+    if (fault("build:hang") && getenv("LORATUNE_HANGS") != NULL) {
+      close(open(getenv("LORATUNE_HANGS"), O_CREAT | O_WRONLY, 0644));
+    }
     while (fault("build:hang")) pause();
     while (fault("build:memory")) {
       const size_t bytes = (size_t)16 << 20;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -47,6 +48,22 @@ inline std::vector<pid_t> children_of(pid_t parent) {
   std::ifstream list("/proc/" + id + "/task/" + id + "/children");
   for (pid_t pid = 0; list >> pid;) pids.push_back(pid);
   return pids;
+}
+
+// After this a process hangs. It decides nothing of a process that ends, however slow the machine.
+constexpr std::chrono::minutes kHung{25};
+
+// Waits until the process is no more, or only awaits that its parent asks for its end.
+inline bool is_gone(pid_t pid) {
+  const auto until = std::chrono::steady_clock::now() + kHung;
+  while (std::chrono::steady_clock::now() < until) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t name_end = stat.rfind(')');
+    if (name_end == std::string::npos || stat.compare(name_end, 3, ") Z") == 0) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
 }
 
 class Process {
@@ -90,9 +107,9 @@ class Process {
 
   void signal(int number) const { kill(pid_, number); }
 
-  // The end; a process that takes minutes is killed.
+  // The end; a process that hangs is killed.
   Result wait() {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(240);
+    const auto until = std::chrono::steady_clock::now() + kHung;
     int status = 0;
     while (waitpid(pid_, &status, WNOHANG) == 0) {
       if (std::chrono::steady_clock::now() > until) signal(SIGKILL);
@@ -101,6 +118,12 @@ class Process {
     pid_ = -1;
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
             read_bytes(folder_ / "stdout"), read_bytes(folder_ / "stderr")};
+  }
+
+  bool running() const {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
   }
 
   std::vector<pid_t> children() const { return children_of(pid_); }

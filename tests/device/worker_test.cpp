@@ -9,20 +9,14 @@
 
 #include "harness/base/failure.h"
 #include "harness/timing/measure.h"
+#include "patience.h"
 #include "test_plans.h"
 
 namespace loratune {
 namespace {
 
-Deadlines short_deadlines() {
-  Deadlines deadlines;
-  deadlines.build = 8;
-  deadlines.run_slack = 1;
-  return deadlines;
-}
-
-Worker make_worker() {
-  return Worker("Portable Computing Language", short_deadlines(), LORATUNE_BENCH);
+Worker make_worker(const Deadlines& deadlines = generous_deadlines()) {
+  return Worker("Portable Computing Language", deadlines, LORATUNE_BENCH);
 }
 
 Round round_of(std::vector<int> order) {
@@ -75,7 +69,9 @@ TEST(Worker, KeepsAProblemsArmsWhileAnotherIsSelectedIfAsked) {
 }
 
 TEST(Worker, AKernelThatNeverEndsIsKilledAndTheNextOneRuns) {
-  Worker worker = make_worker();
+  Deadlines deadlines = generous_deadlines();
+  deadlines.build = deadlines.run_slack = patience_s() / 2;  // a request is given their sum
+  Worker worker = make_worker(deadlines);
   worker.set_problem(small_problem(), 1);
   ASSERT_EQ(worker.prepare(0, split_plan(), 0).outcome, Outcome::correct);
   const pid_t first = worker.pid();
@@ -154,7 +150,7 @@ TEST(Worker, IsGoneWithItsParentObject) {
 }
 
 TEST(Worker, ADeviceThatIsNotThereIsAFailureNotALoop) {
-  Worker worker("no such device", short_deadlines(), LORATUNE_BENCH);
+  Worker worker("no such device", generous_deadlines(), LORATUNE_BENCH);
   EXPECT_THROW(worker.build(small_problem(), split_plan()), Failure);
 }
 

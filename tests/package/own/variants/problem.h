@@ -1,0 +1,6 @@
+// A consumer's own header, with the name of one of ours.
+#pragma once
+
+namespace consumer {
+constexpr int kOwnProblem = 2;
+}

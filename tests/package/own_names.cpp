@@ -1,0 +1,13 @@
+// A consumer has headers of the names that ours have in their rooms. By its own names it gets its
+// own, wherever its folder stands among the include paths; ours come as <loratune/...>.
+#include "dispatch/device.h"
+#include "variants/problem.h"
+
+#ifdef ENGINE
+#include <loratune/engine/device.h>
+#endif
+#include <loratune/dispatch/dispatcher.h>
+#include <loratune/variants/problem.h>
+
+static_assert(consumer::kOwnDevice + consumer::kOwnProblem == 3);
+static_assert(sizeof(loratune::Problem) > 0 && sizeof(loratune::Dispatcher) > 0);
