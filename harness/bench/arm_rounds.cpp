@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "harness/base/clock.h"
+#include "harness/bench/samples.h"
 #include "tuner/stopping.h"
 
 namespace loratune {

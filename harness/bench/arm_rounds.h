@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "harness/bench/arm.h"
-#include "harness/bench/samples.h"
+#include "tuner/paired_samples.h"
 
 namespace loratune {
 

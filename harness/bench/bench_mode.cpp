@@ -75,7 +75,8 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
   set_counter(state, "rounds", static_cast<double>(rival.times_ns.size()));
   set_counter(state, "void_rounds", result.void_rounds);
   set_counter(state, "error_over_bound", rival.error_over_bound);
-  for (const char* other : {"default", "split"}) set_ratio(state, result, name, other);
+  set_ratio(state, result, name, "default");
+  if (!result.general.empty()) set_ratio(state, result, name, result.general);
 }
 
 // Hands the rounds that the session recorded to Google Benchmark, one as each iteration's time.

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "harness/bench/samples.h"
 #include "harness/timing/roofline.h"
-#include "loratune/variants/variant.h"
+#include "loratune/dispatch/outcome.h"
+#include "tuner/paired_samples.h"
 
 namespace loratune {
 
@@ -30,6 +30,7 @@ struct ProblemResult {
   std::map<std::string, int> arm;  // of PairedSamples; rivals of the same plan share one
   PairedSamples samples{0};
   int void_rounds = 0;
+  std::string general;  // the rival that is the general_variant(); empty where there is none
 
   // Of t_rival / t_other, paired by round; nothing where one of them has no times.
   std::optional<MedianInterval> log_ratio(const std::string& rival, const std::string& other) const;

@@ -3,6 +3,7 @@
 #include "harness/bench/arm_rounds.h"
 #include "harness/bench/lineup.h"
 #include "harness/bench/rivals.h"
+#include "loratune/dispatch/default_choice.h"
 #include "tuner/random.h"
 
 namespace loratune {
@@ -42,6 +43,9 @@ ProblemResult BenchSession::measure(const Problem& problem, double share_s) {
   result.arm = lineup.arm_of_rival();
   result.samples = std::move(timed.samples);
   result.void_rounds = timed.void_rounds;
+  if (const Variant* general = general_variant(problem, engine_.info())) {
+    result.general = general->name;
+  }
   for (const auto& [name, number] : result.arm) {
     RivalResult& rival = result.rivals[name];
     rival.label = lineup.label(name);

@@ -10,7 +10,6 @@
 #include "harness/bench/judge.h"
 #include "harness/bench/problem_result.h"
 #include "loratune/dispatch/dispatcher.h"
-#include "tuner/paired_samples.h"
 
 namespace loratune {
 

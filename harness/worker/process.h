@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -43,21 +44,23 @@ class WorkerProcess {
   // What it was at, by its own word, for as long as no next one is started.
   const WorkerShared& shared() const { return *shared_; }
 
-  // Sends a request that may take `deadline_s` seconds until its reply. Time in which this process,
-  // or that one, is stopped or suspended does not count.
+  // Sends a request that may take `deadline_s` seconds until its reply. Time does not count in
+  // which this process or that one is stopped or suspended, or that one waits for a processor.
   void send(const nlohmann::json& message, double deadline_s);
   Exchange receive();
 
  private:
   Exchange lost(Exchange::Status status, std::string detail);
   std::string how_it_ended();
+  double kept_waiting_since() const;
 
   std::string executable_;
   pid_t pid_ = -1;
   int to_worker_ = -1, from_worker_ = -1;
   WorkerShared* shared_ = nullptr;
-  std::string pending_;                  // bytes read beyond the last line
-  double allowed_s_ = 0, deadline_ = 0;  // of the request under way, and when that is over
+  std::string pending_;                         // bytes read beyond the last line
+  double allowed_s_ = 0, deadline_ = 0;         // of the request under way, and when that is over
+  std::map<std::string, double> kept_waiting_;  // by thread, when the request was sent
   std::function<bool()> interrupted_ = [] { return false; };
 };
 
