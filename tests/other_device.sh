@@ -21,7 +21,8 @@ case $kind in
   rusticl)
     [ -e /etc/OpenCL/vendors/rusticl.icd ] || { echo "skipped: mesa-opencl-icd is not installed"; exit 77; }
     export RUSTICL_ENABLE=llvmpipe OCL_ICD_VENDORS=rusticl.icd LP_NUM_THREADS=2
-    check --device rusticl --cases 40 --max-flops 2e7
+    # llvmpipe leaves a loop after 65535 rounds: naive with k = 63 at rank 1024 needs more.
+    check --device rusticl --cases 40 --max-flops 9e6
     ;;
   oclgrind)
     icd=$(ls /usr/lib/oclgrind/liboclgrind-rt-icd.so /usr/lib/*/oclgrind/liboclgrind-rt-icd.so 2>/dev/null | head -n 1 || true)

@@ -76,7 +76,8 @@ double log_ratio_of(const Candidate& candidate, const MeasuredProblem& measured,
                     const std::vector<LaunchPlan>& plans, const DeviceInfo& device) {
   const auto& listed = measured.candidates;
   const auto of = [&](std::size_t i) {
-    return std::isfinite(measured.log_ratios[i]) ? measured.log_ratios[i] : kInfinity;
+    const double log_ratio = measured.log_ratios[i];
+    return std::isfinite(log_ratio) ? log_ratio : kInfinity;
   };
   const auto same = std::find(listed.begin(), listed.end(), candidate);
   if (same != listed.end()) return of(static_cast<std::size_t>(same - listed.begin()));

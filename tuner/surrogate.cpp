@@ -55,16 +55,16 @@ Surrogate::Surrogate(std::span<const SpacePoint> space) : places_(places_of(spac
 }
 
 double Surrogate::covariance(std::size_t a, std::size_t b) const {
-  static const auto additive = decay(kAdditiveLength);
-  static const auto product = decay(kProductLength);
+  static const auto kAdditiveDecay = decay(kAdditiveLength);
+  static const auto kProductDecay = decay(kProductLength);
   if (variants_[a] != variants_[b]) return 0;
   const std::size_t parameters = places_[a].size();
   double sum = 0;
   double all = 1;
   for (std::size_t i = 0; i < parameters; ++i) {
     const auto steps = static_cast<std::size_t>(std::abs(places_[a][i] - places_[b][i]));
-    sum += additive[steps];
-    all *= product[steps];
+    sum += kAdditiveDecay[steps];
+    all *= kProductDecay[steps];
   }
   const double mean = parameters > 0 ? sum / static_cast<double>(parameters) : 1;
   return kSameVariant + kAdditive * mean + kProduct * all;

@@ -42,7 +42,7 @@ std::string config_fault(const SearchSpace& space, std::string_view text) {
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find(' '));
     text.remove_prefix(std::min(text.size(), word.size() + 1));
-    const std::string fault = word_fault(space, word, given);
+    std::string fault = word_fault(space, word, given);
     if (!fault.empty()) return fault;
   }
   std::vector<Parameter> missing(space.parameters.begin(), space.parameters.end());

@@ -70,9 +70,9 @@ std::string device_place(const Device& device) {
 
 std::string lock_folder() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  const std::string folder = runtime != nullptr && *runtime != '\0'
-                                 ? std::string(runtime) + "/loratune"
-                                 : "/tmp/loratune-" + std::to_string(geteuid());
+  std::string folder = runtime != nullptr && *runtime != '\0'
+                           ? std::string(runtime) + "/loratune"
+                           : "/tmp/loratune-" + std::to_string(geteuid());
   const bool made = mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST;
   struct stat status {};
   if (!made || lstat(folder.c_str(), &status) != 0) {

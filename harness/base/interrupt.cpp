@@ -10,8 +10,8 @@
 namespace loratune {
 namespace {
 
-volatile std::sig_atomic_t g_first_s =
-    0;  // when the first came, on the monotonic clock; 0: not yet
+// When the first came, on the monotonic clock; 0: not yet.
+volatile std::sig_atomic_t g_first_s = 0;
 
 void on_signal(int) {
   timespec now{};

@@ -47,8 +47,8 @@ CLI::Option* OptionTable::add_flag(const char* name, ModeSet modes, bool& value,
 }
 
 CLI::Option* OptionTable::add_read(const char* name, ModeSet modes, const char* text,
-                                   std::function<void(const std::string&)> read) {
-  return enter(name, modes, app_.add_option_function<std::string>(name, std::move(read), text));
+                                   const std::function<void(const std::string&)>& read) {
+  return enter(name, modes, app_.add_option_function<std::string>(name, read, text));
 }
 
 bool OptionTable::parse(const std::vector<const char*>& arguments, std::string& answer) {

@@ -42,7 +42,7 @@ class OptionTable {
   CLI::Option* add_flag(const char* name, ModeSet modes, bool& value, const char* text);
   // An option whose text `read` makes use of. `read` throws Failure for a text that it refuses.
   CLI::Option* add_read(const char* name, ModeSet modes, const char* text,
-                        std::function<void(const std::string&)> read);
+                        const std::function<void(const std::string&)>& read);
 
   // Reads the words behind the program's name. Throws Failure (kExitUsage) for an unknown option
   // (with the name that may have been meant), a value that is none, or an option without its value.

@@ -106,13 +106,13 @@ void FamilySearch::search(FamilyRun& run, std::span<const Known> known, double u
 Prepared FamilySearch::attempt(FamilyRun& run, int candidate, TimeShare& time) {
   const FamilyPlan& plan = run.plan;
   const Candidate& wanted = plan.candidates[static_cast<std::size_t>(candidate)];
-  const Prepared built = programs_.build(plan.problems, wanted, time);
+  Prepared built = programs_.build(plan.problems, wanted, time);
   if (built.outcome != Outcome::correct) return built;
   Prepared all = built;
   std::vector<double> probes;
   double worst = 0;  // multiple of the default's time
   for (std::size_t part = 0; part < plan.problems.size(); ++part) {
-    const Prepared one = attempt_part(run, part, candidate, time);
+    Prepared one = attempt_part(run, part, candidate, time);
     if (one.outcome != Outcome::correct) return one;
     all.error_over_bound = std::max(all.error_over_bound, one.error_over_bound);
     probes.push_back(one.probe_ns);
@@ -149,7 +149,7 @@ Prepared FamilySearch::attempt_part(const FamilyRun& run, std::size_t part, int 
         return value;
       });
   time.late = reply.at("late").get<bool>();
-  const Prepared prepared = prepared_from_json(reply);
+  Prepared prepared = prepared_from_json(reply);
   quarantine_.report(wanted, to_string(problem), prepared.outcome);
   if (candidate > 0) {  // the first one waits for the problem's data too
     attempt_s_ += reply.at("seconds").get<double>();

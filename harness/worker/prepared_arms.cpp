@@ -27,10 +27,13 @@ Outcome PreparedArms::ensure(int arm) {
 }
 
 RoundReply PreparedArms::run_round(const Round& round) {
-  for (const int arm : round.order) {
-    if (arm == kCanary) continue;
-    const Outcome outcome = ensure(arm);
-    if (outcome != Outcome::correct) return failed_round(arm, outcome);
+  // Where the process dies meanwhile, the next pass prepares again what it had.
+  for (int pass = 0; pass < 2; ++pass) {
+    for (const int arm : round.order) {
+      if (arm == kCanary) continue;
+      const Outcome outcome = ensure(arm);
+      if (outcome != Outcome::correct) return failed_round(arm, outcome);
+    }
   }
   RoundReply reply = worker_.run_round(round);
   if (reply.failed >= 0 && losses_[{problem_, reply.failed}]++ == 0) return void_round();

@@ -190,13 +190,19 @@ RoundReply Worker::run_round(const Round& round) {
   }
   json message = to_json(round);
   message["do"] = "round";
-  const Exchange exchange = request(message, deadlines_.run_slack + 10 * expected_ns * 1e-9);
+  // A fresh process would have none of the arms.
+  if (!process_.alive()) return void_round();
+  Exchange exchange;
+  if (!problem_sent_) exchange = reselect();
+  if (exchange.status == Exchange::Status::ok) {
+    exchange = transact(message, deadlines_.run_slack + 10 * expected_ns * 1e-9);
+  }
   if (exchange.status == Exchange::Status::idle) return void_round();
   try {
     if (exchange.status == Exchange::Status::ok) {
-      const RoundReply reply = round_reply_from_json(exchange.reply, round);
-      if (reply.failed >= 0)
-        process_.end();  // its context is not to be trusted with the next round
+      RoundReply reply = round_reply_from_json(exchange.reply, round);
+      // A context in which an arm failed is not to be trusted with the next round.
+      if (reply.failed >= 0) process_.end();
       return reply;
     }
     // What the page says is checked as a reply is: whoever is not in the round is not to blame.

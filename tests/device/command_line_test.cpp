@@ -162,8 +162,8 @@ TEST_F(CommandLine, AJournalThatIsNoneIs2) {
   expect_failure(2, {"--replay", "tuned.json.journal"});
   EXPECT_EQ(file("tuned.json.journal"), "what?\n");
   write_bytes(folder_ / "tuned.json.journal", "");
-  expect_failure(2, sweep);
   expect_failure(2, {"--replay", "tuned.json.journal"});
+  EXPECT_EQ(run(sweep).code, 0);  // nothing was in it, so the sweep begins
 }
 
 TEST_F(CommandLine, WithoutADeviceWhatNeedsOneIs77AndTheRestWorks) {

@@ -9,5 +9,8 @@
 #include <loratune/dispatch/dispatcher.h>
 #include <loratune/variants/problem.h>
 
+#include <type_traits>
+
 static_assert(consumer::kOwnDevice + consumer::kOwnProblem == 3);
-static_assert(sizeof(loratune::Problem) > 0 && sizeof(loratune::Dispatcher) > 0);
+static_assert(std::is_copy_constructible_v<loratune::Problem> &&
+              std::is_class_v<loratune::Dispatcher>);

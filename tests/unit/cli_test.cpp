@@ -125,7 +125,7 @@ TEST(CommandLine, AnOptionThatTheModeWouldDropIsRefused) {
       {{"--sweep", "--record", "r", "--out", "o"}, "--out is not for --sweep --record"},
       {{"--sweep", "--benchmark_filter=x"}, "--benchmark_filter=x is not for --sweep"},
   };
-  for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+  for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
 }
 
 // What README, scripts and CI write.
@@ -178,7 +178,7 @@ TEST(CommandLine, SaysWhatWasMeant) {
       {{"--list", "quick"}, "quick: a word without an option; did you mean --quick?"},
       {{"--list", "--workr"}, "--workr: there is no such option; see --help"},
   };
-  for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+  for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
 }
 
 TEST(CommandLine, SaysWhichValuesThereAre) {
@@ -192,7 +192,7 @@ TEST(CommandLine, SaysWhichValuesThereAre) {
       {{"--sweep", "--budget", "soon"}, "--budget soon: a time like 90s, 10m or 1h is wanted"},
       {{"--sweep", "--device", "--quick"}, "--device wants a value before --quick"},
   };
-  for (const auto& [words, line] : cases) EXPECT_EQ(refusal([&] { parse(words); }), line);
+  for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
 }
 
 TEST(ConfigFault, NamesWhatIsMissingOrWrong) {

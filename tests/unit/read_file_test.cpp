@@ -1,0 +1,68 @@
+#include "harness/base/read_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "harness/base/failure.h"
+#include "temporary_folder.h"
+
+namespace loratune {
+namespace {
+
+std::string refusal(const std::string& path, std::size_t most = kMostFileBytes) {
+  try {
+    read_file(path, "thing", most);
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitUsage);
+    return failure.what();
+  }
+  return "read";
+}
+
+TEST(ReadFile, GivesAllBytes) {
+  const TemporaryFolder folder;
+  const std::string bytes("a\0b\n", 4);
+  write_bytes(folder / "file", bytes);
+  EXPECT_EQ(read_file(folder / "file", "thing"), bytes);
+  EXPECT_EQ(read_file(folder / "file", "thing", 4), bytes);
+  EXPECT_NE(refusal(folder / "file", 3).find("is larger than 3 bytes"), std::string::npos);
+}
+
+TEST(ReadFile, TakesRegularFilesOnlyAndWaitsForNothing) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+  for (const std::string& path :
+       {std::string("/dev/zero"), folder.path().string(), (folder / "fifo").string()}) {
+    EXPECT_EQ(refusal(path), "thing '" + path + "' is no regular file");
+  }
+  EXPECT_NE(refusal(folder / "none").find("No such file"), std::string::npos);
+}
+
+TEST(ReadFile, ANameWithEscapesIsPrintedWithoutThem) {
+  const std::string line = refusal("/nowhere/\x1b[31mred\n");
+  EXPECT_EQ(line.find('\x1b'), std::string::npos) << line;
+  EXPECT_EQ(line.find('\n'), std::string::npos) << line;
+}
+
+TEST(ParseJson, EndsAtADepthThatNothingOfOursHas) {
+  EXPECT_EQ(parse_json("[[1]]")[0][0], 1);
+  EXPECT_THROW(parse_json(std::string(1000000, '[')), std::invalid_argument);
+  EXPECT_THROW(parse_json(std::string(100, '[') + std::string(100, ']')), std::invalid_argument);
+}
+
+TEST(ParseJson, SaysWhatIsWrongInOnePrintableLine) {
+  try {
+    parse_json("{\x1b\n");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    const std::string line = error.what();
+    EXPECT_EQ(line.find_first_of("\x1b\n"), std::string::npos) << line;
+    EXPECT_FALSE(line.empty());
+  }
+}
+
+}  // namespace
+}  // namespace loratune
