@@ -1,8 +1,7 @@
 #include "harness/base/device_lock.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/failure.h"
+#include "tuner/random.h"
 
 namespace loratune {
 namespace {
@@ -42,10 +42,25 @@ std::string pci_place(const Device& device) {
   return text;
 }
 
-std::string pid_in(int fd) {
-  std::array<char, 16> text{};
-  const ssize_t got = pread(fd, text.data(), text.size() - 1, 0);
-  return got > 0 ? " (process " + std::string(text.data()) + ")" : "";
+// An abstract name, which is as long as it may be: what is left of it is a hash of all of it.
+sockaddr_un socket_name(const std::string& scope, const std::string& place) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::string text =
+      "loratune-" + std::to_string(seed_of(scope + "/" + place, 0)) + "-" + place;
+  text.copy(name.sun_path + 1, sizeof(name.sun_path) - 1);
+  return name;
+}
+
+// Who has bound the name, as far as it tells.
+std::string holder_of(const sockaddr_un& name) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  ucred holder{};
+  socklen_t bytes = sizeof(holder);
+  const bool known = connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0 &&
+                     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &bytes) == 0;
+  if (fd >= 0) close(fd);
+  return known ? " (process " + std::to_string(holder.pid) + ")" : "";
 }
 
 }  // namespace
@@ -68,51 +83,26 @@ std::string device_place(const Device& device) {
   return place.substr(0, 200);
 }
 
-std::string lock_folder() {
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  std::string folder = runtime != nullptr && *runtime != '\0'
-                           ? std::string(runtime) + "/loratune"
-                           : "/tmp/loratune-" + std::to_string(geteuid());
-  const bool made = mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST;
-  struct stat status {};
-  if (!made || lstat(folder.c_str(), &status) != 0) {
-    throw Failure(kExitUsage, "no folder for locks: '" + folder + "': " + std::strerror(errno));
-  }
-  if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid()) {
-    throw Failure(kExitUsage, "no folder for locks: '" + folder + "' is none of this user's");
-  }
-  return folder;
-}
-
 DeviceLock::DeviceLock(const std::string& place, double wait_s) {
-  const std::string path = lock_folder() + "/" + place + ".lock";
-  fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd_ < 0) {
-    throw Failure(kExitUsage, "lock '" + path + "' cannot be made: " + std::strerror(errno));
-  }
+  const char* scope = std::getenv("LORATUNE_LOCK");
+  const sockaddr_un name = socket_name(scope != nullptr ? scope : "", place);
+  const auto refuse = [&](const std::string& why) {
+    if (fd_ >= 0) close(fd_);
+    throw Failure(kExitDeviceFault, why);
+  };
+  fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) refuse("no lock for " + place + ": " + std::strerror(errno));
   const double until = seconds_now() + wait_s;
   bool told = false;
-  while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    const int error = errno;
-    const std::string holder = pid_in(fd_);
-    if (error != EWOULDBLOCK || seconds_now() >= until) {
-      close(fd_);
-      throw Failure(kExitDeviceFault, error == EWOULDBLOCK
-                                          ? "another suite" + holder + " is timing on " + place +
-                                                "; --lock-wait sets how long to wait for it"
-                                          : "lock '" + path + "': " + std::strerror(error));
-    }
-    if (!told) {
-      std::fprintf(stderr, "waiting: another suite%s is timing on %s\n", holder.c_str(),
-                   place.c_str());
-    }
+  while (bind(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
+    if (errno != EADDRINUSE) refuse("no lock for " + place + ": " + std::strerror(errno));
+    const std::string line = "another suite" + holder_of(name) + " is timing on " + place;
+    if (seconds_now() >= until) refuse(line + "; --lock-wait sets how long to wait for it");
+    if (!told) std::fprintf(stderr, "waiting: %s\n", line.c_str());
     told = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  const std::string pid = std::to_string(getpid());
-  // Only to be read by who waits: a failure costs them the number.
-  if (ftruncate(fd_, 0) != 0 || pwrite(fd_, pid.data(), pid.size(), 0) < 0) return;
+  listen(fd_, 1);  // only so that who waits can ask whom it waits for
 }
 
 DeviceLock::~DeviceLock() { close(fd_); }

@@ -12,16 +12,14 @@ namespace loratune {
 // place on the PCI bus where the driver tells, else by its number within its platform.
 std::string device_place(const Device& device);
 
-// The folder of the locks, made where it is not there: loratune/ in $XDG_RUNTIME_DIR, else
-// /tmp/loratune-<user id>. Other users' suites are not seen. Throws Failure (kExitUsage) where it
-// cannot be made or is another user's.
-std::string lock_folder();
-
-// A lock by flock(): it ends with the process, however that ends.
+// The lock of a device is a name in the machine's list of abstract sockets, bound while a process
+// times on the device. So it needs no folder, all users see it, and it ends with the process,
+// however that ends. Containers with a network of their own do not see each other's.
 class DeviceLock {
  public:
   // Waits, saying so on stderr, while another process holds the lock of `place`. Throws Failure
-  // (kExitDeviceFault) once that has taken `wait_s` seconds.
+  // (kExitDeviceFault) once that has taken `wait_s` seconds. Where $LORATUNE_LOCK is set, the lock is
+  // seen by processes of the same value only: for tests of this suite beside each other.
   DeviceLock(const std::string& place, double wait_s);
   ~DeviceLock();
   DeviceLock(const DeviceLock&) = delete;

@@ -359,7 +359,7 @@ TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
   Process first(folder_, sweep("4,8,16,32", "600s"), {});  // it is killed long before
   ASSERT_TRUE(journal_reaches(first, "build fwd_r4"));
   TemporaryFolder other;
-  const Words lock = {"XDG_RUNTIME_DIR=" + folder_.path().string()};
+  const Words lock = {"LORATUNE_LOCK=" + folder_.path().string()};
   const auto second = [&](const std::string& wait) {
     return Process(other, sweep("4", "1s") + Words{"--lock-wait", wait}, lock);
   };

@@ -86,7 +86,7 @@ class Process {
     for (std::string& word : arguments) argv.push_back(word.data());
     argv.push_back(nullptr);
     // A folder of device locks of its own: other suites of the machine do not make it wait.
-    Words added = environment + Words{"XDG_RUNTIME_DIR=" + folder.path().string()};
+    Words added = environment + Words{"LORATUNE_LOCK=" + folder.path().string()};
     std::vector<char*> envp;
     for (std::string& variable : added) envp.push_back(variable.data());
     for (char** variable = environ; *variable != nullptr; ++variable) envp.push_back(*variable);

@@ -1,7 +1,6 @@
 #include "harness/base/device_lock.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,15 +9,14 @@
 #include <optional>
 
 #include "harness/base/failure.h"
-#include "temporary_folder.h"
 
 namespace loratune {
 namespace {
 
 class DeviceLockTest : public testing::Test {
  protected:
-  DeviceLockTest() { setenv("XDG_RUNTIME_DIR", folder_.path().c_str(), 1); }
-  ~DeviceLockTest() override { unsetenv("XDG_RUNTIME_DIR"); }
+  DeviceLockTest() { setenv("LORATUNE_LOCK", std::to_string(getpid()).c_str(), 1); }
+  ~DeviceLockTest() override { unsetenv("LORATUNE_LOCK"); }
 
   static std::string refusal(const std::string& place) {
     try {
@@ -29,8 +27,6 @@ class DeviceLockTest : public testing::Test {
     }
     return {};
   }
-
-  TemporaryFolder folder_;
 };
 
 TEST_F(DeviceLockTest, IsOnesAtATimeAndNamesItsHolder) {
@@ -63,17 +59,24 @@ TEST_F(DeviceLockTest, EndsWithItsHolderHoweverThatEnds) {
   close(ready[1]);
 }
 
-TEST_F(DeviceLockTest, TakesNoFolderThatIsNotItsOwn) {
-  std::filesystem::create_symlink("/", folder_ / "loratune");
-  EXPECT_THROW(lock_folder(), Failure);
+TEST_F(DeviceLockTest, AsksForNoFolder) {
   setenv("XDG_RUNTIME_DIR", "/proc/nowhere", 1);
-  EXPECT_THROW(lock_folder(), Failure);
+  const DeviceLock lock("gpu-0", 0);
+  setenv("XDG_RUNTIME_DIR", "/tmp", 1);
+  EXPECT_NE(refusal("gpu-0"), "") << "the same device, whatever the environment";
+  unsetenv("XDG_RUNTIME_DIR");
 }
 
-TEST_F(DeviceLockTest, IsInTheUsersRuntimeFolderElseInTmp) {
-  EXPECT_EQ(lock_folder(), (folder_ / "loratune").string());
-  unsetenv("XDG_RUNTIME_DIR");
-  EXPECT_EQ(lock_folder(), "/tmp/loratune-" + std::to_string(geteuid()));
+TEST_F(DeviceLockTest, TellsLongNamesApart) {
+  const std::string name(300, 'x');
+  const DeviceLock lock(name + "0", 0);
+  EXPECT_EQ(refusal(name + "1"), "");
+  EXPECT_NE(refusal(name + "0"), "");
+}
+
+TEST_F(DeviceLockTest, ManyMayAskWhoHoldsIt) {
+  const DeviceLock lock("gpu-0", 0);
+  for (int i = 0; i < 20; ++i) EXPECT_NE(refusal("gpu-0"), "");
 }
 
 }  // namespace
