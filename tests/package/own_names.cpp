@@ -12,5 +12,4 @@
 #include <type_traits>
 
 static_assert(consumer::kOwnDevice + consumer::kOwnProblem == 3);
-static_assert(std::is_copy_constructible_v<loratune::Problem> &&
-              std::is_class_v<loratune::Dispatcher>);
+static_assert(!std::is_same_v<loratune::Problem, loratune::Dispatcher>);
