@@ -171,8 +171,6 @@ Operands Checker::operands(const LaunchPlan& plan) {
 
 void Checker::restore_output() { write(y_); }
 
-CheckResult Checker::compare_output() { return compare(read(y_)); }
-
 std::string Checker::changed_inputs(const LaunchPlan& plan) {
   const std::string x = differing(x_, read(x_), true);
   if (!x.empty()) return "x: " + x;

@@ -31,9 +31,6 @@ class Checker {
   // correct, correctness or runtime. Never throws on what a kernel does.
   CheckResult check(Executable& executable);
 
-  // Compares y as it stands on the device with the oracle: for a timed run's last output.
-  CheckResult compare_output();
-
   // Operands for the executable's plan; packs weights the first time a layout is asked for.
   Operands operands(const LaunchPlan& plan);
   // y as the case has it, poison where it does not accumulate.
