@@ -145,8 +145,9 @@ int gate_mode(const Options& options) {
   } catch (const Interrupted&) {
     return kExitInterrupted;
   }
-  if (!replaying) write_gate_result(options.out, result);
   const GateReport report = judge(result);
+  const std::string json = to_json_text(result, report);
+  if (!replaying) write_file(options.out, json);
   const std::string markdown = to_markdown(result, report);
   write_file(options.gate.markdown, markdown);
   write_file(options.gate.junit, to_junit(result, report));
@@ -156,7 +157,7 @@ int gate_mode(const Options& options) {
       throw Failure(kExitUsage, "'" + options.gate.step_summary + "' cannot be appended to");
     }
   }
-  std::printf("%s", to_text(result, report).c_str());
+  std::printf("%s", options.json ? json.c_str() : to_text(result, report).c_str());
   if (!replaying) {
     std::fprintf(stderr, "%s: what was measured; --replay shows this again\n", options.out.c_str());
   }

@@ -58,6 +58,9 @@ struct GateReport {
 GateReport judge(const GateResult& result);
 
 std::string to_text(const GateResult& result, const GateReport& report);
+// What gate.json holds and --json prints: the result, and what it came to: the verdict, the exit
+// code, and of each case and sentinel the row. gate_from_json() reads it, and judges anew.
+std::string to_json_text(const GateResult& result, const GateReport& report);
 // At most 50 rows; names escaped.
 std::string to_markdown(const GateResult& result, const GateReport& report);
 std::string to_junit(const GateResult& result, const GateReport& report);

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <limits>
 
-#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
@@ -225,12 +224,6 @@ GateResult gate_from_json(const json& value) {
 bool is_gate_result(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return file.get() == '{';
-}
-
-void write_gate_result(const std::string& path, const GateResult& result) {
-  const std::string error = atomic_write(
-      path, to_json(result).dump(-1, ' ', false, json::error_handler_t::replace) + '\n');
-  if (!error.empty()) throw Failure(kExitUsage, error);
 }
 
 GateResult read_gate_result(const std::string& path) {

@@ -58,6 +58,18 @@ TEST_F(GateRun, EqualPlansAreUnchangedAndNothingIsTimed) {
   EXPECT_EQ(ran.out.find("PASS  "), std::string::npos) << "unchanged is no pass";
 }
 
+TEST_F(GateRun, JsonOnStdoutIsTheFileWithTheVerdict) {
+  export_plans();
+  const Ran ran = run("--gate " + path("base") + " --json --out " + path("gate.json") + kSelect);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, read_bytes(path("gate.json")));
+  const json result = json::parse(ran.out);
+  EXPECT_EQ(result.at("exit"), 0);
+  EXPECT_EQ(result.at("verdict"), "PASS");
+  for (const json& one : result.at("cases")) EXPECT_EQ(one.at("verdict"), "UNCHANGED");
+  EXPECT_EQ(run("--replay " + path("gate.json") + " --json").out, ran.out);
+}
+
 TEST_F(GateRun, AWrongCandidateIs4) {
   export_plans();
   plant("wrong", [](json& plans) {

@@ -228,6 +228,46 @@ TEST(GateReport, AResultSurvivesJsonToTheByte) {
   EXPECT_THROW(gate_from_json(other), std::invalid_argument);
 }
 
+TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
+  using nlohmann::json;
+  GateCase wide = kGood;
+  wide.name = "split/cut";
+  wide.trials[0].replies.resize(3);
+  const GateResult result = result_of({kRed, kGood, missing("split/m"), kFault, wide});
+  const GateReport report = judge(result);
+  const std::string text = to_json_text(result, report);
+  const json value = json::parse(text);
+  EXPECT_EQ(value.at("exit"), kExitDeviceFault);
+  EXPECT_EQ(value.at("verdict"), "FAULT");
+  EXPECT_EQ(value.at("summary"), report.summary);
+  EXPECT_EQ(value.at("sentinels").at(0).at("verdict"), "PASS");
+  const json& cases = value.at("cases");
+  EXPECT_EQ(cases.at(0).at("verdict"), "REGRESSED");
+  EXPECT_NEAR(cases.at(0).at("ratio").get<double>(), 1.1, 1e-3);
+  EXPECT_LE(cases.at(0).at("ratio_interval").at(0), cases.at(0).at("ratio"));
+  EXPECT_GE(cases.at(0).at("ratio_interval").at(1), cases.at(0).at("ratio"));
+  EXPECT_GT(cases.at(0).at("detectable"), 0.0);
+  EXPECT_GT(cases.at(0).at("rounds"), 0);
+  EXPECT_GT(cases.at(0).at("base_ns"), 0.0);
+  EXPECT_EQ(cases.at(1).at("verdict"), "PASS");
+  EXPECT_EQ(cases.at(2).at("verdict"), "MISSING");
+  EXPECT_FALSE(cases.at(2).contains("ratio")) << "nothing was timed";
+  EXPECT_EQ(cases.at(3).at("verdict"), "FAULT");
+  EXPECT_EQ(cases.at(3).at("note"), report.rows[0].note);
+  EXPECT_TRUE(cases.at(4).at("detectable").is_null()) << "three rounds detect nothing";
+
+  const GateResult read = gate_from_json(value);
+  EXPECT_EQ(to_json_text(read, judge(read)), text);
+  // A file says what was measured; what it came to is judged anew, whatever stands there or not.
+  json forged = value;
+  forged["exit"] = 0;
+  forged["cases"][0]["verdict"] = "PASS";
+  for (const json& other : {to_json(result), forged}) {
+    const GateResult again = gate_from_json(other);
+    EXPECT_EQ(to_json_text(again, judge(again)), text);
+  }
+}
+
 TEST(GateReport, MarkdownIsShortWorstFirstAndEscaped) {
   std::vector<GateCase> cases(80, kGood);
   for (std::size_t i = 0; i < cases.size(); ++i) cases[i].name = "split/" + std::to_string(i);
