@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
@@ -34,8 +35,7 @@ Dispatcher make_dispatcher(const Options& options, const DeviceInfo& device) {
 }
 
 PlansFile make_plans(const Options& options, std::span<const Problem> problems,
-                     const DeviceInfo& device) {
-  const std::vector<const Variant*> chosen = select_variants(options);
+                     std::span<const Variant* const> chosen, const DeviceInfo& device) {
   return {tool_info(), device,
           make_cases(problems, chosen, make_dispatcher(options, device), options.mode)};
 }
@@ -50,17 +50,39 @@ std::vector<Problem> problems_of(const PlansFile& plans) {
   return problems;
 }
 
-// Leaves what the selection means; all without one.
-void keep_selected(PlansFile& plans, const Options& options,
-                   const std::optional<std::vector<Problem>>& problems) {
+// A variant's name, or `pick`.
+std::string kind_of(const PlanCase& one) { return one.name.substr(0, one.name.find('/')); }
+
+// Leaves the cases of the selected problems; all without a selection.
+void keep_problems(PlansFile& plans, const std::optional<std::vector<Problem>>& problems) {
+  if (!problems) return;
   std::erase_if(plans.cases, [&](const PlanCase& one) {
-    const std::string kind = one.name.substr(0, one.name.find('/'));
-    const bool variant = options.variants.empty() || kind == "pick" ||
-                         std::count(options.variants.begin(), options.variants.end(), kind) > 0;
-    const bool problem =
-        !problems || std::find(problems->begin(), problems->end(), one.problem) != problems->end();
-    return !variant || !problem;
+    return std::find(problems->begin(), problems->end(), one.problem) == problems->end();
   });
+}
+
+// Leaves the picks and the cases of the selected variants; all without a selection.
+void keep_variants(PlansFile& plans, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  std::erase_if(plans.cases, [&](const PlanCase& one) {
+    const std::string kind = kind_of(one);
+    return kind != "pick" && std::count(names.begin(), names.end(), kind) == 0;
+  });
+}
+
+// A variant may be on one side only: it is new there, or was removed. A name that no side knows is
+// a mistake, and a gate of nothing would pass.
+void require_known_variants(const std::vector<std::string>& names, const PlansFile& base,
+                            const PlansFile& candidate) {
+  for (const std::string& name : names) {
+    const auto of_it = [&](const PlanCase& one) { return kind_of(one) == name; };
+    if (find_variant(name) != nullptr || std::any_of(base.cases.begin(), base.cases.end(), of_it) ||
+        std::any_of(candidate.cases.begin(), candidate.cases.end(), of_it)) {
+      continue;
+    }
+    throw Failure(kExitUsage, "--variants: neither the base nor the candidate has a variant '" +
+                                  printable(name) + "'; --list shows those of this build");
+  }
 }
 
 void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
@@ -89,18 +111,21 @@ GateResult run_live(const Options& options) {
   require_device(base, arguments.base, device.info);
   std::optional<std::vector<Problem>> selected;
   if (selects_problems(options)) selected = select_problems(options);
-  keep_selected(base, options, selected);
-  if (base.cases.empty()) {
-    throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
-  }
+  keep_problems(base, selected);
   PlansFile candidate;
   if (arguments.against.empty()) {
-    candidate = make_plans(options, problems_of(base), device.info);
+    candidate = make_plans(options, problems_of(base), variants(), device.info);
   } else {
     candidate = read_plans(arguments.against);
     require_device(candidate, arguments.against, device.info);
+    keep_problems(candidate, selected);
   }
-  keep_selected(candidate, options, selected);
+  require_known_variants(options.variants, base, candidate);
+  keep_variants(base, options.variants);
+  keep_variants(candidate, options.variants);
+  if (base.cases.empty() && (candidate.cases.empty() || options.variants.empty())) {
+    throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
+  }
 
   GateOptions gate;
   gate.seed = options.seed;
@@ -127,7 +152,7 @@ int export_plans_mode(const Options& options) {
   const Device device = select_device(options.device);
   const std::vector<Problem> problems =
       selects_problems(options) ? select_problems(options) : gate_problems();
-  PlansFile plans = make_plans(options, problems, device.info);
+  PlansFile plans = make_plans(options, problems, select_variants(options), device.info);
   for (PlanCase& one : plans.cases) {
     one.plan = with_repeated_work(one.plan, one.problem, options.gate.repeat_work);
   }

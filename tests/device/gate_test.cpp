@@ -112,6 +112,38 @@ TEST_F(GateRun, AVanishedCaseIs6UnlessAllowed) {
   EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r9_f32_acc").code, 6);
 }
 
+// Takes a variant's cases away, so that the other side's are new or missing.
+TEST_F(GateRun, AVariantOfOneSideOnlyIsNewOrMissingWhereItIsNamed) {
+  export_plans();
+  plant("without", [](json& plans) {
+    json kept = json::array();
+    for (const json& one : plans.at("cases")) {
+      if (!one.at("case").get<std::string>().starts_with("tiled/")) kept.push_back(one);
+    }
+    plans["cases"] = kept;
+  });
+  plant("renamed", [](json& plans) {
+    for (json& one : plans.at("cases")) {
+      auto name = one.at("case").get<std::string>();
+      if (name.starts_with("tiled/")) one["case"] = "removed" + name.substr(5);
+    }
+  });
+  const std::string out = " --out " + path("gate.json") + kSelect;
+  const Ran added = run("--gate " + path("without") + " --variants tiled" + out);
+  EXPECT_EQ(added.code, 0) << added.out << added.err;
+  EXPECT_NE(added.out.find("NEW            tiled/"), std::string::npos) << added.out;
+  const Ran removed = run("--gate " + path("renamed") + " --variants removed" + out);
+  EXPECT_EQ(removed.code, 6) << removed.out << removed.err;
+  EXPECT_NE(removed.out.find("MISSING        removed/"), std::string::npos) << removed.out;
+  EXPECT_EQ(removed.out.find("tiled/"), std::string::npos) << "not selected";
+  EXPECT_EQ(gate("renamed", "--variants removed").code, 0);
+  const Ran nobody = run("--gate " + path("base") + " --variants tilde" + out);
+  EXPECT_EQ(nobody.code, 2);
+  EXPECT_NE(nobody.err.find("neither the base nor the candidate has a variant 'tilde'"),
+            std::string::npos)
+      << nobody.err;
+}
+
 TEST_F(GateRun, NothingSelectedAndUnreadableInputAre2) {
   export_plans();
   const std::string pocl = " --device 'Portable Computing Language'";
