@@ -14,6 +14,7 @@
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
 #include "harness/gate/modes.h"
+#include "harness/gate/output_files.h"
 #include "harness/gate/plans_file.h"
 #include "harness/gate/report.h"
 #include "harness/gate/run.h"
@@ -92,10 +93,48 @@ void require_device(const PlansFile& plans, const std::string& path, const Devic
                                 display_name(device) + ", driver " + device.driver);
 }
 
-void write_file(const std::string& path, const std::string& text) {
-  if (path.empty()) return;
-  const std::string error = atomic_write(path, text);
-  if (!error.empty()) throw Failure(kExitUsage, error);
+std::string cannot_append(const std::string& path) {
+  return "'" + printable(path, 300) + "', of GITHUB_STEP_SUMMARY, cannot be appended to";
+}
+
+// Where a run's files go, and what they must not be.
+void try_files(const Options& options, bool replaying) {
+  const GateArguments& gate = options.gate;
+  std::vector<NamedFile> written = {{"--markdown", gate.markdown}, {"--junit", gate.junit}};
+  const std::vector<NamedFile> read = {
+      {"--gate", gate.base}, {"--against", gate.against}, {"--replay", options.replay}};
+  const NamedFile result{"--out", options.out};
+  if (!replaying) written.insert(written.begin(), result);
+  require_writable(written, read);
+  if (replaying) return;
+  require_ours(result, "loratune/gate", "result of a gate");
+  if (gate.step_summary.empty()) return;
+  const std::ofstream summary(gate.step_summary, std::ios::app);
+  if (!summary) throw Failure(kExitUsage, cannot_append(gate.step_summary));
+}
+
+// Tries every file, whatever becomes of the others. Returns false, after a line for each, where one
+// could not be written.
+bool write_files(const Options& options, bool replaying, const GateResult& result,
+                 const GateReport& report, const std::string& json) {
+  bool good = true;
+  const auto note = [&](const std::string& error) {
+    if (error.empty()) return;
+    std::fprintf(stderr, "lora-bench: %s\n", error.c_str());
+    good = false;
+  };
+  const auto write = [&](const std::string& path, const std::string& text) {
+    if (!path.empty()) note(atomic_write(path, text));
+  };
+  const std::string markdown = to_markdown(result, report);
+  if (!replaying) write(options.out, json);
+  write(options.gate.markdown, markdown);
+  write(options.gate.junit, to_junit(result, report));
+  if (!replaying && !options.gate.step_summary.empty()) {
+    std::ofstream summary(options.gate.step_summary, std::ios::app);
+    if (!(summary << markdown << std::flush)) note(cannot_append(options.gate.step_summary));
+  }
+  return good;
 }
 
 void show_progress(const GateProgress& progress) {
@@ -149,6 +188,9 @@ GateResult run_live(const Options& options) {
 }  // namespace
 
 int export_plans_mode(const Options& options) {
+  const NamedFile file{"--export-plans", options.gate.plans};
+  require_writable({file}, {{"--tuned", options.tuned}});
+  require_ours(file, "loratune/plans", "plans file");
   const Device device = select_device(options.device);
   const std::vector<Problem> problems =
       selects_problems(options) ? select_problems(options) : gate_problems();
@@ -164,6 +206,7 @@ int export_plans_mode(const Options& options) {
 
 int gate_mode(const Options& options) {
   const bool replaying = options.gate.base.empty();
+  try_files(options, replaying);
   GateResult result;
   try {
     result = replaying ? read_gate_result(options.replay) : run_live(options);
@@ -172,17 +215,10 @@ int gate_mode(const Options& options) {
   }
   const GateReport report = judge(result);
   const std::string json = to_json_text(result, report);
-  if (!replaying) write_file(options.out, json);
-  const std::string markdown = to_markdown(result, report);
-  write_file(options.gate.markdown, markdown);
-  write_file(options.gate.junit, to_junit(result, report));
-  if (!replaying && !options.gate.step_summary.empty()) {
-    std::ofstream summary(options.gate.step_summary, std::ios::app);
-    if (!(summary << markdown << std::flush)) {
-      throw Failure(kExitUsage, "'" + options.gate.step_summary + "' cannot be appended to");
-    }
-  }
+  // The verdict comes first: it took minutes, and a disk may be full by now.
   std::printf("%s", options.json ? json.c_str() : to_text(result, report).c_str());
+  std::fflush(stdout);
+  if (!write_files(options, replaying, result, report, json)) return kExitUsage;
   if (!replaying) {
     std::fprintf(stderr, "%s: what was measured; --replay shows this again\n", options.out.c_str());
   }

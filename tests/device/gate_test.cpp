@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -142,6 +143,41 @@ TEST_F(GateRun, AVariantOfOneSideOnlyIsNewOrMissingWhereItIsNamed) {
   EXPECT_NE(nobody.err.find("neither the base nor the candidate has a variant 'tilde'"),
             std::string::npos)
       << nobody.err;
+}
+
+// Without a device, so that what is refused was refused before any work.
+TEST_F(GateRun, FilesThatMayNotBeWrittenAreRefusedBeforeTheWork) {
+  export_plans();
+  write_bytes(path("notes"), "precious");
+  std::filesystem::create_symlink("/proc/loratune-test", path("nowhere"));
+  const std::string gate = "--gate " + path("base") + kSelect;
+  const std::string fine = " --out " + path("gate.json");
+  for (const std::string& arguments :
+       {gate + " --out " + path("notes"), gate + " --out " + path("absent/g"),
+        gate + " --out " + path("nowhere"), gate + " --out " + path("base"),
+        gate + fine + " --junit " + path("absent/j"), gate + fine + " --markdown /dev/full",
+        gate + fine + " --junit " + path("gate.json"), "--export-plans " + path("notes") + kSelect,
+        "--export-plans " + path("absent/p") + kSelect}) {
+    const Ran ran = run(arguments, "OCL_ICD_VENDORS=/nonexistent");
+    EXPECT_EQ(ran.code, 2) << arguments << ": " << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+  EXPECT_EQ(run(gate + fine, "OCL_ICD_VENDORS=/nonexistent GITHUB_STEP_SUMMARY=/absent/s").code, 2);
+  EXPECT_EQ(read_bytes(path("notes")), "precious");
+  EXPECT_FALSE(std::filesystem::exists(path("gate.json")));
+}
+
+// A limit of file size stands for a disk that became full: what is tried is empty and fits.
+TEST_F(GateRun, TheVerdictIsPrintedWhereAFileCannotBeWrittenInTheEnd) {
+  export_plans();
+  const Ran good = run("--gate " + path("base") + kSelect + " --out " + path("gate.json"));
+  ASSERT_EQ(good.code, 0) << good.err;
+  const Ran full =
+      run("--replay " + path("gate.json") + " --junit " + path("junit"),
+          "f() { (ulimit -f 0; trap '' XFSZ; \"$@\" 2>&1; echo \"exit $?\") | cat; }; f");
+  EXPECT_EQ(full.out.rfind(good.out, 0), 0U) << full.out;
+  EXPECT_NE(full.out.find("lora-bench: " + path("junit")), std::string::npos) << full.out;
+  EXPECT_TRUE(full.out.ends_with("exit 2\n")) << full.out;
 }
 
 TEST_F(GateRun, NothingSelectedAndUnreadableInputAre2) {
