@@ -169,7 +169,9 @@ GateResult run_live(const Options& options) {
   GateOptions gate;
   gate.seed = options.seed;
   gate.time_unchanged = arguments.time_unchanged;
-  if (!arguments.looks.empty()) gate.rules.looks.rounds = arguments.looks;
+  if (!arguments.looks.empty()) {
+    gate.rules.looks.rounds = gate.rules.short_looks.rounds = arguments.looks;
+  }
   validate(gate.rules);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
   note_interrupts();

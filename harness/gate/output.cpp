@@ -59,10 +59,11 @@ std::string clocked(const GateResult& result) {
   for (const int look : result.rules.looks.rounds)
     looks += (looks.empty() ? "" : ", ") + std::to_string(look);
   return format(
-      "clock: wall; looks at %s rounds; interval of the median of at least %.1f %%; "
+      "clock: wall; looks at %s rounds, up to %d of short cases; interval of the median of at "
+      "least %.1f %%; "
       "launch floor %.2f us; seed %llu",
-      looks.c_str(), 100 * result.rules.level, 1e-3 * result.launch_floor_ns,
-      static_cast<unsigned long long>(result.seed));
+      looks.c_str(), result.rules.short_looks.last(), 100 * result.rules.level,
+      1e-3 * result.launch_floor_ns, static_cast<unsigned long long>(result.seed));
 }
 
 std::string sides(const GateResult& result) {

@@ -21,7 +21,7 @@ void add_figures(const GateCase& one, const GateRules& rules, bool sentinel, Gat
   row.ratio = std::exp(interval.median);
   row.ratio_low = std::exp(interval.low);
   row.ratio_high = std::exp(interval.high);
-  row.detectable = detectable_effect(trial.log_ratios(), rules);
+  row.detectable = trial.detectable();
   row.base_ns = trial.base_ns();
   row.candidate_ns = trial.candidate_ns();
 }
@@ -114,7 +114,6 @@ bool beyond(const SentinelReading& noise, const GateCase& one, const GateRules& 
 // What the sentinels leave of the verdict that a case's own trials came to.
 void weigh(const GateResult& result, std::span<const std::optional<PairedTrial>> sentinels,
            const GateCase& one, GateRow& row) {
-  constexpr double kToBeSeen = 1.05;
   const SentinelReading noise =
       read_sentinels(sentinels, result.rules, result.launch_floor_ns, row.base_ns);
   if (noise.state == SentinelState::equal) return;

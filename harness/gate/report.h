@@ -20,7 +20,7 @@ struct GateRow {
   int void_rounds = 0;
   // candidate / base: of the confirming trial where there was one.
   double ratio = 1, ratio_low = 1, ratio_high = 1;
-  double detectable = 0;  // detectable_effect() of that trial, and what a wide sentinel adds to it
+  double detectable = 0;  // PairedTrial::detectable() of that trial, and what a wide sentinel adds
   double base_ns = 0, candidate_ns = 0;
   std::string note;
 };

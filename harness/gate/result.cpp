@@ -29,6 +29,8 @@ json to_json(const GateRules& r) {
   return {{"sub_blocks", r.sub_blocks},
           {"looks", r.looks.rounds},
           {"sentinel_looks", r.sentinel_looks.rounds},
+          {"short_ns", r.short_ns},
+          {"short_looks", r.short_looks.rounds},
           {"level", r.level},
           {"worse", r.worse},
           {"good", r.good},
@@ -43,6 +45,9 @@ GateRules rules_from(const json& value) {
   value.at("sub_blocks").get_to(rules.sub_blocks);
   value.at("looks").get_to(rules.looks.rounds);
   value.at("sentinel_looks").get_to(rules.sentinel_looks.rounds);
+  // Files of before cases were told apart by their length have neither: all had the same looks.
+  rules.short_ns = value.value("short_ns", 0.0);
+  rules.short_looks.rounds = value.value("short_looks", rules.looks.rounds);
   value.at("level").get_to(rules.level);
   value.at("worse").get_to(rules.worse);
   value.at("good").get_to(rules.good);

@@ -276,6 +276,9 @@ TEST(GateReport, AResultSurvivesJsonToTheByte) {
   other = first;
   other["rules"]["looks"] = {3};
   EXPECT_THROW(gate_from_json(other), std::invalid_argument);
+  other = first;
+  other["rules"]["short_looks"] = {6};  // would never end
+  EXPECT_THROW(gate_from_json(other), std::invalid_argument);
 }
 
 TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
@@ -316,6 +319,11 @@ TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
     const GateResult again = gate_from_json(other);
     EXPECT_EQ(to_json_text(again, judge(again)), text);
   }
+  json older = to_json(result);
+  for (const char* name : {"short_ns", "short_looks"}) older["rules"].erase(name);
+  const GateResult as_before = gate_from_json(older);
+  EXPECT_EQ(as_before.rules.short_ns, 0);
+  EXPECT_EQ(as_before.rules.short_looks, as_before.rules.looks);
 }
 
 TEST(GateReport, MarkdownIsShortWorstFirstAndEscaped) {
