@@ -29,7 +29,7 @@ std::string named(const NamedFile& file) {
 fs::path behind_links(const NamedFile& file) {
   std::error_code error;
   if (!fs::is_symlink(file.path, error)) return file.path;
-  const fs::path target = fs::canonical(file.path, error);
+  fs::path target = fs::canonical(file.path, error);
   if (error) refuse(file, "is a link that leads nowhere: " + error.message());
   return target;
 }

@@ -62,7 +62,7 @@ TEST(Gate, EndsFollowTheRule) {
 }
 
 TEST(Gate, ATrialOfAShortCaseGoesOnUntilItSeesFivePercent) {
-  const auto at = [](double scale, double center, double half, GateRules rules = {}) {
+  const auto at = [](double scale, double center, double half, const GateRules& rules = {}) {
     return run(
         [&](int arm, int round) {
           const double place = (round * 7 % 20) / 9.5 - 1;
