@@ -1,5 +1,6 @@
 # Writes the commit that is being built into the header OUTPUT, where it is another than there is;
-# `-dirty` where the working tree has changes of its own.
+# `-dirty` where the working tree has changes of its own. A new file is one too, since the build takes
+# in every source and kernel that it finds; a file that git ignores is none.
 set(commit unknown)
 if(GIT)
   execute_process(COMMAND ${GIT} -C ${SOURCE} rev-parse --short=12 HEAD
@@ -8,7 +9,9 @@ if(GIT)
     set(commit ${head})
     execute_process(COMMAND ${GIT} -C ${SOURCE} diff --quiet HEAD RESULT_VARIABLE changed
                     OUTPUT_QUIET ERROR_QUIET)
-    if(changed)
+    execute_process(COMMAND ${GIT} -C ${SOURCE} ls-files --others --exclude-standard
+                    OUTPUT_VARIABLE new_files ERROR_QUIET)
+    if(changed OR new_files)
       set(commit ${head}-dirty)
     endif()
   endif()

@@ -7,6 +7,8 @@ import gzip
 import json
 import math
 
+from problems import parse
+
 
 def load(path):
     """The JSON of a file, which may be compressed."""
@@ -21,7 +23,7 @@ def times_of(document):
         if entry.get("error_occurred") or "wall_ns" not in entry:
             continue
         problem, arm = entry["name"].split("/")[:2]
-        times.setdefault(problem, {})[arm] = entry["wall_ns"] / 1000
+        times.setdefault(str(parse(problem)), {})[arm] = entry["wall_ns"] / 1000
     return times
 
 

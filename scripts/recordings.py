@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from statistics import median
 
+from problems import parse
+
 MS = 1e-6  # a nanosecond
 WORDS = {"correct", "constraints", "compile", "runtime", "timeout", "correctness"}  # of T4
 # What a Kernel Tuner cache holds in place of a time.
@@ -81,10 +83,11 @@ def lines_of(cache):
     """The lines of a recording out of a cache whose problem_size is a problem's key. Each time
     stands as its own probe: a cache has none."""
     names = cache["tune_params_keys"]
+    problem = str(parse(cache["problem_size"]))
     words = {error: word for word, error in ERRORS.items()} | {"RuntimeFailedConfig": "runtime"}
     lines = []
     for entry in cache["cache"].values():
-        line = {"problem": cache["problem_size"], "variant": cache["kernel_name"],
+        line = {"problem": problem, "variant": cache["kernel_name"],
                 "config": [entry[name] for name in names], "outcome": "correct"}
         if isinstance(entry["time"], (int, float)):
             times = [value / MS for value in entry.get("times", [entry["time"]])]

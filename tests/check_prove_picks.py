@@ -1,10 +1,13 @@
-"""scripts/prove-picks tells apart picks that are the same, as good, slower, and not timed.
+"""scripts/prove-picks tells apart picks that are the same, as good, slower, and not timed; it and its
+siblings read problem keys through one parser, and say which key matches nothing.
 
     python3 tests/check_prove_picks.py ROOT
 
 A stand-in for lora-bench writes plans of two cases and prints the gate's rows that it is told.
 """
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -29,11 +32,11 @@ ROWS = {"faster": f"IMPROVED       pick/{KEYS[1]}   0.900  0.880..0.920  3.0 %",
         "disturbed": f"ENVIRONMENT    pick/{KEYS[1]}   1.000  0.880..1.120  3.0 %  a sentinel differed"}
 
 
-def prove(folder, other, default):
+def prove(folder, other, default, problems="\n".join(KEYS) + "\n"):
     bench = folder / "bench"
     bench.write_text(STAND_IN.replace("KEYS", repr(KEYS)))
     bench.chmod(0o755)
-    (folder / "problems.txt").write_text("\n".join(KEYS) + "\n")
+    (folder / "problems.txt").write_text(problems, encoding="utf-8")
     (folder / "tuned.json").write_text(json.dumps({"records": []}))
     done = subprocess.run(
         [sys.executable, ROOT / "scripts/prove-picks", folder / "tuned.json", "--other", folder / "tuned.json",
@@ -41,6 +44,58 @@ def prove(folder, other, default):
         capture_output=True, text=True, check=False,
         env={"PATH": "/usr/bin:/bin", "OTHER": f"{SAME}\n{ROWS[other]}", "DEFAULT": f"{SAME}\n{ROWS[default]}"})
     return done.returncode, done.stdout, done.stderr
+
+
+def check_keys(folder):
+    short = [key.removeprefix("fwd_") for key in KEYS]
+    _, plain, _ = prove(folder, "slower", "faster")
+    for text in (f"{short[0]}\n{short[1]}\n", f"\ufeff{KEYS[0]}  \n\n# a line\n  {short[1]}\t# a word\r\n",
+                 "\n".join([*KEYS, *short])):
+        code, out, err = prove(folder, "slower", "faster", text)
+        assert code == 0 and out == plain, (text, out, err)
+        assert (folder / "out/problems.txt").read_text() == "\n".join(KEYS) + "\n"
+    lost = "fwd_m3_k512_n512_r8_f32_acc"
+    for text, why in ((f"{short[0]}\nm3_k512_n512_r8_f32_acc\n", f"{lost}: nothing in "),
+                      (f"{short[0]}\nm3_k512\n", "problems.txt:2: 'm3_k512' is no problem key"),
+                      (f"{KEYS[0]} {KEYS[1]}\n", "problems.txt:1: "), ("# none\n", "holds no problem key"), ("", "holds no")):
+        code, out, err = prove(folder, "slower", "faster", text)
+        assert code == 2 and why in err and err.count("\n") == 1 and not out, (text, code, err)
+
+
+def check_siblings(folder):
+    sys.path.insert(0, str(ROOT / "scripts/peers"))
+    import peer  # pylint: disable=import-outside-toplevel
+    keys = folder / "keys.txt"
+
+    def problems_of(text):
+        keys.write_text(text, encoding="utf-8")
+        sys.argv = ["peer", "--problems", str(keys)]
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                return [str(problem) for problem in peer.arguments("").problems]
+        except SystemExit as stop:
+            return stop.code
+
+    assert problems_of(f"\ufeff  {KEYS[0].removeprefix('fwd_')} # a word\n{KEYS[0]}\n") == KEYS[:1]
+    assert problems_of("# none\n") == 2, "a grid was timed in place of no problem"
+    aligned = "m1_k512_n512_r8_f32_acc_align64"
+    assert str(peer.parse(aligned)) == "fwd_" + aligned
+
+    gate = [sys.executable, ROOT / "scripts/prove-gate", "--bench", folder / "bench", "--out", folder / "out"]
+    for key, why in (("m1_k512", "'m1_k512' is no problem key"), (KEYS[0].removeprefix("fwd_"), f"{KEYS[0]}: split does not")):
+        done = subprocess.run([*gate, "--problem", key], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and why in done.stderr, done.stderr
+
+    def measured(name, key):
+        entry = {"name": f"{key}/default", "wall_ns": 5000.0}
+        (folder / name).write_text(json.dumps({"context": {}, "benchmarks": [entry]}))
+        return folder / name
+
+    first = measured("first.json", KEYS[0])
+    for key, code in ((KEYS[0].removeprefix("fwd_"), 0), (KEYS[1], 2)):
+        done = subprocess.run([sys.executable, ROOT / "scripts/performance", "--matrix", "default", first,
+                               measured("other.json", key)], capture_output=True, text=True, check=False)
+        assert done.returncode == code and ("none of its problems" in done.stderr) == (code == 2), done
 
 
 def main():
@@ -61,6 +116,8 @@ def main():
             assert err == "not timed: 1 of 4 pairs; run it again when the machine is quiet\n", err
         code, out, err = prove(folder, "untimed", "slower")
         assert code == 1 and "not timed" in err, out
+        check_keys(folder)
+        check_siblings(folder)
 
 
 main()

@@ -13,6 +13,16 @@ add_test(NAME prove-picks
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_prove_picks.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(prove-picks PROPERTIES LABELS unit)
 
+add_test(NAME gate-script
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_gate_script.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(gate-script PROPERTIES LABELS unit)
+
+if(GIT_EXECUTABLE)
+  add_test(NAME commit
+           COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_commit.py ${PROJECT_SOURCE_DIR} ${CMAKE_COMMAND})
+  set_tests_properties(commit PROPERTIES LABELS unit)
+endif()
+
 add_test(NAME tables COMMAND ${CMAKE_CURRENT_LIST_DIR}/check_tables.sh ${PROJECT_SOURCE_DIR})
 set_tests_properties(tables PROPERTIES LABELS unit)
 

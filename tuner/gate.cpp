@@ -23,13 +23,17 @@ void validate(const GateRules& rules) {
   const auto looks_good = [](const Looks& looks) {
     return looks.valid() && looks.first() >= 6 && looks.last() <= 100000;
   };
-  if (!looks_good(rules.looks) || !looks_good(rules.sentinel_looks)) {
+  if (!looks_good(rules.looks) || !looks_good(rules.sentinel_looks) ||
+      !looks_good(rules.short_looks)) {
     throw std::invalid_argument("looks are rising numbers of rounds from 6 to 100000");
+  }
+  if (rules.short_looks.last() < rules.looks.last()) {
+    throw std::invalid_argument("the looks of short cases end before those of others");
   }
   const bool numbers = rules.sub_blocks >= 1 && rules.sub_blocks <= 64 && rules.shorten >= 1 &&
                        rules.shorten <= 64 && rules.level > 0.5 && rules.level < 1 &&
                        rules.worse > 1 && rules.good > 1 && rules.sentinel > 1 &&
-                       rules.canary_limit > 1 && rules.distinct >= 1;
+                       rules.short_ns >= 0 && rules.canary_limit > 1 && rules.distinct >= 1;
   if (!numbers) throw std::invalid_argument("a rule of the gate is out of range");
 }
 
@@ -89,10 +93,29 @@ void PairedTrial::void_round(bool bad_clock) {
   end_ = 2 * bad_clock_ > voids_.counted ? TrialEnd::clock : TrialEnd::environment;
 }
 
+const Looks& PairedTrial::looks() const {
+  if (sentinel_) return rules_.sentinel_looks;
+  return short_ ? rules_.short_looks : rules_.looks;
+}
+
+bool PairedTrial::ends_after(int valid_rounds) const {
+  if (looks().ends_after(valid_rounds)) return true;
+  return short_ && rules_.looks.ends_after(valid_rounds) && detectable() <= kToBeSeen - 1;
+}
+
+double PairedTrial::detectable() const {
+  GateRules rules = rules_;
+  if (short_) rules.looks = {{std::max(rules.looks.last(), samples_.rounds(kBaseArm))}};
+  return detectable_effect(log_ratios(), rules);
+}
+
 void PairedTrial::look() {
   const int n = samples_.rounds(kBaseArm);
-  const Looks& looks = sentinel_ ? rules_.sentinel_looks : rules_.looks;
-  if (!looks.reads_after(n)) return;
+  // By the shorter arm: swapped arms are to have the same looks.
+  if (!sentinel_ && n == rules_.looks.first()) {
+    short_ = std::min(base_ns(), candidate_ns()) < rules_.short_ns;
+  }
+  if (!looks().reads_after(n)) return;
   const auto fewest = static_cast<std::size_t>(rules_.distinct);
   if (distinct(samples_.times_ns(kBaseArm)) < fewest ||
       distinct(samples_.times_ns(kCandidateArm)) < fewest) {
@@ -102,17 +125,17 @@ void PairedTrial::look() {
   const MedianInterval now = interval();
   const double worse = std::log(rules_.worse);
   const double within = std::log(rules_.sentinel);
+  const bool last = ends_after(n);
   if (sentinel_) {
     if (now.low >= -within && now.high <= within) end_ = TrialEnd::pass;
   } else if (now.low > worse) {
     end_ = TrialEnd::suspect;
   } else if (now.high < -worse) {
     end_ = TrialEnd::improved;
-  } else if (now.high < std::log(rules_.good) &&
-             (now.low > -std::log(rules_.good) || looks.ends_after(n))) {
+  } else if (now.high < std::log(rules_.good) && (now.low > -std::log(rules_.good) || last)) {
     end_ = TrialEnd::pass;
   }
-  if (end_ == TrialEnd::running && looks.ends_after(n)) end_ = TrialEnd::inconclusive;
+  if (end_ == TrialEnd::running && last) end_ = TrialEnd::inconclusive;
 }
 
 MedianInterval PairedTrial::interval() const {

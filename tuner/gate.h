@@ -20,10 +20,17 @@ namespace loratune {
 inline constexpr int kBaseArm = 0;
 inline constexpr int kCandidateArm = 1;
 
+// A case should be watched until it would be seen to be slower by this much.
+inline constexpr double kToBeSeen = 1.05;
+
 struct GateRules {
   int sub_blocks = 4;  // blocks of an arm in a round; its time is their minimum
   Looks looks = Looks::of_a_gate();
   Looks sentinel_looks = Looks::of_a_sentinel();
+  // Times of a few microseconds scatter widely, and their rounds cost little: a trial of a case
+  // that is shorter than this goes on after its last look, until kToBeSeen can be seen.
+  double short_ns = 30e3;
+  Looks short_looks = Looks::of_a_sentinel();
   double level = 0.99;        // least coverage of an interval
   double worse = 1.02;        // slower by more than this, with confidence: suspect
   double good = 1.03;         // slower by less than this, with confidence: pass
@@ -68,6 +75,8 @@ class PairedTrial {
   // ln(t_candidate / t_base) of each valid round.
   std::vector<double> log_ratios() const { return samples_.log_ratios(kCandidateArm, kBaseArm); }
   MedianInterval interval() const;
+  // detectable_effect() of this trial, at its last look.
+  double detectable() const;
   double base_ns() const;  // medians over the valid rounds; NaN without one
   double candidate_ns() const;
   int void_rounds() const { return rounds_ - samples_.rounds(kBaseArm); }
@@ -76,10 +85,14 @@ class PairedTrial {
  private:
   void void_round(bool bad_clock);
   void look();
+  const Looks& looks() const;
+  // Whether the look after `valid_rounds` is the last.
+  bool ends_after(int valid_rounds) const;
 
   std::uint64_t seed_;
   GateRules rules_;
   bool sentinel_;
+  bool short_ = false;  // decided at the first look
   TrialEnd end_ = TrialEnd::running;
   int rounds_ = 0;  // replies
   int shorten_ = 1;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
@@ -13,6 +14,7 @@
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
 #include "harness/gate/modes.h"
+#include "harness/gate/output_files.h"
 #include "harness/gate/plans_file.h"
 #include "harness/gate/report.h"
 #include "harness/gate/run.h"
@@ -34,8 +36,7 @@ Dispatcher make_dispatcher(const Options& options, const DeviceInfo& device) {
 }
 
 PlansFile make_plans(const Options& options, std::span<const Problem> problems,
-                     const DeviceInfo& device) {
-  const std::vector<const Variant*> chosen = select_variants(options);
+                     std::span<const Variant* const> chosen, const DeviceInfo& device) {
   return {tool_info(), device,
           make_cases(problems, chosen, make_dispatcher(options, device), options.mode)};
 }
@@ -50,17 +51,39 @@ std::vector<Problem> problems_of(const PlansFile& plans) {
   return problems;
 }
 
-// Leaves what the selection means; all without one.
-void keep_selected(PlansFile& plans, const Options& options,
-                   const std::optional<std::vector<Problem>>& problems) {
+// A variant's name, or `pick`.
+std::string kind_of(const PlanCase& one) { return one.name.substr(0, one.name.find('/')); }
+
+// Leaves the cases of the selected problems; all without a selection.
+void keep_problems(PlansFile& plans, const std::optional<std::vector<Problem>>& problems) {
+  if (!problems) return;
   std::erase_if(plans.cases, [&](const PlanCase& one) {
-    const std::string kind = one.name.substr(0, one.name.find('/'));
-    const bool variant = options.variants.empty() || kind == "pick" ||
-                         std::count(options.variants.begin(), options.variants.end(), kind) > 0;
-    const bool problem =
-        !problems || std::find(problems->begin(), problems->end(), one.problem) != problems->end();
-    return !variant || !problem;
+    return std::find(problems->begin(), problems->end(), one.problem) == problems->end();
   });
+}
+
+// Leaves the picks and the cases of the selected variants; all without a selection.
+void keep_variants(PlansFile& plans, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  std::erase_if(plans.cases, [&](const PlanCase& one) {
+    const std::string kind = kind_of(one);
+    return kind != "pick" && std::count(names.begin(), names.end(), kind) == 0;
+  });
+}
+
+// A variant may be on one side only: it is new there, or was removed. A name that no side knows is
+// a mistake, and a gate of nothing would pass.
+void require_known_variants(const std::vector<std::string>& names, const PlansFile& base,
+                            const PlansFile& candidate) {
+  for (const std::string& name : names) {
+    const auto of_it = [&](const PlanCase& one) { return kind_of(one) == name; };
+    if (find_variant(name) != nullptr || std::any_of(base.cases.begin(), base.cases.end(), of_it) ||
+        std::any_of(candidate.cases.begin(), candidate.cases.end(), of_it)) {
+      continue;
+    }
+    throw Failure(kExitUsage, "--variants: neither the base nor the candidate has a variant '" +
+                                  printable(name) + "'; --list shows those of this build");
+  }
 }
 
 void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
@@ -70,10 +93,48 @@ void require_device(const PlansFile& plans, const std::string& path, const Devic
                                 display_name(device) + ", driver " + device.driver);
 }
 
-void write_file(const std::string& path, const std::string& text) {
-  if (path.empty()) return;
-  const std::string error = atomic_write(path, text);
-  if (!error.empty()) throw Failure(kExitUsage, error);
+std::string cannot_append(const std::string& path) {
+  return "'" + printable(path, 300) + "', of GITHUB_STEP_SUMMARY, cannot be appended to";
+}
+
+// Where a run's files go, and what they must not be.
+void try_files(const Options& options, bool replaying) {
+  const GateArguments& gate = options.gate;
+  std::vector<NamedFile> written = {{"--markdown", gate.markdown}, {"--junit", gate.junit}};
+  const std::vector<NamedFile> read = {
+      {"--gate", gate.base}, {"--against", gate.against}, {"--replay", options.replay}};
+  const NamedFile result{"--out", options.out};
+  if (!replaying) written.insert(written.begin(), result);
+  require_writable(written, read);
+  if (replaying) return;
+  require_ours(result, "loratune/gate", "result of a gate");
+  if (gate.step_summary.empty()) return;
+  const std::ofstream summary(gate.step_summary, std::ios::app);
+  if (!summary) throw Failure(kExitUsage, cannot_append(gate.step_summary));
+}
+
+// Tries every file, whatever becomes of the others. Returns false, after a line for each, where one
+// could not be written.
+bool write_files(const Options& options, bool replaying, const GateResult& result,
+                 const GateReport& report, const std::string& json) {
+  bool good = true;
+  const auto note = [&](const std::string& error) {
+    if (error.empty()) return;
+    std::fprintf(stderr, "lora-bench: %s\n", error.c_str());
+    good = false;
+  };
+  const auto write = [&](const std::string& path, const std::string& text) {
+    if (!path.empty()) note(atomic_write(path, text));
+  };
+  const std::string markdown = to_markdown(result, report);
+  if (!replaying) write(options.out, json);
+  write(options.gate.markdown, markdown);
+  write(options.gate.junit, to_junit(result, report));
+  if (!replaying && !options.gate.step_summary.empty()) {
+    std::ofstream summary(options.gate.step_summary, std::ios::app);
+    if (!(summary << markdown << std::flush)) note(cannot_append(options.gate.step_summary));
+  }
+  return good;
 }
 
 void show_progress(const GateProgress& progress) {
@@ -89,23 +150,28 @@ GateResult run_live(const Options& options) {
   require_device(base, arguments.base, device.info);
   std::optional<std::vector<Problem>> selected;
   if (selects_problems(options)) selected = select_problems(options);
-  keep_selected(base, options, selected);
-  if (base.cases.empty()) {
-    throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
-  }
+  keep_problems(base, selected);
   PlansFile candidate;
   if (arguments.against.empty()) {
-    candidate = make_plans(options, problems_of(base), device.info);
+    candidate = make_plans(options, problems_of(base), variants(), device.info);
   } else {
     candidate = read_plans(arguments.against);
     require_device(candidate, arguments.against, device.info);
+    keep_problems(candidate, selected);
   }
-  keep_selected(candidate, options, selected);
+  require_known_variants(options.variants, base, candidate);
+  keep_variants(base, options.variants);
+  keep_variants(candidate, options.variants);
+  if (base.cases.empty() && (candidate.cases.empty() || options.variants.empty())) {
+    throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
+  }
 
   GateOptions gate;
   gate.seed = options.seed;
   gate.time_unchanged = arguments.time_unchanged;
-  if (!arguments.looks.empty()) gate.rules.looks.rounds = arguments.looks;
+  if (!arguments.looks.empty()) {
+    gate.rules.looks.rounds = gate.rules.short_looks.rounds = arguments.looks;
+  }
   validate(gate.rules);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
   note_interrupts();
@@ -124,10 +190,13 @@ GateResult run_live(const Options& options) {
 }  // namespace
 
 int export_plans_mode(const Options& options) {
+  const NamedFile file{"--export-plans", options.gate.plans};
+  require_writable({file}, {{"--tuned", options.tuned}});
+  require_ours(file, "loratune/plans", "plans file");
   const Device device = select_device(options.device);
   const std::vector<Problem> problems =
       selects_problems(options) ? select_problems(options) : gate_problems();
-  PlansFile plans = make_plans(options, problems, device.info);
+  PlansFile plans = make_plans(options, problems, select_variants(options), device.info);
   for (PlanCase& one : plans.cases) {
     one.plan = with_repeated_work(one.plan, one.problem, options.gate.repeat_work);
   }
@@ -139,24 +208,19 @@ int export_plans_mode(const Options& options) {
 
 int gate_mode(const Options& options) {
   const bool replaying = options.gate.base.empty();
+  try_files(options, replaying);
   GateResult result;
   try {
     result = replaying ? read_gate_result(options.replay) : run_live(options);
   } catch (const Interrupted&) {
     return kExitInterrupted;
   }
-  if (!replaying) write_gate_result(options.out, result);
   const GateReport report = judge(result);
-  const std::string markdown = to_markdown(result, report);
-  write_file(options.gate.markdown, markdown);
-  write_file(options.gate.junit, to_junit(result, report));
-  if (!replaying && !options.gate.step_summary.empty()) {
-    std::ofstream summary(options.gate.step_summary, std::ios::app);
-    if (!(summary << markdown << std::flush)) {
-      throw Failure(kExitUsage, "'" + options.gate.step_summary + "' cannot be appended to");
-    }
-  }
-  std::printf("%s", to_text(result, report).c_str());
+  const std::string json = to_json_text(result, report);
+  // The verdict comes first: it took minutes, and a disk may be full by now.
+  std::printf("%s", options.json ? json.c_str() : to_text(result, report).c_str());
+  std::fflush(stdout);
+  if (!write_files(options, replaying, result, report, json)) return kExitUsage;
   if (!replaying) {
     std::fprintf(stderr, "%s: what was measured; --replay shows this again\n", options.out.c_str());
   }

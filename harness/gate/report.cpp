@@ -21,7 +21,7 @@ void add_figures(const GateCase& one, const GateRules& rules, bool sentinel, Gat
   row.ratio = std::exp(interval.median);
   row.ratio_low = std::exp(interval.low);
   row.ratio_high = std::exp(interval.high);
-  row.detectable = detectable_effect(trial.log_ratios(), rules);
+  row.detectable = trial.detectable();
   row.base_ns = trial.base_ns();
   row.candidate_ns = trial.candidate_ns();
 }
@@ -101,9 +101,8 @@ std::string counted(const std::vector<GateRow>& rows) {
   return text;
 }
 
-// Whether every trial of a decided case shows more than `noise`, the hull of the sentinels'
-// intervals.
-bool beyond(const MedianInterval& noise, const GateCase& one, const GateRules& rules,
+// Whether every trial of a decided case shows more than the sentinels.
+bool beyond(const SentinelReading& noise, const GateCase& one, const GateRules& rules,
             CaseVerdict verdict) {
   return std::all_of(one.trials.begin(), one.trials.end(), [&](const TrialRecord& trial) {
     const MedianInterval interval = trial_of(trial, rules, false).interval();
@@ -112,21 +111,53 @@ bool beyond(const MedianInterval& noise, const GateCase& one, const GateRules& r
   });
 }
 
-// Whether the sentinels leave a case the verdict that its own trials came to.
-bool stands(const GateResult& result, std::span<const std::optional<PairedTrial>> sentinels,
-            const GateCase& one, const GateRow& row) {
-  MedianInterval noise{};
-  bool wide = false;
-  for (const std::optional<PairedTrial>& sentinel : sentinels) {
-    const SentinelReading reading =
-        read_sentinel(sentinel, result.rules, result.launch_floor_ns, row.base_ns);
-    if (reading.state == SentinelState::biased) return false;
-    if (reading.state == SentinelState::equal) continue;
-    wide = true;
-    noise.low = std::min(noise.low, reading.low);
-    noise.high = std::max(noise.high, reading.high);
+// What the sentinels leave of the verdict that a case's own trials came to.
+void weigh(const GateResult& result, std::span<const std::optional<PairedTrial>> sentinels,
+           const GateCase& one, GateRow& row) {
+  const SentinelReading noise =
+      read_sentinels(sentinels, result.rules, result.launch_floor_ns, row.base_ns);
+  if (noise.state == SentinelState::equal) return;
+  if (noise.state != SentinelState::wide) {
+    row.verdict = CaseVerdict::environment;
+    row.note = noise.state == SentinelState::biased
+                   ? "a sentinel, two equal kernels, was timed as different"
+                   : "a sentinel could not be timed";
+    return;
   }
-  return !wide || beyond(noise, one, result.rules, row.verdict);
+  // The true ratio is the timed one, less what equal kernels would be timed to differ by.
+  row.detectable = (1 + row.detectable) * std::exp(std::max(noise.high, -noise.low)) - 1;
+  switch (row.verdict) {
+    case CaseVerdict::pass:
+      if (row.ratio_high * std::exp(-noise.low) <= kToBeSeen) return;
+      break;
+    case CaseVerdict::regressed:
+    case CaseVerdict::improved:
+      if (beyond(noise, one, result.rules, row.verdict)) return;
+      break;
+    default:
+      return;  // nothing was decided
+  }
+  row.verdict = CaseVerdict::inconclusive;
+  row.note = "a sentinel, two equal kernels, scattered by as much";
+}
+
+// Of a sentinel's interval.
+SentinelReading reading_of(double low, double high, const GateRules& rules) {
+  const double within = std::log(rules.sentinel);
+  if (low >= -within && high <= within) return {SentinelState::equal, low, high};
+  const bool proven = low > within || high < -within;
+  return {proven ? SentinelState::biased : SentinelState::wide, low, high};
+}
+
+CaseVerdict sentinel_verdict(SentinelState state) {
+  switch (state) {
+    case SentinelState::equal:
+      return CaseVerdict::pass;
+    case SentinelState::wide:
+      return CaseVerdict::inconclusive;
+    default:
+      return CaseVerdict::environment;
+  }
 }
 
 // What a case comes to for the whole gate.
@@ -156,23 +187,48 @@ std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRu
   return trial_of(sentinel.trials.back(), rules, true);
 }
 
+SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules) {
+  const TrialEnd end = trial ? trial->end() : TrialEnd::failed;
+  if (end != TrialEnd::pass && end != TrialEnd::inconclusive) {
+    return {SentinelState::untimed, 0, 0};
+  }
+  const MedianInterval interval = trial->interval();
+  return reading_of(interval.low, interval.high, rules);
+}
+
 SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
                               double launch_floor_ns, double case_ns) {
   // Two launches and little else. What disturbs those is a time, not a share of one.
   constexpr double kLaunchBound = 5;
-  const TrialEnd end = trial ? trial->end() : TrialEnd::failed;
-  if (end != TrialEnd::pass && end != TrialEnd::inconclusive) {
-    return {SentinelState::biased, 0, 0};
-  }
+  const SentinelReading own = read_sentinel(trial, rules);
+  if (own.state == SentinelState::untimed) return own;
   const double ns = trial->base_ns();
-  const double weight = ns < kLaunchBound * launch_floor_ns ? std::min(1.0, ns / case_ns) : 1.0;
-  const MedianInterval interval = trial->interval();
-  SentinelReading reading{SentinelState::equal, weight * interval.low, weight * interval.high};
-  const double within = std::log(rules.sentinel);
-  if (reading.low >= -within && reading.high <= within) return reading;
-  const bool holds_one = interval.low <= 0 && interval.high >= 0;
-  reading.state = holds_one ? SentinelState::wide : SentinelState::biased;
-  return reading;
+  if (ns >= kLaunchBound * launch_floor_ns || ns >= case_ns) return own;
+  return reading_of(own.low * ns / case_ns, own.high * ns / case_ns, rules);
+}
+
+SentinelReading read_sentinels(std::span<const std::optional<PairedTrial>> trials,
+                               const GateRules& rules, double launch_floor_ns, double case_ns) {
+  constexpr double kAboutAsLong = 4;  // times as long or as short
+  constexpr double kSameSentinel = 1.5;
+  const auto distance = [&](const PairedTrial& trial) {
+    return std::fabs(std::log(trial.base_ns() / case_ns));
+  };
+  double nearest = HUGE_VAL;
+  for (const auto& trial : trials) {
+    if (trial) nearest = std::fmin(nearest, distance(*trial));
+  }
+  const double reach = std::max(std::log(kAboutAsLong), nearest + std::log(kSameSentinel));
+  SentinelReading together{SentinelState::equal, 0, 0};
+  for (const auto& trial : trials) {
+    const SentinelReading one = read_sentinel(trial, rules, launch_floor_ns, case_ns);
+    if (one.state == SentinelState::equal) continue;
+    if (one.state != SentinelState::untimed && distance(*trial) > reach) continue;
+    together.state = std::max(together.state, one.state);
+    together.low = std::min(together.low, one.low);
+    together.high = std::max(together.high, one.high);
+  }
+  return together;
 }
 
 GateReport judge(const GateResult& result) {
@@ -183,9 +239,8 @@ GateReport judge(const GateResult& result) {
     row.name = one.name;
     add_figures(one, result.rules, true, row);
     std::optional<PairedTrial> trial = sentinel_trial(one, result.rules);
-    const TrialEnd end = trial ? trial->end() : TrialEnd::failed;
-    row.verdict = end == TrialEnd::pass ? CaseVerdict::pass : CaseVerdict::environment;
-    row.note = trial ? trial_note(end) : detail_of(one.candidate);
+    row.verdict = sentinel_verdict(read_sentinel(trial, result.rules).state);
+    row.note = trial ? trial_note(trial->end()) : detail_of(one.candidate);
     sentinels.push_back(std::move(trial));
     report.sentinels.push_back(std::move(row));
   }
@@ -204,10 +259,7 @@ GateReport judge(const GateResult& result) {
     row.allowed =
         row.verdict == CaseVerdict::missing &&
         std::count(result.allow_missing.begin(), result.allow_missing.end(), one.name) > 0;
-    if (!shared && is_timing_verdict(row.verdict) && !stands(result, sentinels, one, row)) {
-      row.verdict = CaseVerdict::environment;
-      row.note = "a sentinel differed or scattered by as much";
-    }
+    if (!shared && is_timing_verdict(row.verdict)) weigh(result, sentinels, one, row);
     by_name[one.name] = row;
     report.rows.push_back(std::move(row));
   }

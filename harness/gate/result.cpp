@@ -4,7 +4,6 @@
 #include <fstream>
 #include <limits>
 
-#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
@@ -30,6 +29,8 @@ json to_json(const GateRules& r) {
   return {{"sub_blocks", r.sub_blocks},
           {"looks", r.looks.rounds},
           {"sentinel_looks", r.sentinel_looks.rounds},
+          {"short_ns", r.short_ns},
+          {"short_looks", r.short_looks.rounds},
           {"level", r.level},
           {"worse", r.worse},
           {"good", r.good},
@@ -44,6 +45,9 @@ GateRules rules_from(const json& value) {
   value.at("sub_blocks").get_to(rules.sub_blocks);
   value.at("looks").get_to(rules.looks.rounds);
   value.at("sentinel_looks").get_to(rules.sentinel_looks.rounds);
+  // Files of before cases were told apart by their length have neither: all had the same looks.
+  rules.short_ns = value.value("short_ns", 0.0);
+  rules.short_looks.rounds = value.value("short_looks", rules.looks.rounds);
   value.at("level").get_to(rules.level);
   value.at("worse").get_to(rules.worse);
   value.at("good").get_to(rules.good);
@@ -225,12 +229,6 @@ GateResult gate_from_json(const json& value) {
 bool is_gate_result(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return file.get() == '{';
-}
-
-void write_gate_result(const std::string& path, const GateResult& result) {
-  const std::string error = atomic_write(
-      path, to_json(result).dump(-1, ' ', false, json::error_handler_t::replace) + '\n');
-  if (!error.empty()) throw Failure(kExitUsage, error);
 }
 
 GateResult read_gate_result(const std::string& path) {

@@ -44,6 +44,7 @@ struct GateResult {
   std::vector<GateCase> sentinels, cases;
 };
 
+// What was measured, without what it came to.
 nlohmann::json to_json(const GateResult& result);
 // Throws nlohmann::json::exception or std::invalid_argument.
 GateResult gate_from_json(const nlohmann::json& value);
@@ -51,8 +52,7 @@ GateResult gate_from_json(const nlohmann::json& value);
 // Whether the file at `path` begins as one, not as a journal. False where it cannot be read.
 bool is_gate_result(const std::string& path);
 
-// Throw Failure (kExitUsage) with one line.
-void write_gate_result(const std::string& path, const GateResult& result);
+// Throws Failure (kExitUsage) with one line.
 GateResult read_gate_result(const std::string& path);
 
 }  // namespace loratune

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from problems import Problem, parse  # noqa: E402
+from problems import Problem, parse, read_keys  # noqa: E402
 
 SCALE = 1.7
 SUB_BLOCKS = 4
@@ -50,26 +50,21 @@ def arguments(description, **more):
     for name, options in more.items():
         parser.add_argument("--" + name, **options)
     options = parser.parse_args()
-    keys = list(options.problem)
-    if options.problems:
-        try:
-            with open(options.problems, encoding="utf-8") as file:
-                keys += [line for line in file if line.strip() and not line.startswith("#")]
-        except OSError as error:
-            parser.error(str(error))
-    keys = keys or [
-        str(Problem(m, size, size, rank, dtype, not options.set))
+    grid = [
+        Problem(m, size, size, rank, dtype, not options.set)
         for dtype in options.dtypes
         for rank in options.ranks
         for size in options.features
         for m in options.tokens
     ]
     try:
-        problems = [parse(key) for key in keys]
+        problems = [parse(key) for key in options.problem]
+        if options.problems:
+            problems += read_keys(options.problems)
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(USAGE)
-    options.problems = list(dict.fromkeys(problems))
+    options.problems = list(dict.fromkeys(problems or grid))
     return options
 
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -58,6 +59,18 @@ TEST_F(GateRun, EqualPlansAreUnchangedAndNothingIsTimed) {
   EXPECT_EQ(ran.out.find("PASS  "), std::string::npos) << "unchanged is no pass";
 }
 
+TEST_F(GateRun, JsonOnStdoutIsTheFileWithTheVerdict) {
+  export_plans();
+  const Ran ran = run("--gate " + path("base") + " --json --out " + path("gate.json") + kSelect);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, read_bytes(path("gate.json")));
+  const json result = json::parse(ran.out);
+  EXPECT_EQ(result.at("exit"), 0);
+  EXPECT_EQ(result.at("verdict"), "PASS");
+  for (const json& one : result.at("cases")) EXPECT_EQ(one.at("verdict"), "UNCHANGED");
+  EXPECT_EQ(run("--replay " + path("gate.json") + " --json").out, ran.out);
+}
+
 TEST_F(GateRun, AWrongCandidateIs4) {
   export_plans();
   plant("wrong", [](json& plans) {
@@ -98,6 +111,73 @@ TEST_F(GateRun, AVanishedCaseIs6UnlessAllowed) {
   EXPECT_NE(ran.out.find("MISSING"), std::string::npos);
   EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r8_f32_acc").code, 0);
   EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r9_f32_acc").code, 6);
+}
+
+// Takes a variant's cases away, so that the other side's are new or missing.
+TEST_F(GateRun, AVariantOfOneSideOnlyIsNewOrMissingWhereItIsNamed) {
+  export_plans();
+  plant("without", [](json& plans) {
+    json kept = json::array();
+    for (const json& one : plans.at("cases")) {
+      if (!one.at("case").get<std::string>().starts_with("tiled/")) kept.push_back(one);
+    }
+    plans["cases"] = kept;
+  });
+  plant("renamed", [](json& plans) {
+    for (json& one : plans.at("cases")) {
+      auto name = one.at("case").get<std::string>();
+      if (name.starts_with("tiled/")) one["case"] = "removed" + name.substr(5);
+    }
+  });
+  const std::string out = " --out " + path("gate.json") + kSelect;
+  const Ran added = run("--gate " + path("without") + " --variants tiled" + out);
+  EXPECT_EQ(added.code, 0) << added.out << added.err;
+  EXPECT_NE(added.out.find("NEW            tiled/"), std::string::npos) << added.out;
+  const Ran removed = run("--gate " + path("renamed") + " --variants removed" + out);
+  EXPECT_EQ(removed.code, 6) << removed.out << removed.err;
+  EXPECT_NE(removed.out.find("MISSING        removed/"), std::string::npos) << removed.out;
+  EXPECT_EQ(removed.out.find("tiled/"), std::string::npos) << "not selected";
+  EXPECT_EQ(gate("renamed", "--variants removed").code, 0);
+  const Ran nobody = run("--gate " + path("base") + " --variants tilde" + out);
+  EXPECT_EQ(nobody.code, 2);
+  EXPECT_NE(nobody.err.find("neither the base nor the candidate has a variant 'tilde'"),
+            std::string::npos)
+      << nobody.err;
+}
+
+// Without a device, so that what is refused was refused before any work.
+TEST_F(GateRun, FilesThatMayNotBeWrittenAreRefusedBeforeTheWork) {
+  export_plans();
+  write_bytes(path("notes"), "precious");
+  std::filesystem::create_symlink("/proc/loratune-test", path("nowhere"));
+  const std::string gate = "--gate " + path("base") + kSelect;
+  const std::string fine = " --out " + path("gate.json");
+  for (const std::string& arguments :
+       {gate + " --out " + path("notes"), gate + " --out " + path("absent/g"),
+        gate + " --out " + path("nowhere"), gate + " --out " + path("base"),
+        gate + fine + " --junit " + path("absent/j"), gate + fine + " --markdown /dev/full",
+        gate + fine + " --junit " + path("gate.json"), "--export-plans " + path("notes") + kSelect,
+        "--export-plans " + path("absent/p") + kSelect}) {
+    const Ran ran = run(arguments, "OCL_ICD_VENDORS=/nonexistent");
+    EXPECT_EQ(ran.code, 2) << arguments << ": " << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+  EXPECT_EQ(run(gate + fine, "OCL_ICD_VENDORS=/nonexistent GITHUB_STEP_SUMMARY=/absent/s").code, 2);
+  EXPECT_EQ(read_bytes(path("notes")), "precious");
+  EXPECT_FALSE(std::filesystem::exists(path("gate.json")));
+}
+
+// A limit of file size stands for a disk that became full: what is tried is empty and fits.
+TEST_F(GateRun, TheVerdictIsPrintedWhereAFileCannotBeWrittenInTheEnd) {
+  export_plans();
+  const Ran good = run("--gate " + path("base") + kSelect + " --out " + path("gate.json"));
+  ASSERT_EQ(good.code, 0) << good.err;
+  const Ran full =
+      run("--replay " + path("gate.json") + " --junit " + path("junit"),
+          "f() { (ulimit -f 0; trap '' XFSZ; \"$@\" 2>&1; echo \"exit $?\") | cat; }; f");
+  EXPECT_EQ(full.out.rfind(good.out, 0), 0U) << full.out;
+  EXPECT_NE(full.out.find("lora-bench: " + path("junit")), std::string::npos) << full.out;
+  EXPECT_TRUE(full.out.ends_with("exit 2\n")) << full.out;
 }
 
 TEST_F(GateRun, NothingSelectedAndUnreadableInputAre2) {

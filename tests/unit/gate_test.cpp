@@ -61,6 +61,38 @@ TEST(Gate, EndsFollowTheRule) {
   }
 }
 
+TEST(Gate, ATrialOfAShortCaseGoesOnUntilItSeesFivePercent) {
+  const auto at = [](double scale, double center, double half, const GateRules& rules = {}) {
+    return run(
+        [&](int arm, int round) {
+          const double place = (round * 7 % 20) / 9.5 - 1;
+          const double common = scale * (1e5 + round);
+          return arm == kBaseArm ? common : common * std::exp(center + half * place);
+        },
+        rules);
+  };
+  const auto rounds = [](const PairedTrial& trial) { return trial.log_ratios().size(); };
+  EXPECT_EQ(at(1, 0, 0.16).end(), TrialEnd::inconclusive);
+  EXPECT_EQ(rounds(at(1, 0, 0.16)), 80U);
+  for (const PairedTrial& trial : {at(0.1, 0, 0.16), at(0.1, 0, 0.3)}) {
+    EXPECT_EQ(rounds(trial), 320U);
+    EXPECT_LT(trial.detectable(), detectable_effect(trial.log_ratios(), {}));
+  }
+  EXPECT_EQ(at(0.1, 0, 0.16).end(), TrialEnd::pass);
+  EXPECT_EQ(at(0.1, 0, 0.3).end(), TrialEnd::inconclusive) << "even 320 rounds do not see it";
+  EXPECT_EQ(at(0.1, 0.08, 0.16).end(), TrialEnd::suspect);
+  // It sees 5 % after 80 rounds, and the true effect lies where nothing is decided.
+  EXPECT_LE(at(0.1, 0.025, 0.03).detectable(), 0.05);
+  EXPECT_EQ(at(0.1, 0.025, 0.03).end(), TrialEnd::inconclusive);
+  EXPECT_EQ(rounds(at(0.1, 0.025, 0.03)), 80U);
+  EXPECT_EQ(rounds(at(0.1, 0, 0.01)), 20U) << "decided as early as any";
+  // The longer arm may be above the limit.
+  EXPECT_EQ(rounds(at(0.29, 0.05, 0.5)), rounds(at(0.29, -0.05, 0.5)));
+  GateRules rules;
+  rules.short_ns = 0;
+  EXPECT_EQ(rounds(at(0.1, 0, 0.3, rules)), 80U);
+}
+
 TEST(Gate, ASentinelPassesOnlyWithinItsBandOnBothSides) {
   EXPECT_EQ(spread(0, 0.01, {}, true).end(), TrialEnd::pass);
   EXPECT_EQ(spread(0.03, 0.001, {}, true).end(), TrialEnd::inconclusive);

@@ -1,0 +1,88 @@
+#include "harness/gate/output_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+
+#include "dispatch/internal/printable.h"
+#include "harness/base/failure.h"
+#include "harness/base/read_file.h"
+
+namespace loratune {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string named(const NamedFile& file) {
+  return file.option + " '" + printable(file.path, 300) + "' ";
+}
+
+[[noreturn]] void refuse(const NamedFile& file, const std::string& why) {
+  throw Failure(kExitUsage, named(file) + why);
+}
+
+// The file itself, behind the links that atomic_write follows too.
+fs::path behind_links(const NamedFile& file) {
+  std::error_code error;
+  if (!fs::is_symlink(file.path, error)) return file.path;
+  fs::path target = fs::canonical(file.path, error);
+  if (error) refuse(file, "is a link that leads nowhere: " + error.message());
+  return target;
+}
+
+// A file is replaced by one that is made beside it: that is what is tried.
+void try_to_write(const NamedFile& file) {
+  const fs::path target = behind_links(file);
+  std::error_code error;
+  const fs::file_status status = fs::status(target, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) refuse(file, "is no regular file");
+  const std::string trial = target.string() + "." + std::to_string(getpid()) + ".trial";
+  const int fd = open(trial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) refuse(file, "cannot be written: " + std::string(std::strerror(errno)));
+  close(fd);
+  unlink(trial.c_str());
+}
+
+bool same_file(const NamedFile& one, const NamedFile& other) {
+  if (one.path.empty() || other.path.empty()) return false;
+  std::error_code error;
+  if (fs::equivalent(one.path, other.path, error)) return true;
+  return fs::weakly_canonical(fs::absolute(one.path), error) ==
+         fs::weakly_canonical(fs::absolute(other.path), error);
+}
+
+}  // namespace
+
+void require_writable(const std::vector<NamedFile>& written, const std::vector<NamedFile>& read) {
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (written[i].path.empty()) continue;
+    std::vector<NamedFile> others = read;
+    others.insert(others.end(), written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i));
+    for (const NamedFile& other : others) {
+      if (same_file(written[i], other))
+        refuse(written[i], "is the file of " + other.option + " too");
+    }
+    try_to_write(written[i]);
+  }
+}
+
+void require_ours(const NamedFile& file, const std::string& schema, const std::string& what) {
+  std::error_code error;
+  if (file.path.empty() || !fs::is_regular_file(file.path, error)) return;
+  const std::string bytes = read_file(file.path, file.option);
+  if (bytes.empty()) return;
+  bool ours = false;
+  try {
+    const nlohmann::json value = parse_json(bytes);
+    ours = value.is_object() && value.value("schema", nlohmann::json()) == schema;
+  } catch (const std::invalid_argument&) {
+    ours = false;  // what is no JSON is not ours
+  }
+  if (!ours) refuse(file, "exists and is no " + what + "; name another or move it away");
+}
+
+}  // namespace loratune
