@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/lost_output.h"
 #include "harness/base/options.h"
 #include "harness/bench/modes.h"
 #include "harness/check/modes.h"
@@ -79,9 +81,8 @@ int run(int argc, char** argv) {
   return kExitUsage;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+// Runs the mode that was asked for; a failure becomes one line and its exit code.
+int run_or_complain(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const loratune::Failure& failure) {
@@ -96,4 +97,15 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "lora-bench: %s\n", error.what());
     return loratune::kExitUsage;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  loratune::hold_closed_streams();
+  const auto code = static_cast<loratune::ExitCode>(run_or_complain(argc, argv));
+  const std::string lost = loratune::lost_output();
+  if (lost.empty()) return code;
+  std::fprintf(stderr, "lora-bench: %s\n", lost.c_str());
+  return loratune::worse(code, loratune::kExitUsage);
 }

@@ -75,6 +75,20 @@ TEST(Bench, WrongFlagsAreErrors) {
   EXPECT_EQ(lora_bench(folder, "--list --benchmark_filter=x").code, 2);
 }
 
+TEST(Bench, AFileThatIsCutOffIs2) {
+  const TemporaryFolder folder;
+  for (const std::string format : {"json", "csv", "console"}) {
+    std::string arguments =
+        "--bench --budget 1s --benchmark_filter=launch --benchmark_out=/dev/full --problem " +
+        kTiny;
+    arguments.append(" --benchmark_out_format=").append(format);
+    const Ran ran = lora_bench(folder, arguments);
+    EXPECT_EQ(ran.code, 2) << format << "\n" << ran.err;
+    EXPECT_NE(ran.err.find("--benchmark_out=/dev/full is cut off"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.out.find("/launch"), std::string::npos) << "what was measured is shown";
+  }
+}
+
 TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
   const TemporaryFolder folder;
   const Ran ran = lora_bench(folder,

@@ -75,6 +75,16 @@ TEST_F(CommandLine, BadInputIs2WithOneLine) {
   EXPECT_EQ(file("tuned.json"), "") << "a refused sweep wrote a file";
 }
 
+TEST_F(CommandLine, OutputThatIsLostIs2) {
+  for (const Words& words : {Words{"--list"}, Words{"--check", "--variants", "naive"} + kOneProblem,
+                             Words{"--bench", "--budget", "1s"} + kOneProblem}) {
+    const Words shell = {"-c", "exec \"$0\" \"$@\" >/dev/full", LORATUNE_BENCH};
+    const Result result = Process(folder_, shell + words, {}, "/bin/sh").wait();
+    EXPECT_EQ(result.code, 2) << testing::PrintToString(words) << "\n" << result.err;
+    EXPECT_EQ(complaints(result), 1) << testing::PrintToString(words) << "\n" << result.err;
+  }
+}
+
 TEST_F(CommandLine, AConfigThatIsNoneIs2) {
   const Words check = Words{"--check", "--variants", "naive"} + kOneProblem;
   expect_failure(2, check + Words{"--config", "WG_M=3"});
