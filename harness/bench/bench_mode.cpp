@@ -28,6 +28,7 @@ struct Run {
   BenchSession session;
   std::vector<Problem> problems;
   double budget_s, begin_s;
+  std::string device;  // as --device has it
   std::size_t measured = 0;
   ExitCode worst = kExitGood;
 
@@ -85,7 +86,14 @@ void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
                    const std::string& name) {
   const std::size_t before = run.session.results().size();
   const ProblemResult& result = run.session.result(problem, run.share_s());
-  run.measured += run.session.results().size() - before;
+  const bool fresh = run.session.results().size() > before;
+  run.measured += fresh ? 1 : 0;
+  if (fresh && !result.fault.empty()) {
+    const std::string device = run.device.empty() ? "" : " --device '" + run.device + "'";
+    std::fprintf(stderr, "%s: %s\n  lora-bench --bench%s --problem %s\n",
+                 to_string(problem).c_str(), result.fault.c_str(), device.c_str(),
+                 to_string(problem).c_str());
+  }
   const RivalResult& rival = result.rivals.at(name);
   std::string label = rival.label;
   if (!rival.event_fault.empty()) label += "; event clock not believed: " + rival.event_fault;
@@ -275,7 +283,7 @@ int bench_mode(const Options& options) {
   wanted.cache = options.cache;
   wanted.seed = options.seed;
   Run run{BenchSession(device, wanted, tuned ? &*tuned : nullptr), select_problems(options),
-          options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now()};
+          options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now(), options.device};
   for (const Problem& problem : run.problems) {
     for (const std::string& rival : run.session.rivals(problem)) {
       auto* registered =

@@ -93,6 +93,9 @@ int run_or_complain(int argc, char** argv) {
   } catch (const cl::Error& error) {
     std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
     return loratune::kExitDeviceFault;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "lora-bench: there is too little memory for what was asked for\n");
+    return loratune::kExitUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "lora-bench: %s\n", error.what());
     return loratune::kExitUsage;

@@ -6,6 +6,7 @@
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
+#include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
 #include "harness/sweep/output.h"
@@ -96,6 +97,7 @@ SweepSetup setup_from(const Options& options, const json& begun) {
   }
   select_variants(options);  // so that bad input is told before a device is sought
   setup.device = select_device(options.device).info;
+  refuse_too_large(whole, setup.device);
   // All shards of a sweep try the same variants.
   setup.options.variants = searched_variants(options, whole, setup.device);
   setup.options.problems = sharded(whole, options);

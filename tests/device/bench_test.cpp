@@ -89,6 +89,29 @@ TEST(Bench, AFileThatIsCutOffIs2) {
   }
 }
 
+TEST(Bench, AProblemBeyondTheMemoryIsToldAndTheOthersGoOn) {
+  const TemporaryFolder folder;
+  const std::string huge = "m1000000000_k1000000_n8_r4_f32_acc";
+  const std::string bench =
+      "--bench --budget 1s --benchmark_filter=default --problem " + huge + "," + kTiny;
+  const Ran ran = lora_bench(folder, bench);
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_NE(ran.err.find("fwd_" + huge + ": needs a buffer of"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("lora-bench --bench --device 'Portable Computing Language' --problem "
+                         "fwd_" +
+                         huge),
+            std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.out.find("fwd_" + kTiny + "/default"), std::string::npos) << ran.out;
+  for (const std::string mode : {"--sweep", "--sweep --record r"}) {
+    std::string arguments = mode;
+    arguments.append(" --problem ").append(huge);
+    const Ran swept = lora_bench(folder, arguments);
+    EXPECT_EQ(swept.code, 2) << mode;
+    EXPECT_NE(swept.err.find("needs a buffer of"), std::string::npos) << swept.err;
+  }
+}
+
 TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
   const TemporaryFolder folder;
   const Ran ran = lora_bench(folder,
