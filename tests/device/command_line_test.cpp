@@ -184,7 +184,7 @@ TEST_F(CommandLine, WithoutADeviceWhatNeedsOneIs77AndTheRestWorks) {
   EXPECT_EQ(pick.code, 0) << pick.err;
   EXPECT_EQ(complaints(pick), 0) << pick.err;
   EXPECT_EQ(json::parse(pick.out).at("shape_match"), "fallback");
-  EXPECT_EQ(json::parse(pick.out).at("device_match"), "none");
+  EXPECT_EQ(json::parse(pick.out).at("device_match"), "no_device");
   // Bad input is told before the missing device.
   expect_failure(2, {"--check", "--ranks", "0"}, {kNoDevice});
   expect_failure(2, {"--sweep", "--variants", "no_such_variant"}, {kNoDevice});
