@@ -65,6 +65,21 @@ bool concerns(const Rule& rule, const Problem& problem, Mode mode) {
          in(rule.rank, problem.rank);
 }
 
+// Where the built-in default answers, a Choice has matched no device. Here it is told apart why:
+// the device may well be the file's own.
+std::string_view unmatched_device(const TunedFile& file, const DeviceInfo& device, bool known) {
+  if (device.name.empty() && device.platform.empty()) return "no_device";
+  if (file.devices.empty()) return "no_file";
+  return known ? "unused" : to_string(DeviceMatch::none);
+}
+
+// A record may answer for another problem than its own: one that writes y where it adds to y, or
+// the other way round, or one with more or fewer rows. To a Choice that is the same as a rule.
+std::string_view record_match(const Record& record, const Problem& problem, ShapeMatch shape) {
+  if (shape != ShapeMatch::rule) return to_string(shape);
+  return record.problem.accumulate != problem.accumulate ? "other_write" : "other_rows";
+}
+
 }  // namespace
 
 std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
@@ -85,13 +100,18 @@ std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
                      printable(s.device.name) + "\n";
   text += "picked: " + std::string(choice.variant->name) + " " +
           to_string(choice.variant->space, choice.config) + "\n";
-  text += "device match: " + std::string(to_string(choice.device_match));
+  text += "device match: ";
+  text += fallback ? unmatched_device(s.file, s.device, !s.devices.empty())
+                   : to_string(choice.device_match);
   if (!fallback) {
     const TunedDevice& device = s.file.devices.at(found.device->id);
     text += ", " + found.device->id + " = " + printable(device.name) + ", driver " +
             printable(device.driver);
   }
-  text += "\nshape match: " + std::string(to_string(choice.shape_match));
+  const bool by_record = !fallback && !found.candidate->is_rule;
+  text += "\nshape match: ";
+  text += by_record ? record_match(s.file.records[found.candidate->index], problem, found.shape)
+                    : to_string(choice.shape_match);
   const auto of_mode = [&](Mode entry) {
     return entry == mode ? "" : ", measured for mode " + std::string(to_string(entry));
   };

@@ -51,6 +51,20 @@ int open_temporary(const std::string& target, std::string& name) {
   return -1;
 }
 
+// Gives the file the mode of another, and its owner and group as far as this user may.
+bool take_rights(int file, const struct stat& other) {
+  struct stat mine {};
+  if (::fstat(file, &mine) != 0) return false;
+  mode_t mode = other.st_mode & 07777;
+  if (mine.st_uid != other.st_uid || mine.st_gid != other.st_gid) {
+    const bool owned = ::fchown(file, other.st_uid, other.st_gid) == 0;
+    const bool grouped = owned || ::fchown(file, static_cast<uid_t>(-1), other.st_gid) == 0;
+    // What one group may do, another may not.
+    if (!grouped) mode &= ~static_cast<mode_t>(S_IRWXG);
+  }
+  return ::fchmod(file, mode) == 0;
+}
+
 }  // namespace
 
 std::string atomic_write(const std::filesystem::path& path, std::string_view bytes,
@@ -66,7 +80,8 @@ std::string atomic_write(const std::filesystem::path& path, std::string_view byt
     if (error) return failed("follow the link", error.value());
   }
   struct stat status {};
-  if (::stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+  const bool replaces = ::stat(target.c_str(), &status) == 0;
+  if (replaces && !S_ISREG(status.st_mode)) {
     return printable(path.string(), 300) + ": is no regular file";
   }
 
@@ -74,7 +89,10 @@ std::string atomic_write(const std::filesystem::path& path, std::string_view byt
   const int file = open_temporary(target.string(), name);
   if (file < 0) return failed("create a file beside it", errno);
   std::string problem;
-  if (!write_all(file, bytes, calls) || !sync(file, calls)) problem = failed("write", errno);
+  // Before the first byte is in the file: who may not read the old one may not read this one.
+  if (replaces && !take_rights(file, status)) problem = failed("keep its rights", errno);
+  if (problem.empty() && (!write_all(file, bytes, calls) || !sync(file, calls)))
+    problem = failed("write", errno);
   if (::close(file) != 0 && errno != EINTR && problem.empty()) problem = failed("write", errno);
   if (problem.empty() && calls.rename(name.c_str(), target.c_str()) != 0) {
     problem = failed("replace", errno);

@@ -20,7 +20,8 @@ struct FileCalls {
 
 // Empty, or the error in one line. The bytes go to a temporary file in the same folder, which takes
 // the path's name only when they are on the disk: until then the path keeps what it had. A symbolic
-// link is followed. A path that is there and is no regular file is refused.
+// link is followed. The new file has the mode of the old one, and its owner as far as this user may
+// give it. A path that is there and is no regular file is refused.
 std::string atomic_write(const std::filesystem::path& path, std::string_view bytes,
                          const FileCalls& calls = {});
 

@@ -1,5 +1,7 @@
 #include "harness/base/device_json.h"
 
+#include "harness/base/whole_from.h"
+
 namespace loratune {
 
 nlohmann::json to_json(const DeviceInfo& d) {
@@ -27,14 +29,21 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   json.at("driver").get_to(d.driver);
   json.at("opencl_c").get_to(d.opencl_c);
   json.at("extensions").get_to(d.extensions);
-  json.at("vendor_id").get_to(d.vendor_id);
-  d.type = static_cast<DeviceType>(json.at("type").get<int>());
-  json.at("compute_units").get_to(d.compute_units);
-  json.at("preferred_multiple").get_to(d.preferred_multiple);
-  json.at("max_work_group_size").get_to(d.max_work_group_size);
-  json.at("local_mem_bytes").get_to(d.local_mem_bytes);
-  json.at("max_alloc_bytes").get_to(d.max_alloc_bytes);
-  d.nv_compute_capability = json.value("nv_compute_capability", 0);  // younger than the format
+  // Planning divides by some of the numbers, so what no device has is refused here.
+  const auto number = [&]<class Int>(const char* name, Int& to, Int low) {
+    to = whole_from<Int>(json.at(name), name, low);
+  };
+  number("vendor_id", d.vendor_id, 0U);
+  d.type = static_cast<DeviceType>(
+      whole_from<int>(json.at("type"), "type", 0, static_cast<int>(DeviceType::other)));
+  number("compute_units", d.compute_units, 1);
+  number("preferred_multiple", d.preferred_multiple, 1);
+  number("max_work_group_size", d.max_work_group_size, std::int64_t{1});
+  number("local_mem_bytes", d.local_mem_bytes, std::int64_t{0});
+  number("max_alloc_bytes", d.max_alloc_bytes, std::int64_t{0});
+  if (json.contains("nv_compute_capability")) {  // younger than the format
+    number("nv_compute_capability", d.nv_compute_capability, 0);
+  }
   return d;
 }
 

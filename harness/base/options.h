@@ -93,6 +93,7 @@ struct Options {
 
   // Output.
   std::string out = "tuned.json";
+  std::vector<std::string> forget;  // variants whose records of other sources `out` may lose
   bool json = false;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -15,18 +16,32 @@ namespace loratune {
 
 using nlohmann::json;
 
+int open_regular_file(const std::string& path, std::string& why) {
+  // Not blocking: to open a FIFO would wait for its writer.
+  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) {
+    why = "cannot be read: " + std::string(std::strerror(errno));
+    return -1;
+  }
+  struct stat status {};
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) return fd;
+  why = "is no regular file";
+  close(fd);
+  return -1;
+}
+
 std::string read_file(const std::string& path, const std::string& what, std::size_t most) {
   const std::string name = what + " '" + printable(path, 200) + "' ";
   const auto refuse = [&](const std::string& why) { throw Failure(kExitUsage, name + why); };
-  // Not blocking: to open a FIFO would wait for its writer.
-  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) refuse("cannot be read: " + std::string(std::strerror(errno)));
+  std::string why;
+  const int fd = open_regular_file(path, why);
+  if (fd < 0) refuse(why);
   const struct Closer {
     int fd;
     ~Closer() { close(fd); }
   } closer{fd};
   struct stat status {};
-  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) refuse("is no regular file");
+  if (fstat(fd, &status) != 0) refuse("cannot be read: " + std::string(std::strerror(errno)));
   if (static_cast<std::size_t>(status.st_size) > most) {
     refuse("is larger than " + std::to_string(most) + " bytes");
   }
@@ -41,6 +56,22 @@ std::string read_file(const std::string& path, const std::string& what, std::siz
   }
   bytes.resize(have);
   return bytes;
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  constexpr std::string_view kBlanks = " \t\r";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
+    line = line.substr(0, line.find_last_not_of(kBlanks) + 1);
+    lines.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
 }
 
 json parse_json(std::string_view text) {

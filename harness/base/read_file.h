@@ -5,15 +5,24 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace loratune {
 
 inline constexpr std::size_t kMostFileBytes = std::size_t{1} << 30;
 
+// A descriptor of a regular file, which the caller closes; -1 and the reason in `why` otherwise. It
+// does not wait, as to open a FIFO would.
+int open_regular_file(const std::string& path, std::string& why);
+
 // All of a regular file of at most `most` bytes. `what` names the file in the line of the Failure
 // (kExitUsage) that is thrown otherwise: "journal 'a.journal' cannot be read".
 std::string read_file(const std::string& path, const std::string& what,
                       std::size_t most = kMostFileBytes);
+
+// A text as lines, for messages by number from 1: without the mark of UTF-8 in front of the first,
+// and without blanks and a carriage return around each.
+std::vector<std::string> lines_of(std::string_view text);
 
 // The JSON of a text, nested no deeper than what this project writes. Throws std::invalid_argument
 // with the reason in a printable line.

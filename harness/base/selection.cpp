@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
+#include "harness/base/read_file.h"
 
 namespace loratune {
 namespace {
@@ -79,23 +80,26 @@ std::vector<Problem> listed_problems(const Options& options) {
       options.set) {
     usage("--problem and --problems name whole problems; leave out the options that make a grid");
   }
-  std::vector<std::string> keys = options.problem_keys;
-  if (!options.problems_file.empty()) {
-    std::ifstream file(options.problems_file);
-    if (!file) usage("--problems: '" + options.problems_file + "' cannot be read");
-    for (std::string line; std::getline(file, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      if (!line.empty() && line[0] != '#') keys.push_back(line);
-    }
-    if (keys.empty()) usage("--problems: '" + options.problems_file + "' holds no problem");
-  }
   std::vector<Problem> problems;
-  for (const std::string& key : keys) {
+  // `where` stands in front of what is wrong with the key.
+  const auto add = [&](const std::string& key, const std::string& where) {
     std::string why;
     const auto problem = parse_problem(key, why);
-    if (!problem) usage(why);
+    if (!problem) usage(where + printable(why, 300));
     problems.push_back(*problem);
+  };
+  for (const std::string& key : options.problem_keys) add(key, "--problem: ");
+  if (options.problems_file.empty()) return problems;
+  constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+  const std::string name = "--problems '" + printable(options.problems_file, 200) + "'";
+  int number = 0;
+  for (const std::string& line :
+       lines_of(read_file(options.problems_file, "--problems", kMostBytes))) {
+    ++number;
+    if (line.empty() || line[0] == '#') continue;
+    add(line, name + ", line " + std::to_string(number) + ": ");
   }
+  if (problems.empty()) usage(name + " holds no problem");
   return problems;
 }
 

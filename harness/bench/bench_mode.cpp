@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <set>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
@@ -27,6 +28,7 @@ struct Run {
   BenchSession session;
   std::vector<Problem> problems;
   double budget_s, begin_s;
+  std::string device;  // as --device has it
   std::size_t measured = 0;
   ExitCode worst = kExitGood;
 
@@ -84,7 +86,14 @@ void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
                    const std::string& name) {
   const std::size_t before = run.session.results().size();
   const ProblemResult& result = run.session.result(problem, run.share_s());
-  run.measured += run.session.results().size() - before;
+  const bool fresh = run.session.results().size() > before;
+  run.measured += fresh ? 1 : 0;
+  if (fresh && !result.fault.empty()) {
+    const std::string device = run.device.empty() ? "" : " --device '" + run.device + "'";
+    std::fprintf(stderr, "%s: %s\n  lora-bench --bench%s --problem %s\n",
+                 to_string(problem).c_str(), result.fault.c_str(), device.c_str(),
+                 to_string(problem).c_str());
+  }
   const RivalResult& rival = result.rivals.at(name);
   std::string label = rival.label;
   if (!rival.event_fault.empty()) label += "; event clock not believed: " + rival.event_fault;
@@ -180,20 +189,60 @@ std::string value_of(const std::vector<std::string>& flags, const std::string& n
   return otherwise;
 }
 
-using Reporter = std::unique_ptr<benchmark::BenchmarkReporter>;
+// A FileReporter tells that the file of --benchmark_out could not be written to its end, which
+// Google Benchmark does not look at.
+template <class Base>
+class FileReporter : public Base {
+ public:
+  template <class... Arguments>
+  explicit FileReporter(bool& cut_off, const Arguments&... arguments)
+      : Base(arguments...), cut_off_(cut_off) {}
+  void Finalize() override {
+    Base::Finalize();
+    this->GetOutputStream().flush();
+    cut_off_ = !this->GetOutputStream().good();
+  }
 
-Reporter make_reporter(const std::string& format, const std::vector<std::string>& flags) {
-  if (format == "json") return std::make_unique<FiniteReporter<benchmark::JSONReporter>>();
-  // Google Benchmark makes its CSV reporter itself: the class is deprecated.
-  if (format == "csv") return nullptr;
-  using Console = benchmark::ConsoleReporter;
+ private:
+  bool& cut_off_;
+};
+
+using Console = FiniteReporter<benchmark::ConsoleReporter>;
+
+Console make_console(const std::vector<std::string>& flags) {
+  using Base = benchmark::ConsoleReporter;
   const std::string color = value_of(flags, "--benchmark_color", "auto");
   const bool colored =
       color == "auto" ? isatty(STDOUT_FILENO) != 0 : color != "false" && color != "0";
-  const auto options = static_cast<Console::OutputOptions>(
-      Console::OO_Tabular | (colored ? Console::OO_Color : Console::OO_None));
-  return std::make_unique<FiniteReporter<Console>>(
-      options, std::set<std::string>{"gb_per_s", "gflop_per_s", "rounds", "vs_split"});
+  const auto options = static_cast<Base::OutputOptions>(Base::OO_Tabular |
+                                                        (colored ? Base::OO_Color : Base::OO_None));
+  return {options, std::set<std::string>{"gb_per_s", "gflop_per_s", "rounds", "vs_split"}};
+}
+
+using Reporter = std::unique_ptr<benchmark::BenchmarkReporter>;
+
+Reporter make_display_reporter(const std::vector<std::string>& flags) {
+  const std::string format = value_of(flags, "--benchmark_format", "console");
+  using Json = FiniteReporter<benchmark::JSONReporter>;
+  if (format == "json") return std::make_unique<Json>();
+  if (format == "csv") return nullptr;  // Google Benchmark makes this one itself
+  return std::make_unique<Console>(make_console(flags));
+}
+
+// Of the file of --benchmark_out; none without that flag.
+Reporter make_file_reporter(const std::vector<std::string>& flags, bool& cut_off) {
+  if (!has_flag(flags, "--benchmark_out")) return nullptr;
+  const std::string format = value_of(flags, "--benchmark_out_format", "json");
+  using Json = FiniteReporter<benchmark::JSONReporter>;
+  if (format == "json") return std::make_unique<FileReporter<Json>>(cut_off);
+  if (format == "console") {
+    return std::make_unique<FileReporter<Console>>(cut_off, make_console(flags));
+  }
+// The class is deprecated, for users who would derive formats of their own from it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  return std::make_unique<FileReporter<benchmark::CSVReporter>>(cut_off);
+#pragma GCC diagnostic pop
 }
 
 void add_context(const Run& run, const DeviceInfo& device, const Options& options) {
@@ -234,7 +283,7 @@ int bench_mode(const Options& options) {
   wanted.cache = options.cache;
   wanted.seed = options.seed;
   Run run{BenchSession(device, wanted, tuned ? &*tuned : nullptr), select_problems(options),
-          options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now()};
+          options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now(), options.device};
   for (const Problem& problem : run.problems) {
     for (const std::string& rival : run.session.rivals(problem)) {
       auto* registered =
@@ -248,19 +297,22 @@ int bench_mode(const Options& options) {
     }
   }
   add_context(run, device.info, options);
-  const std::string format = value_of(flags, "--benchmark_format", "console");
-  const Reporter display = make_reporter(format, flags);
-  const Reporter file =
-      has_flag(flags, "--benchmark_out")
-          ? make_reporter(value_of(flags, "--benchmark_out_format", "json"), flags)
-          : nullptr;
+  bool cut_off = false;
+  const Reporter display = make_display_reporter(flags);
+  const Reporter file = make_file_reporter(flags, cut_off);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(display.get(), file.get());
   benchmark::Shutdown();
   if (matched == 0) throw Failure(kExitUsage, "no benchmark matches --benchmark_filter");
   if (!run.session.results().empty()) {
     const std::string table = bench_table(run.problems, run.session.results());
-    std::fprintf(format == "console" ? stdout : stderr, "\n%s\n%s",
-                 describe(run.session.ceilings()).c_str(), table.c_str());
+    const bool console = value_of(flags, "--benchmark_format", "console") == "console";
+    std::fprintf(console ? stdout : stderr, "\n%s\n%s", describe(run.session.ceilings()).c_str(),
+                 table.c_str());
+  }
+  if (cut_off) {
+    std::fprintf(stderr, "lora-bench: --benchmark_out=%s is cut off: it could not be written\n",
+                 printable(value_of(flags, "--benchmark_out", ""), 200).c_str());
+    run.fail(kExitUsage);
   }
   return run.worst;
 }

@@ -30,6 +30,7 @@ struct ProblemResult {
   std::map<std::string, int> arm;  // of PairedSamples; rivals of the same plan share one
   PairedSamples samples{0};
   int void_rounds = 0;
+  std::string fault;    // why nothing of the problem was measured; empty where something was
   std::string general;  // the rival that is the general_variant(); empty where there is none
 
   // Of t_rival / t_other, paired by round; nothing where one of them has no times.

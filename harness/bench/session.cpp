@@ -1,5 +1,8 @@
 #include "harness/bench/session.h"
 
+#include <new>
+
+#include "harness/base/problem_size.h"
 #include "harness/bench/arm_rounds.h"
 #include "harness/bench/lineup.h"
 #include "harness/bench/rivals.h"
@@ -7,6 +10,14 @@
 #include "tuner/random.h"
 
 namespace loratune {
+namespace {
+
+bool is_out_of_memory(cl_int error) {
+  return error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
+         error == CL_OUT_OF_RESOURCES || error == CL_INVALID_BUFFER_SIZE;
+}
+
+}  // namespace
 
 BenchSession::BenchSession(const Device& device, BenchOptions options, const Dispatcher* tuned)
     : options_(std::move(options)),
@@ -27,7 +38,28 @@ const ProblemResult& BenchSession::result(const Problem& problem, double share_s
   const std::string key = to_string(problem);
   const auto found = results_.find(key);
   if (found != results_.end()) return found->second;
-  return results_.emplace(key, measure(problem, share_s)).first->second;
+  return results_.emplace(key, measure_if_it_fits(problem, share_s)).first->second;
+}
+
+ProblemResult BenchSession::measure_if_it_fits(const Problem& problem, double share_s) {
+  std::string why = too_large_reason(problem, engine_.info(), memory_bytes());
+  if (why.empty()) {
+    try {
+      return measure(problem, share_s);
+    } catch (const std::bad_alloc&) {
+      why = "there is too little memory for it";
+    } catch (const cl::Error& error) {
+      if (!is_out_of_memory(error.err())) throw;
+      why = "the device has too little memory for it: " + describe(error);
+    }
+  }
+  ProblemResult result;
+  result.fault = why;
+  for (const std::string& name : rivals(problem)) {
+    result.rivals[name].outcome = Outcome::skipped;
+    result.rivals[name].detail = why;
+  }
+  return result;
 }
 
 ProblemResult BenchSession::measure(const Problem& problem, double share_s) {

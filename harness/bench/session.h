@@ -20,13 +20,15 @@ class BenchSession {
 
   // The names of list_rivals().
   std::vector<std::string> rivals(const Problem& problem) const;
-  // Measures at the first call for a problem, in about `share_s` seconds.
+  // Measures at the first call for a problem, in about `share_s` seconds. Of a problem that is too
+  // large all rivals say so.
   const ProblemResult& result(const Problem& problem, double share_s);
   const std::map<std::string, ProblemResult>& results() const { return results_; }
   const Ceilings& ceilings() const { return judge_.ceilings(); }
 
  private:
   ProblemResult measure(const Problem& problem, double share_s);
+  ProblemResult measure_if_it_fits(const Problem& problem, double share_s);
 
   BenchOptions options_;
   const Dispatcher* tuned_;

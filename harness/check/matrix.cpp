@@ -1,9 +1,11 @@
 #include "harness/check/matrix.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <set>
 
+#include "harness/base/problem_size.h"
 #include "harness/check/covering.h"
 #include "tuner/candidates.h"
 
@@ -277,6 +279,8 @@ CheckResult run_case(Engine& engine, const MatrixCase& matrix_case) {
             "needs a buffer of " + std::to_string(bytes) + " bytes, the device allows " +
                 std::to_string(engine.info().max_alloc_bytes)};
   }
+  const std::string too_large = too_large_reason(p, engine.info(), memory_bytes());
+  if (!too_large.empty()) return {Outcome::skipped, 0, too_large};
   const Built built = engine.build(p, variant.plan(p, matrix_case.config, matrix_case.device));
   if (built.outcome != Outcome::correct) return {built.outcome, 0, built.detail};
   CheckResult worst;
@@ -296,6 +300,8 @@ CheckResult run_case(Engine& engine, const MatrixCase& matrix_case) {
                   "the variant's CPU reference disagrees with the oracle"};
         }
       }
+    } catch (const std::bad_alloc&) {
+      return {Outcome::skipped, 0, "there is too little memory for it"};
     } catch (const cl::Error& error) {
       return {Outcome::runtime, 0, describe(error)};
     }

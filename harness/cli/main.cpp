@@ -1,13 +1,16 @@
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
+#include "harness/base/lost_output.h"
 #include "harness/base/options.h"
 #include "harness/bench/modes.h"
 #include "harness/check/modes.h"
@@ -15,6 +18,7 @@
 #include "harness/cli/parse.h"
 #include "harness/fleet/modes.h"
 #include "harness/gate/modes.h"
+#include "harness/gate/plans_file.h"
 #include "harness/record/modes.h"
 #include "harness/sweep/modes.h"
 #include "harness/worker/modes.h"
@@ -37,6 +41,20 @@ void pin_pocl_threads(loratune::Command command) {
   const bool all = sched_getaffinity(0, sizeof allowed, &allowed) == 0 &&
                    CPU_COUNT(&allowed) == sysconf(_SC_NPROCESSORS_CONF);
   if (all) setenv("POCL_AFFINITY", "1", 0);
+}
+
+// A file that --export-plans did not write is not written over: a name mistyped costs no work.
+void keep_foreign_file(const std::string& path) {
+  struct stat there {};
+  if (stat(path.c_str(), &there) != 0 || (S_ISREG(there.st_mode) && there.st_size == 0)) return;
+  try {
+    loratune::read_plans(path);
+  } catch (const loratune::Failure& failure) {
+    throw loratune::Failure(loratune::kExitUsage,
+                            "--export-plans writes over plans files only; name another file or "
+                            "move this one away: " +
+                                std::string(failure.what()));
+  }
 }
 
 int run(int argc, char** argv) {
@@ -66,6 +84,7 @@ int run(int argc, char** argv) {
     case Command::merge:
       return merge_mode(options);
     case Command::export_plans:
+      keep_foreign_file(options.gate.plans);
       return export_plans_mode(options);
     case Command::gate:
     case Command::replay_gate:
@@ -79,9 +98,8 @@ int run(int argc, char** argv) {
   return kExitUsage;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+// Runs the mode that was asked for; a failure becomes one line and its exit code.
+int run_or_complain(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const loratune::Failure& failure) {
@@ -92,8 +110,22 @@ int main(int argc, char** argv) {
   } catch (const cl::Error& error) {
     std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
     return loratune::kExitDeviceFault;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "lora-bench: there is too little memory for what was asked for\n");
+    return loratune::kExitUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "lora-bench: %s\n", error.what());
     return loratune::kExitUsage;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  loratune::hold_closed_streams();
+  const auto code = static_cast<loratune::ExitCode>(run_or_complain(argc, argv));
+  const std::string lost = loratune::lost_output();
+  if (lost.empty()) return code;
+  std::fprintf(stderr, "lora-bench: %s\n", lost.c_str());
+  return loratune::worse(code, loratune::kExitUsage);
 }

@@ -182,6 +182,8 @@ void add_output(OptionTable& table, Options& options) {
       .add("--out", kWrites, options.out,
            "The tuned file to write; of a gate the result, gate.json")
       ->capture_default_str();
+  table.add_list("--forget", {sweep, replay_sweep, merge}, options.forget,
+                 "Variants whose records of other builds the tuned file may lose");
   table.add("--markdown", kReports, options.gate.markdown,
             "Write the report of a gate as Markdown");
   table.add("--junit", kReports, options.gate.junit, "Write the report of a gate as JUnit XML");

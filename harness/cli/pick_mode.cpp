@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
@@ -8,10 +9,22 @@
 
 namespace loratune {
 
+namespace {
+
+// The word behind `name` in an explanation, which tells more cases apart than a Choice does.
+std::string word_after(const std::string& explanation, const std::string& name) {
+  const std::size_t at = explanation.find("\n" + name + ": ");
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + name.size() + 3;
+  return explanation.substr(begin, explanation.find_first_of(",\n", begin) - begin);
+}
+
+}  // namespace
+
 int pick_mode(const Options& options) {
   std::string why;
   const auto problem = parse_problem(options.pick_key, why);
-  if (!problem) throw Failure(kExitUsage, "--pick: " + why);
+  if (!problem) throw Failure(kExitUsage, "--pick: " + printable(why, 300));
   DeviceInfo device;
   // Without a device the answer is still what a runtime there would get: matches `none`.
   try {
@@ -32,6 +45,7 @@ int pick_mode(const Options& options) {
     dispatcher = std::move(loaded.dispatcher);
   }
   const Choice choice = dispatcher->pick(*problem, options.mode);
+  const std::string explanation = dispatcher->explain(*problem, options.mode);
   if (options.json) {
     nlohmann::json config = nlohmann::json::object();
     for (int i = 0; i < choice.config.size(); ++i) {
@@ -41,14 +55,13 @@ int pick_mode(const Options& options) {
     const nlohmann::json out = {{"problem", to_string(*problem)},
                                 {"variant", choice.variant->name},
                                 {"config", config},
-                                {"device_match", to_string(choice.device_match)},
-                                {"shape_match", to_string(choice.shape_match)},
-                                {"explanation", dispatcher->explain(*problem, options.mode)}};
+                                {"device_match", word_after(explanation, "device match")},
+                                {"shape_match", word_after(explanation, "shape match")},
+                                {"explanation", explanation}};
     std::printf("%s\n", out.dump(2).c_str());
   } else {
     std::printf("%s %s\n%s", std::string(choice.variant->name).c_str(),
-                to_string(choice.variant->space, choice.config).c_str(),
-                dispatcher->explain(*problem, options.mode).c_str());
+                to_string(choice.variant->space, choice.config).c_str(), explanation.c_str());
   }
   return kExitGood;
 }

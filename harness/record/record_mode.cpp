@@ -9,6 +9,7 @@
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
+#include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/record/modes.h"
 #include "harness/record/recorder.h"
@@ -131,6 +132,7 @@ int record_mode(const Options& options) {
   const std::vector<Problem> problems = select_problems(options);
   std::vector<const Variant*> variants = select_variants(options);
   const DeviceInfo device = select_device(options.device).info;
+  refuse_too_large(problems, device);
   std::erase_if(variants, [&](const Variant* variant) {
     return std::none_of(problems.begin(), problems.end(),
                         [&](const Problem& problem) { return variant->supports(problem, device); });

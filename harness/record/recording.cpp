@@ -1,13 +1,19 @@
 #include "harness/record/recording.h"
 
+#include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
-#include <sstream>
+#include <stdexcept>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
+#include "harness/base/read_file.h"
+#include "harness/base/whole_from.h"
 #include "tuner/statistics.h"
 
 namespace loratune {
@@ -16,7 +22,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSchema = "loratune/recording";
-constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 
 // Four digits are more than a sample is worth.
 double rounded(double ns) {
@@ -37,36 +42,75 @@ json header_of(const Recording& recording) {
           {"variants", variants}};
 }
 
-// zlib reads what is not compressed as it is.
-std::string read_bytes(const std::string& path, std::size_t most) {
-  gzFile file = gzopen(path.c_str(), "rb");
-  if (file == nullptr) throw Failure(kExitUsage, "recording '" + path + "' cannot be read");
-  std::string bytes;
-  char buffer[65536];
-  int got = 0;
-  while (bytes.size() < most && (got = gzread(file, buffer, sizeof(buffer))) > 0) {
-    bytes.append(buffer, static_cast<std::size_t>(got));
+// Lines of a recording, plain or compressed: zlib reads what is not compressed as it is. No more
+// than one of them is in memory, and neither their length nor their sum is without a bound.
+class Lines {
+ public:
+  // Without a file where it cannot be opened; `why` then says why.
+  explicit Lines(const std::string& path, std::string& why) {
+    const int fd = open_regular_file(path, why);
+    if (fd < 0) return;
+    file_ = gzdopen(fd, "rb");
+    if (file_ == nullptr) close(fd);
   }
-  const bool whole = got >= 0 && (most < kMostBytes || bytes.size() < kMostBytes);
-  gzclose(file);
-  if (!whole) throw Failure(kExitUsage, "recording '" + path + "' is damaged or too long");
-  return bytes;
-}
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
+  ~Lines() {
+    if (file_ != nullptr) gzclose(file_);
+  }
+
+  explicit operator bool() const { return file_ != nullptr; }
+
+  // Whether there is one more. Throws std::invalid_argument for what is damaged or too long.
+  bool next(std::string& line) {
+    line.clear();
+    while (line.empty() || line.back() != '\n') {
+      if (gzgets(file_, buffer_.data(), static_cast<int>(buffer_.size())) == nullptr) {
+        int code = Z_OK;
+        gzerror(file_, &code);
+        if (code != Z_OK) throw std::invalid_argument("the file is damaged");
+        return !line.empty();
+      }
+      line += buffer_.data();
+      bytes_ += std::strlen(buffer_.data());
+      if (line.size() > kMostLineBytes) throw std::invalid_argument("it is too long");
+      if (bytes_ > kMostBytes) throw std::invalid_argument("the file is too long");
+      // A zero byte hides what follows it; without one the buffer is full, or the line is at its
+      // end.
+      if (line.back() != '\n' && std::strlen(buffer_.data()) + 1 < buffer_.size() &&
+          gzeof(file_) == 0) {
+        throw std::invalid_argument("it holds a zero byte");
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+  static constexpr std::size_t kMostLineBytes = std::size_t{1} << 20;
+  gzFile file_ = nullptr;
+  std::vector<char> buffer_ = std::vector<char>(65536);
+  std::size_t bytes_ = 0;
+};
 
 RecordedConfig config_from(const json& line, const std::vector<RecordedVariant>& variants) {
   RecordedConfig config;
   const auto name = line.at("variant").get<std::string>();
-  while (variants.at(static_cast<std::size_t>(config.variant)).name != name) ++config.variant;
-  const auto values = line.at("config").get<std::vector<std::int32_t>>();
-  if (values.size() != variants[static_cast<std::size_t>(config.variant)].parameters.size() ||
+  const auto variant = std::ranges::find(variants, name, &RecordedVariant::name);
+  if (variant == variants.end()) throw std::invalid_argument("there is no such variant");
+  config.variant = static_cast<int>(variant - variants.begin());
+  const json& values = line.at("config");
+  if (!values.is_array() || values.size() != variant->parameters.size() ||
       values.size() > kMaxParameters) {
     throw std::invalid_argument("the config has not its variant's parameters");
   }
-  for (const std::int32_t value : values) config.config.push_back(value);
+  for (const json& value : values) {
+    config.config.push_back(whole_from<std::int32_t>(value, "a value of the config"));
+  }
   const auto outcome = parse_outcome(line.at("outcome").get<std::string>());
   if (!outcome) throw std::invalid_argument("there is no such outcome");
   config.outcome = *outcome;
-  if (line.contains("ns")) line["ns"].get_to(config.ns);
+  if (line.contains("ns")) line.at("ns").get_to(config.ns);
   for (const double ns : config.ns) {
     if (!(ns > 0)) throw std::invalid_argument("a time is not positive");
   }
@@ -76,7 +120,8 @@ RecordedConfig config_from(const json& line, const std::vector<RecordedVariant>&
 }
 
 void add_header(const json& line, Recording& recording) {
-  if (line.value("schema", "") != kSchema || line.value("version", 0) != 1) {
+  if (!line.is_object() || line.value("schema", json()) != kSchema ||
+      line.value("version", json()) != json(1)) {
     throw std::invalid_argument("it does not begin as a recording of version 1");
   }
   recording.device = device_from_json(line.at("device"));
@@ -88,6 +133,7 @@ void add_header(const json& line, Recording& recording) {
 }
 
 void add_config(const json& line, Recording& recording) {
+  if (!line.is_object()) throw std::invalid_argument("it is no JSON object");
   std::string why;
   const auto problem = parse_problem(line.at("problem").get<std::string>(), why);
   if (!problem) throw std::invalid_argument(why);
@@ -117,31 +163,33 @@ std::string serialize(const Recording& recording) {
 }
 
 Recording read_recording(const std::string& path) {
-  std::istringstream lines(read_bytes(path, kMostBytes));
+  const std::string name = "recording '" + printable(path, 200) + "'";
+  std::string why;
+  Lines lines(path, why);
+  if (!lines) throw Failure(kExitUsage, name + " " + why);
   Recording recording;
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    try {
-      (number == 1 ? add_header : add_config)(json::parse(line), recording);
-    } catch (const std::exception& error) {
-      throw Failure(kExitUsage, "recording '" + path + "', line " + std::to_string(number) + ": " +
-                                    error.what());
+  int number = 1;
+  try {
+    for (std::string line; lines.next(line); ++number) {
+      (number == 1 ? add_header : add_config)(parse_json(line), recording);
     }
+  } catch (const std::exception& error) {
+    throw Failure(kExitUsage,
+                  name + ", line " + std::to_string(number) + ": " + printable(error.what(), 300));
   }
-  if (recording.problems.empty()) {
-    throw Failure(kExitUsage, "recording '" + path + "' holds no problem");
-  }
+  if (recording.problems.empty()) throw Failure(kExitUsage, name + " holds no problem");
   return recording;
 }
 
 bool is_recording(const std::string& path) {
-  gzFile file = gzopen(path.c_str(), "rb");
-  if (file == nullptr) return false;
-  std::string line(65536, '\0');
-  const bool read = gzgets(file, line.data(), static_cast<int>(line.size())) != nullptr;
-  gzclose(file);
-  return read && line.find(std::string("\"") + kSchema + "\"") != std::string::npos;
+  std::string why, line;
+  Lines lines(path, why);
+  try {
+    return lines && lines.next(line) &&
+           line.find(std::string("\"") + kSchema + "\"") != std::string::npos;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
 }
 
 double recorded_ns(const RecordedConfig& config) {

@@ -12,11 +12,14 @@
 namespace loratune {
 
 int merge_mode(const Options& options) {
-  earlier_file(options.out);  // what is no tuned file is not written over
+  // What is no tuned file is not written over. What one holds already stays, as it does in a sweep,
+  // where the merged files know nothing newer.
+  const std::optional<TunedFile> earlier = earlier_file(options.out);
   std::vector<TunedFile> files;
   std::vector<JournalContent> journals;
   std::set<std::string> commits;
-  std::size_t records = 0;
+  if (earlier) commits.insert(earlier->tool.commit);
+  std::size_t records = earlier ? earlier->records.size() : 0;
   for (const std::string& path : options.merge) {
     if (is_journal(path)) {
       journals.push_back(read_journal(path));
@@ -38,12 +41,11 @@ int merge_mode(const Options& options) {
   std::string why;
   const std::optional<TunedFile> merged = merge_tuned_files(files, why);
   if (!merged) throw Failure(kExitUsage, "--merge: " + why);
-  const std::string error = write_tuned_file(options.out, *merged);
-  if (!error.empty()) throw Failure(kExitUsage, error);
-  if (options.json) std::printf("%s", serialize(*merged).c_str());
+  const TunedFile file = update_tuned_file(options.out, *merged, options.forget);
+  if (options.json) std::printf("%s", serialize(file).c_str());
   std::fprintf(stderr, "tuned file: %s (%zu devices; %zu records of %zu; %zu rules)\n",
-               options.out.c_str(), merged->devices.size(), merged->records.size(), records,
-               merged->rules.size());
+               options.out.c_str(), file.devices.size(), file.records.size(), records,
+               file.rules.size());
   if (commits.size() > 1) {
     std::fprintf(stderr,
                  "the files are of different builds: their speed-ups compare only as far as the "

@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <tuple>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "tuner/merge.h"
 #include "tuner/rules.h"
@@ -124,8 +126,28 @@ TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const Dev
   return file;
 }
 
-TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped) {
-  dropped = 0;
+void require_named(const Losses& losses, const std::vector<std::string>& forget,
+                   const std::string& path) {
+  std::string unnamed;
+  for (const auto& [of, loss] : losses) {
+    const auto& [variant, device] = of;
+    std::fprintf(stderr, "'%s' loses %d records and %d rules of %s of another build, on %s\n",
+                 printable(path, 200).c_str(), loss.records, loss.rules, variant.c_str(),
+                 printable(device, 200).c_str());
+    const bool named = std::find(forget.begin(), forget.end(), variant) != forget.end();
+    const bool listed = ("," + unnamed + ",").find("," + variant + ",") != std::string::npos;
+    if (!named && !listed) unnamed += (unnamed.empty() ? "" : ",") + variant;
+  }
+  if (unnamed.empty()) return;
+  throw Failure(kExitUsage,
+                "--out '" + printable(path, 200) +
+                    "' holds records of other builds, and a tuned file knows one source "
+                    "of a kernel: name another file, or let them go by --forget " +
+                    unnamed);
+}
+
+TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losses) {
+  losses.clear();
   std::map<std::string, std::string> ids;  // of the earlier file to ours
   const TunedFile measured = fresh;
   std::set<std::tuple<std::string, Mode, std::string>> known;
@@ -151,11 +173,14 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
     const auto [ours, added] = fresh.kernels.emplace(variant, theirs);
     return added || ours->second == theirs;
   };
+  const auto loss_of = [&](const std::string& variant, const std::string& device) -> Loss& {
+    return losses[{variant, fresh.devices.at(device).name}];
+  };
   for (Record record : earlier.records) {
     record.device = ids.at(record.device);
     if (decided_anew.contains(family_of(record)) || known.contains(key(record))) continue;
     if (!same_kernel(record.variant)) {
-      ++dropped;
+      ++loss_of(record.variant, record.device).records;
       continue;
     }
     known.insert(key(record));
@@ -163,7 +188,11 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped)
   }
   for (Rule rule : earlier.rules) {
     rule.device = ids.at(rule.device);
-    if (measured_again(rule, measured) || !same_kernel(rule.variant)) continue;
+    if (measured_again(rule, measured)) continue;
+    if (!same_kernel(rule.variant)) {
+      ++loss_of(rule.variant, rule.device).rules;
+      continue;
+    }
     const bool taken = std::any_of(fresh.rules.begin(), fresh.rules.end(),
                                    [&](const Rule& ours) { return overlap(ours, rule); });
     if (taken) continue;
@@ -183,11 +212,13 @@ std::optional<TunedFile> earlier_file(const std::string& path) {
   return std::move(parsed.file);
 }
 
-TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh, int& dropped) {
+TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh,
+                            const std::vector<std::string>& forget) {
   const FolderLock lock(path);
-  dropped = 0;
   const std::optional<TunedFile> earlier = earlier_file(path);
-  TunedFile file = earlier ? merge_earlier(fresh, *earlier, dropped) : fresh;
+  Losses losses;
+  TunedFile file = earlier ? merge_earlier(fresh, *earlier, losses) : fresh;
+  require_named(losses, forget, path);
   const std::string error = write_tuned_file(path, file);
   if (!error.empty()) throw Failure(kExitUsage, error);
   return file;

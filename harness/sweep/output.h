@@ -1,9 +1,12 @@
 // From verdicts to the tuned file.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "harness/sweep/sweep.h"
 #include "loratune/dispatch/tuned_file.h"
@@ -15,13 +18,25 @@ namespace loratune {
 TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const DeviceInfo& device,
                           const ToolInfo& tool);
 
+// What a file has that cannot stand in another, which knows another source of the kernel: how many
+// records and rules, by variant and name of the device.
+struct Loss {
+  int records = 0, rules = 0;
+  bool operator==(const Loss&) const = default;
+};
+using Losses = std::map<std::pair<std::string, std::string>, Loss>;
+
+// Lists the losses of the file at `path` on stderr. Throws Failure (kExitUsage) where one is of a
+// variant that `forget` does not name.
+void require_named(const Losses& losses, const std::vector<std::string>& forget,
+                   const std::string& path);
+
 // `fresh` with what `earlier` knows of other devices, modes and problems added. Left behind are
-// records and rules of kernels that have changed since, of which `dropped` counts the records, and
-// rules in or at whose box `fresh` has measured again. Of problems that must have one
-// choice, those of Mode::batch_invariant that differ only in m, the earlier file's stay only where
-// `fresh` has none. An earlier file may list a device twice: of two records of one problem the
-// first stays.
-TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, int& dropped);
+// records and rules of kernels that have changed since, which are `losses`, and rules in or at
+// whose box `fresh` has measured again. Of problems that must have one choice, those of
+// Mode::batch_invariant that differ only in m, the earlier file's stay only where `fresh` has none.
+// An earlier file may list a device twice: of two records of one problem the first stays.
+TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losses);
 
 // The tuned file at `path`; nothing if there is no file. Throws Failure (kExitUsage) for what is no
 // tuned file of this version.
@@ -29,7 +44,9 @@ std::optional<TunedFile> earlier_file(const std::string& path);
 
 // Merges `fresh` with what the file at `path` holds at this moment and writes it there; returns
 // what was written. Of two processes that do so at once one waits for the other, so that neither's
-// records are lost. Throws Failure (kExitUsage).
-TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh, int& dropped);
+// records are lost. Throws Failure (kExitUsage), before anything is written, where that would lose
+// what `forget` does not name.
+TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh,
+                            const std::vector<std::string>& forget);
 
 }  // namespace loratune

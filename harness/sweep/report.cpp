@@ -146,8 +146,7 @@ void require_writable(const std::string& path) {
 ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* worker) {
   const TunedFile made =
       make_tuned_file(swept.decided, swept.setup.options.mode, swept.setup.device, tool_info());
-  int dropped = 0;
-  const TunedFile file = update_tuned_file(options.out, made, dropped);
+  const TunedFile file = update_tuned_file(options.out, made, options.forget);
   if (options.json) {
     std::printf("%s", serialize(made).c_str());
   } else {
@@ -163,9 +162,6 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
   std::fprintf(stderr, "tuned file: %s (%zu records of this sweep, %zu in all, %zu rules)\n",
                options.out.c_str(), made.records.size(), file.records.size(), file.rules.size());
   report_portfolio(swept.decided, swept.setup.device);
-  if (dropped > 0) {
-    std::fprintf(stderr, "%d records of kernels that have changed since were left out\n", dropped);
-  }
   return code;
 }
 

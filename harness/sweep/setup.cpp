@@ -6,10 +6,12 @@
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
+#include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
 #include "harness/sweep/output.h"
 #include "harness/sweep/problem_weights.h"
+#include "loratune/dispatch/default_choice.h"
 
 namespace loratune {
 
@@ -73,6 +75,29 @@ std::vector<const Variant*> searched_variants(const Options& options,
   return chosen;
 }
 
+// What the file may lose to the sweep: before it begins nobody knows which of its variants are
+// chosen.
+Losses losses_to(const SweepSetup& setup, const TunedFile& earlier) {
+  TunedFile fresh;
+  fresh.devices["d0"] = tuned_device(setup.device);
+  const auto add_kernel = [&](const Variant& variant) {
+    fresh.kernels[std::string(variant.name)] = {std::string(variant.source_sha256),
+                                                variant.revision};
+  };
+  for (const Variant* variant : setup.options.variants) add_kernel(*variant);
+  for (const Problem& problem : setup.options.problems) {
+    add_kernel(*default_choice(problem, setup.device, setup.options.mode).variant);
+    Record decided;
+    decided.device = "d0";
+    decided.mode = setup.options.mode;
+    decided.problem = problem;
+    fresh.records.push_back(decided);
+  }
+  Losses losses;
+  merge_earlier(fresh, earlier, losses);
+  return losses;
+}
+
 // Part options.shard of the problems.
 std::vector<Problem> sharded(const std::vector<Problem>& problems, const Options& options) {
   if (options.shards <= 1) return problems;
@@ -96,6 +121,7 @@ SweepSetup setup_from(const Options& options, const json& begun) {
   }
   select_variants(options);  // so that bad input is told before a device is sought
   setup.device = select_device(options.device).info;
+  refuse_too_large(whole, setup.device);
   // All shards of a sweep try the same variants.
   setup.options.variants = searched_variants(options, whole, setup.device);
   setup.options.problems = sharded(whole, options);
@@ -113,8 +139,10 @@ SweepSetup setup_from(const Options& options, const json& begun) {
   }
   if (!begun.is_null()) {
     setup.options.known = known_from(begun);
-  } else if (const auto earlier = earlier_file(options.out)) {
-    setup.options.known = known_of(*earlier);
+  }
+  if (const auto earlier = earlier_file(options.out)) {
+    if (begun.is_null()) setup.options.known = known_of(*earlier);
+    require_named(losses_to(setup, *earlier), options.forget, options.out);
   }
   return setup;
 }

@@ -75,6 +75,43 @@ TEST(Bench, WrongFlagsAreErrors) {
   EXPECT_EQ(lora_bench(folder, "--list --benchmark_filter=x").code, 2);
 }
 
+TEST(Bench, AFileThatIsCutOffIs2) {
+  const TemporaryFolder folder;
+  for (const std::string format : {"json", "csv", "console"}) {
+    std::string arguments =
+        "--bench --budget 1s --benchmark_filter=launch --benchmark_out=/dev/full --problem " +
+        kTiny;
+    arguments.append(" --benchmark_out_format=").append(format);
+    const Ran ran = lora_bench(folder, arguments);
+    EXPECT_EQ(ran.code, 2) << format << "\n" << ran.err;
+    EXPECT_NE(ran.err.find("--benchmark_out=/dev/full is cut off"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.out.find("/launch"), std::string::npos) << "what was measured is shown";
+  }
+}
+
+TEST(Bench, AProblemBeyondTheMemoryIsToldAndTheOthersGoOn) {
+  const TemporaryFolder folder;
+  const std::string huge = "m1000000000_k1000000_n8_r4_f32_acc";
+  const std::string bench =
+      "--bench --budget 1s --benchmark_filter=default --problem " + huge + "," + kTiny;
+  const Ran ran = lora_bench(folder, bench);
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_NE(ran.err.find("fwd_" + huge + ": needs a buffer of"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("lora-bench --bench --device 'Portable Computing Language' --problem "
+                         "fwd_" +
+                         huge),
+            std::string::npos)
+      << ran.err;
+  EXPECT_NE(ran.out.find("fwd_" + kTiny + "/default"), std::string::npos) << ran.out;
+  for (const std::string mode : {"--sweep", "--sweep --record r"}) {
+    std::string arguments = mode;
+    arguments.append(" --problem ").append(huge);
+    const Ran swept = lora_bench(folder, arguments);
+    EXPECT_EQ(swept.code, 2) << mode;
+    EXPECT_NE(swept.err.find("needs a buffer of"), std::string::npos) << swept.err;
+  }
+}
+
 TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
   const TemporaryFolder folder;
   const Ran ran = lora_bench(folder,

@@ -75,6 +75,16 @@ TEST_F(CommandLine, BadInputIs2WithOneLine) {
   EXPECT_EQ(file("tuned.json"), "") << "a refused sweep wrote a file";
 }
 
+TEST_F(CommandLine, OutputThatIsLostIs2) {
+  for (const Words& words : {Words{"--list"}, Words{"--check", "--variants", "naive"} + kOneProblem,
+                             Words{"--bench", "--budget", "1s"} + kOneProblem}) {
+    const Words shell = {"-c", "exec \"$0\" \"$@\" >/dev/full", LORATUNE_BENCH};
+    const Result result = Process(folder_, shell + words, {}, "/bin/sh").wait();
+    EXPECT_EQ(result.code, 2) << testing::PrintToString(words) << "\n" << result.err;
+    EXPECT_EQ(complaints(result), 1) << testing::PrintToString(words) << "\n" << result.err;
+  }
+}
+
 TEST_F(CommandLine, AConfigThatIsNoneIs2) {
   const Words check = Words{"--check", "--variants", "naive"} + kOneProblem;
   expect_failure(2, check + Words{"--config", "WG_M=3"});
@@ -174,7 +184,7 @@ TEST_F(CommandLine, WithoutADeviceWhatNeedsOneIs77AndTheRestWorks) {
   EXPECT_EQ(pick.code, 0) << pick.err;
   EXPECT_EQ(complaints(pick), 0) << pick.err;
   EXPECT_EQ(json::parse(pick.out).at("shape_match"), "fallback");
-  EXPECT_EQ(json::parse(pick.out).at("device_match"), "none");
+  EXPECT_EQ(json::parse(pick.out).at("device_match"), "no_device");
   // Bad input is told before the missing device.
   expect_failure(2, {"--check", "--ranks", "0"}, {kNoDevice});
   expect_failure(2, {"--sweep", "--variants", "no_such_variant"}, {kNoDevice});

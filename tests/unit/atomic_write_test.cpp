@@ -132,6 +132,56 @@ TEST(AtomicWrite, FollowsALinkAndKeepsIt) {
   EXPECT_EQ(read_bytes(folder / "target"), "new");
 }
 
+TEST(AtomicWrite, KeepsTheModeOfAFileThatItReplaces) {
+  const TemporaryFolder folder;
+  const auto mode_of = [](const fs::path& path) {
+    struct stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_mode & 07777;
+  };
+  const mode_t before = ::umask(022);
+  EXPECT_EQ(atomic_write(folder / "fresh", "x"), "");
+  EXPECT_EQ(mode_of(folder / "fresh"), 0644U);
+  for (const mode_t mode : {0640U, 0600U, 0666U, 0444U, 0660U}) {
+    write_bytes(folder / "f", "old");
+    ASSERT_EQ(::chmod((folder / "f").c_str(), mode), 0);
+    EXPECT_EQ(atomic_write(folder / "f", "new"), "");
+    EXPECT_EQ(mode_of(folder / "f"), mode);
+    EXPECT_EQ(read_bytes(folder / "f"), "new");
+    fs::remove(folder / "f");
+  }
+  ::umask(before);
+}
+
+// Nobody may read for a moment what is not for them: a reader stands in for who looks just then.
+TEST(AtomicWrite, HasTheModeBeforeItHasTheBytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "f", "old");
+  ASSERT_EQ(::chmod((folder / "f").c_str(), 0600), 0);
+  static mode_t seen = 0;
+  FileCalls calls;
+  calls.write = [](int file, const void* bytes, size_t size) -> ssize_t {
+    struct stat status {};
+    if (::fstat(file, &status) == 0) seen = status.st_mode & 07777;
+    return ::write(file, bytes, size);
+  };
+  EXPECT_EQ(atomic_write(folder / "f", "new", calls), "");
+  EXPECT_EQ(seen, 0600U);
+}
+
+// Only root may try what becomes of another user's file.
+TEST(AtomicWrite, KeepsTheOwnerWhereRootReplacesAFile) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const TemporaryFolder folder;
+  write_bytes(folder / "f", "old");
+  if (::chown((folder / "f").c_str(), 1234, 2345) != 0) GTEST_SKIP() << "cannot give a file away";
+  EXPECT_EQ(atomic_write(folder / "f", "new"), "");
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "f").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 1234U);
+  EXPECT_EQ(status.st_gid, 2345U);
+}
+
 // What a killed process left under the temporary name must not stop its successor.
 TEST(AtomicWrite, PassesOverALeftTemporary) {
   const TemporaryFolder folder;

@@ -461,6 +461,7 @@ TEST(Dispatcher, BatchInvariantDoesNotDependOnM) {
   EXPECT_EQ(picked(dispatcher.pick(problem(512), Mode::batch_invariant)), 8);
   EXPECT_EQ(dispatcher.pick(problem(1), Mode::batch_invariant).shape_match, ShapeMatch::exact);
   EXPECT_EQ(dispatcher.pick(problem(2), Mode::batch_invariant).shape_match, ShapeMatch::rule);
+  EXPECT_TRUE(says(dispatcher.explain(problem(2), Mode::batch_invariant), "match: other_rows"));
   EXPECT_EQ(picked(dispatcher.pick(problem(1, 5), Mode::batch_invariant)), 64);
   EXPECT_EQ(picked(dispatcher.pick(problem(1, 4), Mode::batch_invariant)), 0);
 }
@@ -504,6 +505,21 @@ TEST(Dispatcher, ExplainTellsEverything) {
   EXPECT_TRUE(says(dispatcher.explain(problem(16)), "at most 3 % behind the best"));
   EXPECT_TRUE(says(dispatcher.explain(problem(9999)), "the built-in default"));
   EXPECT_TRUE(dispatcher.misses().empty()) << "to explain is not to miss";
+}
+
+TEST(Dispatcher, ExplainHasAWordForEachWayToMatch) {
+  Problem set = problem();
+  set.accumulate = false;
+  const Dispatcher own(committed(), device());
+  EXPECT_TRUE(says(own.explain(set), "shape match: other_write, d0 record")) << own.explain(set);
+  EXPECT_TRUE(says(own.explain(problem(16)), "shape match: rule, d0 rule"));
+  EXPECT_TRUE(says(own.explain(problem(9999)), "device match: unused\n"))
+      << "the file's own device, of which no entry fits";
+  EXPECT_TRUE(says(Dispatcher(device()).explain(problem()), "device match: no_file\n"));
+  EXPECT_TRUE(says(Dispatcher(committed(), {}).explain(problem()), "device match: no_device\n"));
+  DeviceInfo other = device();
+  other.name = "Factual";
+  EXPECT_TRUE(says(Dispatcher(committed(), other).explain(problem()), "device match: none\n"));
 }
 
 TEST(Dispatcher, HostileNamesAreEscaped) {

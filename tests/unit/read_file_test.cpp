@@ -47,6 +47,14 @@ TEST(ReadFile, ANameWithEscapesIsPrintedWithoutThem) {
   EXPECT_EQ(line.find('\n'), std::string::npos) << line;
 }
 
+TEST(LinesOf, AreWithoutMarkAndBlanksAndKeepTheirNumbers) {
+  const auto lines = [](std::string_view text) { return lines_of(text); };
+  EXPECT_EQ(lines(""), std::vector<std::string>{});
+  EXPECT_EQ(lines("\xef\xbb\xbf a b\t \r\n\n  \nc"),
+            (std::vector<std::string>{"a b", "", "", "c"}));
+  EXPECT_EQ(lines("a\r\nb\r\n"), (std::vector<std::string>{"a", "b"}));
+}
+
 TEST(ParseJson, EndsAtADepthThatNothingOfOursHas) {
   EXPECT_EQ(parse_json("[[1]]")[0][0], 1);
   EXPECT_THROW(parse_json(std::string(1000000, '[')), std::invalid_argument);

@@ -1,6 +1,7 @@
 #include "harness/record/recording.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <cmath>
@@ -92,11 +93,48 @@ TEST(Recording, WhatIsDamagedIsRefusedWithItsLine) {
   EXPECT_PRED2(names_line, damaged("[4200.0,", "[-4200.0,"), 2);
   EXPECT_PRED2(names_line, damaged("fwd_m1_", "fwd_m-1_"), 2);
   EXPECT_PRED2(names_line, damaged("\"outcome\":\"compile\"", "\"outcome\":\"correct\""), 7);
+  EXPECT_PRED2(names_line, damaged("[0,0]", "[0.5,0]"), 2) << "cut to 0, it would be another's";
+  EXPECT_PRED2(names_line, damaged("[0,0]", "[4294967296,0]"), 2);
+  EXPECT_PRED2(names_line, damaged("[0,0]", "[true,0]"), 2);
+  EXPECT_PRED2(names_line, damaged("[0,0]", "{\"a\":0,\"b\":0}"), 2);
+  EXPECT_PRED2(names_line, damaged("\"compute_units\":60", "\"compute_units\":0"), 1);
+  EXPECT_PRED2(names_line, damaged("\"compute_units\":60", "\"compute_units\":1.5"), 1);
+  EXPECT_PRED2(names_line, damaged("\"compute_units\":60", "\"compute_units\":-1"), 1);
+  EXPECT_PRED2(names_line, damaged("\"type\":1", "\"type\":7"), 1);
+  EXPECT_PRED2(names_line, damaged("[4200.0,", std::string(200000, '[')), 2);
+  EXPECT_PRED2(names_line, damaged("\"problem\"", std::string("\"\0em\"", 5)), 2);
+  EXPECT_PRED2(names_line, damaged("{\"config\"", std::string(2 << 20, ' ') + "{\"config\""), 2);
+  EXPECT_PRED2(names_line, damaged("{\"config\"", "[],{\"config\""), 2);
+  write(path, "[1]\n");
+  EXPECT_PRED2(names_line, failure_of(path), 1);
   write(path, text.substr(0, text.size() - 20));
   EXPECT_PRED2(names_line, failure_of(path), 1 + 3 * 144);
   write(path, text.substr(0, text.find('\n') + 1));
   EXPECT_NE(failure_of(path).find("no problem"), std::string::npos);
   EXPECT_NE(failure_of(folder / "none").find("cannot be read"), std::string::npos);
+}
+
+TEST(Recording, IsARegularFileAndNamedPrintably) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+  for (const std::string& path : {std::string("/dev/zero"), folder.path().string(),
+                                  (folder / "fifo").string(), std::string("/no\x1b[31m\n")}) {
+    EXPECT_FALSE(is_recording(path));
+    const std::string line = failure_of(path);
+    EXPECT_NE(line.find("recording '"), std::string::npos) << line;
+    EXPECT_EQ(line.find_first_of("\x1b\n"), std::string::npos) << line;
+  }
+}
+
+// A thousand bytes that unpack to more than a line may have.
+TEST(Recording, ThatUnpacksToTooMuchIsRefused) {
+  const TemporaryFolder folder;
+  const std::string zeros(std::size_t{4} << 20, ' ');
+  gzFile packed = gzopen((folder / "bomb").c_str(), "wb9");
+  for (int i = 0; i < 8; ++i) gzwrite(packed, zeros.data(), static_cast<unsigned>(zeros.size()));
+  gzclose(packed);
+  EXPECT_FALSE(is_recording(folder / "bomb"));
+  EXPECT_NE(failure_of(folder / "bomb").find("line 1: it is too long"), std::string::npos);
 }
 
 TEST(Recording, AConfigTakesTheMedianOfItsRoundsElseItsProbe) {

@@ -11,6 +11,7 @@
 #include "harness/base/failure.h"
 #include "harness/sweep/output.h"
 #include "loratune/dispatch/dispatcher.h"
+#include "temporary_folder.h"
 
 namespace loratune {
 namespace {
@@ -150,9 +151,9 @@ std::ptrdiff_t count(const TunedFile& file, auto wanted) {
 }
 
 TEST(MergeEarlier, KeepsOtherDevicesModesAndProblems) {
-  int dropped = -1;
+  Losses dropped;
   const TunedFile merged = merge_earlier(make({decided(fictional::problem())}), earlier(), dropped);
-  EXPECT_EQ(dropped, 0);
+  EXPECT_TRUE(dropped.empty());
   EXPECT_EQ(merged.devices.size(), 5U);
   EXPECT_EQ(merged.records.size(), earlier().records.size());  // one replaced
   const auto same = [](const Record& record) {
@@ -175,7 +176,7 @@ TEST(MergeEarlier, KeepsEachRecordWithItsOwnDevice) {
   // In the earlier file the device at hand is d1, and another one d0.
   TunedFile file = earlier();
   std::swap(file.devices["d0"], file.devices["d1"]);
-  int dropped = 0;
+  Losses dropped;
   const TunedFile merged = merge_earlier(make({decided(fictional::problem())}), file, dropped);
   EXPECT_EQ(merged.devices.at("d0"), tuned_device(fictional::device()));
   const auto of = [](const TunedFile& any, const TunedDevice& device) {
@@ -192,7 +193,7 @@ TEST(MergeEarlier, KeepsEachRecordWithItsOwnDevice) {
 
 TEST(MergeEarlier, ReplacesTheRulesWhoseGroundItMeasuredAgain) {
   // The device's rules: ranks 5 to 8, k and n 512 to 2048, m 16 to 64 (and, set, to 256).
-  int dropped = 0;
+  Losses dropped;
   const TunedFile file = earlier();
   const auto rules_after = [&](const Problem& problem, Mode mode = Mode::fast) {
     return merge_earlier(make({decided(problem)}, mode), file, dropped).rules.size();
@@ -215,7 +216,7 @@ TEST(MergeEarlier, LeavesOutARuleThatAFreshOneOverlaps) {
   file.rules = {fresh.rules[0]};  // of d0, which is the device at hand here too
   file.rules[0].m.lo = file.rules[0].m.hi;
   file.rules[0].regret_bound = 0.01;
-  int dropped = 0;
+  Losses dropped;
   const TunedFile merged = merge_earlier(fresh, file, dropped);
   EXPECT_EQ(merged.rules, fresh.rules);
   EXPECT_TRUE(parse_tuned_file(serialize(merged)).file);
@@ -224,7 +225,7 @@ TEST(MergeEarlier, LeavesOutARuleThatAFreshOneOverlaps) {
 TEST(MergeEarlier, TakesADeviceThatIsListedTwiceOnce) {
   TunedFile file = earlier();
   file.devices["d1"] = file.devices["d0"];  // their records of problem() are now of one device
-  int dropped = 0;
+  Losses dropped;
   const TunedFile merged = merge_earlier(make({decided(fictional::problem(9))}), file, dropped);
   const ParsedTunedFile parsed = parse_tuned_file(serialize(merged));
   EXPECT_TRUE(parsed.file) << parsed.error;
@@ -236,7 +237,7 @@ TEST(MergeEarlier, ReplacesAllThatMustHaveOneChoice) {
                                 decided(fictional::problem(1, 16))},
                                Mode::batch_invariant);
   const TunedFile fresh = make({decided(fictional::problem(64))}, Mode::batch_invariant);
-  int dropped = 0;
+  Losses dropped;
   const TunedFile merged = merge_earlier(fresh, earlier_one, dropped);
   ASSERT_EQ(merged.records.size(), 2U);
   EXPECT_EQ(merged.records[0].problem, fictional::problem(64));
@@ -246,7 +247,7 @@ TEST(MergeEarlier, ReplacesAllThatMustHaveOneChoice) {
 }
 
 TEST(MergeEarlier, LosesNoRuleToASweepThatDecidedNothing) {
-  int dropped = 0;
+  Losses dropped;
   const TunedFile merged = merge_earlier(make({}), earlier(), dropped);
   EXPECT_EQ(merged.rules.size(), earlier().rules.size());
   EXPECT_EQ(merged.records.size(), earlier().records.size());
@@ -255,17 +256,22 @@ TEST(MergeEarlier, LosesNoRuleToASweepThatDecidedNothing) {
 TEST(MergeEarlier, DropsAndCountsRecordsOfKernelsThatChanged) {
   TunedFile file = earlier();
   file.kernels["naive"].source_sha256 = std::string(64, '0');
-  int dropped = 0;
+  Losses dropped;
   const TunedFile merged = merge_earlier(make({decided(fictional::problem())}), file, dropped);
   // All are naive's but warp_shuffle's, and one is replaced.
-  EXPECT_EQ(dropped, static_cast<int>(file.records.size()) - 2);
+  int records = 0;
+  for (const auto& [of, loss] : dropped) {
+    EXPECT_EQ(of.first, "naive");
+    records += loss.records;
+  }
+  EXPECT_EQ(records, static_cast<int>(file.records.size()) - 2);
   EXPECT_EQ(merged.records.size(), 2U);
   EXPECT_TRUE(merged.rules.empty());
   EXPECT_EQ(merged.kernels.at("naive"), kernel_of("naive"));
   file.kernels["naive"] = kernel_of("naive");
   ++file.kernels["naive"].revision;
   merge_earlier(make({decided(fictional::problem())}), file, dropped);
-  EXPECT_GT(dropped, 0) << "another revision";
+  EXPECT_FALSE(dropped.empty()) << "another revision";
 }
 
 class UpdateTunedFile : public ::testing::Test {
@@ -283,9 +289,8 @@ TEST_F(UpdateTunedFile, LosesNoRecordWhereManyEndAtOnce) {
   for (int i = 1; i <= kWriters; ++i) {
     writers.push_back(fork());
     if (writers.back() == 0) {
-      int dropped = 0;
       for (int j = 0; j < 5; ++j) {
-        update_tuned_file(path_, make({decided(fictional::problem(i + kWriters * j))}), dropped);
+        update_tuned_file(path_, make({decided(fictional::problem(i + kWriters * j))}), {});
       }
       _exit(0);
     }
@@ -300,18 +305,55 @@ TEST_F(UpdateTunedFile, LosesNoRecordWhereManyEndAtOnce) {
 
 TEST_F(UpdateTunedFile, LeavesWhatIsNoTunedFileAlone) {
   std::ofstream(path_) << "mine";
-  int dropped = 0;
-  EXPECT_THROW(update_tuned_file(path_, make({}), dropped), Failure);
+  EXPECT_THROW(update_tuned_file(path_, make({}), {}), Failure);
   std::string text;
   std::ifstream(path_) >> text;
   EXPECT_EQ(text, "mine");
 }
 
+// A file of other sources, as another build leaves it on two devices.
+TunedFile of_another_build() {
+  TunedFile file = earlier();
+  for (auto& [variant, kernel] : file.kernels) kernel.source_sha256 = std::string(64, '0');
+  return file;
+}
+
+TEST_F(UpdateTunedFile, KeepsRecordsOfOtherBuildsUnlessTheyAreNamed) {
+  const TunedFile file = of_another_build();
+  ASSERT_EQ(write_tuned_file(path_, file), "");
+  const TunedFile fresh = make({decided(fictional::problem(9))});
+  ASSERT_TRUE(fresh.kernels.contains("naive"));
+  testing::internal::CaptureStderr();
+  try {
+    update_tuned_file(path_, fresh, {"split"});
+    ADD_FAILURE() << "written over";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitUsage);
+    EXPECT_NE(std::string(failure.what()).find("--forget naive"), std::string::npos);
+  }
+  const std::string listed = testing::internal::GetCapturedStderr();
+  EXPECT_NE(listed.find("of naive of another build, on "), std::string::npos) << listed;
+  EXPECT_EQ(read_bytes(path_), serialize(file)) << "something was lost";
+}
+
+TEST_F(UpdateTunedFile, LosesWhatIsNamedAndNothingElse) {
+  const TunedFile file = of_another_build();
+  ASSERT_EQ(write_tuned_file(path_, file), "");
+  const TunedFile fresh = make({decided(fictional::problem(9))});
+  const auto others = count(file, [](const Record& r) { return r.variant != "naive"; });
+  ASSERT_GT(others, 0);
+  testing::internal::CaptureStderr();
+  const TunedFile now = update_tuned_file(path_, fresh, {"naive"});
+  EXPECT_NE(testing::internal::GetCapturedStderr(), "") << "lost in silence";
+  EXPECT_EQ(now.records.size(), fresh.records.size() + static_cast<std::size_t>(others));
+  EXPECT_EQ(load_tuned_file(path_).file, now);
+}
+
 TEST(MergeEarlier, IntoTheSameFileChangesNothing) {
   const TunedFile file = make(grid());
-  int dropped = 0;
+  Losses dropped;
   EXPECT_EQ(serialize(merge_earlier(file, file, dropped)), serialize(file));
-  EXPECT_EQ(dropped, 0);
+  EXPECT_TRUE(dropped.empty());
 }
 
 }  // namespace

@@ -22,6 +22,36 @@ TEST(Weights, AreOfTheProblemsInTheirOrderAndOneByDefault) {
   EXPECT_EQ(read_weights(path, problems()), (std::vector<double>{1, 2.5}));
 }
 
+TEST(Weights, AMarkOfUtf8AndCarriageReturnsAreAccepted) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w.json";
+  std::ofstream(path) << "\xef\xbb\xbf{\r\n  \"m16_k512_n512_r8_f32_acc\": 2.5 \r\n}\r\n  ";
+  EXPECT_EQ(read_weights(path, problems()), (std::vector<double>{1, 2.5}));
+}
+
+TEST(Weights, AnErrorNamesFileAndLineInPrintableText) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w.json";
+  const auto refusal = [&](const std::string& text) -> std::string {
+    std::ofstream(path) << text;
+    try {
+      read_weights(path, problems());
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "read";
+  };
+  for (const char* text : {"{\n\n\"m1_k512_n512_r8_f32_acc\": 0}", "{\n\n\"m1_k512\": 1}",
+                           "{\n\n\"m1_\x1b[31m\": 1}", "{\n\n", "{\n\n\"a\": [[[["}) {
+    const std::string line = refusal(text);
+    EXPECT_NE(line.find(path), std::string::npos) << line;
+    EXPECT_NE(line.find("line 3"), std::string::npos) << line;
+    EXPECT_EQ(line.find_first_of("\x1b\n"), std::string::npos) << line;
+  }
+  EXPECT_NE(refusal(std::string(200000, '[')).find(path), std::string::npos);
+  EXPECT_THROW(read_weights("/dev/zero", problems()), Failure);
+}
+
 TEST(Weights, WhatIsNoWeightsFileIsRefused) {
   const TemporaryFolder folder;
   const std::string path = folder / "w.json";
