@@ -23,7 +23,8 @@ namespace loratune {
 class Weights {
  public:
   // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
-  // copied, so that layouts can be made later.
+  // copied, so that layouts can be made later. Throws std::invalid_argument for a null pointer, or
+  // a shape that is none.
   Weights(cl::Context context, const Problem& shape, const void* a, const void* b);
 
   // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
@@ -46,13 +47,20 @@ class Weights {
   std::vector<Form> forms_;
 };
 
-// Where a call's operands stand. Offsets and row pitches in elements.
+// Where a call's operands stand. Offsets and row pitches are
+// in elements; a pitch of 0 is that of dense rows, k for x and n for y.
 struct Operands {
   cl::Buffer x, y;
   std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
-  cl::Buffer a, b;  // in the plan's layouts; where it joins them a is both, and b none
+  cl::Buffer a, b;  // just as long as the plan's layouts; where it joins them a is both, and b none
   float scale = 1.0F;
 };
+
+// Why a plan for this problem cannot run on these operands, in one line: a buffer that is missing,
+// a pitch that is shorter than a row, a tensor that begins before its buffer or ends behind it, or
+// weights of another size than the plan's layouts take. Empty where it can. Throws cl::Error.
+std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
+                           const Operands& operands);
 
 // Lets the runs of plans that say needs_residency follow one another on the device, whatever queues
 // they come on: two at a time could each hold a part of it, and wait for the rest for ever.
@@ -73,7 +81,8 @@ class Residency {
 class Executable {
  public:
   // Enqueues the plan's fills and launches. With `events` given, appends one event a command.
-  // Throws cl::Error.
+  // Operands that differ from those of the last run are checked first: throws std::invalid_argument
+  // with the reason, nothing being enqueued, where they do not fit. Throws cl::Error.
   void enqueue(const cl::CommandQueue& queue, const Operands& operands,
                std::vector<cl::Event>* events = nullptr);
   const LaunchPlan& plan() const { return plan_; }
@@ -81,6 +90,8 @@ class Executable {
  private:
   friend class Engine;
   void bind(const Operands& operands);
+  void set_arguments(std::size_t launch, const Operands& operands, const Operands* before);
+  std::int64_t number(const Arg& arg, const Operands& operands) const;
 
   LaunchPlan plan_;
   Problem problem_;
@@ -114,13 +125,15 @@ class Engine {
   cl::CommandQueue make_queue(bool profiling = false) const;
 
   // Builds the plan's program, or finds it among those built before, and checks every launch
-  // against the built kernel's own limits. Outcome `compile` with the build log, `constraints` with
-  // the limit, `runtime` with the failing call.
+  // against the built kernel's own limits. Outcome `compile` with the build log or with what is
+  // wrong with the plan, `constraints` with the limit, `runtime` with the failing call.
   Built build(const Problem& problem, const LaunchPlan& plan);
 
  private:
   Device device_;
   cl::Context context_;
+  cl::Program program_of(const LaunchPlan& plan, std::string& log);
+
   std::map<std::string, cl::Program> programs_;  // by program_key()
   std::shared_ptr<Residency> residency_ = std::make_shared<Residency>();
 };
