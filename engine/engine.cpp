@@ -329,11 +329,13 @@ cl::CommandQueue Engine::make_queue(bool profiling) const {
           profiling ? CL_QUEUE_PROFILING_ENABLE : cl_command_queue_properties{0}};
 }
 
-// The plan's program, or null with the build log.
+// The plan's program, or null with the build log. Compiling takes long and holds no lock: others
+// may find or build theirs meanwhile.
 cl::Program Engine::program_of(const LaunchPlan& plan, std::string& log) {
   const std::string key = program_key(plan);
   if (plan.launches.empty()) return {};
   {
+    const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = programs_.find(key);
     if (found != programs_.end()) return found->second;
   }
@@ -344,6 +346,7 @@ cl::Program Engine::program_of(const LaunchPlan& plan, std::string& log) {
     log = describe(error) + '\n' + program.getBuildInfo<CL_PROGRAM_BUILD_LOG>(device_.handle);
     return {};
   }
+  const std::lock_guard<std::mutex> lock(mutex_);
   return programs_.try_emplace(key, std::move(program)).first->second;
 }
 

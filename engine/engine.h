@@ -19,7 +19,8 @@
 
 namespace loratune {
 
-// The adapter of one problem shape on the device, in every layout that a plan has asked for.
+// The adapter of one problem shape on the device, in every layout that a plan has asked for. Any
+// number of threads may ask the same Weights for buffers at a time; each layout is made once.
 class Weights {
  public:
   // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
@@ -44,10 +45,11 @@ class Weights {
   cl::Context context_;
   Problem shape_;
   Bytes dense_a_, dense_b_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // of forms_; it may move
   std::vector<Form> forms_;
 };
 
-// Where a call's operands stand. Offsets and row pitches are
+// Where a call's operands stand: plain data, of one thread at a time. Offsets and row pitches are
 // in elements; a pitch of 0 is that of dense rows, k for x and n for y.
 struct Operands {
   cl::Buffer x, y;
@@ -63,7 +65,8 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands);
 
 // Lets the runs of plans that say needs_residency follow one another on the device, whatever queues
-// they come on: two at a time could each hold a part of it, and wait for the rest for ever.
+// they come on: two at a time could each hold a part of it, and wait for the rest for ever. Any
+// number of threads may enter the same one.
 class Residency {
  public:
   // Makes `queue` wait for the last such run where that was on another queue. The run is to be
@@ -75,9 +78,10 @@ class Residency {
   cl::CommandQueue last_;
 };
 
-// A built plan with kernels and scratch of its own. It belongs to one in-order queue at a time and
-// is not thread-safe; runs enqueued one after another on that queue are correct. It holds on to the
-// buffers of its last run: an argument that has not changed since is not set again.
+// A built plan with kernels and scratch of its own. It belongs to one in-order queue and to one
+// thread at a time, while executables of one engine may be used by as many threads; runs enqueued
+// one after another on that queue are correct. It holds on to the buffers of its last run: an
+// argument that has not changed since is not set again.
 class Executable {
  public:
   // Enqueues the plan's fills and launches. With `events` given, appends one event a command.
@@ -111,7 +115,8 @@ struct Built {
 };
 
 // One for each device and process: plans that say needs_residency are kept apart among the
-// executables of one engine.
+// executables of one engine. Any number of threads may call the same engine at a time; a program
+// that two of them build at once is compiled twice and kept once.
 class Engine {
  public:
   // A context of its own for the device. Throws cl::Error.
@@ -134,6 +139,7 @@ class Engine {
   cl::Context context_;
   cl::Program program_of(const LaunchPlan& plan, std::string& log);
 
+  std::mutex mutex_;                             // of programs_
   std::map<std::string, cl::Program> programs_;  // by program_key()
   std::shared_ptr<Residency> residency_ = std::make_shared<Residency>();
 };

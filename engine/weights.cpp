@@ -27,6 +27,8 @@ Weights::Weights(cl::Context context, const Problem& shape, const void* a, const
 
 std::pair<cl::Buffer, cl::Buffer> Weights::buffers(const cl::CommandQueue& queue,
                                                    const LaunchPlan& plan) {
+  // Held while a layout is made too: whoever asks for the same one waits for it.
+  const std::lock_guard<std::mutex> lock(*mutex_);
   const bool joined = joins_weights(plan);
   const auto found = std::find_if(forms_.begin(), forms_.end(), [&](const Form& form) {
     return form.a == plan.a && form.b == plan.b && form.joined == joined;
