@@ -21,8 +21,8 @@ class BadDevices : public testing::Test {
                                "ASAN_OPTIONS=verify_asan_link_order=0"};
     return Process(folder_, words, more + environment).wait();
   }
-  json list(const std::string& fault) {
-    const Result result = run({"--list", "--json"}, fault);
+  json list(const std::string& fault, const Words& more = {}) {
+    const Result result = run({"--list", "--json"}, fault, more);
     EXPECT_EQ(result.code, 0) << result.err;
     return json::parse(result.out);  // throws for what is no UTF-8
   }
@@ -77,6 +77,31 @@ TEST_F(BadDevices, AreToldFromAMissingIcd) {
   EXPECT_TRUE(says(unwritable.err, "its cache folder " + folder + " cannot be written"))
       << unwritable.err;
   EXPECT_FALSE(says(unwritable.err, "no ICD")) << unwritable.err;
+}
+
+// What a driver says, and what becomes of it: bytes that are no UTF-8 and control characters are
+// question marks.
+TEST_F(BadDevices, HaveNamesThatFilesAndTerminalsCanTake) {
+  const std::pair<std::string, std::string> names[] = {
+      {"Chip 5", "Chip 5"},
+      {"Chip \n\t ", "Chip"},
+      {"", ""},
+      {"Chip\x1b[31m\tX\x7f", "Chip?[31m?X?"},
+      {"\xff\xfe", "??"},
+      {"\xc3\xa9\xe2\x84\xa2\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x84\xa2\xf0\x9f\x98\x80"},
+      {"\xe2\x84", "??"},
+      {"\xe2\x84x\xc3", "??x?"},
+      {"\xc0\xaf \xe0\x80\xaf \xf0\x80\x80\xaf.", "?? ??? ????."},
+      {"\xed\xa0\x80", "???"},
+      {"\xf4\x90\x80\x80", "????"},
+      {"\xc2\x85\xc2\x9b\xc2\xa0.", "??\xc2\xa0."}};
+  for (const auto& [said, shown] : names) {
+    const json devices = list("device:name", {"LORATUNE_NAME=" + said}).at("devices");
+    ASSERT_EQ(devices.size(), 2U);
+    for (const char* field : {"name", "vendor", "driver"}) {
+      EXPECT_EQ(devices[0].at(field), shown) << field;
+    }
+  }
 }
 
 }  // namespace

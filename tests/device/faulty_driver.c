@@ -9,6 +9,7 @@
 //   device:mute      nothing can be asked of the first device
 //   device:away      the first device is not available
 //   device:plain     the first device has no compiler
+//   device:name      name, vendor and driver of every device are $LORATUNE_NAME
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
@@ -105,6 +106,13 @@ cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t room, vo
                        size_t* size) {
   const int first = device == first_device;
   if (first && fault("device:mute")) return CL_OUT_OF_HOST_MEMORY;
+  if (fault("device:name") &&
+      (what == CL_DEVICE_NAME || what == CL_DEVICE_VENDOR || what == CL_DRIVER_VERSION)) {
+    const char* name = getenv("LORATUNE_NAME");
+    if (size != NULL) *size = strlen(name) + 1;
+    if (value != NULL && room > strlen(name)) memcpy(value, name, strlen(name) + 1);
+    return CL_SUCCESS;
+  }
   const cl_int status = NEXT(clGetDeviceInfo)(device, what, room, value, size);
   const int hidden = (what == CL_DEVICE_AVAILABLE && fault("device:away")) ||
                      (what == CL_DEVICE_COMPILER_AVAILABLE && fault("device:plain"));
