@@ -1,9 +1,14 @@
 #include "loratune/engine/device.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
+#include <filesystem>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 namespace loratune {
@@ -13,12 +18,49 @@ namespace {
 #define CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE 0x1067  // OpenCL 3.0
 #endif
 
-std::string trimmed(std::string text) {
+// The length of the UTF-8 character that begins the text, 0 where none does: cut off, too long for
+// what it stands for, a surrogate, or beyond Unicode.
+std::size_t character_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first < 0xc2   ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return 0;
+  }
+  const unsigned second = byte(1);
+  const bool wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+  return wrong ? 0 : length;
+}
+
+// What a driver calls something, as text that files and terminals can take: bytes that are no UTF-8
+// and control characters become question marks, zeros and blanks at the end go.
+std::string clean(std::string_view text) {
   while (!text.empty() &&
          (text.back() == '\0' || std::isspace(static_cast<unsigned char>(text.back())) != 0)) {
-    text.pop_back();
+    text.remove_suffix(1);
   }
-  return text;
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    const bool control =
+        (length == 1 && (first < 0x20 || first == 0x7f)) ||
+        (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    if (length == 0 || control) {
+      out += '?';
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
 }
 
 // "OpenCL C 1.2 PoCL" -> "1.2".
@@ -36,6 +78,8 @@ int preferred_multiple(const cl::Device& device) {
   }
   return static_cast<int>(std::clamp<std::size_t>(multiple, 1, 1024));
 }
+
+constexpr cl_uint kMaxComputeUnits = 1U << 20;
 
 // 10 * major + minor by cl_nv_device_attribute_query, 0 without it.
 int nv_compute_capability(const cl::Device& device, const DeviceInfo& info) {
@@ -56,13 +100,13 @@ int nv_compute_capability(const cl::Device& device, const DeviceInfo& info) {
 DeviceInfo query_device(const cl::Device& device) {
   DeviceInfo info;
   const cl::Platform platform(device.getInfo<CL_DEVICE_PLATFORM>());
-  info.platform = trimmed(platform.getInfo<CL_PLATFORM_NAME>());
-  info.vendor = trimmed(device.getInfo<CL_DEVICE_VENDOR>());
-  info.name = trimmed(device.getInfo<CL_DEVICE_NAME>());
-  info.driver = trimmed(device.getInfo<CL_DRIVER_VERSION>());
+  info.platform = clean(platform.getInfo<CL_PLATFORM_NAME>());
+  info.vendor = clean(device.getInfo<CL_DEVICE_VENDOR>());
+  info.name = clean(device.getInfo<CL_DEVICE_NAME>());
+  info.driver = clean(device.getInfo<CL_DRIVER_VERSION>());
   info.opencl_c = version_number(device.getInfo<CL_DEVICE_OPENCL_C_VERSION>());
   std::istringstream words(device.getInfo<CL_DEVICE_EXTENSIONS>());
-  for (std::string word; words >> word;) info.extensions.push_back(trimmed(word));
+  for (std::string word; words >> word;) info.extensions.push_back(clean(word));
   std::sort(info.extensions.begin(), info.extensions.end());
   info.vendor_id = device.getInfo<CL_DEVICE_VENDOR_ID>();
   const cl_device_type type = device.getInfo<CL_DEVICE_TYPE>();
@@ -71,42 +115,144 @@ DeviceInfo query_device(const cl::Device& device) {
   } else if ((type & CL_DEVICE_TYPE_CPU) != 0) {
     info.type = DeviceType::cpu;
   }
-  info.compute_units = static_cast<int>(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>());
+  // What plans divide by is never 0, whatever the driver says.
+  info.compute_units = static_cast<int>(
+      std::clamp<cl_uint>(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>(), 1, kMaxComputeUnits));
   info.preferred_multiple = preferred_multiple(device);
-  info.max_work_group_size =
-      static_cast<std::int64_t>(std::min(device.getInfo<CL_DEVICE_MAX_WORK_GROUP_SIZE>(),
-                                         device.getInfo<CL_DEVICE_MAX_WORK_ITEM_SIZES>().at(0)));
+  const auto sizes = device.getInfo<CL_DEVICE_MAX_WORK_ITEM_SIZES>();
+  info.max_work_group_size = static_cast<std::int64_t>(
+      std::clamp<std::size_t>(device.getInfo<CL_DEVICE_MAX_WORK_GROUP_SIZE>(), 1,
+                              sizes.empty() || sizes[0] == 0 ? 1 : sizes[0]));
   info.local_mem_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>());
   info.max_alloc_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>());
   info.nv_compute_capability = nv_compute_capability(device, info);
   return info;
 }
 
+namespace {
+
+// The name of a device or platform for a complaint, where it tells its name.
+template <cl_uint Name, class Handle>
+std::string name_of(const Handle& handle, const std::string& otherwise) {
+  try {
+    return clean(handle.template getInfo<Name>());
+  } catch (const cl::Error&) {
+    return otherwise;
+  }
+}
+
+// Whether a file can be made in the folder, which is made if need be.
+bool is_writable(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  std::string name = (folder / "loratune-XXXXXX").string();
+  const int file = mkstemp(name.data());
+  if (file < 0) return false;
+  close(file);
+  unlink(name.c_str());
+  return true;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+constexpr const char* kPocl = "Portable Computing Language";
+
+// PoCL has no device, or not even a platform, where it cannot write its cache, and does not say so:
+// the end of a complaint that does, or nothing.
+std::string cache_fault() {
+  std::filesystem::path folder = environment("POCL_CACHE_DIR");
+  const std::filesystem::path shared = environment("XDG_CACHE_HOME");
+  const std::filesystem::path home = environment("HOME");
+  if (folder.empty() && !shared.empty()) folder = shared / "pocl";
+  if (folder.empty() && !home.empty()) folder = home / ".cache" / "pocl";
+  if (folder.empty() || is_writable(folder)) return {};
+  return ", since its cache folder " + clean(folder.string()) +
+         " cannot be written (POCL_CACHE_DIR names another)";
+}
+
+// The files that tell the ICD loader of drivers.
+std::vector<std::filesystem::path> icd_files() {
+  const std::filesystem::path usual = "/etc/OpenCL/vendors";
+  const std::filesystem::path place = usual / environment("OCL_ICD_VENDORS");
+  std::error_code error;
+  if (std::filesystem::is_regular_file(place, error)) return {place};
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(place, error)) {
+    if (entry.path().extension() == ".icd") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// A driver that the loader knows of and that shows no platform is told of where it is the only
+// hope, and where the reason is known.
+void add_silent_drivers(const std::vector<std::string>& platforms,
+                        std::vector<std::string>& complaints) {
+  for (const std::filesystem::path& file : icd_files()) {
+    std::string why;
+    if (file.filename().string().find("pocl") != std::string::npos &&
+        std::find(platforms.begin(), platforms.end(), kPocl) == platforms.end()) {
+      why = cache_fault();
+    }
+    if (platforms.empty() || !why.empty()) {
+      complaints.push_back("the driver of " + clean(file.string()) + " has no platform" + why);
+    }
+  }
+}
+
+// Adds the device, or the complaint about it: one that cannot be used hides no other.
+void add_device(const std::string& platform, const cl::Device& handle, std::vector<Device>& devices,
+                std::vector<std::string>& complaints) {
+  std::string why;
+  try {
+    if (handle.getInfo<CL_DEVICE_AVAILABLE>() == CL_FALSE) {
+      why = "it is not available";
+    } else if (handle.getInfo<CL_DEVICE_COMPILER_AVAILABLE>() == CL_FALSE) {
+      why = "it has no compiler";
+    } else {
+      devices.push_back({handle, query_device(handle)});
+      return;
+    }
+  } catch (const cl::Error& error) {
+    why = describe(error);
+  }
+  complaints.push_back(platform + ": " + name_of<CL_DEVICE_NAME>(handle, "a device") +
+                       " is passed over: " + why);
+}
+
+}  // namespace
+
 std::vector<Device> list_devices(std::vector<std::string>& complaints) {
   std::vector<cl::Platform> platforms;
   try {
     cl::Platform::get(&platforms);
   } catch (const cl::Error& error) {
-    if (error.err() != -1001)
-      complaints.push_back(describe(error));  // -1001: the ICD loader found no platform
-    return {};
+    constexpr cl_int kNoPlatform = -1001;  // of the ICD loader
+    if (error.err() != kNoPlatform) complaints.push_back(describe(error));
   }
   std::vector<Device> devices;
+  std::vector<std::string> names;
   for (const cl::Platform& platform : platforms) {
+    names.push_back(name_of<CL_PLATFORM_NAME>(platform, "a platform"));
+    std::vector<cl::Device> handles;
+    std::string why = " has no device";
     try {
-      std::vector<cl::Device> handles;
       platform.getDevices(CL_DEVICE_TYPE_ALL, &handles);
-      for (const cl::Device& handle : handles) devices.push_back({handle, query_device(handle)});
     } catch (const cl::Error& error) {
-      if (error.err() == CL_DEVICE_NOT_FOUND) continue;
-      std::string name = "a platform";
-      try {
-        name = "platform " + trimmed(platform.getInfo<CL_PLATFORM_NAME>());
-      } catch (const cl::Error&) {  // then it stays nameless
-      }
-      complaints.push_back(name + " is passed over: " + describe(error));
+      if (error.err() != CL_DEVICE_NOT_FOUND) why = " is passed over: " + describe(error);
+    }
+    if (handles.empty()) {
+      if (names.back() == kPocl) why += cache_fault();
+      complaints.push_back("platform " + names.back() + why);
+    }
+    for (const cl::Device& handle : handles) {
+      add_device(names.back(), handle, devices, complaints);
     }
   }
+  add_silent_drivers(names, complaints);
   return devices;
 }
 

@@ -12,13 +12,17 @@
 
 namespace loratune {
 
+// Plain data, of which each thread may have copies. The functions below may be called by any number
+// of threads at a time.
 struct Device {
   cl::Device handle;
   DeviceInfo info;
 };
 
-// Every device of every platform that answers, in the ICD loader's order. A platform that fails is
-// passed over with a line in `complaints`; no platform at all gives an empty list.
+// Every device of every platform that can be used, in the ICD loader's order. What cannot be used
+// has a line with its name and the reason in `complaints`: a driver without a platform, a platform
+// that fails or has no device, and a device that does not answer, is not available or has no
+// compiler. Where no driver is installed the list is empty and there is no complaint.
 std::vector<Device> list_devices(std::vector<std::string>& complaints);
 
 // Throws cl::Error if the device does not answer.

@@ -1,8 +1,5 @@
 #include "loratune/engine/engine.h"
 
-#define IMATH_HALF_NO_LOOKUP_TABLE
-#include <Imath/half.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -17,6 +14,26 @@ constexpr std::ptrdiff_t kMaxNumbers = 32;  // of a struct
 bool is_number(const Arg& arg) {
   return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local &&
          arg.role != Role::weights;
+}
+
+// Why the plan is none for the problem, or nothing.
+std::string plan_reason(const Problem& problem, const LaunchPlan& plan) {
+  std::string why = invalid_reason(problem);
+  if (!why.empty()) return why;
+  const std::optional<Problem>& made_for = plan.made_for.problem;
+  if (made_for && *made_for != problem) {
+    return "it was made for " + to_string(*made_for) + ", not for " + to_string(problem);
+  }
+  for (const Launch& launch : plan.launches) {
+    for (const Arg& arg : launch.args) {
+      if (arg.role == Role::scratch &&
+          (arg.value < 0 || static_cast<std::size_t>(arg.value) >= plan.scratch.size())) {
+        return launch.kernel + " takes scratch buffer " + std::to_string(arg.value) + " of " +
+               std::to_string(plan.scratch.size());
+      }
+    }
+  }
+  return {};
 }
 
 // Why the built kernel cannot run the launch, or nothing.
@@ -45,62 +62,6 @@ std::string refusal(const cl::Kernel& kernel, const Launch& launch, const cl::De
   }
   return {};
 }
-
-}  // namespace
-
-Weights::Weights(cl::Context context, const Problem& shape, const void* a, const void* b)
-    : context_(std::move(context)), shape_(shape) {
-  const auto copy = [&](const void* source, std::int64_t elements) {
-    const auto* bytes = static_cast<const unsigned char*>(source);
-    return Bytes(bytes, bytes + elements * element_bytes(shape.dtype));
-  };
-  dense_a_ = copy(a, shape.rank * shape.k);
-  dense_b_ = copy(b, shape.n * shape.rank);
-}
-
-std::pair<cl::Buffer, cl::Buffer> Weights::buffers(const cl::CommandQueue& queue,
-                                                   const LaunchPlan& plan) {
-  const bool joined = joins_weights(plan);
-  const auto found = std::find_if(forms_.begin(), forms_.end(), [&](const Form& form) {
-    return form.a == plan.a && form.b == plan.b && form.joined == joined;
-  });
-  if (found != forms_.end()) return found->buffers;
-  const auto upload = [&](const Bytes& bytes) {
-    cl::Buffer buffer(context_, CL_MEM_READ_ONLY, bytes.size());
-    queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes.size(), bytes.data());
-    return buffer;
-  };
-  Bytes a = packed(plan.a, dense_a_, shape_.rank, shape_.k);
-  const Bytes b = packed(plan.b, dense_b_, shape_.n, shape_.rank);
-  std::pair<cl::Buffer, cl::Buffer> buffers;
-  if (joined) {
-    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, shape_.dtype));
-    a.resize(static_cast<std::size_t>(joined_off_b(plan.a, shape_) * bytes));
-    a.insert(a.end(), b.begin(), b.end());
-    buffers.first = upload(a);
-  } else {
-    buffers = {upload(a), upload(b)};
-  }
-  forms_.push_back({plan.a, plan.b, joined, buffers});
-  return buffers;
-}
-
-Weights::Bytes Weights::packed(const Packing& packing, const Bytes& dense, std::int64_t rows,
-                               std::int64_t cols) const {
-  const auto pack_bytes = [&](const auto* elements) {
-    const auto result = pack(packing, rows, cols, elements);
-    const auto* bytes = reinterpret_cast<const unsigned char*>(result.data());
-    return Bytes(bytes, bytes + result.size() * sizeof(result[0]));
-  };
-  if (shape_.dtype == Dtype::f16) {
-    const auto* halves = reinterpret_cast<const Imath::half*>(dense.data());
-    if (!packing.as_f32) return pack_bytes(halves);
-    return pack_bytes(std::vector<float>(halves, halves + rows * cols).data());
-  }
-  return pack_bytes(reinterpret_cast<const float*>(dense.data()));
-}
-
-namespace {
 
 // The numbers of one launch on their way to the kernel: one by one, or as one struct.
 class Numbers {
@@ -147,102 +108,173 @@ class Numbers {
   std::array<unsigned char, kMaxNumbers * sizeof(cl_long)> bytes_{};
 };
 
+// The buffer that a role stands for, or null.
+const cl::Buffer* buffer_of(Role role, const Operands& operands) {
+  switch (role) {
+    case Role::x:
+      return &operands.x;
+    case Role::y:
+      return &operands.y;
+    case Role::a:
+    case Role::weights:
+      return &operands.a;
+    case Role::b:
+      return &operands.b;
+    default:
+      return nullptr;
+  }
+}
+
+bool same(const Operands& one, const Operands& other) {
+  return one.x() == other.x() && one.y() == other.y() && one.a() == other.a() &&
+         one.b() == other.b() && one.off_x == other.off_x && one.ld_x == other.ld_x &&
+         one.off_y == other.off_y && one.ld_y == other.ld_y && one.scale == other.scale;
+}
+
+std::int64_t pitch(std::int64_t ld, std::int64_t row) { return ld == 0 ? row : ld; }
+
+std::int64_t size_of(const cl::Buffer& buffer) {
+  return static_cast<std::int64_t>(buffer.getInfo<CL_MEM_SIZE>());
+}
+
+// Why rows of that length do not stand in the buffer at this offset and pitch, or nothing. Sums
+// are not formed before it is known that they are no larger than the buffer: they could overflow.
+std::string tensor_reason(const std::string& name, const cl::Buffer& buffer, Dtype dtype,
+                          std::int64_t off, std::int64_t ld, std::int64_t rows, std::int64_t row) {
+  if (rows == 0) return {};
+  if (buffer() == nullptr) return name + " has no buffer";
+  if (off < 0) return "off_" + name + " is " + std::to_string(off) + ", before the buffer begins";
+  if (ld != 0 && ld < row) {
+    return "ld_" + name + " is " + std::to_string(ld) + ", a row of " + name + " has " +
+           std::to_string(row) + " elements";
+  }
+  const std::int64_t size = size_of(buffer) / element_bytes(dtype);
+  const bool fits = off <= size && row <= size - off &&
+                    (rows == 1 || pitch(ld, row) <= (size - off - row) / (rows - 1));
+  if (fits) return {};
+  return name + " does not fit: " + std::to_string(rows) + " rows of " + std::to_string(row) +
+         " elements at offset " + std::to_string(off) + " and pitch " +
+         std::to_string(pitch(ld, row)) + ", its buffer holds " + std::to_string(size);
+}
+
+// Their size is all that tells weights of one shape, rank or type from those of another.
+std::string weights_reason(const std::string& name, const cl::Buffer& buffer, std::int64_t bytes) {
+  if (buffer() == nullptr) return name + " has no buffer";
+  if (size_of(buffer) == bytes) return {};
+  return name + " has " + std::to_string(size_of(buffer)) + " bytes, the plan's layout takes " +
+         std::to_string(bytes) + ": these are weights of another shape, type or layout";
+}
+
+// Only what differs from `before` is asked about: a call to the driver takes time, and a run of a
+// cold cache comes with other weights each time.
+std::string changed_reason(const Problem& problem, const LaunchPlan& plan, const Operands& now,
+                           const Operands* before) {
+  if (plan.launches.empty()) return {};
+  std::string why;
+  if (before == nullptr || now.x() != before->x() || now.off_x != before->off_x ||
+      now.ld_x != before->ld_x) {
+    why = tensor_reason("x", now.x, problem.dtype, now.off_x, now.ld_x, problem.m, problem.k);
+  }
+  if (why.empty() && (before == nullptr || now.y() != before->y() || now.off_y != before->off_y ||
+                      now.ld_y != before->ld_y)) {
+    why = tensor_reason("y", now.y, problem.dtype, now.off_y, now.ld_y, problem.m, problem.n);
+  }
+  const bool joined = joins_weights(plan);
+  const std::int64_t bytes_b = packed_size(plan.b, problem.n, problem.rank) *
+                               element_bytes(packed_dtype(plan.b, problem.dtype));
+  if (why.empty() && (before == nullptr || now.a() != before->a())) {
+    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, problem.dtype));
+    why = joined ? weights_reason("a, which holds both matrices,", now.a,
+                                  joined_off_b(plan.a, problem) * bytes + bytes_b)
+                 : weights_reason("a", now.a, packed_size(plan.a, problem.rank, problem.k) * bytes);
+  }
+  if (why.empty() && !joined && (before == nullptr || now.b() != before->b())) {
+    why = weights_reason("b", now.b, bytes_b);
+  }
+  return why;
+}
+
 }  // namespace
 
-// Sets those arguments that are not set to these operands yet.
-void Executable::bind(const Operands& operands) {
-  const bool fresh = !bound_;
-  const Operands before = fresh ? Operands{} : *std::exchange(bound_, std::nullopt);
-  for (std::size_t l = 0; l < kernels_.size(); ++l) {
-    cl::Kernel& kernel = kernels_[l];
-    Numbers numbers(kernel, plan_.launches[l].one_struct);
-    for (const Arg& arg : plan_.launches[l].args) {
-      // Of the operands, which may change; of the plan and the problem, which do not.
-      const auto buffer = [&](cl::Buffer Operands::*member) {
-        const cl_uint at = numbers.next();
-        if (fresh || (operands.*member)() != (before.*member)()) {
-          kernel.setArg(at, operands.*member);
-        }
-      };
-      const auto stride = [&](std::int64_t Operands::*member) {
-        numbers.add(static_cast<cl_long>(operands.*member),
-                    fresh || operands.*member != before.*member);
-      };
-      const auto number = [&](std::int64_t value) {
-        numbers.add(static_cast<cl_int>(value), fresh);
-      };
-      const auto wide = [&](std::int64_t value) {
-        numbers.add(static_cast<cl_long>(value), fresh);
-      };
-      const auto fixed = [&](const auto&... value) {
-        const cl_uint at = numbers.next();
-        if (fresh) kernel.setArg(at, value...);
-      };
-      switch (arg.role) {
-        case Role::x:
-          buffer(&Operands::x);
-          break;
-        case Role::a:
-        case Role::weights:
-          buffer(&Operands::a);
-          break;
-        case Role::b:
-          buffer(&Operands::b);
-          break;
-        case Role::y:
-          buffer(&Operands::y);
-          break;
-        case Role::scale:
-          numbers.add(operands.scale, fresh || operands.scale != before.scale);
-          break;
-        case Role::m:
-          number(problem_.m);
-          break;
-        case Role::k:
-          number(problem_.k);
-          break;
-        case Role::n:
-          number(problem_.n);
-          break;
-        case Role::rank:
-          number(problem_.rank);
-          break;
-        case Role::ld_x:
-          stride(&Operands::ld_x);
-          break;
-        case Role::ld_a:
-          wide(packed_ld(plan_.a, problem_.rank, problem_.k));
-          break;
-        case Role::ld_b:
-          wide(packed_ld(plan_.b, problem_.n, problem_.rank));
-          break;
-        case Role::ld_y:
-          stride(&Operands::ld_y);
-          break;
-        case Role::off_x:
-          stride(&Operands::off_x);
-          break;
-        case Role::off_a:
-          wide(0);
-          break;
-        case Role::off_b:
-          wide(off_b_);
-          break;
-        case Role::off_y:
-          stride(&Operands::off_y);
-          break;
-        case Role::scratch:
-          fixed(scratch_.at(static_cast<std::size_t>(arg.value)));
-          break;
-        case Role::local:
-          fixed(static_cast<std::size_t>(arg.value), nullptr);
-          break;
-        case Role::i32:
-          number(arg.value);
-          break;
+std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
+                           const Operands& operands) {
+  return changed_reason(problem, plan, operands, nullptr);
+}
+
+// The number of a role that stands for one, the scale apart.
+std::int64_t Executable::number(const Arg& arg, const Operands& operands) const {
+  switch (arg.role) {
+    case Role::m:
+      return problem_.m;
+    case Role::k:
+      return problem_.k;
+    case Role::n:
+      return problem_.n;
+    case Role::rank:
+      return problem_.rank;
+    case Role::ld_x:
+      return pitch(operands.ld_x, problem_.k);
+    case Role::ld_a:
+      return packed_ld(plan_.a, problem_.rank, problem_.k);
+    case Role::ld_b:
+      return packed_ld(plan_.b, problem_.n, problem_.rank);
+    case Role::ld_y:
+      return pitch(operands.ld_y, problem_.n);
+    case Role::off_x:
+      return operands.off_x;
+    case Role::off_a:
+      return 0;
+    case Role::off_b:
+      return off_b_;
+    case Role::off_y:
+      return operands.off_y;
+    default:
+      return arg.value;
+  }
+}
+
+// Sets those arguments of a launch that differ from what they were set to before: from all, where
+// `before` is null.
+void Executable::set_arguments(std::size_t launch, const Operands& operands,
+                               const Operands* before) {
+  cl::Kernel& kernel = kernels_[launch];
+  Numbers numbers(kernel, plan_.launches[launch].one_struct);
+  for (const Arg& arg : plan_.launches[launch].args) {
+    if (const cl::Buffer* buffer = buffer_of(arg.role, operands)) {
+      const cl_uint at = numbers.next();
+      if (before == nullptr || (*buffer)() != (*buffer_of(arg.role, *before))()) {
+        kernel.setArg(at, *buffer);
+      }
+    } else if (arg.role == Role::scratch) {
+      const cl_uint at = numbers.next();
+      if (before == nullptr) kernel.setArg(at, scratch_[static_cast<std::size_t>(arg.value)]);
+    } else if (arg.role == Role::local) {
+      const cl_uint at = numbers.next();
+      if (before == nullptr) kernel.setArg(at, static_cast<std::size_t>(arg.value), nullptr);
+    } else if (arg.role == Role::scale) {
+      numbers.add(operands.scale, before == nullptr || operands.scale != before->scale);
+    } else {
+      const std::int64_t value = number(arg, operands);
+      const bool changed = before == nullptr || value != number(arg, *before);
+      if (arg.role >= Role::ld_x && arg.role <= Role::off_y) {
+        numbers.add(static_cast<cl_long>(value), changed);
+      } else {
+        numbers.add(static_cast<cl_int>(value), changed);
       }
     }
-    numbers.finish();
+  }
+  numbers.finish();
+}
+
+// Makes the kernels' arguments those operands, once it is known that these fit.
+void Executable::bind(const Operands& operands) {
+  if (bound_ && same(*bound_, operands)) return;
+  const std::string why = changed_reason(problem_, plan_, operands, bound_ ? &*bound_ : nullptr);
+  if (!why.empty()) throw std::invalid_argument("operands: " + why);
+  // An error in between leaves arguments of both: then nothing counts as set.
+  const std::optional<Operands> before = std::exchange(bound_, std::nullopt);
+  for (std::size_t l = 0; l < kernels_.size(); ++l) {
+    set_arguments(l, operands, before ? &*before : nullptr);
   }
   bound_ = operands;
 }
@@ -261,6 +293,7 @@ std::unique_lock<std::mutex> Residency::enter(const cl::CommandQueue& queue) {
 
 void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands,
                          std::vector<cl::Event>* events) {
+  bind(operands);
   const auto event = [&]() -> cl::Event* {
     if (events == nullptr) return nullptr;
     events->emplace_back();
@@ -276,7 +309,6 @@ void Executable::enqueue(const cl::CommandQueue& queue, const Operands& operands
   dirty_ = true;  // until every launch is under way
   std::unique_lock<std::mutex> alone;
   if (plan_.needs_residency) alone = residency_->enter(queue);
-  bind(operands);
   for (std::size_t l = 0; l < plan_.launches.size(); ++l) {
     const Launch& launch = plan_.launches[l];
     const auto range = [&](const std::array<std::uint64_t, 3>& sizes) {
@@ -297,28 +329,42 @@ cl::CommandQueue Engine::make_queue(bool profiling) const {
           profiling ? CL_QUEUE_PROFILING_ENABLE : cl_command_queue_properties{0}};
 }
 
+// The plan's program, or null with the build log. Compiling takes long and holds no lock: others
+// may find or build theirs meanwhile.
+cl::Program Engine::program_of(const LaunchPlan& plan, std::string& log) {
+  const std::string key = program_key(plan);
+  if (plan.launches.empty()) return {};
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = programs_.find(key);
+    if (found != programs_.end()) return found->second;
+  }
+  cl::Program program(context_, plan.source);
+  try {
+    program.build(device_.handle, build_options(plan).c_str());
+  } catch (const cl::Error& error) {
+    log = describe(error) + '\n' + program.getBuildInfo<CL_PROGRAM_BUILD_LOG>(device_.handle);
+    return {};
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return programs_.try_emplace(key, std::move(program)).first->second;
+}
+
 Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
+  const std::string wrong = plan_reason(problem, plan);
+  if (!wrong.empty()) return {nullptr, Outcome::compile, "plan: " + wrong};
   auto executable = std::make_unique<Executable>();
   executable->plan_ = plan;
   executable->problem_ = problem;
   if (joins_weights(plan)) executable->off_b_ = joined_off_b(plan.a, problem);
   executable->residency_ = residency_;
   try {
-    const std::string key = program_key(plan);
-    auto found = programs_.find(key);
-    if (found == programs_.end() && !plan.launches.empty()) {
-      cl::Program program(context_, plan.source);
-      try {
-        program.build(device_.handle, build_options(plan).c_str());
-      } catch (const cl::Error& error) {
-        std::string log = describe(error);
-        log += '\n' + program.getBuildInfo<CL_PROGRAM_BUILD_LOG>(device_.handle);
-        return {nullptr, Outcome::compile, log};
-      }
-      found = programs_.emplace(key, std::move(program)).first;
-    }
+    std::string log;
+    const cl::Program program = program_of(plan, log);
+    if (!log.empty()) return {nullptr, Outcome::compile, log};
     for (const Launch& launch : plan.launches) {
-      cl::Kernel kernel(found->second, launch.kernel.c_str());
+      // A kernel of its own, though the program is shared: arguments belong to the kernel.
+      cl::Kernel kernel(program, launch.kernel.c_str());
       std::string why = refusal(kernel, launch, device_.handle, device_.info);
       if (!why.empty()) return {nullptr, Outcome::constraints, std::move(why)};
       executable->kernels_.push_back(std::move(kernel));

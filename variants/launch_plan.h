@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "loratune/variants/problem.h"
 
 namespace loratune {
 
@@ -86,6 +89,14 @@ struct Packing {
   bool operator==(const Packing&) const = default;
 };
 
+// The problem that a plan was made for, where that is known: the engine refuses such a plan for
+// another one, whose scratch and ranges would be too small. Plans that do the same are equal
+// whatever they were made for, since a file of plans does not say it.
+struct MadeFor {
+  std::optional<Problem> problem;
+  bool operator==(const MadeFor&) const { return true; }
+};
+
 struct LaunchPlan {
   std::string source;                                         // OpenCL C
   std::vector<std::pair<std::string, std::int64_t>> defines;  // sorted by name
@@ -97,6 +108,7 @@ struct LaunchPlan {
                   // the element
   bool deterministic = true;     // the same bits every run
   bool needs_residency = false;  // correct only while all work-groups are resident at once
+  MadeFor made_for;
   bool operator==(const LaunchPlan&) const = default;
 };
 

@@ -13,25 +13,35 @@ namespace {
 
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
+// The complaints as the end of a line that says that there is no such device.
+std::string reasons(const std::vector<std::string>& complaints) {
+  std::string text;
+  for (const std::string& complaint : complaints) text += "; " + complaint;
+  return text;
+}
+
 }  // namespace
 
 std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
 
 std::vector<std::size_t> matching_devices(const std::string& selector,
-                                          const std::vector<Device>& devices) {
+                                          const std::vector<Device>& devices,
+                                          const std::vector<std::string>& complaints) {
   std::size_t index = 0;
   const char* const last = selector.data() + selector.size();
   const auto [end, error] = std::from_chars(selector.data(), last, index);
   if (!selector.empty() && error == std::errc() && end == last) {
     if (index < devices.size()) return {index};
-    usage("--device " + selector + ": there are " + std::to_string(devices.size()) + " devices");
+    usage("--device " + selector + ": there are " + std::to_string(devices.size()) +
+          " devices that can be used" + reasons(complaints));
   }
   std::vector<std::size_t> matches;
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (display_name(devices[i].info).find(selector) != std::string::npos) matches.push_back(i);
   }
   if (matches.empty() && !selector.empty()) {
-    usage("--device '" + selector + "' matches no device; --list shows them");
+    usage("--device '" + selector + "' matches no device that can be used; --list shows them" +
+          reasons(complaints));
   }
   return matches;
 }
@@ -40,11 +50,11 @@ Device select_device(const std::string& selector) {
   std::vector<std::string> complaints;
   const std::vector<Device> devices = list_devices(complaints);
   if (devices.empty()) {
-    std::string line =
-        "no OpenCL device: no ICD with a device is installed (on Debian, pocl-opencl-icd gives "
-        "one)";
-    for (const std::string& complaint : complaints) line += "; " + complaint;
-    throw Failure(kExitNoDevice, line);
+    throw Failure(
+        kExitNoDevice,
+        complaints.empty()
+            ? "no OpenCL device: no ICD is installed (on Debian, pocl-opencl-icd gives one)"
+            : "no OpenCL device that can be used" + reasons(complaints));
   }
   if (selector.empty()) {
     const auto gpu = std::find_if(devices.begin(), devices.end(), [](const Device& device) {
@@ -52,7 +62,7 @@ Device select_device(const std::string& selector) {
     });
     return gpu != devices.end() ? *gpu : devices.front();
   }
-  const std::vector<std::size_t> matches = matching_devices(selector, devices);
+  const std::vector<std::size_t> matches = matching_devices(selector, devices, complaints);
   if (matches.size() > 1) {
     usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
           " devices; give the index that --list shows");

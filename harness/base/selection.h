@@ -12,9 +12,11 @@ namespace loratune {
 
 // The indices of the devices that --device means: the device of that index, else all devices
 // whose display name holds the selector. An empty selector means all. Throws Failure (kExitUsage)
-// where no device matches.
+// where no device matches, with the complaints of list_devices(): the one that is meant may be
+// among the devices that cannot be used.
 std::vector<std::size_t> matching_devices(const std::string& selector,
-                                          const std::vector<Device>& devices);
+                                          const std::vector<Device>& devices,
+                                          const std::vector<std::string>& complaints = {});
 
 // The device that --device means; for an empty selector the first GPU, else the first device.
 // Throws Failure: kExitNoDevice where the machine has no device, kExitUsage where no device

@@ -40,13 +40,14 @@ json variant_json(const Variant& variant) {
 int list_mode(const Options& options) {
   std::vector<std::string> complaints;
   const std::vector<Device> devices = list_devices(complaints);
-  for (const std::string& complaint : complaints) std::fprintf(stderr, "%s\n", complaint.c_str());
-  const std::vector<std::size_t> shown = matching_devices(options.device, devices);
+  const std::vector<std::size_t> shown = matching_devices(options.device, devices, complaints);
   const std::vector<Problem> problems = select_problems(options);
   const std::vector<const Variant*> chosen = select_variants(options);
   if (options.json) {
-    json out = {
-        {"devices", json::array()}, {"variants", json::array()}, {"problems", json::array()}};
+    json out = {{"devices", json::array()},
+                {"passed_over", complaints},
+                {"variants", json::array()},
+                {"problems", json::array()}};
     for (const std::size_t i : shown) out["devices"].push_back(device_json(devices[i].info));
     for (const Variant* variant : chosen) out["variants"].push_back(variant_json(*variant));
     for (const Problem& problem : problems) out["problems"].push_back(to_string(problem));
@@ -63,6 +64,7 @@ int list_mode(const Options& options) {
         static_cast<long long>(info.max_work_group_size),
         static_cast<long long>(info.local_mem_bytes / 1024));
   }
+  for (const std::string& complaint : complaints) std::printf("  -  %s\n", complaint.c_str());
   std::printf("\nVariants\n");
   for (const Variant* variant : chosen) {
     std::printf("  %s: %lld points before constraints\n", std::string(variant->name).c_str(),

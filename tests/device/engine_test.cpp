@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <limits>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -105,9 +107,9 @@ TEST_F(Executables, LayTheNumbersOfAStructOutByTheirSizes) {
   plan.launches[0].args = {{Role::y},      {Role::m},    {Role::off_y}, {Role::scale},
                            {Role::i32, 5}, {Role::ld_y}, {Role::n},     {Role::local, 4}};
   use(plan);
-  operands_.off_y = 7;
+  operands_.off_y = 4;
   operands_.scale = 0.5F;
-  EXPECT_EQ(run(), (Values{2, 7, 0.5F, 5, 2, 2, 0, 0}));
+  EXPECT_EQ(run(), (Values{2, 4, 0.5F, 5, 2, 2, 0, 0}));
 }
 
 TEST_F(Executables, AreNotBuiltWithMoreNumbersThanAStructHolds) {
@@ -118,6 +120,117 @@ TEST_F(Executables, AreNotBuiltWithMoreNumbersThanAStructHolds) {
   EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::correct);
   plan.launches[0].args.push_back({Role::i32, 1});
   EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::constraints);
+}
+
+TEST_F(Executables, TakeAPitchOfZeroAsDense) {
+  const Values dense = run();
+  operands_.ld_x = operands_.ld_y = 0;
+  EXPECT_EQ(run(), dense);
+  operands_.off_x = 2;
+  EXPECT_EQ(run(), (Values{3, 30, 4, 40, 0, 0, 0, 0}));
+}
+
+// x has 4 elements and y 8, of 2 rows each; what is wrong, and a word that names it.
+TEST_F(Executables, RefuseOperandsThatDoNotFit) {
+  const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+  const Operands sound = operands_;
+  const Values first = run();
+  const auto refused = [&](const char* word, auto&& plant) {
+    operands_ = sound;
+    plant(operands_);
+    for (const bool fresh : {false, true}) {
+      if (fresh) executable_ = test_engine().build(problem_, executable_->plan()).executable;
+      std::vector<cl::Event> events;
+      try {
+        executable_->enqueue(queue_, operands_, &events);
+        ADD_FAILURE() << "was run: " << word;
+        queue_.finish();
+      } catch (const std::invalid_argument& error) {
+        EXPECT_EQ(std::string(error.what()).rfind("operands: ", 0), 0U) << error.what();
+        EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
+      }
+      EXPECT_TRUE(events.empty()) << word;
+      EXPECT_FALSE(invalid_reason(problem_, executable_->plan(), operands_).empty()) << word;
+    }
+    operands_ = sound;
+    EXPECT_EQ(run(), first) << "after: " << word;
+  };
+  refused("x has no buffer", [](Operands& o) { o.x = {}; });
+  refused("y has no buffer", [](Operands& o) { o.y = {}; });
+  refused("a", [](Operands& o) { o.a = {}; });
+  if (operands_.b() != nullptr) refused("b has no buffer", [](Operands& o) { o.b = {}; });
+  refused("ld_y is 1", [](Operands& o) { o.ld_y = 1; });
+  refused("ld_x is -1", [](Operands& o) { o.ld_x = -1; });
+  refused("off_x is -1", [](Operands& o) { o.off_x = -1; });
+  refused("off_y is -1", [](Operands& o) { o.off_y = -1; });
+  refused("offset 3", [](Operands& o) { o.off_x = 3; });
+  refused("offset 5", [](Operands& o) { o.off_y = 5; });
+  refused("pitch 4", [](Operands& o) { o.ld_x = 4; });
+  refused("pitch 7", [](Operands& o) { o.ld_y = 7; });
+  refused("offset 9223372036854775807", [&](Operands& o) { o.off_x = huge; });
+  refused("pitch 9223372036854775807", [&](Operands& o) { o.ld_y = huge; });
+  refused("its buffer holds 1", [](Operands& o) { o.x = buffer({1}); });
+}
+
+TEST_F(Executables, TakeTheLastPlaceInABuffer) {
+  operands_.off_x = 2;
+  operands_.off_y = 4;
+  EXPECT_EQ(run(), (Values{0, 0, 0, 0, 3, 30, 4, 40}));
+  operands_.off_x = operands_.off_y = 0;
+  operands_.ld_x = 3;
+  operands_.ld_y = 6;
+  EXPECT_EQ(run(), (Values{1, 10, 0, 0, 0, 0, 4, 40}));
+}
+
+// One that joins its weights and one that does not.
+class OtherWeights : public Executables, public testing::WithParamInterface<const char*> {};
+
+TEST_P(OtherWeights, AreRefused) {
+  const Variant& variant = *find_variant(GetParam());
+  const DeviceInfo& device = test_engine().info();
+  use(variant.plan(problem_, variant.default_config(problem_, device), device));
+  const std::vector<float> values(64, 1);
+  const auto refused = [&](auto&& plant) {
+    Problem other = problem_;
+    plant(other);
+    Weights weights(test_engine().context(), other, values.data(), values.data());
+    std::tie(operands_.a, operands_.b) = weights.buffers(queue_, executable_->plan());
+    EXPECT_THROW(executable_->enqueue(queue_, operands_), std::invalid_argument)
+        << to_string(other);
+  };
+  refused([](Problem& p) { p.rank = 2; });
+  refused([](Problem& p) { p.n = 40; });
+  refused([](Problem& p) { p.k = 40; });
+  refused([](Problem& p) { p.dtype = Dtype::f16; });
+  EXPECT_THROW(Weights(test_engine().context(), problem_, nullptr, values.data()),
+               std::invalid_argument);
+  EXPECT_THROW(Weights(test_engine().context(), problem_, values.data(), nullptr),
+               std::invalid_argument);
+  set_weights(1);
+  EXPECT_EQ(run(), (Values{1, 10, 2, 20, 0, 0, 0, 0}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, OtherWeights, testing::Values("naive", "split"),
+                         [](const auto& one) { return std::string(one.param); });
+
+TEST_F(Executables, AreNotBuiltOfAPlanForAnotherProblem) {
+  LaunchPlan plan = executable_->plan();
+  plan.made_for.problem = problem_;
+  EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::correct);
+  plan.made_for.problem->m = 1;
+  Built built = test_engine().build(problem_, plan);
+  EXPECT_EQ(built.outcome, Outcome::compile);
+  EXPECT_EQ(built.detail, "plan: it was made for " + to_string(*plan.made_for.problem) +
+                              ", not for " + to_string(problem_));
+  EXPECT_EQ(plan, executable_->plan()) << "what it was made for is no part of what it does";
+  plan = executable_->plan();
+  plan.launches[0].args.push_back({Role::scratch, 1});
+  plan.scratch.resize(1);
+  built = test_engine().build(problem_, plan);
+  EXPECT_NE(built.detail.find("scratch buffer 1 of 1"), std::string::npos) << built.detail;
+  Problem impossible = problem_;
+  impossible.rank = 0;
+  EXPECT_FALSE(test_engine().build(impossible, executable_->plan()).executable);
 }
 
 // A run on one queue, held up, and another on a second queue: whether that one waits for the first.

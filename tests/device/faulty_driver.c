@@ -6,6 +6,10 @@
 //   finish:NAME      so is clFinish after kernel NAME, and it never ran: how a lost device shows
 //   context:crash    making a context ends the process
 //   platform:broken  there is a second platform, and it fails to list its devices
+//   device:mute      nothing can be asked of the first device
+//   device:away      the first device is not available
+//   device:plain     the first device has no compiler
+//   device:name      name, vendor and driver of every device are $LORATUNE_NAME
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
@@ -87,9 +91,31 @@ cl_int clGetPlatformIDs(cl_uint room, cl_platform_id* platforms, cl_uint* count)
   return status;
 }
 
+static cl_device_id first_device = NULL;
+
 cl_int clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint room,
                       cl_device_id* devices, cl_uint* count) {
   static int calls = 0;  // two for each platform: how many, and which
   if (fault("platform:broken") && ++calls > 2) return CL_OUT_OF_HOST_MEMORY;
-  return NEXT(clGetDeviceIDs)(platform, type, room, devices, count);
+  const cl_int status = NEXT(clGetDeviceIDs)(platform, type, room, devices, count);
+  if (status == CL_SUCCESS && devices != NULL && first_device == NULL) first_device = devices[0];
+  return status;
+}
+
+cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t room, void* value,
+                       size_t* size) {
+  const int first = device == first_device;
+  if (first && fault("device:mute")) return CL_OUT_OF_HOST_MEMORY;
+  if (fault("device:name") &&
+      (what == CL_DEVICE_NAME || what == CL_DEVICE_VENDOR || what == CL_DRIVER_VERSION)) {
+    const char* name = getenv("LORATUNE_NAME");
+    if (size != NULL) *size = strlen(name) + 1;
+    if (value != NULL && room > strlen(name)) memcpy(value, name, strlen(name) + 1);
+    return CL_SUCCESS;
+  }
+  const cl_int status = NEXT(clGetDeviceInfo)(device, what, room, value, size);
+  const int hidden = (what == CL_DEVICE_AVAILABLE && fault("device:away")) ||
+                     (what == CL_DEVICE_COMPILER_AVAILABLE && fault("device:plain"));
+  if (first && hidden && value != NULL) *(cl_bool*)value = CL_FALSE;
+  return status;
 }
