@@ -1,9 +1,19 @@
 // OpenCL devices as the project sees them: found, described as DeviceInfo, and errors with names.
 #pragma once
 
+// Versions that a user has chosen stand: what the engine uses is there with any of them.
+#ifndef CL_HPP_TARGET_OPENCL_VERSION
 #define CL_HPP_TARGET_OPENCL_VERSION 120
 #define CL_HPP_MINIMUM_OPENCL_VERSION 120
+#endif
+#ifndef CL_HPP_ENABLE_EXCEPTIONS
+// Two styles in one program share the names of their inline functions: an exception that meets a
+// function of the other style would end the process. It is better told here.
+#ifdef CL_HPP_
+#error "loratune's engine: CL/opencl.hpp was included before it without CL_HPP_ENABLE_EXCEPTIONS"
+#endif
 #define CL_HPP_ENABLE_EXCEPTIONS
+#endif
 #include <CL/opencl.hpp>
 #include <string>
 #include <vector>

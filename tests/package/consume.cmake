@@ -25,6 +25,7 @@ endfunction()
 #   NAME_orders     all public headers in both orders: each comes first, last, and after each other
 #   NAME_own_first  own_names.cpp, the consumer's folder before ours among the include paths
 #   NAME_own_last   own_names.cpp, the consumer's folder after all others
+#   NAME_own_settings  own_settings.cpp, where the engine is among the targets
 function(add_consumer name include_root)
   find_headers(${include_root} ${ARGN})
   list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>\n")
@@ -41,6 +42,10 @@ function(add_consumer name include_root)
   target_include_directories(${name}_own_first PRIVATE ${here}/own)
   add_part(${name}_own_last SOURCES ${here}/own_names.cpp TARGETS ${ARGN})
   target_compile_options(${name}_own_last PRIVATE -idirafter ${here}/own)
+  if("loratune::engine" IN_LIST ARGN)
+    add_part(${name}_own_settings SOURCES ${here}/own_settings.cpp TARGETS ${ARGN})
+    target_compile_options(${name}_own_settings PRIVATE -Werror)
+  endif()
 endfunction()
 
 # add_headers_alone(NAME INCLUDE_ROOT TARGET...) makes NAME_alone: each public header by itself.
