@@ -11,5 +11,7 @@
 #include <loratune/engine/engine.h>
 // clang-format on
 
+#include <type_traits>
+
 static_assert(CL_HPP_TARGET_OPENCL_VERSION == 300);
-static_assert(sizeof(loratune::Operands) > 0);
+static_assert(std::is_class_v<loratune::Operands>);
