@@ -18,7 +18,7 @@ class BadDevices : public testing::Test {
     // AddressSanitizer wants to be the first of what is preloaded; here it need not be.
     const Words environment = {"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault,
                                "POCL_DEVICES=basic pthread", "OCL_ICD_VENDORS=pocl.icd",
-                               "ASAN_OPTIONS=verify_asan_link_order=0"};
+                               "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0"};
     return Process(folder_, words, more + environment).wait();
   }
   json list(const std::string& fault, const Words& more = {}) {
