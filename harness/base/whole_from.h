@@ -1,4 +1,4 @@
-// Whole numbers in JSON that comes from outside.
+// Numbers in JSON that comes from outside.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,12 @@ Int whole_from(const nlohmann::json& value, const char* name,
                                 std::to_string(low) + " to " + std::to_string(high));
   }
   return static_cast<Int>(number);
+}
+
+// JSON has no number for NaN and the infinities: they are written as null, and read back as NaN,
+// which no reader takes for a time.
+inline double number_from(const nlohmann::json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
 }  // namespace loratune

@@ -1,5 +1,4 @@
 #include <sched.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,7 +17,6 @@
 #include "harness/cli/parse.h"
 #include "harness/fleet/modes.h"
 #include "harness/gate/modes.h"
-#include "harness/gate/plans_file.h"
 #include "harness/record/modes.h"
 #include "harness/sweep/modes.h"
 #include "harness/worker/modes.h"
@@ -41,20 +39,6 @@ void pin_pocl_threads(loratune::Command command) {
   const bool all = sched_getaffinity(0, sizeof allowed, &allowed) == 0 &&
                    CPU_COUNT(&allowed) == sysconf(_SC_NPROCESSORS_CONF);
   if (all) setenv("POCL_AFFINITY", "1", 0);
-}
-
-// A file that --export-plans did not write is not written over: a name mistyped costs no work.
-void keep_foreign_file(const std::string& path) {
-  struct stat there {};
-  if (stat(path.c_str(), &there) != 0 || (S_ISREG(there.st_mode) && there.st_size == 0)) return;
-  try {
-    loratune::read_plans(path);
-  } catch (const loratune::Failure& failure) {
-    throw loratune::Failure(loratune::kExitUsage,
-                            "--export-plans writes over plans files only; name another file or "
-                            "move this one away: " +
-                                std::string(failure.what()));
-  }
 }
 
 int run(int argc, char** argv) {
@@ -84,7 +68,6 @@ int run(int argc, char** argv) {
     case Command::merge:
       return merge_mode(options);
     case Command::export_plans:
-      keep_foreign_file(options.gate.plans);
       return export_plans_mode(options);
     case Command::gate:
     case Command::replay_gate:

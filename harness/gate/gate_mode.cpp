@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -187,12 +188,26 @@ GateResult run_live(const Options& options) {
   return result;
 }
 
+// A file that --export-plans did not write is not written over: a name mistyped costs no work.
+void keep_foreign_file(const std::string& path) {
+  struct stat there {};
+  if (stat(path.c_str(), &there) != 0 || (S_ISREG(there.st_mode) && there.st_size == 0)) return;
+  try {
+    read_plans(path);
+  } catch (const Failure& failure) {
+    throw Failure(kExitUsage,
+                  "--export-plans writes over plans files only; name another file or "
+                  "move this one away: " +
+                      std::string(failure.what()));
+  }
+}
+
 }  // namespace
 
 int export_plans_mode(const Options& options) {
+  keep_foreign_file(options.gate.plans);
   const NamedFile file{"--export-plans", options.gate.plans};
   require_writable({file}, {{"--tuned", options.tuned}});
-  require_ours(file, "loratune/plans", "plans file");
   const Device device = select_device(options.device);
   const std::vector<Problem> problems =
       selects_problems(options) ? select_problems(options) : gate_problems();

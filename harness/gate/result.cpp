@@ -2,12 +2,12 @@
 
 #include <cmath>
 #include <fstream>
-#include <limits>
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
 #include "harness/base/read_file.h"
+#include "harness/base/whole_from.h"
 #include "harness/worker/protocol.h"
 
 namespace loratune {
@@ -64,10 +64,6 @@ json number(double ns) {
   if (!std::isfinite(ns)) return nullptr;
   if (ns == std::floor(ns) && std::fabs(ns) < 1e15) return static_cast<std::int64_t>(ns);
   return ns;
-}
-
-double number_from(const json& value) {
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
 // A round is [base's blocks, candidate's, canary's], in the order in which each ran; steal and

@@ -1,19 +1,14 @@
 #include "harness/worker/protocol.h"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
+
+#include "harness/base/whole_from.h"
 
 namespace loratune {
 namespace {
 
 using nlohmann::json;
-
-// JSON has no number for NaN and the infinities: they are written as null, and read back as NaN,
-// which no reader takes for a time.
-double number_from(const json& value) {
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
 
 std::vector<double> numbers_from(const json& value) {
   if (!value.is_array()) throw std::invalid_argument("times are no array");
