@@ -1,14 +1,11 @@
 #include "harness/sweep/report.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <map>
 
+#include "harness/base/output_files.h"
 #include "harness/base/tool_info.h"
 #include "harness/sweep/output.h"
 #include "tuner/portfolio.h"
@@ -134,13 +131,7 @@ void report_portfolio(const std::vector<Decided>& decided, const DeviceInfo& dev
 
 void require_writable(const std::string& path) {
   earlier_file(path);
-  const std::string trial = path + "." + std::to_string(getpid()) + ".trial";
-  std::FILE* file = std::fopen(trial.c_str(), "wx");
-  if (file == nullptr) {
-    throw Failure(kExitUsage, "--out '" + path + "' cannot be written: " + std::strerror(errno));
-  }
-  std::fclose(file);
-  std::remove(trial.c_str());
+  require_writable({{"--out", path}}, {});
 }
 
 ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* worker) {

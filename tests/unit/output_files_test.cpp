@@ -1,5 +1,5 @@
 // What a gate refuses to write to, before anything was measured.
-#include "harness/gate/output_files.h"
+#include "harness/base/output_files.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

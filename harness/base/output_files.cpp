@@ -1,4 +1,4 @@
-#include "harness/gate/output_files.h"
+#include "harness/base/output_files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
