@@ -1,14 +1,14 @@
-# The package: find_package(loratune) gives loratune::dispatcher and, where the consumer has OpenCL,
-# loratune::engine. find_package(loratune COMPONENTS engine) insists on it. The install component
-# `development` needs the two libraries built and nothing else.
+# The package: find_package(loratune) gives loratune::dispatcher, loratune::adapters and, where the
+# consumer has OpenCL, loratune::engine and loratune::layers. find_package(loratune COMPONENTS engine) insists on it. The
+# install component `development` needs the libraries built and nothing else.
 
-install(TARGETS loratune_dispatcher EXPORT loratuneDispatcherTargets
+install(TARGETS loratune_dispatcher loratune_adapters EXPORT loratuneDispatcherTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(TARGETS loratune_engine EXPORT loratuneEngineTargets
+install(TARGETS loratune_engine loratune_layers EXPORT loratuneEngineTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
 # The interface is every header that is in no internal/ folder.
-install(DIRECTORY variants dispatch engine DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
+install(DIRECTORY variants dispatch adapters engine layers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
         COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN internal EXCLUDE)
 install(DIRECTORY results/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/loratune
         COMPONENT development)

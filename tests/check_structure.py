@@ -13,14 +13,17 @@ import tempfile
 from pathlib import Path
 
 # Of each room the rooms that it rests on. `below` stands for all rooms before the first of harness/.
-BELOW = ["variants", "dispatch", "engine", "tuner"]
+BELOW = ["variants", "dispatch", "adapters", "engine", "layers", "tuner"]
 ROOMS = {
     "kernels": [],
     "variants": ["kernels"],
     "dispatch": ["variants"],
+    "adapters": ["variants", "dispatch"],
     "engine": ["variants", "dispatch"],
+    "layers": ["variants", "dispatch", "adapters", "engine"],
     "tuner": ["variants", "dispatch"],
     "harness/base": BELOW,
+    "harness/adapter": [*BELOW, "harness/base"],
     "harness/check": [*BELOW, "harness/base"],
     "harness/timing": [*BELOW, "harness/base", "harness/check"],
     "harness/worker": [*BELOW, "harness/base", "harness/check", "harness/timing"],
@@ -32,7 +35,7 @@ ROOMS = {
 }
 ROOMS["harness/cli"] = [*BELOW, *(room for room in ROOMS if room.startswith("harness/"))]
 FOLDERS = sorted({room.split("/")[0] for room in ROOMS})
-INTERFACE = {"variants", "dispatch", "engine"}
+INTERFACE = {"variants", "dispatch", "adapters", "engine", "layers"}
 MAX_LINES = 400
 SUFFIXES = {".h", ".cpp", ".cl", ".clh"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -46,7 +49,10 @@ FORBIDDEN = [
     ("variants", BLAS, "references are plain C++"),
     ("dispatch", DEVICE, "a dispatcher needs no device: what sees OpenCL stands in engine/"),
     ("dispatch", BLAS, "a runtime links no BLAS"),
+    ("adapters", DEVICE, "an adapter is read without a device"),
+    ("adapters", BLAS, "a runtime links no BLAS"),
     ("engine", BLAS, "a runtime links no BLAS"),
+    ("layers", BLAS, "a runtime links no BLAS"),
     ("tuner", DEVICE, "the tuner has no device"),
     ("tuner", BLAS, "the tuner computes no product"),
     ("tuner", CLOCK, "the tuner has no clock"),
@@ -164,6 +170,8 @@ def self_test():
         "dispatch/default_choice.cpp": "#include <openblas/cblas.h>\n",
         "engine/engine.cpp": "#include <cblas.h>\n",
         "engine/b.cpp": '#include "tuner/race.h"\n',
+        "adapters/b.cpp": '#include "loratune/engine/engine.h"\n',
+        "adapters/c.cpp": "#include <cblas.h>\n",
         "tuner/b.cpp": '#include "harness/worker/worker.h"\n',
         "tuner/c.cpp": '#include "loratune/engine/engine.h"\n',
         "tuner/d.h": "#include <chrono>\n",

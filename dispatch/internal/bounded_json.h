@@ -18,6 +18,18 @@ namespace loratune::bounded_json {
 
 using nlohmann::json;
 
+// How large a tree may become. `text` is in bytes and of strings and keys; `values` are all of
+// them.
+struct Bounds {
+  std::size_t bytes, depth, text, members, elements, values;
+};
+inline constexpr Bounds kTunedBounds = {static_cast<std::size_t>(kMaxTunedFileBytes),
+                                        limits::kDepth,
+                                        4 * limits::kText,
+                                        limits::kMembers,
+                                        limits::kRecords,
+                                        limits::kValues};
+
 // The error in one printable line, with a JSON pointer.
 struct Fault {
   std::string text;
@@ -42,10 +54,19 @@ inline std::string pointer_token(std::string_view key) {
   return "/" + printable(escaped) + (key.size() > 60 ? "..." : "");
 }
 
-// Builds the tree. nlohmann's own builder keeps the last of duplicate keys and any depth.
-class TreeBuilder : public nlohmann::json_sax<json> {
+// Builds the tree: a json, or an ordered_json, which keeps the order of members. nlohmann's own
+// builder keeps the last of duplicate keys and any depth.
+template <class Json>
+class TreeBuilder : public nlohmann::json_sax<Json> {
  public:
-  json take() { return std::move(root_); }
+  using typename nlohmann::json_sax<Json>::number_integer_t;
+  using typename nlohmann::json_sax<Json>::number_unsigned_t;
+  using typename nlohmann::json_sax<Json>::number_float_t;
+  using typename nlohmann::json_sax<Json>::string_t;
+  using typename nlohmann::json_sax<Json>::binary_t;
+
+  explicit TreeBuilder(const Bounds& bounds) : bounds_(bounds) {}
+  Json take() { return std::move(root_); }
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -56,16 +77,19 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     return add(value);
   }
   bool string(string_t& value) override { return add(checked(value)); }
-  bool binary(binary_t&) override { stop("binary"); }
-  bool start_object(std::size_t) override { return open(json::object()); }
-  bool start_array(std::size_t) override { return open(json::array()); }
+  bool binary(binary_t&) override {
+    stop("binary");
+    return false;
+  }
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t& key) override {
     Level& level = levels_.back();
     level.key = checked(key);
     if (level.value->contains(key)) stop("duplicate member");
-    if (level.value->size() >= limits::kMembers) stop("too many members");
+    if (level.value->size() >= bounds_.members) stop("too many members");
     return true;
   }
   bool parse_error(std::size_t position, const std::string& token,
@@ -76,11 +100,12 @@ class TreeBuilder : public nlohmann::json_sax<json> {
          printable(token.size() > 30 ? std::string_view(token).substr(token.size() - 30)
                                      : std::string_view(token)) +
          "'");
+    return false;
   }
 
  private:
   struct Level {
-    json* value;
+    Json* value;
     std::string key;  // of the member being read
   };
 
@@ -97,27 +122,27 @@ class TreeBuilder : public nlohmann::json_sax<json> {
   }
 
   const std::string& checked(const std::string& text) const {
-    if (text.size() > 4 * limits::kText) stop("string too long");
+    if (text.size() > bounds_.text) stop("string too long");
     return text;
   }
 
-  json* place(json value) {
-    if (++values_ > limits::kValues) stop("too many values");
+  Json* place(Json value) {
+    if (++values_ > bounds_.values) stop("too many values");
     if (levels_.empty()) return &(root_ = std::move(value));
     Level& level = levels_.back();
     if (level.value->is_object()) return &((*level.value)[level.key] = std::move(value));
-    if (level.value->size() >= limits::kRecords) stop("too many elements");
+    if (level.value->size() >= bounds_.elements) stop("too many elements");
     level.value->push_back(std::move(value));
     return &level.value->back();
   }
 
-  bool add(json value) {
+  bool add(Json value) {
     place(std::move(value));
     return true;
   }
 
-  bool open(json value) {
-    if (levels_.size() >= limits::kDepth) stop("nested too deeply");
+  bool open(Json value) {
+    if (levels_.size() >= bounds_.depth) stop("nested too deeply");
     levels_.push_back({place(std::move(value)), {}});
     return true;
   }
@@ -128,18 +153,20 @@ class TreeBuilder : public nlohmann::json_sax<json> {
     return true;
   }
 
-  json root_;
+  Bounds bounds_;
+  Json root_;
   std::vector<Level> levels_;
   std::size_t values_ = 0;
 };
 
 // Throws Fault.
-inline json parse(std::string_view bytes) {
-  if (bytes.size() > static_cast<std::size_t>(kMaxTunedFileBytes)) fail("", "too large");
+template <class Json = json>
+Json parse(std::string_view bytes, const Bounds& bounds = kTunedBounds) {
+  if (bytes.size() > bounds.bytes) fail("", "too large");
   // The lexer takes a zero byte for the end of its input and would not look behind it.
   if (bytes.find('\0') != std::string_view::npos) fail("", "holds a zero byte");
-  TreeBuilder builder;
-  json::sax_parse(bytes.begin(), bytes.end(), &builder);
+  TreeBuilder<Json> builder(bounds);
+  Json::sax_parse(bytes.begin(), bytes.end(), &builder);
   return builder.take();
 }
 

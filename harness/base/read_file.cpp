@@ -1,6 +1,5 @@
 #include "harness/base/read_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,20 +14,6 @@
 namespace loratune {
 
 using nlohmann::json;
-
-int open_regular_file(const std::string& path, std::string& why) {
-  // Not blocking: to open a FIFO would wait for its writer.
-  const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) {
-    why = "cannot be read: " + std::string(std::strerror(errno));
-    return -1;
-  }
-  struct stat status {};
-  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) return fd;
-  why = "is no regular file";
-  close(fd);
-  return -1;
-}
 
 std::string read_file(const std::string& path, const std::string& what, std::size_t most) {
   const std::string name = what + " '" + printable(path, 200) + "' ";

@@ -7,13 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "dispatch/internal/regular_file.h"
+
 namespace loratune {
 
 inline constexpr std::size_t kMostFileBytes = std::size_t{1} << 30;
-
-// A descriptor of a regular file, which the caller closes; -1 and the reason in `why` otherwise. It
-// does not wait, as to open a FIFO would.
-int open_regular_file(const std::string& path, std::string& why);
 
 // All of a regular file of at most `most` bytes. `what` names the file in the line of the Failure
 // (kExitUsage) that is thrown otherwise: "journal 'a.journal' cannot be read".

@@ -14,7 +14,7 @@ set_tests_properties(package.find_package package.add_subdirectory PROPERTIES LA
 
 # Against the build tree: what our own targets give to whoever links them.
 include(${CMAKE_CURRENT_LIST_DIR}/consume.cmake)
-add_consumer(package ${PROJECT_BINARY_DIR}/include loratune::dispatcher loratune::engine)
+add_consumer(package ${PROJECT_BINARY_DIR}/include loratune::dispatcher loratune::adapters loratune::engine loratune::layers)
 
 # Another style of opencl.hpp beside ours is an error in words.
 add_test(NAME package.other_style COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -fsyntax-only -DNO_EXCEPTIONS

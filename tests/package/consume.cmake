@@ -4,7 +4,7 @@
 macro(find_headers include_root)
   file(GLOB headers RELATIVE ${include_root} ${include_root}/loratune/*/*.h)
   if(NOT "loratune::engine" IN_LIST ARGN)
-    list(FILTER headers EXCLUDE REGEX "^loratune/engine/")
+    list(FILTER headers EXCLUDE REGEX "^loratune/(engine|layers)/")
   endif()
   if(NOT "loratune/dispatch/dispatcher.h" IN_LIST headers)
     message(FATAL_ERROR "no headers of ours under ${include_root}")

@@ -1,4 +1,6 @@
-// What a runtime does with the package: load a tuned file, pick, and go on without one.
+// What a runtime does with the package: load a tuned file, pick, and go on without one; read an
+// adapter, and hear why not.
+#include <loratune/adapters/load_adapter.h>
 #include <loratune/dispatch/dispatcher.h>
 
 #ifdef ENGINE
@@ -20,6 +22,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (loratune::Dispatcher::load("absent.json", device).error.empty()) return 1;
+
+  if (loratune::load_adapter("absent").error.empty()) return 1;
 
   std::string why;
   const auto problem = loratune::parse_problem("m1_k1024_n1024_r8_f16_acc", why);

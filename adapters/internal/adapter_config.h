@@ -1,0 +1,54 @@
+// An AdapterConfig is an adapter_config.json, whose members are read with their types checked. A
+// member that is null counts as one that is not there.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace loratune {
+
+class AdapterConfig {
+ public:
+  using json = nlohmann::ordered_json;
+
+  // An empty object, for an adapter without a config.
+  explicit AdapterConfig(std::string path) : path_(std::move(path)), root_(json::object()) {}
+  // Throws AdapterFault for what is no JSON object within bounds.
+  static AdapterConfig read(const std::string& path);
+  // Of text at hand; `path` names it in messages.
+  static AdapterConfig parse(std::string path, std::string_view text);
+
+  const std::string& path() const { return path_; }
+  // Null where the object has no such member.
+  const json* find(std::string_view name) const;
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  // Whether the member is there and says something: not false, 0, "", [] or {}.
+  bool says(std::string_view name) const;
+
+  // The member, or nothing where there is none. Each throws AdapterFault for another type.
+  std::optional<std::int64_t> whole(std::string_view name) const;
+  std::optional<double> number(std::string_view name) const;
+  std::optional<bool> flag(std::string_view name) const;
+  std::optional<std::string> text(std::string_view name) const;
+  std::optional<std::vector<std::string>> texts(std::string_view name) const;
+  // The object `name` as an AdapterConfig of its own, whose messages name it.
+  std::optional<AdapterConfig> object(std::string_view name) const;
+
+  // Throws AdapterFault that the member is not what was expected.
+  [[noreturn]] void expect(std::string_view name, const std::string& expected) const;
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  AdapterConfig(std::string path, json root, std::string inside)
+      : path_(std::move(path)), root_(std::move(root)), inside_(std::move(inside)) {}
+
+  std::string path_;
+  json root_;
+  std::string inside_;  // `lora_parameters.` of an object in the config
+};
+
+}  // namespace loratune

@@ -1,0 +1,122 @@
+#include "adapters/internal/keys.h"
+
+#include <algorithm>
+
+namespace loratune {
+namespace {
+
+// Names of tensors that stand beside or in place of plain LoRA's, and what they belong to.
+struct LookAlike {
+  std::string_view part, words;
+};
+constexpr LookAlike kLookAlikes[] = {
+    {"lora_embedding_", "LoRA of an embedding, which looks rows up instead of multiplying"},
+    {"lora_magnitude_vector", "DoRA, which is not read yet"},
+    {"lora_E", "AdaLoRA"},
+    {"lora_A.bias", "LoRA with a bias of its own"},
+    {"lora_B.bias", "LoRA with a bias of its own"},
+    {"trainable_tokens", "embeddings of single tokens"},
+    {"token_adapter", "embeddings of single tokens"},
+    {"modules_to_save", "a whole module beside LoRA"},
+    {"base_layer", "the base model's own weights"},
+    {"hada_", "LoHa"},
+    {"lokr_", "LoKr"},
+    {"ia3_", "IA3"},
+    {"oft_", "OFT"},
+    {"lora_diag", "KaSA"}};
+
+// Embeddings have factors of a linear layer's shape; only the name tells.
+constexpr std::string_view kEmbeddings[] = {"embed_tokens",    "wte",        "tok_embeddings",
+                                            "word_embeddings", "embeddings", "embedding",
+                                            "embed_in",        "token_embd"};
+
+bool take_end(std::string_view& text, std::string_view end) {
+  if (!text.ends_with(end)) return false;
+  text.remove_suffix(end.size());
+  return true;
+}
+
+bool take_begin(std::string_view& text, std::string_view begin) {
+  if (!text.starts_with(begin)) return false;
+  text.remove_prefix(begin.size());
+  return true;
+}
+
+std::string why_not(std::string_view name) {
+  for (const auto& [part, words] : kLookAlikes) {
+    if (name.find(part) != std::string_view::npos) return "belongs to " + std::string(words);
+  }
+  if (name.ends_with(".m")) return "belongs to DoRA, which is not read yet";
+  return "is no key of a LoRA pair";
+}
+
+// `<module>.lora_A.weight`, or with the adapter's name in it: `<module>.lora_A.default.weight`.
+bool take_peft_half(std::string_view& path, bool& is_b) {
+  if (!take_end(path, ".weight")) return false;
+  for (const bool b : {false, true}) {
+    const std::string_view half = b ? ".lora_B" : ".lora_A";
+    const std::size_t at = path.rfind(half);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = path.substr(at + half.size());
+    const bool named =
+        rest.starts_with(".") && rest.size() > 1 && rest.find('.', 1) == std::string_view::npos;
+    if (!rest.empty() && !named) continue;
+    path = path.substr(0, at);
+    is_b = b;
+    return true;
+  }
+  return false;
+}
+
+bool take_half(std::string_view& path, bool& is_b) {
+  is_b = take_end(path, ".lora_b");
+  return is_b || take_end(path, ".lora_a");
+}
+
+}  // namespace
+
+Key read_key(Format format, std::string_view name) {
+  Key key;
+  std::string_view path = name;
+  const bool whole =
+      format == Format::peft ? take_peft_half(path, key.is_b) : take_half(path, key.is_b);
+  if (!whole) {
+    key.why = why_not(name);
+    return key;
+  }
+  if (format == Format::peft) take_begin(path, "base_model.model.");
+  if (format == Format::gguf && !take_end(path, ".weight")) {
+    key.why = "is no key of a LoRA pair: expected <tensor>.weight.lora_a or .lora_b";
+    return key;
+  }
+  const std::string_view last = path.substr(path.rfind('.') + 1);
+  if (path.empty() || last.empty()) {
+    key.why = "names no module";
+  } else if (std::find(std::begin(kEmbeddings), std::end(kEmbeddings), last) !=
+             std::end(kEmbeddings)) {
+    key.why = "belongs to LoRA of an embedding, which looks rows up instead of multiplying";
+  } else if ((format == Format::go_mlx || format == Format::metal_candle) &&
+             !is_layer_path(path, format)) {
+    key.why = "is no key of " + std::string(to_string(format)) + ": expected layers.N.<module>";
+  }
+  key.module = path;
+  if (format == Format::go_mlx) take_begin(path, "model.");
+  key.same = path;
+  return key;
+}
+
+bool is_peft_key(std::string_view name) {
+  bool is_b = false;
+  return take_peft_half(name, is_b);
+}
+
+bool is_layer_path(std::string_view path, Format format) {
+  if (format == Format::go_mlx) take_begin(path, "model.");
+  if (!take_begin(path, "layers.")) return false;
+  const std::size_t digits = std::min(path.find_first_not_of("0123456789"), path.size());
+  const std::string_view rest = path.substr(digits);
+  if (digits == 0 || digits > 9 || rest.size() < 2 || rest.front() != '.') return false;
+  return format == Format::go_mlx || rest.find('.', 1) == std::string_view::npos;
+}
+
+}  // namespace loratune

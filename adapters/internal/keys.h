@@ -1,0 +1,28 @@
+// What the name of a tensor says: the half of a LoRA pair of a module, or why it is none.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "loratune/adapters/adapter.h"
+
+namespace loratune {
+
+// `why` is empty where the key is a half of a pair. `module` is the path as the file spells it, and
+// `same` is equal for two spellings of one module.
+struct Key {
+  std::string module, same;
+  bool is_b = false;
+  std::string why;
+};
+
+Key read_key(Format format, std::string_view name);
+
+// The start of an adapter's key style: PEFT's lora_A and lora_B.
+bool is_peft_key(std::string_view name);
+
+// Whether the path has the form `layers.N.<module>`, or with `model.` before it, that go-mlx reads;
+// metal-candle's <module> is one word.
+bool is_layer_path(std::string_view path, Format format);
+
+}  // namespace loratune

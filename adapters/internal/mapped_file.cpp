@@ -1,0 +1,37 @@
+#include "adapters/internal/mapped_file.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "adapters/internal/fault.h"
+#include "dispatch/internal/regular_file.h"
+
+namespace loratune {
+
+MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
+  std::string why;
+  const int fd = open_regular_file(path_, why);
+  if (fd < 0) refuse(path_, why);
+  struct stat status {};
+  int error = fstat(fd, &status) == 0 ? 0 : errno;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* at = nullptr;
+  if (error == 0 && size > 0) {
+    at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (at == MAP_FAILED) error = errno;
+  }
+  close(fd);
+  if (error != 0) refuse(path_, "cannot be read: " + std::generic_category().message(error));
+  bytes_ = {static_cast<const std::byte*>(at), size};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+}  // namespace loratune

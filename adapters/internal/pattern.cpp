@@ -1,0 +1,348 @@
+#include "adapters/internal/pattern.h"
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace loratune {
+namespace {
+
+constexpr std::size_t kMostText = 4096;
+constexpr std::size_t kMostStates = 16384;
+constexpr int kMostDepth = 32;
+constexpr int kMostRepeats = 1000;
+
+using Set = std::bitset<256>;
+
+[[noreturn]] void fail(const std::string& why) { throw std::invalid_argument(why); }
+
+Set range(char first, char last) {
+  Set set;
+  for (int c = static_cast<unsigned char>(first); c <= static_cast<unsigned char>(last); ++c) {
+    set.set(static_cast<std::size_t>(c));
+  }
+  return set;
+}
+
+// The set that a backslash and this letter stand for; none where the letter stands for no set.
+std::optional<Set> escaped_set(char letter) {
+  switch (letter) {
+    case 'd':
+      return range('0', '9');
+    case 'D':
+      return ~range('0', '9');
+    case 'w':
+      return range('0', '9') | range('a', 'z') | range('A', 'Z') | range('_', '_');
+    case 'W':
+      return ~*escaped_set('w');
+    case 's':
+      return range('\t', '\r') | range(' ', ' ');
+    case 'S':
+      return ~*escaped_set('s');
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+// Reads an expression from left to right and adds states from its end to its begin: each part is
+// told which state follows it.
+class PatternCompiler {
+ public:
+  PatternCompiler(std::string_view text, Pattern& pattern) : text_(text), pattern_(pattern) {}
+
+  void compile() {
+    if (text_.size() > kMostText) fail("is longer than " + std::to_string(kMostText));
+    const int whole = alternatives(0);
+    if (at_ < text_.size()) fail("has a ) too many");
+    const std::uint32_t accept = add({Pattern::Kind::accept});
+    pattern_.start_ = emit(whole, accept);
+  }
+
+ private:
+  enum class Type : std::uint8_t { set, begin, end, sequence, choice, repeat };
+  struct Node {
+    Type type = Type::sequence;
+    std::uint32_t set = 0;
+    std::vector<int> parts;
+    int least = 0, most = -1;  // of `repeat`; -1: any number
+  };
+
+  bool more() const { return at_ < text_.size(); }
+  char peek() const { return text_[at_]; }
+  bool take(char c) {
+    if (!more() || peek() != c) return false;
+    ++at_;
+    return true;
+  }
+  char next() {
+    if (!more()) fail("ends too early");
+    const char c = text_[at_++];
+    if (static_cast<unsigned char>(c) >= 0x80) fail("holds a character beyond ASCII");
+    return c;
+  }
+  int node(Node made) {
+    nodes_.push_back(std::move(made));
+    return static_cast<int>(nodes_.size()) - 1;
+  }
+  int set_node(const Set& set) {
+    pattern_.sets_.push_back(set);
+    return node({Type::set, static_cast<std::uint32_t>(pattern_.sets_.size()) - 1, {}});
+  }
+
+  int alternatives(int depth) {
+    if (depth > kMostDepth) fail("is nested too deeply");
+    Node choice{Type::choice, 0, {sequence(depth)}};
+    while (take('|')) choice.parts.push_back(sequence(depth));
+    return choice.parts.size() == 1 ? choice.parts.front() : node(std::move(choice));
+  }
+
+  int sequence(int depth) {
+    Node sequence;
+    while (more() && peek() != '|' && peek() != ')') sequence.parts.push_back(repeated(depth));
+    return node(std::move(sequence));
+  }
+
+  int repeated(int depth) {
+    const int part = atom(depth);
+    const auto count = repeats();
+    if (!count) return part;
+    const Type type = nodes_[static_cast<std::size_t>(part)].type;
+    if (type == Type::begin || type == Type::end) fail("repeats an anchor");
+    take('?');  // as few as will do: the same names match
+    if (more() && peek() == '+') fail("has a possessive +, which is not read");
+    if (more() && peek() != '{' && repeats()) fail("repeats what is repeated");
+    return node({Type::repeat, 0, {part}, count->first, count->second});
+  }
+
+  // What stands behind a part: *, +, ? or {least,most}. A { of another form is a character.
+  std::optional<std::pair<int, int>> repeats() {
+    if (take('*')) return {{0, -1}};
+    if (take('+')) return {{1, -1}};
+    if (take('?')) return {{0, 1}};
+    if (!more() || peek() != '{') return {};
+    const std::size_t begin = at_++;
+    const auto number = [&](int otherwise) {
+      if (!more() || peek() < '0' || peek() > '9') return otherwise;
+      int value = 0;
+      while (more() && peek() >= '0' && peek() <= '9') {
+        value = std::min(value * 10 + (next() - '0'), kMostRepeats + 1);
+      }
+      return value;
+    };
+    const int least = number(-1);
+    const bool comma = take(',');
+    const int most = comma ? number(-1) : least;
+    if (!take('}') || (least < 0 && !comma)) {
+      at_ = begin;
+      return {};
+    }
+    if (most >= 0 && most < least) fail("repeats from more to fewer");
+    if (std::max(least, most) > kMostRepeats) {
+      fail("repeats more than " + std::to_string(kMostRepeats) + " times");
+    }
+    return {{std::max(least, 0), most}};
+  }
+
+  int atom(int depth) {
+    const char c = next();
+    switch (c) {
+      case '(':
+        return group(depth);
+      case '[':
+        return set_node(bracket());
+      case '\\':
+        return escape();
+      case '.':
+        return set_node(~range('\n', '\n'));
+      case '^':
+        return node({Type::begin, 0, {}});
+      case '$':
+        return node({Type::end, 0, {}});
+      case '*':
+      case '+':
+      case '?':
+        fail("repeats nothing");
+      default:
+        return set_node(range(c, c));
+    }
+  }
+
+  int group(int depth) {
+    if (take('?')) {
+      if (take('P')) {
+        if (!take('<')) fail("refers to a group, which is not read");
+        while (next() != '>') {
+        }
+      } else if (!take(':')) {
+        fail("looks ahead or behind or sets flags, which is not read");
+      }
+    }
+    const int inside = alternatives(depth + 1);
+    if (!take(')')) fail("lacks a )");
+    // An anchor in a group may be repeated; a node of its own tells it from a bare one.
+    return node({Type::sequence, 0, {inside}});
+  }
+
+  int escape() {
+    const char c = next();
+    if (const auto set = escaped_set(c)) return set_node(*set);
+    if (c == 'A') return node({Type::begin, 0, {}});
+    if (c == 'Z') return node({Type::end, 0, {}});
+    return set_node(escaped_character(c));
+  }
+
+  static Set escaped_character(char c) {
+    if (c == 'n') return range('\n', '\n');
+    if (c == 't') return range('\t', '\t');
+    const bool letter = (*escaped_set('w'))[static_cast<unsigned char>(c)] && c != '_';
+    if (letter) fail(std::string("has \\") + c + ", which is not read");
+    return range(c, c);
+  }
+
+  Set bracket() {
+    Set set;
+    const bool negated = take('^');
+    for (bool first = true;; first = false) {
+      char c = next();
+      if (c == ']' && !first) break;
+      if (c == '\\') {
+        c = next();
+        if (const auto one = escaped_set(c)) {
+          set |= *one;
+          continue;
+        }
+        const Set one = escaped_character(c);
+        c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
+        set |= one;
+      }
+      if (at_ + 1 < text_.size() && peek() == '-' && text_[at_ + 1] != ']') {
+        ++at_;
+        char last = next();
+        if (last == '\\') last = next();
+        if (last < c) fail("has a range from more to less");
+        set |= range(c, last);
+      } else {
+        set |= range(c, c);
+      }
+    }
+    return negated ? ~set : set;
+  }
+
+  std::uint32_t add(Pattern::State state) {
+    if (pattern_.states_.size() == kMostStates) fail("is too large");
+    pattern_.states_.push_back(state);
+    return static_cast<std::uint32_t>(pattern_.states_.size()) - 1;
+  }
+
+  // The state that begins this part, behind which `next` comes. As deep as the groups are nested.
+  std::uint32_t emit(int index, std::uint32_t next) {
+    // A part without a character adds no state, however often it is repeated.
+    if (++emitted_ > 16 * kMostStates) fail("is too large");
+    const Node& node = nodes_[static_cast<std::size_t>(index)];
+    switch (node.type) {
+      case Type::set:
+        return add({Pattern::Kind::character, node.set, next});
+      case Type::begin:
+        return add({Pattern::Kind::begin, 0, next});
+      case Type::end:
+        return add({Pattern::Kind::end, 0, next});
+      case Type::sequence: {
+        std::uint32_t start = next;
+        for (std::size_t i = node.parts.size(); i-- > 0;) start = emit(node.parts[i], start);
+        return start;
+      }
+      case Type::choice: {
+        std::uint32_t start = emit(node.parts.back(), next);
+        for (std::size_t i = node.parts.size() - 1; i-- > 0;) {
+          const std::uint32_t one = emit(node.parts[i], next);
+          start = add({Pattern::Kind::split, 0, one, start});
+        }
+        return start;
+      }
+      case Type::repeat:
+        break;
+    }
+    const int part = node.parts.front();
+    std::uint32_t start = next;
+    if (node.most < 0) {
+      start = add({Pattern::Kind::split, 0, 0, next});
+      const std::uint32_t body = emit(part, start);
+      pattern_.states_[start].next = body;
+    }
+    for (int i = node.least; i < node.most; ++i) {
+      const std::uint32_t body = emit(part, start);
+      start = add({Pattern::Kind::split, 0, body, next});
+    }
+    for (int i = 0; i < node.least; ++i) start = emit(part, start);
+    return start;
+  }
+
+  std::string_view text_;
+  Pattern& pattern_;
+  std::size_t at_ = 0;
+  std::vector<Node> nodes_;
+  std::size_t emitted_ = 0;
+};
+
+Pattern::Pattern(std::string_view text) { PatternCompiler(text, *this).compile(); }
+
+bool Pattern::matches_start(std::string_view name, Steps& steps) const {
+  return run(name, false, steps);
+}
+
+bool Pattern::matches_all(std::string_view name, Steps& steps) const {
+  return run(name, true, steps);
+}
+
+bool Pattern::run(std::string_view name, bool all, Steps& steps) const {
+  // The states that are reached before a character, and when each was reached last.
+  std::vector<std::uint32_t> now, then, open;
+  std::vector<std::size_t> reached(states_.size(), static_cast<std::size_t>(-1));
+  bool accepted = false;
+  const auto reach = [&](std::uint32_t first, std::size_t position,
+                         std::vector<std::uint32_t>& states) {
+    open.push_back(first);
+    while (!open.empty()) {
+      const std::uint32_t at = open.back();
+      open.pop_back();
+      if (reached[at] == position) continue;
+      if (--steps < 0) fail("takes too long to match");
+      reached[at] = position;
+      const State& state = states_[at];
+      switch (state.kind) {
+        case Kind::character:
+          states.push_back(at);
+          break;
+        case Kind::split:
+          open.push_back(state.other);
+          open.push_back(state.next);
+          break;
+        case Kind::begin:
+          if (position == 0) open.push_back(state.next);
+          break;
+        case Kind::end:
+          if (position == name.size()) open.push_back(state.next);
+          break;
+        case Kind::accept:
+          accepted = accepted || !all || position == name.size();
+          break;
+      }
+    }
+  };
+  steps -= static_cast<Steps>(states_.size());
+  reach(start_, 0, now);
+  for (std::size_t i = 0; i < name.size() && !accepted && !now.empty(); ++i) {
+    then.clear();
+    for (const std::uint32_t at : now) {
+      const State& state = states_[at];
+      if (sets_[state.set][static_cast<unsigned char>(name[i])]) reach(state.next, i + 1, then);
+    }
+    now.swap(then);
+  }
+  return accepted;
+}
+
+}  // namespace loratune

@@ -1,0 +1,42 @@
+// A Pattern is a regular expression as Python writes them, compiled to a machine that looks at each
+// character of a name once: its time is the product of both lengths, whatever the expression.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace loratune {
+
+// How many steps all matches together may still take.
+using Steps = std::int64_t;
+
+class Pattern {
+ public:
+  // Throws std::invalid_argument, with the reason in words, for text that is no expression and for
+  // what no such machine can do: references to groups, looking ahead or behind, flags.
+  explicit Pattern(std::string_view text);
+
+  // Whether the expression matches at the begin of `name`, as Python's re.match(), or all of it, as
+  // re.fullmatch(). Throws std::invalid_argument when `steps` are used up.
+  bool matches_start(std::string_view name, Steps& steps) const;
+  bool matches_all(std::string_view name, Steps& steps) const;
+
+ private:
+  friend class PatternCompiler;
+  enum class Kind : std::uint8_t { character, split, begin, end, accept };
+  struct State {
+    Kind kind = Kind::accept;
+    std::uint32_t set = 0;              // of `character`: index into sets_
+    std::uint32_t next = 0, other = 0;  // `other` only of `split`
+  };
+  bool run(std::string_view name, bool all, Steps& steps) const;
+
+  std::vector<State> states_;
+  std::vector<std::bitset<256>> sets_;
+  std::uint32_t start_ = 0;
+};
+
+}  // namespace loratune

@@ -1,0 +1,261 @@
+// PEFT's adapter_config.json, as peft 0.21.2 reads it.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+
+#include "adapters/internal/fault.h"
+#include "adapters/internal/pattern.h"
+#include "adapters/internal/rules.h"
+
+namespace loratune {
+namespace {
+
+// All matches of one adapter together; a hostile config must not take seconds.
+constexpr Steps kSteps = 20'000'000;
+
+// Members that make the adapter something else than y + s (x A^T) B^T, and what they make of it.
+struct OtherMethod {
+  std::string_view member, words;
+};
+constexpr OtherMethod kOtherMethods[] = {
+    {"use_dora", "DoRA, which is not read yet"},
+    {"use_qalora", "QALoRA"},
+    {"use_bdlora", "BD-LoRA"},
+    {"kasa_config", "KaSA"},
+    {"alora_invocation_tokens", "activated LoRA"},
+    {"arrow_config", "Arrow's routing between adapters"},
+    {"monteclora_config", "MonteCLoRA"},
+    {"target_parameters", "LoRA of parameters, whose A holds the ranks of all experts"},
+    {"lora_bias", "LoRA with a bias of its own"}};
+// Members that add tensors beside those of plain LoRA.
+constexpr OtherMethod kExtraTensors[] = {{"modules_to_save", "whole modules beside LoRA"},
+                                         {"trainable_token_indices", "embeddings of tokens"}};
+
+void refuse_other_methods(const AdapterConfig& config, bool lenient) {
+  const auto type = config.text("peft_type");
+  if (!type || *type != "LORA") config.expect("peft_type", "\"LORA\"");
+  // PEFT takes any text for true.
+  for (const char* flag : {"use_rslora", "use_dora", "use_qalora", "lora_bias"}) config.flag(flag);
+  for (const auto& [member, words] : kOtherMethods) {
+    if (config.says(member)) config.expect(member, "none: this is " + std::string(words));
+  }
+  for (const auto& [member, words] : kExtraTensors) {
+    if (config.says(member) && !lenient) {
+      config.expect(member, "none: the adapter holds " + std::string(words) +
+                                "; --lenient reads what is plain LoRA");
+    }
+  }
+}
+
+// A member of rank_pattern or alpha_pattern. PEFT takes the first in the order of the file that
+// matches `(.*\.)?(key)$`.
+class PatternEntry {
+ public:
+  PatternEntry(std::string key, double stated) : value(stated), key_(std::move(key)) {
+    const bool literal = std::all_of(key_.begin(), key_.end(), [](char c) {
+      return c == '.' || c == '_' || c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+             (c >= 'A' && c <= 'Z');
+    });
+    if (!literal) pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + key_ + ")$");
+  }
+
+  bool matches(std::string_view path, Steps& steps) const {
+    if (pattern_) return pattern_->matches_start(path, steps);
+    if (--steps < 0) throw std::invalid_argument("takes too long to match");
+    if (path.size() < key_.size()) return false;
+    const std::string_view end = path.substr(path.size() - key_.size());
+    const bool equal = std::equal(end.begin(), end.end(), key_.begin(),
+                                  [](char c, char k) { return k == '.' || c == k; });
+    return equal && (end.size() == path.size() || path[path.size() - key_.size() - 1] == '.');
+  }
+
+  double value;
+
+ private:
+  std::string key_;
+  std::shared_ptr<const Pattern> pattern_;  // none for a key of plain characters and dots
+};
+
+using Patterns = std::vector<PatternEntry>;
+
+Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
+  Patterns patterns;
+  const auto* member = config.find(name);
+  if (member == nullptr) return patterns;
+  if (!member->is_object()) config.expect(name, "an object of patterns");
+  for (const auto& [key, value] : member->items()) {
+    if (!value.is_number()) {
+      config.fail("key " + in_quotes(name) + ": the value of " + in_quotes(key) + " is no number");
+    }
+    try {
+      patterns.emplace_back(key, value.get<double>());
+    } catch (const std::invalid_argument& error) {
+      config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(key) + " " +
+                  error.what());
+    }
+  }
+  return patterns;
+}
+
+double value_for(const Patterns& patterns, std::string_view path, double otherwise, Steps& steps) {
+  for (const PatternEntry& entry : patterns) {
+    if (entry.matches(path, steps)) return entry.value;
+  }
+  return otherwise;
+}
+
+// Whether the path is one of the names, or ends with `.` and one of them.
+bool names_module(const std::vector<std::string>& names, std::string_view path) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    if (!path.ends_with(name)) return false;
+    return path.size() == name.size() || path[path.size() - name.size() - 1] == '.';
+  });
+}
+
+// target_modules or exclude_modules: a list of names, or an expression for the whole path.
+struct Chosen {
+  bool all = false;
+  std::vector<std::string> names;
+  std::shared_ptr<const Pattern> pattern;
+
+  bool contains(const std::string& path, Steps& steps) const {
+    if (pattern) return pattern->matches_all(path, steps);
+    return all || names_module(names, path);
+  }
+};
+
+Chosen read_chosen(const AdapterConfig& config, std::string_view name,
+                   std::vector<std::string>& notes) {
+  Chosen chosen;
+  const auto* member = config.find(name);
+  if (member == nullptr) return chosen;
+  if (!member->is_string()) {
+    chosen.names = *config.texts(name);
+    return chosen;
+  }
+  const auto text = member->get<std::string>();
+  chosen.all = text == "all-linear";
+  if (chosen.all) return chosen;
+  try {
+    chosen.pattern = std::make_shared<Pattern>(text);
+  } catch (const std::invalid_argument& error) {
+    // What a module computes does not depend on it.
+    notes.push_back(config.path() + ": " + std::string(name) + " " + in_quotes(text) + " " +
+                    error.what() + "; modules are not compared with it");
+    chosen.all = name == "target_modules";
+  }
+  return chosen;
+}
+
+// The layer that PEFT takes a path to be of: the number behind `pattern`, or, where that is empty,
+// the first number behind two other parts of the path. -1 for none.
+std::int64_t layer_of(std::string_view path, std::string_view pattern) {
+  std::string_view before;
+  for (int part = 0; !path.empty(); ++part) {
+    const std::size_t dot = path.find('.');
+    if (dot == std::string_view::npos) return -1;  // the last part is the module itself
+    const std::string_view name = path.substr(0, dot);
+    std::int64_t layer = -1;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
+    const bool whole = error == std::errc() && end == name.data() + name.size() && layer >= 0;
+    if (whole && (pattern.empty() ? part >= 2 : before == pattern)) return layer;
+    before = name;
+    path.remove_prefix(dot + 1);
+  }
+  return -1;
+}
+
+struct LayerChoice {
+  bool all = true;
+  std::vector<std::int64_t> layers;
+  std::vector<std::string> patterns;
+
+  bool contains(std::string_view path) const {
+    if (all) return true;
+    std::int64_t layer = -1;
+    for (const std::string& pattern : patterns) {
+      if (layer < 0) layer = layer_of(path, pattern);
+    }
+    return layer >= 0 && std::find(layers.begin(), layers.end(), layer) != layers.end();
+  }
+};
+
+LayerChoice read_layers(const AdapterConfig& config) {
+  LayerChoice choice;
+  const auto* member = config.find("layers_to_transform");
+  if (member == nullptr || (member->is_array() && member->empty())) return choice;
+  choice.all = false;
+  if (member->is_array()) {
+    for (const auto& one : *member) {
+      if (!one.is_number_integer()) config.expect("layers_to_transform", "whole numbers");
+      choice.layers.push_back(one.get<std::int64_t>());
+    }
+  } else {
+    choice.layers.push_back(*config.whole("layers_to_transform"));
+  }
+  const auto* pattern = config.find("layers_pattern");
+  if (pattern != nullptr && pattern->is_string()) {
+    choice.patterns.push_back(pattern->get<std::string>());
+  } else if (pattern != nullptr) {
+    choice.patterns = *config.texts("layers_pattern");
+  }
+  if (choice.patterns.empty()) choice.patterns.emplace_back();
+  return choice;
+}
+
+void note_changed_base(const AdapterConfig& config, ModuleRules& rules) {
+  const auto* member = config.find("init_lora_weights");
+  if (member == nullptr || !member->is_string()) return;
+  const auto method = member->get<std::string>();
+  if (method == "gaussian" || method == "orthogonal" || method == "eva") return;
+  rules.changes_base = true;
+  rules.notes.push_back(config.path() + ": init_lora_weights " + in_quotes(method) +
+                        ": PEFT changes the base's weights by it when it loads the adapter, "
+                        "unless the adapter was converted to plain LoRA");
+}
+
+}  // namespace
+
+ModuleRules peft_rules(const AdapterConfig& config, bool lenient) {
+  refuse_other_methods(config, lenient);
+  const std::int64_t rank = config.whole("r").value_or(8);
+  if (rank < 1) config.expect("r", "a rank of 1 or more");
+  const double alpha = config.number("lora_alpha").value_or(8);
+  const bool root = config.flag("use_rslora").value_or(false);
+  const Patterns ranks = read_patterns(config, "rank_pattern");
+  const Patterns alphas = read_patterns(config, "alpha_pattern");
+  for (const PatternEntry& entry : ranks) {
+    if (entry.value < 1 || entry.value != std::floor(entry.value)) {
+      config.fail("key 'rank_pattern': holds a rank of " + std::to_string(entry.value) +
+                  ", expected whole numbers of 1 or more");
+    }
+  }
+  ModuleRules rules;
+  const Chosen targets = read_chosen(config, "target_modules", rules.notes);
+  const bool unsaid = !config.has("target_modules");
+  const Chosen excluded = read_chosen(config, "exclude_modules", rules.notes);
+  const LayerChoice layers = read_layers(config);
+  note_changed_base(config, rules);
+
+  const auto steps = std::make_shared<Steps>(kSteps);
+  rules.scaling = [=](const std::string& path, std::int64_t of_tensors) {
+    const double stated = value_for(ranks, path, static_cast<double>(rank), *steps);
+    if (stated != static_cast<double>(of_tensors)) {
+      throw std::invalid_argument("its rank is " + std::to_string(of_tensors) +
+                                  ", the config says " +
+                                  std::to_string(static_cast<std::int64_t>(stated)));
+    }
+    const double a = value_for(alphas, path, alpha, *steps);
+    return Scaling{a, root ? a / std::sqrt(stated) : a / stated};
+  };
+  rules.targets = [=](const std::string& path) {
+    if (excluded.contains(path, *steps)) return false;
+    return unsaid || (targets.contains(path, *steps) && layers.contains(path));
+  };
+  return rules;
+}
+
+}  // namespace loratune

@@ -1,0 +1,40 @@
+// ModuleRules are what an adapter's config says of a module by its path: its scale, and whether the
+// adapter is for it. Each format makes them from its own config.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/internal/adapter_config.h"
+
+namespace loratune {
+
+struct Scaling {
+  double alpha = 0, scale = 0;
+};
+
+// `scaling` throws std::invalid_argument where the config asks for another rank than the tensors
+// have.
+struct ModuleRules {
+  std::function<Scaling(const std::string& path, std::int64_t rank)> scaling;
+  std::function<bool(const std::string& path)> targets;
+  std::vector<std::string> notes;
+  bool changes_base = false;
+};
+
+// Throw AdapterFault for a config of another method than plain LoRA, and for members that the
+// tool's own loader would not take or would take for something else. `lenient` lets go of what only
+// adds tensors of its own.
+ModuleRules peft_rules(const AdapterConfig& config, bool lenient);
+ModuleRules mlx_lm_rules(const AdapterConfig& config);
+ModuleRules go_mlx_rules(const AdapterConfig& config);
+
+// One alpha for all modules; `rank` none: any.
+ModuleRules stated_rules(double alpha, std::optional<std::int64_t> rank);
+// GGUF's adapter.lora.alpha, where 0 stands for scale 1.
+ModuleRules gguf_rules(double alpha);
+
+}  // namespace loratune

@@ -1,0 +1,320 @@
+#include "loratune/adapters/load_adapter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <unordered_map>
+#include <utility>
+
+#include "adapters/internal/fault.h"
+#include "adapters/internal/gguf.h"
+#include "adapters/internal/keys.h"
+#include "adapters/internal/rules.h"
+#include "adapters/internal/safetensors.h"
+#include "adapters/internal/source.h"
+#include "loratune/adapters/tensor_file.h"
+#include "loratune/variants/problem.h"
+
+namespace loratune {
+namespace {
+
+// A file of the adapter with its name for messages.
+struct OpenFile {
+  std::string path;
+  TensorFile tensors;
+};
+
+// All files of an adapter: what Adapter::storage keeps.
+using Files = std::vector<OpenFile>;
+
+Files open_all(const std::vector<std::string>& paths) {
+  Files files;
+  for (const std::string& path : paths) {
+    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path))});
+  }
+  return files;
+}
+
+// Pairs the tensors of all files by module. Keys that are no half of a pair are left out in lenient
+// reading, and are the error otherwise.
+class Pairing {
+ public:
+  Pairing(Format format, bool lenient, Adapter& adapter)
+      : format_(format), lenient_(lenient), adapter_(adapter) {}
+
+  void add(const OpenFile& file) {
+    for (const Tensor& tensor : file.tensors.tensors) add(file, tensor);
+  }
+
+  // Gives each module its scale, and sorts them by path.
+  void finish(const std::string& source, const ModuleRules& rules) {
+    std::vector<LoraModule>& modules = adapter_.modules;
+    bool matched = false;
+    for (Pair& pair : pairs_) {
+      const std::string why = fault_of(pair, rules);
+      if (!why.empty()) {
+        complain(*pair.file, *pair.tensor, why);
+        continue;
+      }
+      pair.module.matched = rules.targets(pair.module.path);
+      matched = matched || pair.module.matched;
+      modules.push_back(std::move(pair.module));
+    }
+    if (modules.empty()) {
+      refuse(source, "holds no LoRA module, expected keys like " + example_key());
+    }
+    std::sort(modules.begin(), modules.end(),
+              [](const LoraModule& one, const LoraModule& other) { return one.path < other.path; });
+    if (!matched) {
+      refuse(source, "its config names none of its " + std::to_string(modules.size()) +
+                         " modules, such as " + in_quotes(modules.front().path));
+    }
+  }
+
+ private:
+  struct Pair {
+    LoraModule module;
+    const OpenFile* file = nullptr;  // of the half that came last
+    const Tensor* tensor = nullptr;
+    bool has_a = false, has_b = false;
+  };
+
+  void complain(const OpenFile& file, const Tensor& tensor, const std::string& why) {
+    if (!lenient_) refuse(file.path, tensor.name, why);
+    adapter_.skipped.push_back(printable(tensor.name, 200) + ": " + why);
+  }
+
+  void add(const OpenFile& file, const Tensor& tensor) {
+    Key key = read_key(format_, tensor.name);
+    std::string why = key.why;
+    if (why.empty() && !tensor.element) {
+      why = "is " + std::string(tensor.type) + ", expected F32, F16 or BF16";
+    }
+    if (why.empty() && tensor.dims != 2) {
+      why = "has the shape " + shape_text(tensor) +
+            ", expected two extents: factors of more are "
+            "of experts or convolutions";
+    }
+    if (why.empty() && (tensor.shape[0] < 1 || tensor.shape[1] < 1)) {
+      why = "has the shape " + shape_text(tensor) + ", expected extents of 1 or more";
+    }
+    if (why.empty() && std::max(tensor.shape[0], tensor.shape[1]) > kMaxExtent) {
+      why = "has the shape " + shape_text(tensor) + ", expected extents below 2^31";
+    }
+    if (!why.empty()) {
+      complain(file, tensor, why);
+      return;
+    }
+    const auto [at, fresh] = by_name_.emplace(key.same, pairs_.size());
+    if (fresh) pairs_.emplace_back().module.path = std::move(key.module);
+    Pair& pair = pairs_[at->second];
+    pair.file = &file;
+    pair.tensor = &tensor;
+    // Which of the two would be meant nobody can tell, so this is an error in lenient reading too.
+    if (std::exchange(key.is_b ? pair.has_b : pair.has_a, true)) {
+      refuse(file.path, tensor.name,
+             "is a second spelling of the same half of " + in_quotes(key.same));
+    }
+    Factor factor = {*tensor.element, tensor.shape[0], tensor.shape[1], false, tensor.bytes};
+    // These two store A[in,rank] and B[rank,out].
+    if (format_ == Format::mlx_lm || format_ == Format::metal_candle) factor = transpose(factor);
+    (key.is_b ? pair.module.b : pair.module.a) = factor;
+  }
+
+  std::string fault_of(Pair& pair, const ModuleRules& rules) const {
+    LoraModule& module = pair.module;
+    if (!pair.has_a || !pair.has_b) {
+      return "its other half is missing: there is no " + std::string(pair.has_a ? "B" : "A") +
+             " of " + in_quotes(module.path);
+    }
+    if (module.a.rows != module.b.cols) {
+      return "A is " + extents(module.a) + " and B " + extents(module.b) + " as " +
+             std::string(to_string(format_)) + " stores them, expected one rank" +
+             (module.a.cols == module.b.rows ? ": they are stored the other way round" : "");
+    }
+    try {
+      const Scaling scaling = rules.scaling(module.path, module.rank());
+      module.alpha = scaling.alpha;
+      module.scale = scaling.scale;
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    if (!std::isfinite(module.alpha) || !std::isfinite(static_cast<float>(module.scale))) {
+      return "its scale is beyond every float";
+    }
+    return {};
+  }
+
+  // As the file has them.
+  static std::string extents(const Factor& factor) {
+    const Factor stored = factor.transposed ? transpose(factor) : factor;
+    return "[" + std::to_string(stored.rows) + ", " + std::to_string(stored.cols) + "]";
+  }
+
+  std::string example_key() const {
+    if (format_ == Format::peft) return "base_model.model.<module>.lora_A.weight";
+    if (format_ == Format::gguf) return "<tensor>.weight.lora_a";
+    return format_ == Format::mlx_lm ? "<module>.lora_a" : "layers.N.<module>.lora_a";
+  }
+
+  Format format_;
+  bool lenient_;
+  Adapter& adapter_;
+  std::vector<Pair> pairs_;
+  std::unordered_map<std::string, std::size_t> by_name_;
+};
+
+// Whether all complete pairs of `.lora_a` and `.lora_b` have a rank in common when they are read as
+// the format stores them; `rank` given: that one.
+bool fits(const Files& files, Format format, std::optional<std::int64_t> rank) {
+  std::unordered_map<std::string, std::int64_t> ranks;
+  for (const OpenFile& file : files) {
+    for (const Tensor& tensor : file.tensors.tensors) {
+      const Key key = read_key(Format::mlx_lm, tensor.name);
+      if (!key.why.empty() || tensor.dims != 2) continue;
+      const bool first = (format == Format::go_mlx) != key.is_b;
+      const std::int64_t found = tensor.shape[first ? 0 : 1];
+      const auto [at, fresh] = ranks.emplace(key.module, found);
+      if ((!fresh && at->second != found) || (rank && *rank != found)) return false;
+    }
+  }
+  return true;
+}
+
+bool any_key(const Files& files, bool (*is)(std::string_view)) {
+  return std::any_of(files.begin(), files.end(), [&](const OpenFile& file) {
+    return std::any_of(file.tensors.tensors.begin(), file.tensors.tensors.end(),
+                       [&](const Tensor& tensor) { return is(tensor.name); });
+  });
+}
+
+// The tool that wrote files whose names do not say it: by the config, then by the keys, then by the
+// shapes.
+Format tell_format(const Source& source, const Files& files, const AdapterConfig& config,
+                   const LoadOptions& options) {
+  if (any_key(files, is_peft_key)) return Format::peft;
+  if (config.has("peft_type")) return Format::peft;
+  if (config.has("lora_parameters") || config.has("fine_tune_type")) return Format::mlx_lm;
+  const auto* layers = config.find("lora_layers");
+  if (config.has("rank") || config.has("alpha") || (layers != nullptr && layers->is_array())) {
+    return Format::go_mlx;
+  }
+  const bool by_columns = fits(files, Format::mlx_lm, options.rank);
+  const bool by_rows = fits(files, Format::go_mlx, options.rank);
+  if (source.config.empty() && !options.alpha) {
+    refuse(source.path,
+           "has no adapter_config.json, so its scale is not known: where metal-candle wrote it, "
+           "say --format metal-candle and --alpha");
+  }
+  if (by_columns == by_rows) {
+    refuse(source.path, std::string(by_columns ? "its factors fit both A[in,rank] and A[rank,in]"
+                                               : "its factors fit neither A[in,rank] nor "
+                                                 "A[rank,in]") +
+                            ", and no config tells them apart: say --format mlx-lm, go-mlx or "
+                            "metal-candle");
+  }
+  if (by_rows) return Format::go_mlx;
+  return source.config.empty() ? Format::metal_candle : Format::mlx_lm;
+}
+
+ModuleRules rules_of(Format format, const Source& source, const AdapterConfig& config,
+                     const LoadOptions& options) {
+  const bool stated = format == Format::metal_candle ||
+                      (format == Format::go_mlx && source.config.empty() && options.alpha);
+  if (stated) {
+    if (!options.alpha) {
+      refuse(source.path, "is of metal-candle, which stores no alpha: say --alpha");
+    }
+    return stated_rules(*options.alpha, options.rank);
+  }
+  if (options.alpha || options.rank) {
+    refuse(source.path, "says its own rank and alpha: leave out --rank and --alpha");
+  }
+  if (source.config.empty()) {
+    refuse(source.path,
+           "has no adapter_config.json, expected one of " + std::string(to_string(format)));
+  }
+  if (format == Format::peft) return peft_rules(config, options.lenient);
+  return format == Format::mlx_lm ? mlx_lm_rules(config) : go_mlx_rules(config);
+}
+
+Adapter load_gguf(const Source& source, const LoadOptions& options) {
+  const std::string& path = source.files.front();
+  GgufFile gguf = read_gguf(std::make_shared<MappedFile>(path));
+  const auto text = [&](const char* key) -> std::string {
+    const auto at = gguf.texts.find(key);
+    return at == gguf.texts.end() ? "" : at->second;
+  };
+  for (const auto& [key, expected] :
+       {std::pair("general.type", "adapter"), {"adapter.type", "lora"}}) {
+    if (text(key) != expected) {
+      refuse(path, key, "is " + in_quotes(text(key)) + ", expected '" + expected + "'");
+    }
+  }
+  const auto other = std::find_if(gguf.lists.begin(), gguf.lists.end(), [](const auto& key) {
+    return key.starts_with("adapter.alora.");
+  });
+  if (other != gguf.lists.end()) refuse(path, *other, "is of activated LoRA, expected plain LoRA");
+  if (options.alpha || options.rank) {
+    refuse(path, "says its own rank and alpha: leave out --rank and --alpha");
+  }
+  Adapter adapter;
+  adapter.format = Format::gguf;
+  adapter.architecture = text("general.architecture");
+  const auto alpha = gguf.numbers.find("adapter.lora.alpha");
+  auto files = std::make_shared<Files>();
+  files->push_back({path, std::move(gguf.file)});
+  Pairing pairing(Format::gguf, options.lenient, adapter);
+  pairing.add(files->front());
+  pairing.finish(path, gguf_rules(alpha == gguf.numbers.end() ? 0 : alpha->second));
+  adapter.storage = std::move(files);
+  const auto reordered = [](const LoraModule& module) {
+    return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
+  };
+  if (adapter.architecture == "llama" &&
+      std::any_of(adapter.modules.begin(), adapter.modules.end(), reordered)) {
+    adapter.notes.push_back(
+        path +
+        ": the outputs of attn_q and attn_k are in llama.cpp's order of rows, not the model's");
+  }
+  return adapter;
+}
+
+Adapter load(const std::string& path, const LoadOptions& options) {
+  Source source = find_source(path, options.format);
+  if (source.format == Format::gguf) return load_gguf(source, options);
+  const AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
+                                   ? AdapterConfig(path)
+                                   : AdapterConfig::read(source.config);
+  auto files = std::make_shared<Files>(open_all(source.files));
+  Adapter adapter;
+  adapter.format = source.format ? *source.format : tell_format(source, *files, config, options);
+  // mlx-lm reads one file, go-mlx all of the folder.
+  if (adapter.format == Format::go_mlx) {
+    for (OpenFile& file : open_all(source.others)) files->push_back(std::move(file));
+  }
+  const ModuleRules rules = rules_of(adapter.format, source, config, options);
+  adapter.notes = rules.notes;
+  adapter.changes_base = rules.changes_base;
+  Pairing pairing(adapter.format, options.lenient, adapter);
+  for (const OpenFile& file : *files) pairing.add(file);
+  pairing.finish(path, rules);
+  adapter.storage = std::move(files);
+  return adapter;
+}
+
+}  // namespace
+
+LoadedAdapter load_adapter(const std::string& path, const LoadOptions& options) {
+  try {
+    return {load(path, options), {}};
+  } catch (const AdapterFault& fault) {
+    return {{}, fault.what()};
+  } catch (const std::invalid_argument& error) {
+    return {{}, printable(path, 300) + ": a pattern of its config " + error.what()};
+  } catch (const std::exception& error) {
+    return {{}, printable(path, 300) + ": cannot be read: " + printable(error.what(), 200)};
+  }
+}
+
+}  // namespace loratune

@@ -1,0 +1,303 @@
+#include "adapters/internal/safetensors.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+#include <utility>
+
+#include "adapters/internal/fault.h"
+#include "adapters/internal/header_scan.h"
+
+namespace loratune {
+namespace {
+
+constexpr std::uint64_t kMostHeaderBytes = 100'000'000;  // what the format allows
+constexpr std::size_t kMostTensors = 100000;
+constexpr std::size_t kMostName = 1024;
+constexpr std::size_t kMostNames = std::size_t{12} << 20;  // bytes of all names
+constexpr std::size_t kMostText = std::size_t{1} << 20;    // of a value of the metadata
+
+struct StoredType {
+  std::string_view name;
+  int bits;
+  std::optional<Element> element;
+};
+constexpr StoredType kTypes[] = {{"F32", 32, Element::f32},
+                                 {"F16", 16, Element::f16},
+                                 {"BF16", 16, Element::bf16},
+                                 {"F64", 64, {}},
+                                 {"I64", 64, {}},
+                                 {"U64", 64, {}},
+                                 {"C64", 64, {}},
+                                 {"I32", 32, {}},
+                                 {"U32", 32, {}},
+                                 {"I16", 16, {}},
+                                 {"U16", 16, {}},
+                                 {"I8", 8, {}},
+                                 {"U8", 8, {}},
+                                 {"BOOL", 8, {}},
+                                 {"F8_E4M3", 8, {}},
+                                 {"F8_E5M2", 8, {}},
+                                 {"F8_E8M0", 8, {}},
+                                 {"F6_E2M3", 6, {}},
+                                 {"F6_E3M2", 6, {}},
+                                 {"F4", 4, {}}};
+
+const StoredType* find_type(std::string_view name) {
+  const auto* const at = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                      [&](const StoredType& type) { return type.name == name; });
+  return at == std::end(kTypes) ? nullptr : at;
+}
+
+// A tensor as the header has it; the offsets count from the first byte behind the header.
+struct Entry {
+  Tensor tensor;
+  int bits = 0;
+  std::uint64_t begin = 0, end = 0;
+};
+
+// Follows the header from word to word and keeps its entries, so that no tree of it is made. The
+// header is an object of the tensors, each an object of dtype, shape and data_offsets, and of
+// __metadata__, an object of texts, or null as MLX writes it.
+class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit HeaderReader(std::string_view file) : file_(file) {}
+  std::vector<Entry> take() { return std::move(entries_); }
+
+  bool null() override {
+    if (where_ == Where::header && name_ == kMetadata) return true;
+    stop("null");
+  }
+  bool boolean(bool) override { stop("a boolean"); }
+  bool number_integer(number_integer_t) override { stop("a negative number"); }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (where_ == Where::shape) {
+      Tensor& tensor = entries_.back().tensor;
+      if (tensor.dims == kMostDims) fail("has more than " + std::to_string(kMostDims) + " extents");
+      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+        fail("its shape does not fit 63 bits");
+      }
+      tensor.shape[static_cast<std::size_t>(tensor.dims++)] = static_cast<std::int64_t>(value);
+      return true;
+    }
+    if (where_ == Where::offsets && offsets_ < 2) {
+      (offsets_++ == 0 ? entries_.back().begin : entries_.back().end) = value;
+      return true;
+    }
+    stop("a number");
+  }
+  bool number_float(number_float_t, const string_t&) override {
+    stop("a number that is not whole");
+  }
+  bool string(string_t& value) override {
+    if (where_ == Where::metadata) return true;
+    if (where_ != Where::tensor || member_ != kDtype) stop("a text");
+    const StoredType* type = find_type(value);
+    if (type == nullptr) fail("there is no dtype " + in_quotes(value));
+    entries_.back().tensor.type = type->name;
+    entries_.back().tensor.element = type->element;
+    entries_.back().bits = type->bits;
+    return true;
+  }
+  bool binary(binary_t&) override { stop("binary"); }
+
+  bool start_object(std::size_t) override {
+    if (where_ == Where::outside) {
+      where_ = Where::header;
+    } else if (where_ == Where::header && name_ == kMetadata) {
+      where_ = Where::metadata;
+    } else if (where_ == Where::header) {
+      where_ = Where::tensor;
+      if (entries_.size() == kMostTensors) {
+        refuse(file_, "holds more than " + std::to_string(kMostTensors) + " tensors");
+      }
+      entries_.emplace_back().tensor.name = name_;
+      members_ = 0;
+    } else {
+      stop("an object");
+    }
+    return true;
+  }
+  bool end_object() override {
+    if (where_ == Where::tensor && members_ != (kDtype | kShape | kOffsets)) {
+      fail("wants dtype, shape and data_offsets");
+    }
+    where_ = where_ == Where::header ? Where::outside : Where::header;
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    if (where_ != Where::tensor || member_ == kDtype) stop("a list");
+    where_ = member_ == kShape ? Where::shape : Where::offsets;
+    offsets_ = 0;
+    return true;
+  }
+  bool end_array() override {
+    if (where_ == Where::offsets && offsets_ != 2) fail("data_offsets are two numbers");
+    where_ = Where::tensor;
+    return true;
+  }
+  bool key(string_t& key) override {
+    if (key.size() > kMostName) refuse(file_, key, "the key is too long");
+    if (where_ == Where::tensor) {
+      member_ = key == "dtype"          ? kDtype
+                : key == "shape"        ? kShape
+                : key == "data_offsets" ? kOffsets
+                                        : kNone;
+      if (member_ == kNone) fail("has a member " + in_quotes(key) + ", which no tensor has");
+      if ((members_ & member_) != 0) fail("its " + key + " stands twice");
+      members_ |= member_;
+      return true;
+    }
+    name_bytes_ += key.size();
+    if (name_bytes_ > kMostNames) refuse(file_, "its keys are longer than 12 MiB together");
+    if (where_ == Where::metadata) {
+      if (!metadata_.insert(key).second) refuse(file_, key, "stands twice in __metadata__");
+      return true;
+    }
+    if (key == kMetadata && std::exchange(has_metadata_, true)) {
+      refuse(file_, "__metadata__ stands twice");
+    }
+    name_ = key;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    refuse(file_, "its header is no valid JSON at byte " + std::to_string(position));
+  }
+
+ private:
+  enum class Where : std::uint8_t { outside, header, metadata, tensor, shape, offsets };
+  enum Member : unsigned { kNone = 0, kDtype = 1, kShape = 2, kOffsets = 4 };
+  static constexpr std::string_view kMetadata = "__metadata__";
+
+  [[noreturn]] void fail(const std::string& what) const { refuse(file_, name_, what); }
+  [[noreturn]] void stop(std::string_view found) const {
+    const auto wanted = [&]() -> std::string_view {
+      if (where_ == Where::metadata) return "a text";
+      if (where_ == Where::shape) return "whole numbers as its shape";
+      if (where_ == Where::offsets) return "two whole numbers as its data_offsets";
+      if (where_ == Where::tensor && member_ == kDtype) return "a text as its dtype";
+      if (where_ == Where::tensor && member_ == kShape) return "a list as its shape";
+      if (where_ == Where::tensor) return "a list as its data_offsets";
+      return "an object";
+    };
+    fail("wants " + std::string(wanted()) + ", not " + std::string(found));
+  }
+
+  std::string_view file_;
+  std::vector<Entry> entries_;
+  std::unordered_set<std::string> metadata_;
+  std::string name_;  // of the tensor at hand
+  std::size_t name_bytes_ = 0;
+  Where where_ = Where::outside;
+  unsigned member_ = kNone, members_ = 0;  // of the tensor at hand
+  int offsets_ = 0;
+  bool has_metadata_ = false;
+};
+
+// The bytes of an array of that shape; none where they are no whole number below 2^63.
+std::optional<std::uint64_t> bytes_of(const Entry& entry) {
+  std::int64_t bits = entry.bits;
+  bool empty = false;
+  for (int i = 0; i < entry.tensor.dims; ++i) {
+    const std::int64_t extent = entry.tensor.shape[static_cast<std::size_t>(i)];
+    empty = empty || extent == 0;
+    if (extent != 0 && __builtin_mul_overflow(bits, extent, &bits)) return {};
+  }
+  if (empty) return 0;
+  if (bits % 8 != 0) return {};
+  return static_cast<std::uint64_t>(bits / 8);
+}
+
+void refuse_twice(std::string_view file, const std::vector<Entry>& entries) {
+  std::vector<std::string_view> names;
+  names.reserve(entries.size());
+  for (const Entry& entry : entries) names.push_back(entry.tensor.name);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) refuse(file, *twice, "stands twice");
+}
+
+}  // namespace
+
+std::string shape_text(const Tensor& tensor) {
+  std::string text = "[";
+  for (int i = 0; i < tensor.dims; ++i) {
+    text += (i > 0 ? ", " : "") + std::to_string(tensor.shape[static_cast<std::size_t>(i)]);
+  }
+  return text + "]";
+}
+
+TensorFile read_safetensors(std::shared_ptr<const MappedFile> file) {
+  const std::string& path = file->path();
+  const std::span<const std::byte> all = file->bytes();
+  std::uint64_t length = 0;
+  if (all.size() < sizeof length) refuse(path, "is too short for a safetensors file");
+  std::memcpy(&length, all.data(), sizeof length);
+  const std::uint64_t most = std::min(kMostHeaderBytes, all.size() - sizeof length);
+  if (length < 2 || length > most) {
+    refuse(path, "is no safetensors file: its header would be " + std::to_string(length) +
+                     " bytes, expected 2 to " + std::to_string(most));
+  }
+  const std::string_view header(reinterpret_cast<const char*>(all.data()) + sizeof length, length);
+  if (header.front() != '{') refuse(path, "is no safetensors file: its header begins with no {");
+  const std::string why = oversized_word(header, kMostText);
+  if (!why.empty()) refuse(path, "its header " + why);
+  HeaderReader reader(path);
+  nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
+  std::vector<Entry> entries = reader.take();
+  refuse_twice(path, entries);
+
+  // The order of the header says nothing of the order of the data.
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& one, const Entry& other) {
+    return std::pair(one.begin, one.end) < std::pair(other.begin, other.end);
+  });
+  const std::span<const std::byte> data = all.subspan(sizeof length + length);
+  TensorFile result;
+  result.tensors.reserve(entries.size());
+  std::uint64_t covered = 0;
+  for (Entry& entry : entries) {
+    Tensor& tensor = entry.tensor;
+    const std::string span =
+        "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
+    if (entry.begin > entry.end || entry.end > data.size()) {
+      refuse(path, tensor.name,
+             "its data_offsets " + span + " are not within the file's " +
+                 std::to_string(data.size()) + " bytes of data");
+    }
+    if (entry.begin != covered) {
+      refuse(path, tensor.name,
+             "its data_offsets " + span +
+                 (entry.begin < covered ? " overlap" : " leave a hole behind") + " what ends at " +
+                 std::to_string(covered));
+    }
+    const auto bytes = bytes_of(entry);
+    if (!bytes || *bytes != entry.end - entry.begin) {
+      refuse(path, tensor.name,
+             "its shape " + shape_text(tensor) + " of " + std::string(tensor.type) + " takes " +
+                 (bytes ? std::to_string(*bytes) + " bytes" : "no whole number of bytes") +
+                 ", its data_offsets span " + std::to_string(entry.end - entry.begin));
+    }
+    tensor.bytes = data.subspan(entry.begin, *bytes);
+    covered = entry.end;
+    result.tensors.push_back(std::move(tensor));
+  }
+  if (covered != data.size()) {
+    refuse(path, "its tensors end at byte " + std::to_string(covered) + " of " +
+                     std::to_string(data.size()) + " bytes of data");
+  }
+  result.mapping = std::move(file);
+  return result;
+}
+
+LoadedTensors load_safetensors(const std::string& path) {
+  try {
+    return {read_safetensors(std::make_shared<MappedFile>(path)), {}};
+  } catch (const AdapterFault& fault) {
+    return {{}, fault.what()};
+  }
+}
+
+}  // namespace loratune

@@ -1,0 +1,165 @@
+#include "loratune/adapters/save_adapter.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "adapters/internal/fault.h"
+#include "adapters/internal/llama_names.h"
+#include "adapters/internal/safetensors.h"
+#include "adapters/internal/written_config.h"
+#include "dispatch/internal/atomic_write.h"
+#include "loratune/adapters/load_adapter.h"
+
+namespace loratune {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string key_of(Format format, const std::string& path, bool is_b) {
+  if (format == Format::peft) {
+    return "base_model.model." + path + (is_b ? ".lora_B.weight" : ".lora_A.weight");
+  }
+  return path + (is_b ? ".lora_b" : ".lora_a");
+}
+
+std::string file_name(Format format) {
+  if (format == Format::peft) return "adapter_model.safetensors";
+  return format == Format::metal_candle ? "lora.safetensors" : "adapters.safetensors";
+}
+
+// A factor as the format stores it. A quantised one becomes f32, which holds its numbers exactly.
+NamedArray array_of(Format format, const LoraModule& module, bool is_b) {
+  Factor factor = is_b ? module.b : module.a;
+  NamedArray array;
+  array.name = key_of(format, module.path, is_b);
+  array.element = is_plain(factor.element) ? factor.element : Element::f32;
+  if (format == Format::mlx_lm || format == Format::metal_candle) factor = transpose(factor);
+  array.shape = {factor.rows, factor.cols};
+  array.bytes =
+      is_plain(factor.element) ? rows_of(factor) : from_floats(Element::f32, values_of(factor));
+  return array;
+}
+
+// What was written, read as its own tool would, must be what was to be written.
+void compare(const Adapter& written, const std::vector<LoraModule>& modules,
+             const std::string& folder) {
+  const auto same_numbers = [](const Factor& one, const Factor& other) {
+    if (one.element == other.element) return rows_of(one) == rows_of(other);
+    return values_of(one) == values_of(other);
+  };
+  bool same = written.modules.size() == modules.size();
+  for (std::size_t i = 0; same && i < modules.size(); ++i) {
+    const LoraModule& one = written.modules[i];
+    const LoraModule& other = modules[i];
+    same = one.path == other.path && one.matched &&
+           static_cast<float>(one.scale) == static_cast<float>(other.scale) &&
+           same_numbers(one.a, other.a) && same_numbers(one.b, other.b);
+  }
+  if (!same) refuse(folder, "cannot be written: read again it would be another adapter");
+}
+
+// A folder beside the target that is removed unless it was given the target's name.
+class NewFolder {
+ public:
+  explicit NewFolder(const std::string& target) : target_(fs::path(target).lexically_normal()) {
+    if (!target_.has_filename()) target_ = target_.parent_path();
+    std::error_code error;
+    const fs::file_status status = fs::status(target_, error);
+    if (fs::exists(status) && !(fs::is_directory(status) && fs::is_empty(target_, error))) {
+      refuse(target, "exists already; nothing was written");
+    }
+    path_ = target_.string() + "." + std::to_string(::getpid()) + ".tmp";
+    if (!fs::create_directory(path_, error)) {
+      refuse(target, "cannot be made: " +
+                         (error ? error.message() : in_quotes(path_.string()) + " is in the way"));
+    }
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  std::string path() const { return path_.string(); }
+
+  void take_name() {
+    std::error_code error;
+    fs::rename(path_, target_, error);
+    if (error) refuse(target_.string(), "cannot be made: " + error.message());
+    path_.clear();
+    sync_folder_of(target_);
+  }
+
+ private:
+  fs::path target_, path_;
+};
+
+void save(const Adapter& adapter, Format format, const std::string& folder,
+          const SaveOptions& options) {
+  if (adapter.changes_base) {
+    refuse(folder, "cannot be written: the adapter changes the base's weights when it is loaded: " +
+                       adapter.notes.front());
+  }
+  for (const LoraModule& module : adapter.modules) {
+    if (module.matched) continue;
+    refuse(folder, "cannot be written: module " + in_quotes(module.path) +
+                       " is none that the adapter's config names, so its own tool leaves it out");
+  }
+  const ModelModules model = model_modules(adapter, options.heads, options.heads_kv);
+  if (!model.error.empty()) refuse(folder, "cannot be written: " + model.error);
+  const std::string config = written_config(model.modules, format, folder);
+  const double alpha = options.alpha.value_or(0);
+  if (format == Format::metal_candle &&
+      (!options.alpha ||
+       static_cast<float>(alpha / static_cast<double>(model.modules.front().rank())) !=
+           static_cast<float>(model.modules.front().scale))) {
+    refuse(folder,
+           "cannot be written: metal-candle stores no alpha; say with --alpha that its "
+           "reader will be told " +
+               std::to_string(model.modules.front().alpha));
+  }
+  std::vector<NamedArray> arrays;
+  for (const LoraModule& module : model.modules) {
+    for (const bool is_b : {false, true}) arrays.push_back(array_of(format, module, is_b));
+  }
+  std::string bytes = safetensors_header(arrays, format == Format::peft ? "pt" : "");
+  for (NamedArray& array : arrays) {
+    bytes.append(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
+    array.bytes = {};
+  }
+  NewFolder target(folder);
+  std::string error = atomic_write(target.file(file_name(format)), bytes);
+  if (error.empty() && !config.empty()) {
+    error = atomic_write(target.file("adapter_config.json"), config);
+  }
+  if (!error.empty()) throw AdapterFault(error);
+  LoadOptions reading;
+  reading.format = format;
+  if (format == Format::metal_candle) reading.alpha = alpha;
+  const LoadedAdapter written = load_adapter(target.path(), reading);
+  if (!written.adapter) refuse(folder, "cannot be written: " + written.error);
+  compare(*written.adapter, model.modules, folder);
+  target.take_name();
+}
+
+}  // namespace
+
+std::string save_adapter(const Adapter& adapter, Format format, const std::string& folder,
+                         const SaveOptions& options) {
+  try {
+    save(adapter, format, folder, options);
+    return {};
+  } catch (const AdapterFault& fault) {
+    return fault.what();
+  } catch (const std::exception& error) {
+    return printable(folder, 300) + ": cannot be written: " + printable(error.what(), 200);
+  }
+}
+
+}  // namespace loratune

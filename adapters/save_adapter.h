@@ -1,0 +1,26 @@
+// Writes an adapter as another tool's folder. What that tool cannot say is refused, and nothing is
+// written then.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "loratune/adapters/adapter.h"
+
+namespace loratune {
+
+// `alpha`: what a reader of metal-candle's files, which store none, will be told. `heads` and
+// `heads_kv`: of the attention of a GGUF's llama model, whose rows of attn_q and attn_k llama.cpp
+// has reordered; 0: not known.
+struct SaveOptions {
+  std::optional<double> alpha;
+  int heads = 0, heads_kv = 0;
+};
+
+// Makes `folder`, which must not exist or be empty. The folder takes its name when all of it is on
+// the disk and has been read again, with the same bytes of A and B and the same scales. Empty, or
+// the error in one line. GGUF is read only.
+std::string save_adapter(const Adapter& adapter, Format format, const std::string& folder,
+                         const SaveOptions& options = {});
+
+}  // namespace loratune

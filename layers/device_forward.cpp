@@ -1,0 +1,97 @@
+#include "loratune/layers/device_forward.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace loratune {
+namespace {
+
+Element element_of(Dtype dtype) { return dtype == Dtype::f16 ? Element::f16 : Element::f32; }
+
+}  // namespace
+
+struct DeviceForward::State {
+  using LayerKey = std::pair<const LoraLinear*, Dtype>;
+
+  Weights& weights_of(const LoraLinear& layer, const Problem& problem) {
+    const auto [at, fresh] = weights.try_emplace({&layer, problem.dtype});
+    if (fresh) {
+      const auto a = from_floats(element_of(problem.dtype), layer.a);
+      const auto b = from_floats(element_of(problem.dtype), layer.b);
+      at->second = std::make_unique<Weights>(engine.context(), problem, a.data(), b.data());
+    }
+    return *at->second;
+  }
+
+  Executable& executable_for(const Problem& problem) {
+    const auto [at, fresh] = executables.try_emplace(to_string(problem));
+    if (fresh) {
+      const Choice choice = dispatcher.pick(problem);
+      Built built =
+          engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
+      if (built.outcome != Outcome::correct) {
+        executables.erase(at);
+        throw std::runtime_error(to_string(problem) + ": " + built.detail);
+      }
+      at->second = std::move(built.executable);
+    }
+    return *at->second;
+  }
+
+  Engine& engine;
+  const Dispatcher& dispatcher;
+  cl::CommandQueue queue;
+  std::map<LayerKey, std::unique_ptr<Weights>> weights;
+  std::map<std::string, std::unique_ptr<Executable>> executables;  // by problem
+};
+
+DeviceForward::DeviceForward(Engine& engine, const Dispatcher& dispatcher)
+    : state_(new State{engine, dispatcher, engine.make_queue(), {}, {}}) {}
+DeviceForward::~DeviceForward() = default;
+
+void DeviceForward::forward(const LoraLinear& layer, Dtype dtype, std::int64_t m,
+                            std::span<const float> x, std::span<float> y) {
+  Problem problem;
+  problem.dtype = dtype;
+  problem.rank = static_cast<int>(layer.rank);
+  problem.m = m;
+  problem.k = layer.in;
+  problem.n = layer.out;
+  const std::string why = invalid_reason(problem);
+  if (!why.empty()) throw std::invalid_argument(why);
+  if (x.size() != static_cast<std::size_t>(m * layer.in) ||
+      y.size() != static_cast<std::size_t>(m * layer.out)) {
+    throw std::invalid_argument("x or y has not the size of m rows of the layer");
+  }
+  if (m == 0) return;
+  Executable& executable = state_->executable_for(problem);
+  Weights& weights = state_->weights_of(layer, problem);
+  const Element element = element_of(dtype);
+  std::vector<std::byte> x_bytes = from_floats(element, x);
+  std::vector<std::byte> y_bytes = from_floats(element, y);
+  const cl::CommandQueue& queue = state_->queue;
+  const auto upload = [&](std::vector<std::byte>& bytes) {
+    cl::Buffer buffer(state_->engine.context(), CL_MEM_READ_WRITE, bytes.size());
+    queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes.size(), bytes.data());
+    return buffer;
+  };
+  Operands operands;
+  operands.x = upload(x_bytes);
+  operands.y = upload(y_bytes);
+  std::tie(operands.a, operands.b) = weights.buffers(queue, executable.plan());
+  operands.scale = static_cast<float>(layer.scale);
+  executable.enqueue(queue, operands);
+  queue.enqueueReadBuffer(operands.y, CL_TRUE, 0, y_bytes.size(), y_bytes.data());
+  const std::vector<float> result = to_floats(element, y_bytes);
+  std::copy(result.begin(), result.end(), y.begin());
+}
+
+void DeviceForward::forget(const LoraLinear& layer) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16}) state_->weights.erase({&layer, dtype});
+}
+
+}  // namespace loratune

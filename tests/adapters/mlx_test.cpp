@@ -1,0 +1,211 @@
+#include <gtest/gtest.h>
+
+#include "adapters/adapter_files.h"
+
+namespace loratune {
+namespace {
+
+// A[in,rank] and B[rank,out], as mlx-lm and metal-candle store them.
+std::vector<Counted> by_columns(const std::string& path, std::int64_t in, std::int64_t out,
+                                std::int64_t rank) {
+  return {{path + ".lora_a", in, rank, 1}, {path + ".lora_b", rank, out, 100}};
+}
+
+// A[rank,in] and B[out,rank], as go-mlx stores them.
+std::vector<Counted> by_rows(const std::string& path, std::int64_t in, std::int64_t out,
+                             std::int64_t rank) {
+  return {{path + ".lora_a", rank, in, 1}, {path + ".lora_b", out, rank, 100}};
+}
+
+const std::string kQ = "model.layers.3.self_attn.q_proj";
+const std::string kMlxConfig =
+    R"({"fine_tune_type": "lora", "num_layers": 4,
+        "lora_parameters": {"rank": 2, "scale": 20.0, "dropout": 0.1, "keys": ["self_attn.q_proj"]}})";
+const std::string kGoConfig =
+    R"({"rank": 2, "alpha": 6, "num_layers": 4, "lora_layers": ["self_attn.q_proj"]})";
+
+TEST(MlxLm, ReadsModulesInCanonicalForm) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->format, Format::mlx_lm);
+  const LoraModule& q = loaded.adapter->modules.at(0);
+  EXPECT_EQ(q.in(), 4);
+  EXPECT_EQ(q.out(), 3);
+  EXPECT_EQ(q.rank(), 2);
+  EXPECT_EQ(q.scale, 20);
+  EXPECT_EQ(q.alpha, 40);
+  EXPECT_EQ(values_of(q.a), (std::vector<float>{1, 3, 5, 7, 2, 4, 6, 8}));
+  EXPECT_EQ(values_of(q.b), (std::vector<float>{100, 103, 101, 104, 102, 105}));
+}
+
+TEST(MlxLm, SquareLayersAreReadAsTheConfigSays) {
+  AdapterFolder mlx;
+  const LoadedAdapter columns = mlx.mlx(kMlxConfig, by_columns(kQ, 4, 4, 2)).load();
+  ASSERT_TRUE(columns.adapter) << columns.error;
+  EXPECT_EQ(columns.adapter->modules[0].rank(), 2);
+  AdapterFolder go;
+  const LoadedAdapter rows = go.mlx(kGoConfig, by_rows(kQ, 4, 4, 2)).load();
+  ASSERT_TRUE(rows.adapter) << rows.error;
+  EXPECT_EQ(rows.adapter->format, Format::go_mlx);
+  EXPECT_EQ(rows.adapter->modules[0].rank(), 2);
+  // The other way round the rank is another one.
+  AdapterFolder wrong;
+  EXPECT_SAYS(wrong.mlx(kGoConfig, by_columns(kQ, 4, 4, 2)).error(),
+              "its rank is 4, the config says 2");
+}
+
+TEST(MlxLm, ConfigsThatItsLoaderWouldNotTakeAreRefused) {
+  const auto with = [](const std::string& parameters) {
+    return R"({"num_layers": 4, "lora_parameters": {)" + parameters + "}}";
+  };
+  const std::vector<std::pair<std::string, std::string>> refusals = {
+      {R"({"num_layers": 4, "fine_tune_type": "lora"})", "'lora_parameters': is missing"},
+      {R"({"lora_parameters": {"rank": 2, "scale": 1, "dropout": 0}})", "'num_layers': is missing"},
+      {with(R"("scale": 20, "dropout": 0)"), "'lora_parameters.rank': is missing"},
+      {with(R"("rank": 2, "dropout": 0)"),
+       "'lora_parameters.scale': is missing, expected a number"},
+      {with(R"("rank": 2, "scale": 20)"), "'lora_parameters.dropout': is missing"},
+      {with(R"("rank": 0, "scale": 20, "dropout": 0)"), "expected a rank of 1 or more"},
+      {with(R"("rank": 2, "scale": "20", "dropout": 0)"), "expected a number"},
+      {with(R"("rank": 4, "scale": 20, "dropout": 0)"), "its rank is 2, the config says 4"},
+      {with(R"("rank": 2, "scale": 1e39, "dropout": 0)"), "beyond every float"},
+      {with(R"("rank": 2, "scale": 20, "dropout": 0, "keys": ["mlp.up_proj"])"), "names none"},
+      {with(R"("rank": 2, "scale": 20, "dropout": 0, "keys": 3)"), "expected a list of texts"},
+      {R"({"fine_tune_type": "dora", "num_layers": 4})", "DoRA is not read yet"},
+      {R"({"fine_tune_type": "full", "num_layers": 4})", "whole weights"},
+      {R"({"fine_tune_type": "other", "num_layers": 4})", "'fine_tune_type': is \"other\""}};
+  for (const auto& [config, expected] : refusals) {
+    AdapterFolder folder;
+    EXPECT_SAYS(folder.mlx(config, by_columns(kQ, 4, 3, 2)).error(), expected) << config;
+  }
+}
+
+TEST(MlxLm, ConfigsFromBefore2024AreRead) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder
+                                   .mlx(R"({"lora_layers": 16,
+                   "lora_parameters": {"rank": 2, "alpha": 16, "scale": 10, "dropout": 0}})",
+                                        by_columns(kQ, 4, 3, 2))
+                                   .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->format, Format::mlx_lm);
+  EXPECT_EQ(loaded.adapter->modules[0].scale, 10);
+}
+
+TEST(MlxLm, CheckpointsBesideTheAdapterAreNoPartOfIt) {
+  AdapterFolder folder;
+  folder.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2))
+      .file("0000100_adapters.safetensors", "no adapter");
+  EXPECT_EQ(folder.error(), "");
+  AdapterFolder go;
+  go.mlx(kGoConfig, by_rows(kQ, 4, 3, 2)).file("0000100_adapters.safetensors", "no adapter");
+  EXPECT_EQ(go.error(), "");
+}
+
+TEST(MlxLm, EmbeddingsAndExpertsAreRefusedByNameAndShape) {
+  AdapterFolder embedding;
+  embedding.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2) + by_columns("model.embed_tokens", 100, 4, 2));
+  EXPECT_SAYS(embedding.error(), "LoRA of an embedding");
+  AdapterFolder dora;
+  dora.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2) + std::vector<Counted>{{kQ + ".m", 1, 3}});
+  EXPECT_SAYS(dora.error(), "DoRA");
+}
+
+TEST(GoMlx, DefaultsAreItsOwn) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.mlx(R"({"rank": 0, "alpha": 0})", by_rows("layers.0.q_proj", 16, 12, 8)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->modules[0].scale, 2);
+  EXPECT_EQ(loaded.adapter->modules[0].alpha, 16);
+}
+
+TEST(GoMlx, ReadsEveryFileOfTheFolderAndNoKeyTwice) {
+  AdapterFolder folder;
+  folder.mlx(kGoConfig, by_rows(kQ, 4, 3, 2))
+      .file("more.safetensors", safetensors(by_rows("layers.5.self_attn.q_proj", 4, 3, 2)));
+  const LoadedAdapter loaded = folder.load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->modules.size(), 2U);
+  folder.file("again.safetensors", safetensors(by_rows("layers.3.self_attn.q_proj", 4, 3, 2)));
+  EXPECT_SAYS(folder.error(), "a second spelling");
+}
+
+TEST(GoMlx, KnowsLayersAlone) {
+  AdapterFolder folder;
+  EXPECT_SAYS(folder.mlx(kGoConfig, by_rows("lm_head", 4, 3, 2)).error(),
+              "expected layers.N.<module>");
+}
+
+TEST(MetalCandle, ItsAlphaMustBeSaid) {
+  AdapterFolder folder;
+  folder.file("checkpoint-7.safetensors", safetensors(by_columns("layers.0.q_proj", 4, 3, 2)));
+  EXPECT_SAYS(folder.error(), "say --format metal-candle and --alpha");
+  LoadOptions options;
+  options.alpha = 8;
+  const LoadedAdapter loaded = folder.load(options);
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->format, Format::metal_candle);
+  EXPECT_EQ(loaded.adapter->modules[0].scale, 4);
+  options.rank = 4;
+  options.format = Format::metal_candle;
+  EXPECT_SAYS(folder.load(options).error, "its rank is 2, the config says 4");
+}
+
+TEST(Formats, WhatFitsBothLayoutsIsRefused) {
+  AdapterFolder folder;
+  folder.mlx("{}", by_columns("layers.0.q_proj", 2, 2, 2));
+  EXPECT_SAYS(folder.error(), "fit both A[in,rank] and A[rank,in]");
+  LoadOptions options;
+  options.format = Format::go_mlx;
+  EXPECT_SAYS(folder.load(options).error, "its rank is 2, the config says 8");
+  AdapterFolder neither;
+  EXPECT_SAYS(neither.mlx("{}", {{"layers.0.q.lora_a", 2, 3}, {"layers.0.q.lora_b", 4, 5}}).error(),
+              "fit neither");
+}
+
+TEST(Formats, FoldersThatHoldNoneOrTwoAreRefused) {
+  AdapterFolder none;
+  EXPECT_SAYS(none.error(), "holds no adapter");
+  EXPECT_SAYS(none.file("adapter_model.bin", "x").error(), "a pickle");
+  AdapterFolder both;
+  both.peft("{}", {}).mlx("{}", {});
+  EXPECT_SAYS(both.error(), "holds both adapter_model.safetensors and adapters.safetensors");
+  EXPECT_SAYS(load_adapter(none.path("absent")).error, "No such file");
+  AdapterFolder bare;
+  bare.file("adapter_model.safetensors", safetensors(peft_pair("q_proj", 3, 3, 2)));
+  EXPECT_SAYS(bare.error(), "has no adapter_config.json, expected one of peft");
+}
+
+TEST(Formats, AFileOfAFolderMayBeNamed) {
+  AdapterFolder folder;
+  folder.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2));
+  const LoadedAdapter loaded = load_adapter(folder.path("adapters.safetensors"));
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->format, Format::mlx_lm);
+}
+
+TEST(Modules, AreFoundByTheEndOfTheirPath) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .mlx(R"({"num_layers": 4, "lora_parameters": {"rank": 2, "scale": 1, "dropout": 0}})",
+               by_columns(kQ, 4, 3, 2) + by_columns("model.layers.13.self_attn.q_proj", 4, 3, 2))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const auto find = [&](const std::string& name) {
+    std::string why;
+    const LoraModule* module = find_module(*loaded.adapter, name, why);
+    EXPECT_EQ(module == nullptr, !why.empty());
+    return module == nullptr ? why : module->path;
+  };
+  EXPECT_EQ(find(kQ), kQ);
+  EXPECT_EQ(find("layers.3.self_attn.q_proj"), kQ);
+  EXPECT_SAYS(find("q_proj"), "may be");
+  EXPECT_SAYS(find("k_proj"), "there is no module 'k_proj'");
+  EXPECT_SAYS(find(""), "there is no module");
+}
+
+}  // namespace
+}  // namespace loratune

@@ -1,0 +1,81 @@
+#include "adapters/internal/pattern.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace loratune {
+namespace {
+
+bool all(const std::string& pattern, const std::string& name) {
+  Steps steps = 1'000'000;
+  return Pattern(pattern).matches_all(name, steps);
+}
+
+bool start(const std::string& pattern, const std::string& name) {
+  Steps steps = 1'000'000;
+  return Pattern(pattern).matches_start(name, steps);
+}
+
+TEST(Pattern, MatchesAsPythonDoes) {
+  EXPECT_TRUE(all("", ""));
+  EXPECT_FALSE(all("", "a"));
+  EXPECT_TRUE(start("", "a"));
+  EXPECT_TRUE(all("a.c", "abc"));
+  EXPECT_FALSE(all("a\\.c", "abc"));
+  EXPECT_TRUE(all("(a|b)*c?", "abab"));
+  EXPECT_TRUE(all("a{2,3}", "aa") && all("a{2,3}", "aaa") && !all("a{2,3}", "a"));
+  EXPECT_TRUE(all("a{,2}b", "b") && all("a{2}", "aa") && all("a{2,}", "aaaa"));
+  EXPECT_TRUE(all("a{x}", "a{x}") && all("{", "{") && all("a{,}", "aa"));
+  EXPECT_TRUE(all("[a-c0-9_]+", "b7_") && !all("[^a-c]", "b") && all("[]a]", "]"));
+  EXPECT_TRUE(all("[a\\]\\d-]+", "]9-a"));
+  EXPECT_TRUE(all("\\w\\d\\s\\S", "a1 x") && !all("\\W", "a"));
+  EXPECT_TRUE(all(".*?b", "aab") && all("(?:ab)+", "abab") && all("(?P<n>a)", "a"));
+  EXPECT_TRUE(start("(.*\\.)?(q_proj)$", "model.q_proj"));
+  EXPECT_FALSE(start("(.*\\.)?(q_proj)$", "model.xq_proj"));
+  EXPECT_TRUE(start("(.*\\.)?(^model)$", "model") && !start("(.*\\.)?(^model)$", "a.model"));
+  // Python reads a key that closes the group as two alternatives.
+  EXPECT_TRUE(start("(.*\\.)?(q)|(v)$", "q.x") && !start("(.*\\.)?(q)|(v)$", "v.x"));
+  EXPECT_TRUE(all("(a*)*", "aaa") && all("(a|)*b", "aab") && all("()*", ""));
+}
+
+TEST(Pattern, RefusesInWords) {
+  for (const char* text : {"(",
+                           ")",
+                           "[",
+                           "a)",
+                           "*",
+                           "+a",
+                           "a**",
+                           "a*+",
+                           "(?=a)",
+                           "(?!a)",
+                           "(?<=a)",
+                           "(?i)a",
+                           "\\1",
+                           "\\b",
+                           "(?P=n)",
+                           "a{3,2}",
+                           "a{2000}",
+                           "[b-a]",
+                           "\\",
+                           "^*",
+                           "\xc3\xa4",
+                           "(?:a{1000}){1000}",
+                           "((((){1000}){1000}){1000}){1000}"}) {
+    EXPECT_THROW(Pattern{text}, std::invalid_argument) << text;
+  }
+  EXPECT_THROW(Pattern{std::string(100, '(')}, std::invalid_argument);
+  EXPECT_THROW(Pattern{std::string(5000, 'a')}, std::invalid_argument);
+}
+
+TEST(Pattern, TimeGrowsWithTheNameAlone) {
+  Steps steps = 2'000'000;
+  EXPECT_FALSE(Pattern("(a|a)*(a|a)*(a|a)*(a*)*c").matches_all(std::string(20000, 'a'), steps));
+  EXPECT_GT(steps, 0);
+  steps = 100;
+  EXPECT_THROW(Pattern("a*b").matches_all(std::string(1000, 'a'), steps), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace loratune

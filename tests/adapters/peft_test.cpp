@@ -1,0 +1,286 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "adapters/adapter_files.h"
+
+namespace loratune {
+namespace {
+
+const std::string kQ = "model.layers.0.self_attn.q_proj";
+const std::string kV = "model.layers.0.self_attn.v_proj";
+
+// A config with these members beside the usual ones.
+std::string config(const std::string& more = {}) {
+  return R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "lora_dropout": 0.1,
+             "target_modules": ["q_proj", "v_proj"])" +
+         (more.empty() ? "" : ", " + more) + "}";
+}
+
+std::vector<Counted> two_modules() { return peft_pair(kV, 6, 5, 4) + peft_pair(kQ, 8, 7, 4); }
+
+TEST(Peft, ReadsModulesInCanonicalForm) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(config(), two_modules()).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const Adapter& adapter = *loaded.adapter;
+  EXPECT_EQ(adapter.format, Format::peft);
+  ASSERT_EQ(adapter.modules.size(), 2U);
+  const LoraModule& q = adapter.modules[0];
+  EXPECT_EQ(q.path, kQ);
+  EXPECT_EQ(q.in(), 8);
+  EXPECT_EQ(q.out(), 7);
+  EXPECT_EQ(q.rank(), 4);
+  EXPECT_EQ(q.scale, 2);
+  EXPECT_TRUE(q.matched);
+  const std::vector<float> a = values_of(q.a);
+  ASSERT_EQ(a.size(), 32U);
+  EXPECT_EQ(a[9], 10);
+  EXPECT_EQ(values_of(q.b)[27], 127);
+  EXPECT_EQ(adapter.modules[1].path, kV);
+  EXPECT_TRUE(adapter.notes.empty() && adapter.skipped.empty());
+}
+
+TEST(Peft, TakesKeysWithoutPrefixAndWithAnAdapterName) {
+  AdapterFolder folder;
+  folder.peft(config(),
+              {{kQ + ".lora_A.default.weight", 4, 8}, {kQ + ".lora_B.default.weight", 7, 4}});
+  EXPECT_EQ(folder.error(), "");
+}
+
+TEST(Peft, DefaultsAreThoseOfPeft) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(R"({"peft_type": "LORA", "target_modules": null})", peft_pair(kQ, 3, 3, 8))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->modules[0].scale, 1);
+}
+
+TEST(Peft, RankStabilisedScaleDividesByTheRoot) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(config(R"("use_rslora": true)"), two_modules()).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->modules[0].scale, 4);
+}
+
+TEST(Peft, AlphaMayBeZeroNegativeOrFractional) {
+  for (const auto& [alpha, scale] : {std::pair("0", 0.0), {"-2", -0.5}, {"0.5", 0.125}}) {
+    AdapterFolder folder;
+    const LoadedAdapter loaded =
+        folder
+            .peft(R"({"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"], "lora_alpha": )" +
+                      std::string(alpha) + "}",
+                  peft_pair(kQ, 8, 7, 4))
+            .load();
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    EXPECT_EQ(loaded.adapter->modules[0].scale, scale);
+  }
+}
+
+TEST(Peft, TheFirstPatternInTheOrderOfTheFileCounts) {
+  const auto scale = [](const std::string& patterns) {
+    AdapterFolder folder;
+    const LoadedAdapter loaded =
+        folder.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules()).load();
+    EXPECT_TRUE(loaded.adapter) << loaded.error;
+    return loaded.adapter ? loaded.adapter->modules[0].scale : 0;
+  };
+  EXPECT_EQ(scale(R"("q_proj": 4, "self_attn.q_proj": 16)"), 1);
+  EXPECT_EQ(scale(R"("self_attn.q_proj": 16, "q_proj": 4)"), 4);
+  EXPECT_EQ(scale(R"("proj": 4)"), 2);    // no part of its own
+  EXPECT_EQ(scale(R"("q.proj": 4)"), 1);  // a dot is any character
+  EXPECT_EQ(scale(R"(".*layers\\.[0-3]\\..*": 4)"), 1);
+  EXPECT_EQ(scale(R"("^model.layers.0.self_attn.q_proj": 12)"), 3);
+}
+
+TEST(Peft, RanksMayDifferByModule) {
+  AdapterFolder folder;
+  folder.peft(config(R"("rank_pattern": {"v_proj": 2})"),
+              peft_pair(kQ, 8, 7, 4) + peft_pair(kV, 6, 5, 2));
+  const LoadedAdapter loaded = folder.load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->modules[1].rank(), 2);
+  EXPECT_EQ(loaded.adapter->modules[1].scale, 4);
+}
+
+TEST(Peft, TargetModulesSayWhatIsMatched) {
+  const auto matched = [](const std::string& targets) {
+    AdapterFolder folder;
+    const LoadedAdapter loaded =
+        folder
+            .peft(R"({"peft_type": "LORA", "r": 4, "target_modules": )" + targets + "}",
+                  two_modules())
+            .load();
+    if (!loaded.adapter) return loaded.error.substr(loaded.error.find("its config"));
+    return std::to_string(loaded.adapter->modules[0].matched) +
+           std::to_string(loaded.adapter->modules[1].matched);
+  };
+  EXPECT_EQ(matched(R"(["q_proj"])"), "10");
+  EXPECT_EQ(matched(R"("all-linear")"), "11");
+  EXPECT_EQ(matched(R"(".*\\.self_attn\\.(q|v)_proj")"), "11");
+  EXPECT_EQ(matched(R"(".*v_proj")"), "01");
+  EXPECT_EQ(matched(R"(["proj"])"), "its config names none of its 2 modules, such as '" + kQ + "'");
+  EXPECT_EQ(matched(R"(["q_proj", "v_proj"], "layers_to_transform": [1])"),
+            "its config names none of its 2 modules, such as '" + kQ + "'");
+  EXPECT_EQ(
+      matched(R"(["q_proj", "v_proj"], "layers_to_transform": 0, "layers_pattern": "layers")"),
+      "11");
+  EXPECT_EQ(matched(R"(["q_proj", "v_proj"], "exclude_modules": ["v_proj"])"), "10");
+}
+
+TEST(Peft, AnExpressionThatIsNotReadIsNoted) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(R"({"peft_type": "LORA", "r": 4, "target_modules": "(?!.*vision).*"})",
+                two_modules())
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  ASSERT_EQ(loaded.adapter->notes.size(), 1U);
+  EXPECT_SAYS(loaded.adapter->notes[0], "looks ahead");
+}
+
+TEST(Peft, InitialisationThatChangesTheBaseIsNoted) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(config(R"("init_lora_weights": "pissa")"), two_modules()).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  ASSERT_EQ(loaded.adapter->notes.size(), 1U);
+  EXPECT_SAYS(loaded.adapter->notes[0], "changes the base");
+}
+
+struct Refusal {
+  std::string config, expected;
+};
+
+TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
+  const std::vector<Refusal> refusals = {
+      {config(R"("use_dora": true)"), "'use_dora': is true, expected none: this is DoRA"},
+      {config(R"("use_qalora": true)"), "QALoRA"},
+      {config(R"("use_bdlora": {"nblocks": 2})"), "BD-LoRA"},
+      {config(R"("kasa_config": {"beta": 0.1})"), "KaSA"},
+      {config(R"("alora_invocation_tokens": [1, 2])"), "activated LoRA"},
+      {config(R"("arrow_config": {"top_k": 3})"), "Arrow"},
+      {config(R"("target_parameters": ["experts.w1"])"), "experts"},
+      {config(R"("lora_bias": true)"), "bias"},
+      {config(R"("modules_to_save": ["lm_head"])"), "--lenient"},
+      {config(R"("trainable_token_indices": [3])"), "--lenient"},
+      {config(R"("use_rslora": "false")"), "'use_rslora': is \"false\", expected true or false"},
+      {config(R"("use_rslora": 1)"), "expected true or false"},
+      {R"({"peft_type": "ADALORA", "r": 4})", "'peft_type': is \"ADALORA\", expected \"LORA\""},
+      {R"({"r": 4})", "'peft_type': is missing, expected \"LORA\""},
+      {R"({"peft_type": "LORA", "r": 0})", "'r': is 0, expected a rank of 1 or more"},
+      {R"({"peft_type": "LORA", "r": -4})", "'r': is -4"},
+      {R"({"peft_type": "LORA", "r": 4.0})", "'r': is 4.0, expected a whole number"},
+      {R"({"peft_type": "LORA", "r": true})", "'r': is true"},
+      {R"({"peft_type": "LORA", "r": 18446744073709551615})", "'r': is"},
+      {R"({"peft_type": "LORA", "r": 4, "lora_alpha": "8"})", "expected a number"},
+      {R"({"peft_type": "LORA", "r": 4, "lora_alpha": NaN})", "JSON"},
+      {R"({"peft_type": "LORA", "r": 4, "lora_alpha": Infinity})", "JSON"},
+      {R"({"peft_type": "LORA", "r": 4, "lora_alpha": 1e999})", "out of range"},
+      {R"({"peft_type": "LORA", "r": 4, "lora_alpha": 1e300})", "beyond every float"},
+      {R"({"peft_type": "LORA", "r": 4, "r": 8})", "duplicate"},
+      {R"({"peft_type": "LORA", "r": 8})", "its rank is 4, the config says 8"},
+      {config(R"("rank_pattern": {"q_proj": 2})"), "its rank is 4, the config says 2"},
+      {config(R"("rank_pattern": {"q_proj": 0})"), "rank_pattern"},
+      {config(R"("rank_pattern": {"q_proj": "4"})"), "is no number"},
+      {config(R"x("alpha_pattern": {"(?=q)": 4})x"), "looks ahead"},
+      {config(R"("alpha_pattern": {"(q": 4})"), "lacks a )"},
+      {config(R"("alpha_pattern": 3)"), "expected an object of patterns"},
+      {R"({"peft_type": "LORA", "r": 4, "target_modules": []})", "names none"},
+      {R"({"peft_type": "LORA", "r": 4, "target_modules": [3]})", "expected a list of texts"},
+      {"[]", "expected a JSON object"},
+      {"", "no valid JSON"},
+      {"{", "no valid JSON"},
+      {std::string(100, '['), "nested too deeply"}};
+  for (const Refusal& refusal : refusals) {
+    AdapterFolder folder;
+    const std::string error = folder.peft(refusal.config, two_modules()).error();
+    EXPECT_SAYS(error, refusal.expected) << refusal.config;
+    EXPECT_SAYS(error, folder.path()) << "the error names the file";
+    EXPECT_EQ(error.find('\n'), std::string::npos);
+  }
+}
+
+TEST(Peft, KeysThatAreNoPairOfPlainLoraAreRefusedInWords) {
+  const std::string module = kPrefix + kQ;
+  const auto with = [&](const Counted& extra) { return two_modules() + std::vector{extra}; };
+  const std::vector<std::pair<std::vector<Counted>, std::string>> refusals = {
+      {with({module + ".lora_B.bias", 1, 7}), "bias"},
+      {with({module + ".base_layer.bias", 1, 7}), "base model"},
+      {with({module + ".lora_magnitude_vector", 1, 7}), "DoRA"},
+      {with({kPrefix + "model.embed_tokens.lora_embedding_A", 4, 9}), "embedding"},
+      {with({kPrefix + "model.embed_tokens.token_adapter.trainable_tokens_delta", 4, 9}), "tokens"},
+      {with({kPrefix + "lm_head.weight", 4, 9}), "no key of a LoRA pair"},
+      {with({kPrefix + kQ + ".lora_E", 4, 1}), "AdaLoRA"},
+      {with({"x.lora_a", 4, 9}), "no key of a LoRA pair"},
+      {with({kPrefix + "k_proj.lora_A.weight", 4, 9}), "its other half is missing: there is no B"},
+      {with({kPrefix + "k_proj.lora_B.weight", 4, 9}), "there is no A"},
+      {with({kQ + ".lora_A.weight", 4, 8}), "a second spelling"},
+      {with({module + ".lora_A.default.weight", 4, 8}), "a second spelling"},
+      {peft_pair(kQ, 8, 7, 4) + std::vector<Counted>{{kPrefix + kV + ".lora_A.weight", 4, 6},
+                                                     {kPrefix + kV + ".lora_B.weight", 5, 3}},
+       "expected one rank"},
+      {{{module + ".lora_A.weight", 0, 8}, {module + ".lora_B.weight", 7, 0}},
+       "expected extents of 1 or more"},
+      {{{"lm_head.weight", 3, 3}}, "no key of a LoRA pair"},
+      {{}, "holds no LoRA module"}};
+  for (const auto& [tensors, expected] : refusals) {
+    AdapterFolder folder;
+    EXPECT_SAYS(folder.peft(config(), tensors).error(), expected) << expected;
+  }
+}
+
+TEST(Peft, LenientReadingListsWhatItSkips) {
+  AdapterFolder folder;
+  folder.peft(config(R"("modules_to_save": ["lm_head"])"),
+              two_modules() + std::vector<Counted>{{kPrefix + "lm_head.weight", 4, 9},
+                                                   {kPrefix + "k_proj.lora_A.weight", 4, 9}});
+  const LoadedAdapter loaded =
+      folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_EQ(loaded.adapter->modules.size(), 2U);
+  ASSERT_EQ(loaded.adapter->skipped.size(), 2U);
+  EXPECT_SAYS(loaded.adapter->skipped[0], "lm_head.weight");
+  EXPECT_SAYS(loaded.adapter->skipped[1], "other half");
+}
+
+TEST(Peft, FactorsOfMoreExtentsAreRefused) {
+  AdapterFolder folder;
+  folder.file("adapter_config.json", config())
+      .file("adapter_model.safetensors",
+            safetensors(
+                R"({")" + kPrefix + kQ +
+                    R"(.lora_A.weight":{"dtype":"F32","shape":[2,2,1],"data_offsets":[0,16]}})",
+                std::string(16, '\0')));
+  EXPECT_SAYS(folder.error(), "has the shape [2, 2, 1], expected two extents");
+}
+
+TEST(Peft, OtherElementTypesAreRefused) {
+  AdapterFolder folder;
+  folder.file("adapter_config.json", config())
+      .file(
+          "adapter_model.safetensors",
+          safetensors(R"({")" + kPrefix + kQ +
+                          R"(.lora_A.weight":{"dtype":"F64","shape":[1,2],"data_offsets":[0,16]}})",
+                      std::string(16, '\0')));
+  EXPECT_SAYS(folder.error(), "is F64, expected F32, F16 or BF16");
+}
+
+TEST(Peft, AHostileExpressionTakesNoTime) {
+  AdapterFolder folder;
+  std::string patterns;
+  for (int i = 0; i < 500; ++i) {
+    patterns += (i > 0 ? ", " : "") + ("\"(a*)*b" + std::to_string(i)) + "\": 4";
+  }
+  std::vector<Counted> tensors;
+  for (int i = 0; i < 300; ++i) {
+    tensors = tensors + peft_pair(std::string(500, 'a') + std::to_string(i), 1, 1, 4);
+  }
+  folder.peft(config(R"("alpha_pattern": {)" + patterns + "}"), tensors);
+  EXPECT_SAYS(folder.error(), "takes too long to match");
+}
+
+}  // namespace
+}  // namespace loratune

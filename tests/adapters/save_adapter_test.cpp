@@ -1,0 +1,174 @@
+#include "loratune/adapters/save_adapter.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "adapters/adapter_files.h"
+
+namespace loratune {
+namespace {
+
+const std::string kQ = "model.layers.0.self_attn.q_proj";
+const std::string kV = "model.layers.1.self_attn.v_proj";
+
+std::string peft_config(const std::string& more = {}) {
+  return R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"])" +
+         more + "}";
+}
+
+void expect_same(const Adapter& one, const Adapter& other) {
+  ASSERT_EQ(one.modules.size(), other.modules.size());
+  for (std::size_t i = 0; i < one.modules.size(); ++i) {
+    EXPECT_EQ(one.modules[i].path, other.modules[i].path);
+    EXPECT_EQ(one.modules[i].scale, other.modules[i].scale);
+    EXPECT_EQ(one.modules[i].a.element, other.modules[i].a.element);
+    EXPECT_EQ(rows_of(one.modules[i].a), rows_of(other.modules[i].a));
+    EXPECT_EQ(rows_of(one.modules[i].b), rows_of(other.modules[i].b));
+  }
+}
+
+// Saves the adapter in another format, reads that, and saves it as PEFT again.
+void expect_round_trip(const Adapter& adapter, Format format) {
+  const TemporaryFolder folder;
+  const std::string there = (folder / "there").string();
+  const std::string back = (folder / "back").string();
+  ASSERT_EQ(save_adapter(adapter, format, there), "");
+  const LoadedAdapter other = load_adapter(there);
+  ASSERT_TRUE(other.adapter) << other.error;
+  EXPECT_EQ(other.adapter->format, format);
+  expect_same(*other.adapter, adapter);
+  ASSERT_EQ(save_adapter(*other.adapter, Format::peft, back), "");
+  const LoadedAdapter again = load_adapter(back);
+  ASSERT_TRUE(again.adapter) << again.error;
+  expect_same(*again.adapter, adapter);
+  EXPECT_EQ(folder.files(), 2) << "no temporary folder is left";
+}
+
+TEST(SaveAdapter, EveryFormatHoldsTheSameBytes) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4) + peft_pair(kV, 6, 4, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  for (const Format format : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
+    expect_round_trip(*loaded.adapter, format);
+  }
+}
+
+TEST(SaveAdapter, ElementsOfTwoBytesKeepEveryBit) {
+  // Every pattern of 16 bits, NaN and all.
+  std::string numbers;
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    numbers += bytes_of(static_cast<std::uint16_t>(bits));
+  }
+  for (const char* type : {"F16", "BF16"}) {
+    const std::string header = R"({"layers.0.q.lora_a":{"dtype":")" + std::string(type) +
+                               R"(","shape":[256,256],"data_offsets":[0,131072]},)"
+                               R"("layers.0.q.lora_b":{"dtype":")" +
+                               type + R"(","shape":[256,256],"data_offsets":[131072,262144]}})";
+    AdapterFolder folder;
+    folder
+        .file("adapter_config.json",
+              R"({"num_layers": -1, "lora_parameters": {"rank": 256, "scale": 2, "dropout": 0}})")
+        .file("adapters.safetensors", safetensors(header, numbers + numbers));
+    const LoadedAdapter loaded = folder.load();
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    expect_round_trip(*loaded.adapter, Format::go_mlx);
+    expect_round_trip(*loaded.adapter, Format::peft);
+  }
+}
+
+TEST(SaveAdapter, PeftSaysRanksAndScalesOfEachModule) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(peft_config(R"(, "rank_pattern": {"v_proj": 2}, "alpha_pattern": {"v_proj": 3},
+                               "use_rslora": true)"),
+                peft_pair(kQ, 8, 7, 4) + peft_pair(kV, 6, 4, 2))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  expect_round_trip(*loaded.adapter, Format::peft);
+  const TemporaryFolder target;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()),
+              "has one for all modules");
+  EXPECT_EQ(target.files(), 0);
+}
+
+TEST(SaveAdapter, APathThatEndsAnotherKeepsItsOwnScale) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(peft_config(R"(, "alpha_pattern": {"^q_proj": 2, "x.q_proj": 4})"),
+                peft_pair("q_proj", 8, 7, 4) + peft_pair("x.q_proj", 8, 7, 4) +
+                    peft_pair("y.q_proj", 8, 7, 4))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  expect_round_trip(*loaded.adapter, Format::peft);
+}
+
+TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
+  AdapterFolder folder;
+  folder.peft(peft_config(), peft_pair("layers.0.q_proj", 8, 7, 4));
+  const LoadedAdapter loaded = folder.load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  const std::string path = (target / "x").string();
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::metal_candle, path), "say with --alpha");
+  SaveOptions options;
+  options.alpha = 8;
+  ASSERT_EQ(save_adapter(*loaded.adapter, Format::metal_candle, path, options), "");
+  LoadOptions reading;
+  reading.alpha = 8;
+  const LoadedAdapter again = load_adapter(path, reading);
+  ASSERT_TRUE(again.adapter) << again.error;
+  expect_same(*again.adapter, *loaded.adapter);
+}
+
+TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
+  struct Case {
+    std::string config, path, expected;
+    Format format;
+  };
+  const std::vector<Case> cases = {
+      {peft_config(), kQ, "all that metal-candle knows", Format::metal_candle},
+      {R"({"peft_type": "LORA", "r": 4, "lora_alpha": 0})", kQ, "has scale 0", Format::go_mlx},
+      {peft_config(), "lm_head.q_proj", "all that go-mlx knows", Format::go_mlx},
+      {peft_config(R"(, "init_lora_weights": "pissa")"), kQ, "changes the base", Format::mlx_lm},
+      {peft_config(), kQ, "GGUF is read only", Format::gguf}};
+  for (const Case& one : cases) {
+    AdapterFolder folder;
+    const LoadedAdapter loaded = folder.peft(one.config, peft_pair(one.path, 8, 7, 4)).load();
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    const TemporaryFolder target;
+    EXPECT_SAYS(save_adapter(*loaded.adapter, one.format, (target / "x").string()), one.expected);
+    EXPECT_EQ(target.files(), 0);
+  }
+}
+
+TEST(SaveAdapter, ModulesThatTheConfigLeavesOutAreNotBroughtToLife) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(R"({"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]})",
+                peft_pair(kQ, 8, 7, 4) + peft_pair(kV, 8, 7, 4))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()),
+              "its own tool leaves it out");
+}
+
+TEST(SaveAdapter, NothingThatExistedIsLost) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, folder.path()), "exists already");
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, folder.path("adapter_config.json")),
+              "exists already");
+  EXPECT_EQ(folder.error(), "");
+  const TemporaryFolder empty;
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::mlx_lm, empty.path().string() + "/"), "");
+}
+
+}  // namespace
+}  // namespace loratune
