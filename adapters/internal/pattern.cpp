@@ -113,7 +113,7 @@ class PatternCompiler {
     if (type == Type::begin || type == Type::end) fail("repeats an anchor");
     take('?');  // as few as will do: the same names match
     if (more() && peek() == '+') fail("has a possessive +, which is not read");
-    if (more() && peek() != '{' && repeats()) fail("repeats what is repeated");
+    if (repeats()) fail("repeats what is repeated");
     return node({Type::repeat, 0, {part}, count->first, count->second});
   }
 
@@ -164,7 +164,11 @@ class PatternCompiler {
       case '*':
       case '+':
       case '?':
-        fail("repeats nothing");
+      case '{':
+        --at_;
+        if (repeats()) fail("repeats nothing");
+        ++at_;
+        return set_node(range(c, c));
       default:
         return set_node(range(c, c));
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace loratune {
 
 enum class Command : std::uint8_t {
   list,
+  list_adapter,  // --list of the modules of --adapter
   check,
   sweep,
   replay_sweep,  // makes the tuned file of a journal again
@@ -21,12 +23,36 @@ enum class Command : std::uint8_t {
   bench,
   verify,
   pick,
+  forward,  // one product of a module of --adapter
+  convert,  // writes --adapter as another tool's
   merge,
   export_plans,
   gate,
   replay_gate,  // makes the verdict of a gate again
   worker,
   help  // prints Options::help: the help text or the version
+};
+
+// An adapter of another tool, and what its files do not say. `module` names one of it.
+struct AdapterArguments {
+  std::string path;    // a folder or a file; empty where no adapter is given
+  std::string format;  // empty: the files say it
+  std::string module;
+  std::optional<double> alpha;
+  int rank = 0;  // 0: not given
+  bool lenient = false;
+};
+
+// The files of a --forward: what is read and what is written besides --out.
+struct ForwardArguments {
+  std::string x, base;
+  bool host = false;  // without OpenCL
+};
+
+// What --convert makes of the adapter.
+struct ConvertArguments {
+  std::string to;
+  std::vector<int> heads;  // of queries, of keys
 };
 
 // What --export-plans and --gate read. `base` is empty where the gate is replayed.
@@ -82,6 +108,11 @@ struct Options {
   StrategyKind strategy = StrategyKind::automatic;
   double share = 5;  // percent of a problem's configs
   int seeds = 1;     // runs, with seed, seed + 1, ...
+
+  // Adapters.
+  AdapterArguments adapter;
+  ForwardArguments forward;
+  ConvertArguments convert;
 
   // What other modes are about.
   std::string pick_key;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "dispatch/internal/printable.h"
+#include "harness/base/adapter_source.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/read_file.h"
@@ -164,9 +165,14 @@ std::vector<Problem> grid_problems(const Options& o) {
 }  // namespace
 
 std::vector<Problem> select_problems(const Options& options) {
-  std::vector<Problem> problems = options.problem_keys.empty() && options.problems_file.empty()
-                                      ? grid_problems(options)
-                                      : listed_problems(options);
+  std::vector<Problem> problems;
+  if (!options.adapter.path.empty()) {
+    for (const ModuleProblem& one : module_problems(options)) problems.push_back(one.problem);
+  } else if (options.problem_keys.empty() && options.problems_file.empty()) {
+    problems = grid_problems(options);
+  } else {
+    problems = listed_problems(options);
+  }
   std::vector<Problem> distinct;
   for (const Problem& problem : problems) {
     if (std::find(distinct.begin(), distinct.end(), problem) == distinct.end()) {

@@ -23,7 +23,8 @@ std::vector<std::size_t> matching_devices(const std::string& selector,
 // matches, or several.
 Device select_device(const std::string& selector);
 
-// The problems that the options select, each once; without options the default grid. Throws Failure
+// The problems that the options select, each once: those of the adapter's modules with --adapter;
+// without options the default grid. Throws Failure
 // for a shape out of range, an unreadable file, or a file without a problem.
 std::vector<Problem> select_problems(const Options& options);
 

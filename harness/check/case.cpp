@@ -10,6 +10,7 @@
 #define IMATH_HALF_NO_LOOKUP_TABLE
 #include <Imath/half.h>
 
+#include "harness/base/adapter_source.h"
 #include "variants/internal/planning.h"
 
 namespace loratune {
@@ -91,6 +92,12 @@ CaseData make_data(const Case& problem_case) {
     return data;
   }
   CaseData data = real_data(p, random);
+  if (!problem_case.weights.path.empty()) {
+    ModuleWeights weights = module_weights(problem_case.weights, p.dtype);
+    data.a = std::move(weights.a);
+    data.b = std::move(weights.b);
+    data.scale = weights.scale;
+  }
   if (problem_case.fill == Fill::nan_row && p.m > 0) {
     data.x[static_cast<std::size_t>(p.m / 2 * p.k + p.k - 1)] = std::nanf("");
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/options.h"
 #include "loratune/variants/problem.h"
 
 namespace loratune {
@@ -16,12 +17,14 @@ namespace loratune {
 enum class Fill : std::uint8_t { exact, real, nan_row, overflow };
 std::string_view to_string(Fill fill);
 
-// Offsets and what row pitches have beyond the row, in elements.
+// Offsets and what row pitches have beyond the row, in elements. `weights` names the module whose
+// A, B and scale the case has (of Fill::real); without a path they are made up.
 struct Case {
   Problem problem;
   Fill fill = Fill::real;
   std::int64_t off_x = 0, pad_x = 0, off_y = 0, pad_y = 0;
   std::uint64_t seed = 1;
+  AdapterArguments weights = {};
 };
 
 // Dense row-major operands in float, every value one of the problem's dtype.

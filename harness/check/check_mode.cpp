@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/adapter_source.h"
 #include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
@@ -61,20 +62,44 @@ std::vector<std::int64_t> parse_strides(const std::string& text) {
   return values;
 }
 
-// The cases of --problem or --problems: the given config, or the default, on each problem that the
-// variant takes.
+// What is checked besides the matrix: the problems that the options select, or the modules of the
+// adapter with their own weights.
+std::vector<MatrixCase> selected_shapes(const Options& options) {
+  std::vector<MatrixCase> shapes;
+  if (options.adapter.path.empty()) {
+    for (const Problem& problem : select_problems(options)) {
+      MatrixCase& made = shapes.emplace_back();
+      made.shape.problem = problem;
+      made.fills = {Fill::exact, Fill::real};
+    }
+    return shapes;
+  }
+  for (const ModuleProblem& one : module_problems(options)) {
+    MatrixCase& made = shapes.emplace_back();
+    made.shape.problem = one.problem;
+    made.shape.weights = options.adapter;
+    made.shape.weights.module = one.module;
+    made.fills = {Fill::real};
+  }
+  return shapes;
+}
+
+// Of the selected shapes: the given config, or the default, on each problem that the variant
+// takes.
 std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& variant,
                                      const DeviceInfo& device) {
   std::vector<MatrixCase> cases;
-  for (const Problem& problem : select_problems(options)) {
+  for (const MatrixCase& shape : selected_shapes(options)) {
+    const Problem& problem = shape.shape.problem;
     if (!variant.supports(problem, device)) {
       std::fprintf(stderr, "%s declines %s\n", std::string(variant.name).c_str(),
                    to_string(problem).c_str());
       continue;
     }
-    MatrixCase made{
-        &variant, variant.default_config(problem, device), {}, {Fill::exact, Fill::real}, device};
-    made.shape.problem = problem;
+    MatrixCase made = shape;
+    made.variant = &variant;
+    made.config = variant.default_config(problem, device);
+    made.device = device;
     if (!options.config.empty()) {
       const auto config = parse_config(variant.space, options.config);
       if (!config || !variant.space.constraint(*config, problem, device)) {
@@ -214,7 +239,8 @@ int check_mode(const Options& options) {
   const bool selected = !options.problem_keys.empty() || !options.problems_file.empty() ||
                         !options.tokens.empty() || !options.features.empty() ||
                         !options.in.empty() || !options.out_features.empty() ||
-                        !options.ranks.empty() || !options.config.empty() || options.quick;
+                        !options.ranks.empty() || !options.config.empty() || options.quick ||
+                        !options.adapter.path.empty();
   select_variants(options);
   if (selected) select_problems(options);  // so that bad input is told before a device is sought
   Engine engine(select_device(options.device));

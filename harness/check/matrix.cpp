@@ -212,10 +212,27 @@ std::string_view to_string(ShapeClass shape_class) {
   return kNames[static_cast<unsigned>(shape_class)];
 }
 
+namespace {
+
+// The options that choose the case's problem.
+std::string problem_words(const Case& shape) {
+  const AdapterArguments& weights = shape.weights;
+  if (weights.path.empty()) return " --problem " + to_string(shape.problem);
+  std::string words = " --adapter '" + weights.path + "' --module '" + weights.module +
+                      "' --tokens " + std::to_string(shape.problem.m) + " --dtypes " +
+                      std::string(to_string(shape.problem.dtype));
+  if (!shape.problem.accumulate) words += " --set";
+  if (!weights.format.empty()) words += " --format " + weights.format;
+  if (weights.alpha) words += " --alpha " + std::to_string(*weights.alpha);
+  return words + (weights.lenient ? " --lenient" : "");
+}
+
+}  // namespace
+
 std::string reproduce_line(const MatrixCase& matrix_case) {
   const Case& shape = matrix_case.shape;
   std::string line = "lora-bench --check --variants " + std::string(matrix_case.variant->name) +
-                     " --problem " + to_string(shape.problem) + " --config \"" +
+                     problem_words(shape) + " --config \"" +
                      to_string(matrix_case.variant->space, matrix_case.config) + "\"";
   if (shape.off_x != 0 || shape.pad_x != 0 || shape.off_y != 0 || shape.pad_y != 0) {
     line += " --strides " + std::to_string(shape.off_x) + "," + std::to_string(shape.pad_x) + "," +

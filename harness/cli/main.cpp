@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "harness/adapter/modes.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/lost_output.h"
@@ -49,6 +50,8 @@ int run(int argc, char** argv) {
   switch (options.command) {
     case Command::list:
       return list_mode(options);
+    case Command::list_adapter:
+      return list_adapter_mode(options);
     case Command::check:
       return check_mode(options);
     case Command::sweep:
@@ -65,6 +68,10 @@ int run(int argc, char** argv) {
       return verify_mode(options);
     case Command::pick:
       return pick_mode(options);
+    case Command::forward:
+      return forward_mode(options);
+    case Command::convert:
+      return convert_mode(options);
     case Command::merge:
       return merge_mode(options);
     case Command::export_plans:

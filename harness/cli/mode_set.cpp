@@ -6,6 +6,8 @@ std::string words_of(Command mode) {
   switch (mode) {
     case Command::list:
       return "--list";
+    case Command::list_adapter:
+      return "--list of an adapter";
     case Command::check:
       return "--check";
     case Command::sweep:
@@ -22,6 +24,10 @@ std::string words_of(Command mode) {
       return "--verify";
     case Command::pick:
       return "--pick";
+    case Command::forward:
+      return "--forward";
+    case Command::convert:
+      return "--convert";
     case Command::merge:
       return "--merge";
     case Command::export_plans:

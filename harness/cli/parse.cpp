@@ -18,16 +18,17 @@ using enum Command;
 
 // Which modes read what. Each option below names one of these sets, or modes one by one.
 constexpr ModeSet kSelects = {list, check, sweep, record, bench, export_plans, gate};
-constexpr ModeSet kOnDevice = kSelects | ModeSet{verify, pick};
-constexpr ModeSet kChooses = {sweep, bench, pick, export_plans, gate};
-constexpr ModeSet kPicks = {bench, pick, export_plans, gate};
+constexpr ModeSet kOnDevice = kSelects | ModeSet{verify, pick, forward};
+constexpr ModeSet kChooses = {sweep, bench, pick, export_plans, gate, forward};
+constexpr ModeSet kPicks = {bench, pick, export_plans, gate, forward};
+constexpr ModeSet kReadsAdapter = {list_adapter, check, sweep, forward, convert};
 constexpr ModeSet kInTime = {sweep, record, bench, verify};
 constexpr ModeSet kTimes = kInTime | ModeSet{gate};
 constexpr ModeSet kSeeded = kTimes | ModeSet{simulate};
-constexpr ModeSet kWrites = {sweep, replay_sweep, merge, gate};
+constexpr ModeSet kWrites = {sweep, replay_sweep, merge, gate, forward, convert};
 constexpr ModeSet kReports = {gate, replay_gate};
-constexpr ModeSet kHasJson = {list,   check, sweep, replay_sweep, simulate,   bench,
-                              verify, pick,  merge, gate,         replay_gate};
+constexpr ModeSet kHasJson = {list,  list_adapter, check, sweep, replay_sweep, simulate,
+                              bench, verify,       pick,  merge, gate,         replay_gate};
 
 constexpr auto kMostInt = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
 constexpr auto kMostExtent = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -44,6 +45,9 @@ void add_modes(OptionTable& table, Options& options) {
                     "Time a dozen records of a tuned file again");
   table.mode_option("--pick", "KEY", pick, options.pick_key,
                     "Print what the dispatcher answers for a problem, and why");
+  table.mode_flag("--forward", forward,
+                  "Compute one product of a module of --adapter with the rows of --x");
+  table.mode_flag("--convert", convert, "Write --adapter as the folder --out of another tool");
   table.mode_option("--merge", "FILE...", merge, options.merge,
                     "Join tuned files, or journals, into the file --out");
   table.mode_option("--export-plans", "FILE", export_plans, options.gate.plans,
@@ -159,6 +163,35 @@ void add_recordings(OptionTable& table, Options& options) {
       ->check(whole_number(1, 100000));
 }
 
+void add_adapter(OptionTable& table, Options& options) {
+  AdapterArguments& adapter = options.adapter;
+  table.group("Adapters");
+  table.add("--adapter", kReadsAdapter, adapter.path,
+            "A LoRA adapter of PEFT, mlx-lm, go-mlx, metal-candle or GGUF: its folder or file");
+  table.add("--format", kReadsAdapter, adapter.format,
+            "Who wrote the adapter: peft, mlx-lm, go-mlx, metal-candle or gguf; told by its files "
+            "where they can");
+  table.add_read("--alpha", kReadsAdapter,
+                 "Alpha of an adapter that stores none, as metal-candle's",
+                 [&](const std::string& text) { adapter.alpha = read_number("--alpha", text); });
+  table.add("--rank", kReadsAdapter, adapter.rank, "Rank that such an adapter must have")
+      ->check(whole_number(1, kMostInt));
+  table.add_flag("--lenient", kReadsAdapter, adapter.lenient,
+                 "Leave out, and list, what is no pair of a plain LoRA module");
+  table.add("--module", {check, sweep, forward}, adapter.module,
+            "One module of the adapter, by its path or the end of it");
+  table.add("--x", {forward}, options.forward.x, "safetensors file of x[tokens,in]");
+  table.add("--base", {forward}, options.forward.base,
+            "safetensors file of what is added to, y[tokens,out]; zeros by default");
+  table.add_flag("--host", {forward}, options.forward.host, "Compute without OpenCL");
+  table.add("--to", {convert}, options.convert.to,
+            "Whose adapter to write: peft, mlx-lm, go-mlx or metal-candle");
+  table
+      .add_list("--heads", {convert}, options.convert.heads,
+                "Heads of queries and of keys, to undo llama.cpp's order of rows: 32,8")
+      ->check(whole_number(1, kMostInt));
+}
+
 void add_gate(OptionTable& table, GateArguments& arguments) {
   table.group("Gate");
   table.add("--against", {gate}, arguments.against,
@@ -180,7 +213,8 @@ void add_output(OptionTable& table, Options& options) {
   table.group("Output");
   table
       .add("--out", kWrites, options.out,
-           "The tuned file to write; of a gate the result, gate.json")
+           "The tuned file to write; of a gate the result, gate.json; of --forward y, of --convert "
+           "a folder")
       ->capture_default_str();
   table.add_list("--forget", {sweep, replay_sweep, merge}, options.forget,
                  "Variants whose records of other builds the tuned file may lose");
@@ -197,6 +231,7 @@ void add_all(OptionTable& table, Options& options) {
   add_check(table, options);
   add_sweep(table, options);
   add_recordings(table, options);
+  add_adapter(table, options);
   add_gate(table, options.gate);
   add_output(table, options);
 }
@@ -219,6 +254,27 @@ void refuse_empty_values(int argc, const char* const* argv) {
 Command replay_of(const std::string& path) {
   if (is_recording(path)) return simulate;
   return is_gate_result(path) ? replay_gate : replay_sweep;
+}
+
+// What --list, --check, --sweep, --forward and --convert want of an adapter.
+void require_adapter(const OptionTable& table, Options& options) {
+  const bool given = table.given("--adapter");
+  if (options.command == list && given) options.command = list_adapter;
+  const auto want = [&](const char* option, const char* what) {
+    if (!table.given(option)) {
+      usage(words_of(options.command) + " wants " + option + ", " + what);
+    }
+  };
+  if (options.command == forward || options.command == convert) {
+    want("--adapter", "the folder of an adapter");
+    want("--out", options.command == forward ? "the safetensors file of y" : "the folder to write");
+  }
+  if (options.command == forward) want("--module", "a module of the adapter");
+  if (options.command == forward) want("--x", "a safetensors file");
+  if (options.command == convert) want("--to", "a format");
+  for (const char* option : {"--format", "--alpha", "--rank", "--lenient", "--module"}) {
+    if (table.given(option) && !given) usage(std::string(option) + " is for --adapter");
+  }
 }
 
 // Where files go that no option names.
@@ -254,6 +310,7 @@ Options parse_command_line(int argc, const char* const* argv) {
   }
   options.command = table.mode();
   if (options.command == replay_sweep) options.command = replay_of(options.replay);
+  require_adapter(table, options);
   table.require_read_by(options.command);
   if (options.command != bench && !options.benchmark_flags.empty()) {
     usage(options.benchmark_flags.front() + " is not for " + words_of(options.command));

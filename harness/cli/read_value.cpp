@@ -59,6 +59,12 @@ double read_seconds(const std::string& option, const std::string& text) {
   return split->number * factor;
 }
 
+double read_number(const std::string& option, const std::string& text) {
+  const auto value = whole_text<double>(text);
+  if (!value || !std::isfinite(*value)) refuse(option, text, "a finite number is wanted");
+  return *value;
+}
+
 double read_budget(const std::string& text) {
   const double seconds = read_seconds("--budget", text);
   if (seconds == 0) refuse("--budget", text, "that is no time at all");

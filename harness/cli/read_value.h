@@ -16,6 +16,9 @@ namespace loratune {
 // "90s", "10m", "1h", or plain seconds.
 double read_seconds(const std::string& option, const std::string& text);
 
+// A finite number.
+double read_number(const std::string& option, const std::string& text);
+
 // As read_seconds(), but more than none.
 double read_budget(const std::string& text);
 

@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <map>
 
+#include "harness/base/adapter_source.h"
 #include "harness/base/output_files.h"
 #include "harness/base/tool_info.h"
+#include "harness/sweep/adapter_gain.h"
 #include "harness/sweep/output.h"
 #include "tuner/portfolio.h"
 
@@ -153,6 +155,11 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
   std::fprintf(stderr, "tuned file: %s (%zu records of this sweep, %zu in all, %zu rules)\n",
                options.out.c_str(), made.records.size(), file.records.size(), file.rules.size());
   report_portfolio(swept.decided, swept.setup.device);
+  if (!options.adapter.path.empty()) {
+    for (const AdapterGain& gain : adapter_gains(module_problems(options), made)) {
+      std::fprintf(stderr, "%s\n", to_string(gain).c_str());
+    }
+  }
   return code;
 }
 

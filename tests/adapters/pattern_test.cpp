@@ -46,6 +46,8 @@ TEST(Pattern, RefusesInWords) {
                            "a)",
                            "*",
                            "+a",
+                           "{2}",
+                           "a?{,1}",
                            "a**",
                            "a*+",
                            "(?=a)",

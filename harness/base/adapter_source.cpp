@@ -1,0 +1,127 @@
+#include "harness/base/adapter_source.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "dispatch/internal/printable.h"
+#include "harness/base/failure.h"
+#include "loratune/adapters/load_adapter.h"
+
+namespace loratune {
+namespace {
+
+[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
+
+Dtype dtype_of(const LoraModule& module) {
+  const bool half = module.a.element == Element::f16 && module.b.element == Element::f16;
+  return half ? Dtype::f16 : Dtype::f32;
+}
+
+std::vector<Dtype> dtypes_for(const LoraModule& module, const std::vector<std::string>& names) {
+  if (names.empty()) return {dtype_of(module)};
+  std::vector<Dtype> dtypes;
+  for (const std::string& name : names) {
+    const auto dtype = parse_dtype(name);
+    if (!dtype) usage("--dtypes: there are f32 and f16, not '" + name + "'");
+    dtypes.push_back(*dtype);
+  }
+  return dtypes;
+}
+
+void require_held(const LoraModule& module, const std::vector<float>& values, char factor) {
+  for (const float value : values) {
+    if (std::isfinite(value) && !std::isfinite(rounded(Element::f16, value))) {
+      usage("module '" + printable(module.path, 200) + "': " + factor + " holds " +
+            std::to_string(value) + ", which f16 cannot; leave out --dtypes f16");
+    }
+  }
+}
+
+}  // namespace
+
+Adapter open_adapter(const AdapterArguments& arguments) {
+  LoadOptions options;
+  if (!arguments.format.empty()) {
+    options.format = parse_format(arguments.format);
+    if (!options.format) {
+      usage("--format " + printable(arguments.format) +
+            ": there are peft, mlx-lm, go-mlx, metal-candle and gguf");
+    }
+  }
+  if (arguments.rank > 0) options.rank = arguments.rank;
+  options.alpha = arguments.alpha;
+  options.lenient = arguments.lenient;
+  LoadedAdapter loaded = load_adapter(arguments.path, options);
+  if (!loaded.adapter) usage(loaded.error);
+  return std::move(*loaded.adapter);
+}
+
+void print_remarks(const Adapter& adapter) {
+  for (const std::string& note : adapter.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& skipped : adapter.skipped) {
+    std::fprintf(stderr, "skipped: %s\n", skipped.c_str());
+  }
+}
+
+const LoraModule& require_module(const Adapter& adapter, const std::string& name) {
+  std::string why;
+  const LoraModule* module = find_module(adapter, name, why);
+  if (module == nullptr) usage("--module: " + why);
+  if (!module->matched) {
+    usage("--module: '" + printable(module->path, 200) +
+          "' is none that the adapter's config names, so its own tool leaves it out");
+  }
+  return *module;
+}
+
+std::vector<ModuleProblem> module_problems(const Options& options) {
+  if (!options.features.empty() || !options.in.empty() || !options.out_features.empty() ||
+      !options.ranks.empty() || !options.problem_keys.empty() || !options.problems_file.empty() ||
+      options.quick) {
+    usage(
+        "--adapter says shapes and ranks; beside it --tokens, --dtypes and --set choose problems");
+  }
+  const Adapter adapter = open_adapter(options.adapter);
+  const LoraModule* only =
+      options.adapter.module.empty() ? nullptr : &require_module(adapter, options.adapter.module);
+  const std::vector<std::int64_t> tokens =
+      options.tokens.empty() ? std::vector<std::int64_t>{1, 16, 128, 512} : options.tokens;
+  std::vector<ModuleProblem> problems;
+  for (const LoraModule& module : adapter.modules) {
+    if (!module.matched || (only != nullptr && only != &module)) continue;
+    for (const Dtype dtype : dtypes_for(module, options.dtypes)) {
+      for (const std::int64_t m : tokens) {
+        Problem problem;
+        problem.dtype = dtype;
+        problem.accumulate = !options.set;
+        problem.rank = static_cast<int>(module.rank());
+        problem.m = m;
+        problem.k = module.in();
+        problem.n = module.out();
+        const std::string why = invalid_reason(problem);
+        if (!why.empty()) usage("module '" + printable(module.path, 200) + "': " + why);
+        problems.push_back({module.path, problem});
+      }
+    }
+  }
+  return problems;
+}
+
+ModuleWeights module_weights(const LoraModule& module, Dtype dtype) {
+  ModuleWeights weights{values_of(module.a), values_of(module.b), static_cast<float>(module.scale)};
+  if (dtype == Dtype::f16) {
+    require_held(module, weights.a, 'A');
+    require_held(module, weights.b, 'B');
+    for (std::vector<float>* values : {&weights.a, &weights.b}) {
+      for (float& value : *values) value = rounded(Element::f16, value);
+    }
+  }
+  return weights;
+}
+
+ModuleWeights module_weights(const AdapterArguments& arguments, Dtype dtype) {
+  const Adapter adapter = open_adapter(arguments);
+  return module_weights(require_module(adapter, arguments.module), dtype);
+}
+
+}  // namespace loratune
