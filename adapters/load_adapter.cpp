@@ -43,12 +43,15 @@ class Pairing {
       : format_(format), lenient_(lenient), adapter_(adapter) {}
 
   void add(const OpenFile& file) {
+    pairs_.reserve(pairs_.size() + file.tensors.tensors.size() / 2 + 1);
     for (const Tensor& tensor : file.tensors.tensors) add(file, tensor);
   }
 
   // Gives each module its scale, and sorts them by path.
   void finish(const std::string& source, const ModuleRules& rules) {
+    by_name_ = {};  // what is large may be let go of early
     std::vector<LoraModule>& modules = adapter_.modules;
+    modules.reserve(pairs_.size());
     bool matched = false;
     for (Pair& pair : pairs_) {
       const std::string why = fault_of(pair, rules);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t kMostHeaderBytes = 100'000'000;  // what the format allows
 constexpr std::size_t kMostTensors = 100000;
+constexpr std::size_t kMostRemarks = 4096;  // members of __metadata__
 constexpr std::size_t kMostName = 1024;
 constexpr std::size_t kMostNames = std::size_t{12} << 20;  // bytes of all names
 constexpr std::size_t kMostText = std::size_t{1} << 20;    // of a value of the metadata
@@ -51,20 +53,30 @@ const StoredType* find_type(std::string_view name) {
   return at == std::end(kTypes) ? nullptr : at;
 }
 
-// A tensor as the header has it; the offsets count from the first byte behind the header.
-struct Entry {
-  Tensor tensor;
-  int bits = 0;
-  std::uint64_t begin = 0, end = 0;
-};
+// The bytes of an array of that shape; none where they are no whole number below 2^63.
+std::optional<std::uint64_t> bytes_of(const Tensor& tensor, std::int64_t bits) {
+  bool empty = false;
+  for (int i = 0; i < tensor.dims; ++i) {
+    const std::int64_t extent = tensor.shape[static_cast<std::size_t>(i)];
+    empty = empty || extent == 0;
+    if (extent != 0 && __builtin_mul_overflow(bits, extent, &bits)) return {};
+  }
+  if (empty) return 0;
+  if (bits % 8 != 0) return {};
+  return static_cast<std::uint64_t>(bits / 8);
+}
 
-// Follows the header from word to word and keeps its entries, so that no tree of it is made. The
+std::string span_text(std::uint64_t begin, std::uint64_t end) {
+  return "its data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "]";
+}
+
+// Follows the header from word to word and keeps its tensors, so that no tree of it is made. The
 // header is an object of the tensors, each an object of dtype, shape and data_offsets, and of
 // __metadata__, an object of texts, or null as MLX writes it.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit HeaderReader(std::string_view file) : file_(file) {}
-  std::vector<Entry> take() { return std::move(entries_); }
+  HeaderReader(std::string_view file, std::span<const std::byte> data) : file_(file), data_(data) {}
+  std::vector<Tensor> take() { return std::move(tensors_); }
 
   bool null() override {
     if (where_ == Where::header && name_ == kMetadata) return true;
@@ -74,7 +86,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool number_integer(number_integer_t) override { stop("a negative number"); }
   bool number_unsigned(number_unsigned_t value) override {
     if (where_ == Where::shape) {
-      Tensor& tensor = entries_.back().tensor;
+      Tensor& tensor = tensors_.back();
       if (tensor.dims == kMostDims) fail("has more than " + std::to_string(kMostDims) + " extents");
       if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
         fail("its shape does not fit 63 bits");
@@ -83,7 +95,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     if (where_ == Where::offsets && offsets_ < 2) {
-      (offsets_++ == 0 ? entries_.back().begin : entries_.back().end) = value;
+      (offsets_++ == 0 ? begin_ : end_) = value;
       return true;
     }
     stop("a number");
@@ -96,9 +108,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (where_ != Where::tensor || member_ != kDtype) stop("a text");
     const StoredType* type = find_type(value);
     if (type == nullptr) fail("there is no dtype " + in_quotes(value));
-    entries_.back().tensor.type = type->name;
-    entries_.back().tensor.element = type->element;
-    entries_.back().bits = type->bits;
+    tensors_.back().type = type->name;
+    tensors_.back().element = type->element;
+    bits_ = type->bits;
     return true;
   }
   bool binary(binary_t&) override { stop("binary"); }
@@ -110,10 +122,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       where_ = Where::metadata;
     } else if (where_ == Where::header) {
       where_ = Where::tensor;
-      if (entries_.size() == kMostTensors) {
+      if (tensors_.size() == kMostTensors) {
         refuse(file_, "holds more than " + std::to_string(kMostTensors) + " tensors");
       }
-      entries_.emplace_back().tensor.name = name_;
+      tensors_.emplace_back().name = name_;
       members_ = 0;
     } else {
       stop("an object");
@@ -121,9 +133,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool end_object() override {
-    if (where_ == Where::tensor && members_ != (kDtype | kShape | kOffsets)) {
-      fail("wants dtype, shape and data_offsets");
-    }
+    if (where_ == Where::tensor) place();
     where_ = where_ == Where::header ? Where::outside : Where::header;
     return true;
   }
@@ -154,6 +164,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (name_bytes_ > kMostNames) refuse(file_, "its keys are longer than 12 MiB together");
     if (where_ == Where::metadata) {
       if (!metadata_.insert(key).second) refuse(file_, key, "stands twice in __metadata__");
+      if (metadata_.size() > kMostRemarks) refuse(file_, "its __metadata__ has too many members");
       return true;
     }
     if (key == kMetadata && std::exchange(has_metadata_, true)) {
@@ -172,6 +183,23 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   enum Member : unsigned { kNone = 0, kDtype = 1, kShape = 2, kOffsets = 4 };
   static constexpr std::string_view kMetadata = "__metadata__";
 
+  // Gives the tensor at hand its bytes.
+  void place() {
+    if (members_ != (kDtype | kShape | kOffsets)) fail("wants dtype, shape and data_offsets");
+    Tensor& tensor = tensors_.back();
+    if (begin_ > end_ || end_ > data_.size()) {
+      fail(span_text(begin_, end_) + " are not within the file's " + std::to_string(data_.size()) +
+           " bytes of data");
+    }
+    const auto bytes = bytes_of(tensor, bits_);
+    if (!bytes || *bytes != end_ - begin_) {
+      fail("its shape " + shape_text(tensor) + " of " + std::string(tensor.type) + " takes " +
+           (bytes ? std::to_string(*bytes) + " bytes" : "no whole number of bytes") +
+           ", its data_offsets span " + std::to_string(end_ - begin_));
+    }
+    tensor.bytes = data_.subspan(begin_, *bytes);
+  }
+
   [[noreturn]] void fail(const std::string& what) const { refuse(file_, name_, what); }
   [[noreturn]] void stop(std::string_view found) const {
     const auto wanted = [&]() -> std::string_view {
@@ -187,34 +215,22 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   std::string_view file_;
-  std::vector<Entry> entries_;
+  std::span<const std::byte> data_;
+  std::vector<Tensor> tensors_;
   std::unordered_set<std::string> metadata_;
   std::string name_;  // of the tensor at hand
   std::size_t name_bytes_ = 0;
   Where where_ = Where::outside;
   unsigned member_ = kNone, members_ = 0;  // of the tensor at hand
-  int offsets_ = 0;
+  int bits_ = 0, offsets_ = 0;
+  std::uint64_t begin_ = 0, end_ = 0;
   bool has_metadata_ = false;
 };
 
-// The bytes of an array of that shape; none where they are no whole number below 2^63.
-std::optional<std::uint64_t> bytes_of(const Entry& entry) {
-  std::int64_t bits = entry.bits;
-  bool empty = false;
-  for (int i = 0; i < entry.tensor.dims; ++i) {
-    const std::int64_t extent = entry.tensor.shape[static_cast<std::size_t>(i)];
-    empty = empty || extent == 0;
-    if (extent != 0 && __builtin_mul_overflow(bits, extent, &bits)) return {};
-  }
-  if (empty) return 0;
-  if (bits % 8 != 0) return {};
-  return static_cast<std::uint64_t>(bits / 8);
-}
-
-void refuse_twice(std::string_view file, const std::vector<Entry>& entries) {
+void refuse_twice(std::string_view file, const std::vector<Tensor>& tensors) {
   std::vector<std::string_view> names;
-  names.reserve(entries.size());
-  for (const Entry& entry : entries) names.push_back(entry.tensor.name);
+  names.reserve(tensors.size());
+  for (const Tensor& tensor : tensors) names.push_back(tensor.name);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice != names.end()) refuse(file, *twice, "stands twice");
@@ -245,44 +261,32 @@ TensorFile read_safetensors(std::shared_ptr<const MappedFile> file) {
   if (header.front() != '{') refuse(path, "is no safetensors file: its header begins with no {");
   const std::string why = oversized_word(header, kMostText);
   if (!why.empty()) refuse(path, "its header " + why);
-  HeaderReader reader(path);
+  const std::span<const std::byte> data = all.subspan(sizeof length + length);
+  HeaderReader reader(path, data);
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
-  std::vector<Entry> entries = reader.take();
-  refuse_twice(path, entries);
+  TensorFile result;
+  result.tensors = reader.take();
+  refuse_twice(path, result.tensors);
 
   // The order of the header says nothing of the order of the data.
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& one, const Entry& other) {
-    return std::pair(one.begin, one.end) < std::pair(other.begin, other.end);
-  });
-  const std::span<const std::byte> data = all.subspan(sizeof length + length);
-  TensorFile result;
-  result.tensors.reserve(entries.size());
+  const auto begin_of = [&](const Tensor& tensor) {
+    return static_cast<std::uint64_t>(tensor.bytes.data() - data.data());
+  };
+  std::sort(result.tensors.begin(), result.tensors.end(),
+            [&](const Tensor& one, const Tensor& other) {
+              return std::tuple(begin_of(one), one.bytes.size(), std::string_view(one.name)) <
+                     std::tuple(begin_of(other), other.bytes.size(), std::string_view(other.name));
+            });
   std::uint64_t covered = 0;
-  for (Entry& entry : entries) {
-    Tensor& tensor = entry.tensor;
-    const std::string span =
-        "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
-    if (entry.begin > entry.end || entry.end > data.size()) {
+  for (const Tensor& tensor : result.tensors) {
+    const std::uint64_t begin = begin_of(tensor);
+    if (begin != covered) {
       refuse(path, tensor.name,
-             "its data_offsets " + span + " are not within the file's " +
-                 std::to_string(data.size()) + " bytes of data");
-    }
-    if (entry.begin != covered) {
-      refuse(path, tensor.name,
-             "its data_offsets " + span +
-                 (entry.begin < covered ? " overlap" : " leave a hole behind") + " what ends at " +
+             span_text(begin, begin + tensor.bytes.size()) +
+                 (begin < covered ? " overlap" : " leave a hole behind") + " what ends at " +
                  std::to_string(covered));
     }
-    const auto bytes = bytes_of(entry);
-    if (!bytes || *bytes != entry.end - entry.begin) {
-      refuse(path, tensor.name,
-             "its shape " + shape_text(tensor) + " of " + std::string(tensor.type) + " takes " +
-                 (bytes ? std::to_string(*bytes) + " bytes" : "no whole number of bytes") +
-                 ", its data_offsets span " + std::to_string(entry.end - entry.begin));
-    }
-    tensor.bytes = data.subspan(entry.begin, *bytes);
-    covered = entry.end;
-    result.tensors.push_back(std::move(tensor));
+    covered += tensor.bytes.size();
   }
   if (covered != data.size()) {
     refuse(path, "its tensors end at byte " + std::to_string(covered) + " of " +

@@ -16,7 +16,7 @@
 
 namespace loratune {
 
-inline constexpr int kMostDims = 8;
+inline constexpr int kMostDims = 6;
 
 // `shape` is in the order of C: the last extent is that of neighbours in memory. `element` is none
 // for a type that only other tools read; `type` is the file's word for it. The bytes may stand at

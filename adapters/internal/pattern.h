@@ -24,6 +24,9 @@ class Pattern {
   bool matches_start(std::string_view name, Steps& steps) const;
   bool matches_all(std::string_view name, Steps& steps) const;
 
+  // How large the machine is.
+  std::size_t states() const { return states_.size(); }
+
  private:
   friend class PatternCompiler;
   enum class Kind : std::uint8_t { character, split, begin, end, accept };

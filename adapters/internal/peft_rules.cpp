@@ -16,6 +16,9 @@ namespace {
 // All matches of one adapter together; a hostile config must not take seconds.
 constexpr Steps kSteps = 20'000'000;
 
+// The states of all the patterns of a member: what they may take of memory.
+constexpr std::size_t kMostStates = 131072;
+
 // Members that make the adapter something else than y + s (x A^T) B^T, and what they make of it.
 struct OtherMethod {
   std::string_view member, words;
@@ -72,6 +75,8 @@ class PatternEntry {
     return equal && (end.size() == path.size() || path[path.size() - key_.size() - 1] == '.');
   }
 
+  std::size_t states() const { return pattern_ ? pattern_->states() : 0; }
+
   double value;
 
  private:
@@ -86,6 +91,7 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
   const auto* member = config.find(name);
   if (member == nullptr) return patterns;
   if (!member->is_object()) config.expect(name, "an object of patterns");
+  std::size_t states = 0;
   for (const auto& [key, value] : member->items()) {
     if (!value.is_number()) {
       config.fail("key " + in_quotes(name) + ": the value of " + in_quotes(key) + " is no number");
@@ -96,6 +102,8 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
       config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(key) + " " +
                   error.what());
     }
+    states += patterns.back().states();
+    if (states > kMostStates) config.expect(name, "patterns that are smaller together");
   }
   return patterns;
 }

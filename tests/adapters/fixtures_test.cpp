@@ -122,9 +122,9 @@ TEST_P(RefusedFixture, IsRefusedInWords) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tools, Fixture, testing::ValuesIn(fixtures(false)),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& fixture) { return fixture.param; });
 INSTANTIATE_TEST_SUITE_P(Tools, RefusedFixture, testing::ValuesIn(fixtures(true)),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& fixture) { return fixture.param; });
 
 TEST(Fixtures, LenientReadingKeepsThePlainPart) {
   LoadOptions lenient;

@@ -268,6 +268,16 @@ TEST(Peft, OtherElementTypesAreRefused) {
   EXPECT_SAYS(folder.error(), "is F64, expected F32, F16 or BF16");
 }
 
+TEST(Peft, ExpressionsTakeNoMoreMemoryTogetherThanTheyMay) {
+  std::string patterns;
+  for (int i = 0; i < 20; ++i) {
+    patterns += (i > 0 ? ", " : "") + ("\"((a{100}){100}|" + std::to_string(i)) + ")\": 4";
+  }
+  AdapterFolder folder;
+  folder.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules());
+  EXPECT_SAYS(folder.error(), "expected patterns that are smaller together");
+}
+
 TEST(Peft, AHostileExpressionTakesNoTime) {
   AdapterFolder folder;
   std::string patterns;

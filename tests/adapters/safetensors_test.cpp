@@ -91,7 +91,7 @@ TEST(Safetensors, RefusesBrokenFiles) {
       {one(R"("dtype":"F32","shape":[2.0],"data_offsets":[0,8])"), "whole numbers as its shape"},
       {one(R"("dtype":"F32","shape":["2"],"data_offsets":[0,8])"), "whole numbers as its shape"},
       {one(R"("dtype":"F32","shape":[[2]],"data_offsets":[0,8])"), "not a list"},
-      {one(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,8])"), "extents"},
+      {one(R"("dtype":"F32","shape":[1,1,1,1,1,1,2],"data_offsets":[0,8])"), "extents"},
       {one(R"("dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8])"), "63 bits"},
       {one(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,8])"), "not whole"},
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8,8])"), "data_offsets"},
@@ -115,13 +115,22 @@ TEST(Safetensors, RefusesBrokenFiles) {
                    std::string(8, '\0')),
        "key 'a': stands twice"},
       {safetensors("{\"" + std::string(2000, 'a') + "\":{}}"), "the key is too long"},
-      {safetensors("{\"a\":" + std::string(100, '1') + "}"), "a number is longer"},
+      {safetensors("{\"a\":" + std::string(100, '1') + "}"), "a number of more than 64"},
       {safetensors("{\"__metadata__\":{\"a\":\"" + std::string(2 << 20, 'a') + "\"}}"),
-       "a string is longer"},
+       "a string of more than"},
+      {safetensors("{" + std::string(2 << 20, ' ') + "}"), "blanks in a row"},
       {safetensors("{\"a\":" + std::string(1 << 20, '[')), "not a list"}};
   for (const auto& [bytes, expected] : refusals) {
     EXPECT_SAYS(error_of(bytes), expected) << bytes.substr(0, 100);
   }
+}
+
+TEST(Safetensors, RefusesMoreRemarksThanMemoryIsFor) {
+  std::string header = R"({"__metadata__":{)";
+  for (int i = 0; i < 5000; ++i) {
+    header += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\"\"";
+  }
+  EXPECT_SAYS(error_of(safetensors(header + "}}")), "too many members");
 }
 
 TEST(Safetensors, RefusesMoreTensorsThanMemoryIsFor) {

@@ -1,4 +1,4 @@
-// lora-bench on adapters, as a user runs it. Nothing here asks for a device but what says so.
+// lora-bench on adapters, as a user runs it.
 #include <gtest/gtest.h>
 
 #include <filesystem>
