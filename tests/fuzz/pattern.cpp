@@ -1,0 +1,31 @@
+// A pattern on the first line, a name on the second.
+#include "adapters/internal/pattern.h"
+
+#include <stdexcept>
+
+#include "adapter_readers.h"
+
+namespace loratune::fuzz {
+
+bool read_and_use(std::string_view bytes) {
+  const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+  const std::string_view name = bytes.substr(std::min(end + 1, bytes.size()));
+  try {
+    const Pattern pattern(bytes.substr(0, end));
+    Steps steps = 1'000'000;
+    const bool all = pattern.matches_all(name, steps);
+    const bool start = pattern.matches_start(name, steps);
+    expect(start || !all, "what matches all matches the start");
+    return true;
+  } catch (const std::invalid_argument& error) {
+    expect_printable(error.what());
+    return false;
+  }
+}
+
+std::vector<std::string> sound_inputs() {
+  return {"(.*\\.)?(q_proj|v_proj)$\nmodel.q_proj", "[a-z0-9]{2,3}\\.\\d+?\nab.1",
+          "^(a*)*b$\naaab"};
+}
+
+}  // namespace loratune::fuzz
