@@ -44,6 +44,11 @@ const AdapterConfig::json* AdapterConfig::find(std::string_view name) const {
   return at == root_.end() || at->is_null() ? nullptr : &*at;
 }
 
+bool AdapterConfig::is_null(std::string_view name) const {
+  const auto at = root_.find(std::string(name));
+  return at != root_.end() && at->is_null();
+}
+
 bool AdapterConfig::says(std::string_view name) const {
   const json* value = find(name);
   if (value == nullptr) return false;
@@ -104,7 +109,10 @@ std::optional<AdapterConfig> AdapterConfig::object(std::string_view name) const 
 void AdapterConfig::expect(std::string_view name, const std::string& expected) const {
   const json* value = find(name);
   refuse(path_, inside_ + std::string(name),
-         (value == nullptr ? "is missing" : "is " + shown(*value)) + ", expected " + expected);
+         (value != nullptr ? "is " + shown(*value)
+          : is_null(name)  ? "is null"
+                           : "is missing") +
+             ", expected " + expected);
 }
 
 void AdapterConfig::fail(const std::string& what) const { refuse(path_, what); }

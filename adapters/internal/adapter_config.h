@@ -26,6 +26,8 @@ class AdapterConfig {
   // Null where the object has no such member.
   const json* find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name) != nullptr; }
+  // Whether the member is there and null.
+  bool is_null(std::string_view name) const;
   // Whether the member is there and says something: not false, 0, "", [] or {}.
   bool says(std::string_view name) const;
 

@@ -215,6 +215,12 @@ LayerChoice read_layers(const AdapterConfig& config) {
 }
 
 void note_changed_base(const AdapterConfig& config, ModuleRules& rules) {
+  if (config.says("layer_replication")) {
+    rules.changes_base = true;
+    rules.notes.push_back(config.path() +
+                          ": layer_replication: the adapter is for a model some of "
+                          "whose layers stand more than once");
+  }
   const auto* member = config.find("init_lora_weights");
   if (member == nullptr || !member->is_string()) return;
   const auto method = member->get<std::string>();
@@ -229,6 +235,9 @@ void note_changed_base(const AdapterConfig& config, ModuleRules& rules) {
 
 ModuleRules peft_rules(const AdapterConfig& config, bool lenient) {
   refuse_other_methods(config, lenient);
+  for (const char* name : {"r", "lora_alpha"}) {
+    if (config.is_null(name)) config.expect(name, "a number");
+  }
   const std::int64_t rank = config.whole("r").value_or(8);
   if (rank < 1) config.expect("r", "a rank of 1 or more");
   const double alpha = config.number("lora_alpha").value_or(8);

@@ -170,6 +170,7 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {config(R"("use_rslora": 1)"), "expected true or false"},
       {R"({"peft_type": "ADALORA", "r": 4})", "'peft_type': is \"ADALORA\", expected \"LORA\""},
       {R"({"r": 4})", "'peft_type': is missing, expected \"LORA\""},
+      {R"({"peft_type": "LORA", "r": null})", "'r': is null, expected a number"},
       {R"({"peft_type": "LORA", "r": 0})", "'r': is 0, expected a rank of 1 or more"},
       {R"({"peft_type": "LORA", "r": -4})", "'r': is -4"},
       {R"({"peft_type": "LORA", "r": 4.0})", "'r': is 4.0, expected a whole number"},
