@@ -15,17 +15,17 @@ constexpr bounded_json::Bounds kBounds = {.bytes = std::size_t{4} << 20,
                                           .values = 131072};
 
 // A value as a message shows it.
-std::string shown(const AdapterConfig::json& value) {
+std::string shown(const AdapterConfig::Json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return "a list";
-  return printable(value.dump(-1, ' ', false, AdapterConfig::json::error_handler_t::replace), 60);
+  return printable(value.dump(-1, ' ', false, AdapterConfig::Json::error_handler_t::replace), 60);
 }
 
 }  // namespace
 
 AdapterConfig AdapterConfig::parse(std::string path, std::string_view text) {
   try {
-    auto root = bounded_json::parse<json>(text, kBounds);
+    auto root = bounded_json::parse<Json>(text, kBounds);
     if (!root.is_object()) refuse(path, "is " + shown(root) + ", expected a JSON object");
     return {std::move(path), std::move(root), {}};
   } catch (const bounded_json::Fault& fault) {
@@ -39,7 +39,7 @@ AdapterConfig AdapterConfig::read(const std::string& path) {
   return parse(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-const AdapterConfig::json* AdapterConfig::find(std::string_view name) const {
+const AdapterConfig::Json* AdapterConfig::find(std::string_view name) const {
   const auto at = root_.find(std::string(name));
   return at == root_.end() || at->is_null() ? nullptr : &*at;
 }
@@ -50,7 +50,7 @@ bool AdapterConfig::is_null(std::string_view name) const {
 }
 
 bool AdapterConfig::says(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return false;
   if (value->is_boolean()) return value->get<bool>();
   if (value->is_number()) return value->get<double>() != 0;
@@ -59,7 +59,7 @@ bool AdapterConfig::says(std::string_view name) const {
 }
 
 std::optional<std::int64_t> AdapterConfig::whole(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return {};
   const bool large = value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX;
   if (!value->is_number_integer() || large) expect(name, "a whole number");
@@ -67,32 +67,32 @@ std::optional<std::int64_t> AdapterConfig::whole(std::string_view name) const {
 }
 
 std::optional<double> AdapterConfig::number(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return {};
   if (!value->is_number()) expect(name, "a number");
   return value->get<double>();
 }
 
 std::optional<bool> AdapterConfig::flag(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return {};
   if (!value->is_boolean()) expect(name, "true or false");
   return value->get<bool>();
 }
 
 std::optional<std::string> AdapterConfig::text(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return {};
   if (!value->is_string()) expect(name, "a text");
   return value->get<std::string>();
 }
 
 std::optional<std::vector<std::string>> AdapterConfig::texts(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return {};
   std::vector<std::string> texts;
   if (!value->is_array()) expect(name, "a list of texts");
-  for (const json& one : *value) {
+  for (const Json& one : *value) {
     if (!one.is_string()) expect(name, "a list of texts");
     texts.push_back(one.get<std::string>());
   }
@@ -100,14 +100,14 @@ std::optional<std::vector<std::string>> AdapterConfig::texts(std::string_view na
 }
 
 std::optional<AdapterConfig> AdapterConfig::object(std::string_view name) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   if (value == nullptr) return {};
   if (!value->is_object()) expect(name, "an object");
   return AdapterConfig(path_, *value, inside_ + std::string(name) + ".");
 }
 
 void AdapterConfig::expect(std::string_view name, const std::string& expected) const {
-  const json* value = find(name);
+  const Json* value = find(name);
   refuse(path_, inside_ + std::string(name),
          (value != nullptr ? "is " + shown(*value)
           : is_null(name)  ? "is null"

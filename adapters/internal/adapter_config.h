@@ -13,10 +13,10 @@ namespace loratune {
 
 class AdapterConfig {
  public:
-  using json = nlohmann::ordered_json;
+  using Json = nlohmann::ordered_json;
 
   // An empty object, for an adapter without a config.
-  explicit AdapterConfig(std::string path) : path_(std::move(path)), root_(json::object()) {}
+  explicit AdapterConfig(std::string path) : path_(std::move(path)), root_(Json::object()) {}
   // Throws AdapterFault for what is no JSON object within bounds.
   static AdapterConfig read(const std::string& path);
   // Of text at hand; `path` names it in messages.
@@ -24,7 +24,7 @@ class AdapterConfig {
 
   const std::string& path() const { return path_; }
   // Null where the object has no such member.
-  const json* find(std::string_view name) const;
+  const Json* find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name) != nullptr; }
   // Whether the member is there and null.
   bool is_null(std::string_view name) const;
@@ -45,11 +45,11 @@ class AdapterConfig {
   [[noreturn]] void fail(const std::string& what) const;
 
  private:
-  AdapterConfig(std::string path, json root, std::string inside)
+  AdapterConfig(std::string path, Json root, std::string inside)
       : path_(std::move(path)), root_(std::move(root)), inside_(std::move(inside)) {}
 
   std::string path_;
-  json root_;
+  Json root_;
   std::string inside_;  // `lora_parameters.` of an object in the config
 };
 

@@ -14,10 +14,10 @@
 namespace loratune {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
 // A number as a config has it: 16 rather than 16.0.
-json plain(double value) {
+Json plain(double value) {
   constexpr double kExact = 9007199254740992;
   if (value == std::floor(value) && std::fabs(value) < kExact) {
     return static_cast<std::int64_t>(value);
@@ -67,7 +67,7 @@ std::string exactly(const std::string& path) {
   return pattern;
 }
 
-json peft_config(const std::vector<LoraModule>& modules, const std::string& folder) {
+Json peft_config(const std::vector<LoraModule>& modules, const std::string& folder) {
   // alpha / sqrt(rank) where that is how all the modules came by their scales.
   const auto divisor = [](const LoraModule& module, bool root) {
     const auto rank = static_cast<double>(module.rank());
@@ -81,7 +81,7 @@ json peft_config(const std::vector<LoraModule>& modules, const std::string& fold
   const bool root = !all(false) && all(true);
   std::vector<std::int64_t> ranks;
   std::vector<double> alphas;
-  json targets = json::array();
+  Json targets = Json::array();
   for (const LoraModule& module : modules) {
     const auto alpha = alpha_for(module.scale, divisor(module, root), module.alpha);
     if (!alpha) cannot_say(folder, module, "has a scale that is no alpha / rank");
@@ -91,8 +91,8 @@ json peft_config(const std::vector<LoraModule>& modules, const std::string& fold
   }
   const std::int64_t rank = most_frequent(ranks);
   const double alpha = most_frequent(alphas);
-  json rank_pattern = json::object();
-  json alpha_pattern = json::object();
+  Json rank_pattern = Json::object();
+  Json alpha_pattern = Json::object();
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const std::string key = exactly(modules[i].path);
     if (ranks[i] != rank) rank_pattern[key] = ranks[i];
@@ -145,7 +145,7 @@ std::pair<std::int64_t, std::string> layer_and_name(const std::string& path) {
   return {std::stoll(digits), path.substr(dot + 1)};
 }
 
-json mlx_lm_config(const std::vector<LoraModule>& modules, const std::string& folder) {
+Json mlx_lm_config(const std::vector<LoraModule>& modules, const std::string& folder) {
   require_one(modules, Format::mlx_lm, folder);
   std::set<std::string> keys;
   for (const LoraModule& module : modules) keys.insert(layer_and_name(module.path).second);
@@ -168,7 +168,7 @@ void require_layer_paths(const std::vector<LoraModule>& modules, Format format,
   }
 }
 
-json go_mlx_config(const std::vector<LoraModule>& modules, const std::string& folder) {
+Json go_mlx_config(const std::vector<LoraModule>& modules, const std::string& folder) {
   require_one(modules, Format::go_mlx, folder);
   require_layer_paths(modules, Format::go_mlx, folder);
   const LoraModule& first = modules.front();

@@ -1,5 +1,5 @@
-// Adapters that PEFT, mlx-lm and the gguf package wrote, and what their own layers make of them in
-// float64: scripts/fixtures/ has made tests/data/adapters.
+// Adapters that PEFT, mlx-lm, llama.cpp's converter and the gguf package wrote, and what their own
+// layers make of them in float64: scripts/fixtures/ has made tests/data/adapters.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -133,6 +133,30 @@ TEST(Fixtures, LenientReadingKeepsThePlainPart) {
   ASSERT_TRUE(loaded.adapter) << loaded.error;
   EXPECT_EQ(loaded.adapter->modules.size(), 4U);
   EXPECT_FALSE(loaded.adapter->skipped.empty());
+}
+
+// llama.cpp's converter made the one of the other.
+TEST(Fixtures, WhatLlamaCppsConverterMadeComesBackToTheSameBytes) {
+  const LoadedAdapter of_gguf = load("llama_gguf_f32");
+  ASSERT_TRUE(of_gguf.adapter) << of_gguf.error;
+  const LoadedAdapter of_peft = load("llama_peft");
+  ASSERT_TRUE(of_peft.adapter) << of_peft.error;
+  const TemporaryFolder folder;
+  SaveOptions saving;
+  saving.heads = 4;
+  saving.heads_kv = 2;
+  ASSERT_EQ(save_adapter(*of_gguf.adapter, Format::peft, (folder / "x").string(), saving), "");
+  const LoadedAdapter back = load_adapter((folder / "x").string());
+  ASSERT_TRUE(back.adapter) << back.error;
+  ASSERT_EQ(back.adapter->modules.size(), of_peft.adapter->modules.size());
+  for (std::size_t i = 0; i < back.adapter->modules.size(); ++i) {
+    const LoraModule& one = back.adapter->modules[i];
+    const LoraModule& other = of_peft.adapter->modules[i];
+    EXPECT_EQ(one.path, other.path);
+    EXPECT_EQ(one.scale, other.scale);
+    EXPECT_EQ(rows_of(one.a), rows_of(other.a)) << one.path;
+    EXPECT_EQ(rows_of(one.b), rows_of(other.b)) << one.path;
+  }
 }
 
 // The rows of a query's heads are turned back to the model's order.
