@@ -24,6 +24,7 @@ std::string shown(const AdapterConfig::Json& value) {
 }  // namespace
 
 AdapterConfig AdapterConfig::parse(std::string path, std::string_view text) {
+  if (text.size() > kBounds.bytes) refuse(path, "is larger than 4 MiB, which no config is");
   try {
     auto root = bounded_json::parse<Json>(text, kBounds);
     if (!root.is_object()) refuse(path, "is " + shown(root) + ", expected a JSON object");

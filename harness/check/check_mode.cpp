@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "harness/base/adapter_source.h"
 #include "harness/base/config_fault.h"
@@ -89,9 +90,11 @@ std::vector<MatrixCase> selected_shapes(const Options& options) {
 std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& variant,
                                      const DeviceInfo& device) {
   std::vector<MatrixCase> cases;
+  std::set<std::string> declined;  // modules of an adapter share problems
   for (const MatrixCase& shape : selected_shapes(options)) {
     const Problem& problem = shape.shape.problem;
     if (!variant.supports(problem, device)) {
+      if (!declined.insert(to_string(problem)).second) continue;
       std::fprintf(stderr, "%s declines %s\n", std::string(variant.name).c_str(),
                    to_string(problem).c_str());
       continue;

@@ -192,6 +192,7 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {R"({"peft_type": "LORA", "r": 4, "target_modules": []})", "names none"},
       {R"({"peft_type": "LORA", "r": 4, "target_modules": [3]})", "expected a list of texts"},
       {"[]", "expected a JSON object"},
+      {std::string(5 << 20, ' '), "is larger than 4 MiB"},
       {"", "no valid JSON"},
       {"{", "no valid JSON"},
       {std::string(100, '['), "nested too deeply"}};
