@@ -57,8 +57,7 @@ TEST(BuildAhead, WhatItBuiltTheWorkerFinds) {
 }
 
 TEST(BuildAhead, WhatEndsAProcessCostsThatProgramAlone) {
-  const char* before = std::getenv("ASAN_OPTIONS");
-  const Environment variable("ASAN_OPTIONS", std::string(before ? before : "") + ":handle_segv=0");
+  const Environments variables(kSanitizersStandBack);
   BuildAhead ahead(kPocl, 2, patience_s(), LORATUNE_BENCH);
   const std::vector<Program> programs = {{small_problem(), hanging_plan()},
                                          {small_problem(), numbered_plan(0)},

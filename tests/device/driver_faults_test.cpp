@@ -22,6 +22,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "device/process.h"
@@ -36,9 +37,8 @@ namespace {
 const std::string kPocl = "Portable Computing Language";
 
 Words with_fault(const std::string& fault) {
-  // AddressSanitizer wants to be the first of what is preloaded; here it need not be.
-  return {"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault,
-          "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0"};
+  return Words{"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault} +
+         kSanitizersStandBack;
 }
 
 // A worker whose driver has the fault, until it is told that it has none.
@@ -50,18 +50,13 @@ class FaultyWorker : public testing::Test {
     problem_.n = 32;
     problem_.rank = 4;
   }
-  ~FaultyWorker() override { heal(); }
 
   void plant(const std::string& fault) {
-    for (const std::string& variable : with_fault(fault)) {
-      const std::size_t equals = variable.find('=');
-      setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
-    }
+    heal();
+    planted_.emplace(with_fault(fault));
   }
   // For the next process.
-  static void heal() {
-    for (const char* name : {"LD_PRELOAD", "LORATUNE_FAULT", "ASAN_OPTIONS"}) unsetenv(name);
-  }
+  void heal() { planted_.reset(); }
 
   LaunchPlan plan() const {
     const Variant& variant = *find_variant("split");
@@ -78,6 +73,7 @@ class FaultyWorker : public testing::Test {
   }
 
   Problem problem_;
+  std::optional<Environments> planted_;
   Deadlines limits_ = generous_deadlines();
 };
 

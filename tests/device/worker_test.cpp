@@ -83,9 +83,7 @@ TEST(Worker, AKernelThatNeverEndsIsKilledAndTheNextOneRuns) {
 }
 
 TEST(Worker, AKernelThatEndsTheProcessCostsOneConfig) {
-  // Where the worker is built with AddressSanitizer, the fault that is meant is none to report.
-  const char* before = std::getenv("ASAN_OPTIONS");
-  setenv("ASAN_OPTIONS", (std::string(before ? before : "") + ":handle_segv=0").c_str(), 1);
+  const Environments variables(kSanitizersStandBack);
   Worker worker = make_worker();
   worker.set_problem(small_problem(), 1);
   const Prepared crashed = worker.prepare(0, stray_plan(), 0);
