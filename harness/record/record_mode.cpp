@@ -6,6 +6,7 @@
 #include "dispatch/internal/atomic_write.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
+#include "harness/base/differing.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
@@ -85,10 +86,11 @@ Recording go_on(const std::string& path, Recording fresh) {
   struct stat there {};
   if (stat(path.c_str(), &there) != 0) return fresh;
   Recording earlier = read_recording(path);
-  fresh.problems = earlier.problems;
-  if (earlier != fresh) {
-    throw Failure(kExitUsage, "recording '" + path +
-                                  "' is of another device or other kernels; name another file");
+  const std::string differing = differing_members(header_of(earlier), header_of(fresh));
+  if (!differing.empty()) {
+    throw Failure(kExitUsage,
+                  "recording '" + path +
+                      "' was made of something else; name another file; differing: " + differing);
   }
   return earlier;
 }

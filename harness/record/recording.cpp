@@ -30,18 +30,6 @@ double rounded(double ns) {
   return std::strtod(text, nullptr);
 }
 
-json header_of(const Recording& recording) {
-  json variants = json::array();
-  for (const RecordedVariant& variant : recording.variants) {
-    variants.push_back({{"name", variant.name}, {"parameters", variant.parameters}});
-  }
-  return {{"schema", kSchema},
-          {"version", 1},
-          {"device", to_json(recording.device)},
-          {"kernels", recording.kernels},
-          {"variants", variants}};
-}
-
 // Lines of a recording, plain or compressed: zlib reads what is not compressed as it is. No more
 // than one of them is in memory, and neither their length nor their sum is without a bound.
 class Lines {
@@ -144,6 +132,18 @@ void add_config(const json& line, Recording& recording) {
 }
 
 }  // namespace
+
+nlohmann::json header_of(const Recording& recording) {
+  json variants = json::array();
+  for (const RecordedVariant& variant : recording.variants) {
+    variants.push_back({{"name", variant.name}, {"parameters", variant.parameters}});
+  }
+  return {{"schema", kSchema},
+          {"version", 1},
+          {"device", to_json(recording.device)},
+          {"kernels", recording.kernels},
+          {"variants", variants}};
+}
 
 std::string serialize(const Recording& recording) {
   std::string text = header_of(recording).dump() + '\n';

@@ -51,7 +51,7 @@ TEST(SweepSetup, ThatDiffersInAnythingDoesNotGoOnWithTheJournal) {
       {"device", [](SweepSetup& s) { s.device.driver = "1.1"; }},
       {"problems", [](SweepSetup& s) { s.options.problems.pop_back(); }},
       {"problems", [](SweepSetup& s) { std::swap(s.options.problems[0], s.options.problems[1]); }},
-      {"kernels variants", [](SweepSetup& s) { s.options.variants.pop_back(); }},
+      {"kernels.", [](SweepSetup& s) { s.options.variants.pop_back(); }},
       {"mode", [](SweepSetup& s) { s.options.mode = Mode::deterministic; }},
       {"cache", [](SweepSetup& s) { s.options.cache = Cache::rotate; }},
       {"seed", [](SweepSetup& s) { ++s.options.seed; }},
