@@ -11,6 +11,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/lost_output.h"
 #include "harness/base/options.h"
+#include "harness/bench/bench_service.h"
 #include "harness/bench/modes.h"
 #include "harness/check/cases_service.h"
 #include "harness/check/modes.h"
@@ -74,7 +75,9 @@ int run(int argc, char** argv) {
     case Command::replay_gate:
       return gate_mode(options);
     case Command::worker:
-      return serve({{kArmsService, arms_service}, {kCasesService, cases_service}});
+      return serve({{kArmsService, arms_service},
+                    {kBenchService, bench_service},
+                    {kCasesService, cases_service}});
     case Command::help:
       std::printf("%s", options.help.c_str());
       return kExitGood;

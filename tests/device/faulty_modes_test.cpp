@@ -1,10 +1,12 @@
-// --check as a user runs it with a driver that ends the process or never returns: the case that ran
-// has failed, with a line that says how and what reproduces it, and the other cases are checked.
+// --check and --bench as a user runs them with a driver that ends the process or never returns: the
+// case or the arm that ran has failed, with a line that says how and what reproduces it, and the
+// others go on.
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -120,6 +122,70 @@ TEST_F(FaultyModes, ACheckThatIsInterruptedEndsItsProcessAndTellsWhatItHas) {
     EXPECT_NE(result.out.find("interrupted"), std::string::npos) << result.out;
     for (const pid_t worker : workers) EXPECT_TRUE(is_gone(worker)) << "an orphan";
   }
+}
+
+// What --bench printed of each benchmark, by "<problem>/<rival>": the error, or nothing.
+std::map<std::string, std::string> errors(const Result& result) {
+  std::map<std::string, std::string> errors;
+  for (const json& entry : json::parse(result.out).at("benchmarks")) {
+    const auto name = entry.at("name").get<std::string>();
+    errors[name.substr(0, name.find("/iter"))] = entry.value("error_message", std::string());
+  }
+  return errors;
+}
+
+TEST_F(FaultyModes, ABenchFailsTheArmThatRanAndTimesTheOthers) {
+  const std::string patience = std::to_string(static_cast<int>(patience_s()) + 1);
+  const Words bench = {"--bench",    "--device", kPocl,      "--variants", "naive",    "--json",
+                       "--patience", patience,   "--budget", "4s",         "--problem"};
+  const std::string first = "fwd_m3_k64_n64_r4_f32_acc";
+  const std::string second = "fwd_m5_k64_n64_r4_f32_acc";
+  const std::pair<std::string, std::string> faults[] = {
+      {"exit:naive", "runtime: the worker process ended with exit code 0"},
+      {"abort:naive", "runtime: the worker process ended by signal 6"},
+      {"hang:naive", "timeout: no end within "}};
+  for (const auto& [fault, how] : faults) {
+    std::filesystem::remove(sign_);
+    const Result result = run(bench + Words{first + "," + second}, once(fault));
+    EXPECT_EQ(result.code, 5) << fault << "\n" << result.err;
+    std::map<std::string, std::string> found = errors(result);
+    EXPECT_EQ(found[first + "/naive"].find(how), 0U) << found[first + "/naive"];
+    EXPECT_NE(result.err.find(first + "/naive: " + how), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("\n  lora-bench --bench --device '" + kPocl +
+                              "' --variants naive --problem " + first + "\n"),
+              std::string::npos)
+        << result.err;
+    for (const std::string rival : {"default", "split", "launch", "openblas"}) {
+      ASSERT_TRUE(found.contains(first + "/" + rival)) << result.out;
+    }
+    EXPECT_TRUE(found.contains(second + "/naive")) << result.out;
+    found.erase(first + "/naive");
+    for (const auto& [name, error] : found) {
+      // A busy machine may leave no round that nothing disturbed.
+      EXPECT_TRUE(error.empty() || error.starts_with("skipped: every round")) << name << error;
+    }
+  }
+}
+
+TEST_F(FaultyModes, ABenchWithoutAContextIs5WithALine) {
+  const Words bench = {"--bench", "--device", kPocl, "--problem", "m3_k64_n64_r4_f32_acc"};
+  const Result result = run(bench, with_fault("context:exit"));
+  EXPECT_EQ(result.code, 5) << result.err;
+  EXPECT_EQ(complaints(result), 1) << result.err;
+  EXPECT_NE(result.err.find("three workers in a row"), std::string::npos) << result.err;
+}
+
+TEST_F(FaultyModes, ABenchThatIsInterruptedEndsItsProcess) {
+  const Words bench = {
+      "--bench", "--device", kPocl, "--variants", "naive", "--problem", "m3_k64_n64_r4_f32_acc"};
+  Process process(folder_, bench, once("hang:naive"));
+  await_fault(process);
+  const std::vector<pid_t> workers = process.children();
+  ASSERT_FALSE(workers.empty());
+  process.signal(SIGTERM);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  for (const pid_t worker : workers) EXPECT_TRUE(is_gone(worker)) << "an orphan";
 }
 
 }  // namespace
