@@ -11,7 +11,9 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/lost_output.h"
 #include "harness/base/options.h"
+#include "harness/bench/bench_service.h"
 #include "harness/bench/modes.h"
+#include "harness/check/cases_service.h"
 #include "harness/check/modes.h"
 #include "harness/cli/modes.h"
 #include "harness/cli/parse.h"
@@ -19,7 +21,7 @@
 #include "harness/gate/modes.h"
 #include "harness/record/modes.h"
 #include "harness/sweep/modes.h"
-#include "harness/worker/modes.h"
+#include "harness/worker/arms_service.h"
 #include "loratune/engine/device.h"
 
 namespace {
@@ -73,7 +75,9 @@ int run(int argc, char** argv) {
     case Command::replay_gate:
       return gate_mode(options);
     case Command::worker:
-      return worker_mode();
+      return serve({{kArmsService, arms_service},
+                    {kBenchService, bench_service},
+                    {kCasesService, cases_service}});
     case Command::help:
       std::printf("%s", options.help.c_str());
       return kExitGood;

@@ -17,7 +17,7 @@ namespace loratune {
 double read_seconds(const std::string& option, const std::string& text);
 
 // As read_seconds(), but more than none.
-double read_budget(const std::string& text);
+double read_time(const std::string& option, const std::string& text);
 
 // "3/8": part 3 of 8.
 struct Shard {

@@ -2,6 +2,7 @@
 // and none of them ends or holds up the parent. Where the other faults of the harness are tested:
 //
 //   a kernel never ends; ends the process; during a round  worker_test.cpp
+//   a driver hangs, exits or crashes in --check, --bench   faulty_modes_test.cpp
 //   a kernel is wrong                                       faults_test.cpp, worker_test.cpp
 //   the compiler hangs, takes all memory                    here
 //   CL_OUT_OF_RESOURCES, a lost device                      here
@@ -25,7 +26,7 @@
 #include <optional>
 #include <string>
 
-#include "device/process.h"
+#include "device/faulty_driver.h"
 #include "harness/base/failure.h"
 #include "harness/worker/worker.h"
 #include "patience.h"
@@ -35,11 +36,6 @@ namespace loratune {
 namespace {
 
 const std::string kPocl = "Portable Computing Language";
-
-Words with_fault(const std::string& fault) {
-  return Words{"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault} +
-         kSanitizersStandBack;
-}
 
 // A worker whose driver has the fault, until it is told that it has none.
 class FaultyWorker : public testing::Test {

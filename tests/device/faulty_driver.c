@@ -4,6 +4,11 @@
 //   build:memory     a build takes memory until it gets no more, and then gives up as compilers do
 //   run:NAME         enqueuing kernel NAME (* for any) is CL_OUT_OF_RESOURCES
 //   finish:NAME      so is clFinish after kernel NAME, and it never ran: how a lost device shows
+//   exit:NAME        enqueuing kernel NAME ends the process as exit(0) does
+//   abort:NAME       or as abort() does
+//   hang:NAME        or never returns
+//                    with $LORATUNE_ONCE these three happen once: where this file is made
+//   context:exit     making a context ends the process with exit(0)
 //   context:crash    making a context ends the process
 //   platform:broken  there is a second platform, and it fails to list its devices
 //   device:mute      nothing can be asked of the first device
@@ -57,6 +62,14 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* dev
   return NEXT(clBuildProgram)(program, count, devices, options, notify, data);
 }
 
+// Whether the fault is to happen: always, or only to the process that makes $LORATUNE_ONCE.
+static int now(void) {
+  const char* once = getenv("LORATUNE_ONCE");
+  const int file = once == NULL ? 0 : open(once, O_CREAT | O_EXCL | O_WRONLY, 0644);
+  if (file > 0) close(file);
+  return file >= 0;
+}
+
 static int lost = 0;
 
 cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
@@ -64,6 +77,11 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
                               cl_uint waits, const cl_event* wait, cl_event* event) {
   if (fault_of("run:", kernel)) return CL_OUT_OF_RESOURCES;
   if (fault_of("finish:", kernel)) lost = 1;
+  if (fault_of("exit:", kernel) && now()) exit(0);
+  if (fault_of("abort:", kernel) && now()) abort();
+  if (fault_of("hang:", kernel) && now()) {
+    for (;;) pause();
+  }
   return NEXT(clEnqueueNDRangeKernel)(queue, kernel, dims, offset, global, local, waits, wait,
                                       event);
 }
@@ -76,6 +94,7 @@ cl_context clCreateContext(const cl_context_properties* properties, cl_uint coun
                            const cl_device_id* devices,
                            void(CL_CALLBACK* notify)(const char*, const void*, size_t, void*),
                            void* data, cl_int* error) {
+  if (fault("context:exit")) exit(0);
   if (fault("context:crash")) abort();
   return NEXT(clCreateContext)(properties, count, devices, notify, data, error);
 }

@@ -1,13 +1,10 @@
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include "harness/worker/arms_service.h"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <memory>
 
@@ -18,7 +15,6 @@
 #include "harness/timing/ceilings.h"
 #include "harness/timing/round_timer.h"
 #include "harness/timing/weight_ring.h"
-#include "harness/worker/modes.h"
 #include "harness/worker/protocol.h"
 
 namespace loratune {
@@ -64,10 +60,24 @@ class MemoryLimit {
   bool set_ = false;
 };
 
-class Server {
+class Arms {
  public:
-  explicit Server(WorkerShared& shared) : current_arm_(&shared.current_arm) {}
+  explicit Arms(WorkerShared& shared) : current_arm_(&shared.current_arm) {}
 
+  // Whatever goes wrong is a result; only that the device cannot be opened is for the caller.
+  json reply_to(const json& message) {
+    try {
+      return handle(message);
+    } catch (const cl::Error& error) {
+      return failure(Outcome::runtime, describe(error));
+    } catch (const Failure&) {
+      throw;
+    } catch (const std::exception& error) {
+      return failure(Outcome::runtime, error.what());
+    }
+  }
+
+ private:
   json handle(const json& message) {
     const auto what = message.at("do").get<std::string>();
     if (what == "open") return open(message);
@@ -82,7 +92,6 @@ class Server {
     throw std::invalid_argument("unknown request");
   }
 
- private:
   json open(const json& message) {
     const bool times = message.at("times").get<bool>();
     // PoCL compiles in its threads: those of several processes would be on the same cores.
@@ -240,59 +249,10 @@ class Server {
 
 }  // namespace
 
-namespace {
-
-// The reply to a request that came as a line of JSON. Whatever goes wrong is a reply too.
-json reply_to(Server& server, const std::string& line) {
-  const auto failed = [](const std::string& detail) {
-    return to_json(Prepared{Outcome::runtime, 0, 0, detail});
+Handler arms_service(WorkerShared& shared) {
+  return [arms = std::make_shared<Arms>(shared)](const json& request) {
+    return arms->reply_to(request);
   };
-  try {
-    return server.handle(json::parse(line));
-  } catch (const cl::Error& error) {
-    return failed(describe(error));
-  } catch (const Failure& failure) {
-    return {{"fatal", failure.what()}};
-  } catch (const std::exception& error) {
-    return failed(error.what());
-  }
-}
-
-bool write_all(int fd, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t wrote = write(fd, text.data() + done, text.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return false;
-    done += static_cast<std::size_t>(wrote);
-  }
-  return true;
-}
-
-}  // namespace
-
-int worker_mode() {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan, however the parent ends
-  // What ends a mode early is the parent's to handle: it still wants this round's times.
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
-  void* mapped =
-      mmap(nullptr, sizeof(WorkerShared), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
-  if (mapped == MAP_FAILED) {
-    throw Failure(kExitUsage, "--worker is for lora-bench itself to start");
-  }
-  auto& shared = *static_cast<WorkerShared*>(mapped);
-  if (getppid() != shared.parent) return kExitUsage;  // it ended before the signal was asked for
-  // Replies have a descriptor of their own: drivers print on stdout.
-  Server server(shared);
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    shared.busy = 1;
-    const json reply = reply_to(server, line);
-    shared.current_arm = kNoArm;
-    shared.busy = 0;
-    const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-    if (!write_all(kWorkerReplyFd, text)) return kExitUsage;
-  }
-  return kExitGood;
 }
 
 }  // namespace loratune
