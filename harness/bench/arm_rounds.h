@@ -22,8 +22,8 @@ struct ArmRounds {
 };
 
 // Times the arms that are correct. An arm whose run fails gets the outcome `runtime` and leaves; an
-// arm that is far behind after a few rounds leaves too, and keeps its times. Throws cl::Error where
-// the canary itself fails.
+// arm that is far behind after a few rounds leaves too, and keeps its times. Throws OpenclError
+// where the canary itself fails.
 ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimits& limits);
 
 }  // namespace loratune

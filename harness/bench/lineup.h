@@ -15,7 +15,7 @@ namespace loratune {
 class Lineup {
  public:
   // Rivals of the same plan share an arm. A rival that cannot be made has an arm whose outcome says
-  // why. Throws cl::Error where the operands cannot be made.
+  // why. Throws OpenclError where the operands cannot be made.
   Lineup(Engine& engine, Probes& probes, const Problem& problem, const BenchOptions& options,
          const std::vector<Rival>& rivals);
 

@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "engine/internal/opencl.h"
 #include "harness/base/problem_size.h"
 #include "harness/bench/arm_rounds.h"
 #include "harness/bench/lineup.h"
@@ -48,9 +49,9 @@ ProblemResult BenchSession::measure_if_it_fits(const Problem& problem, double sh
       return measure(problem, share_s);
     } catch (const std::bad_alloc&) {
       why = "there is too little memory for it";
-    } catch (const cl::Error& error) {
-      if (!is_out_of_memory(error.err())) throw;
-      why = "the device has too little memory for it: " + describe(error);
+    } catch (const OpenclError& error) {
+      if (!is_out_of_memory(error.code())) throw;
+      why = "the device has too little memory for it: " + std::string(error.what());
     }
   }
   ProblemResult result;

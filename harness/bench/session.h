@@ -15,7 +15,7 @@ namespace loratune {
 
 class BenchSession {
  public:
-  // Throws cl::Error. `tuned` may be null, and outlives the session.
+  // Throws OpenclError. `tuned` may be null, and outlives the session.
   BenchSession(const Device& device, BenchOptions options, const Dispatcher* tuned);
 
   // The names of list_rivals().
