@@ -1,4 +1,7 @@
 // A Choice is what runs for a problem, and how it was found.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,9 @@
 // A TunedFile is what a sweep leaves behind and a runtime ships: for each device and problem the
 // variant and config that ran fastest, with the evidence. It is data only: no string of it reaches
 // a compiler. Its format is results/schema/tuned-v1.schema.json.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>

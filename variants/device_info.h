@@ -1,5 +1,8 @@
 // What planning may know of a device, as plain data: read from OpenCL by the engine, from a tuned
 // file by the dispatcher, or made up by a test that simulates a smaller device.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>

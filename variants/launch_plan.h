@@ -1,5 +1,8 @@
 // A LaunchPlan is all that one run of a variant needs, as plain data: it can be compared, stored,
 // sent to another process, and run by any executor that knows these few roles.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <array>

@@ -71,10 +71,10 @@ ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimi
     RoundReply reply;
     try {
       reply = time_round(round, find_arm, probes, at);
-    } catch (const cl::Error& error) {
+    } catch (const OpenclError& error) {
       if (at == kCanary) throw;
       arms[static_cast<std::size_t>(at)].outcome = Outcome::runtime;
-      arms[static_cast<std::size_t>(at)].detail = describe(error);
+      arms[static_cast<std::size_t>(at)].detail = error.what();
       std::erase(running, at);
       continue;
     }

@@ -14,7 +14,7 @@ namespace loratune {
 class ArmSet {
  public:
   // An arm that cannot be made gets an outcome that says why. `shared` is told all along which arm
-  // is at work. Throws cl::Error where the operands cannot be made.
+  // is at work. Throws OpenclError where the operands cannot be made.
   ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint64_t seed, Cache cache,
          const std::vector<ArmSpec>& specs, WorkerShared& shared);
 

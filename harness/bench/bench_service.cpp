@@ -3,6 +3,7 @@
 #include <memory>
 #include <new>
 
+#include "engine/internal/opencl.h"
 #include "harness/base/selection.h"
 #include "harness/bench/arm_set.h"
 #include "harness/bench/bench_json.h"
@@ -35,10 +36,10 @@ class Bench {
     } catch (const std::bad_alloc&) {
       report.outcome = Outcome::skipped;
       report.detail = "there is too little memory for it";
-    } catch (const cl::Error& error) {
-      if (!is_out_of_memory(error.err())) throw;
+    } catch (const OpenclError& error) {
+      if (!is_out_of_memory(error.code())) throw;
       report.outcome = Outcome::skipped;
-      report.detail = "the device has too little memory for it: " + describe(error);
+      report.detail = "the device has too little memory for it: " + std::string(error.what());
     }
     report.ceilings = judge_.ceilings();
     return report;

@@ -94,8 +94,8 @@ int run_or_complain(int argc, char** argv) {
     return failure.code();
   } catch (const loratune::Interrupted&) {
     return loratune::kExitInterrupted;
-  } catch (const cl::Error& error) {
-    std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
+  } catch (const loratune::OpenclError& error) {
+    std::fprintf(stderr, "lora-bench: %s\n", error.what());
     return loratune::kExitDeviceFault;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "lora-bench: there is too little memory for what was asked for\n");

@@ -9,7 +9,6 @@
 #include <iostream>
 
 #include "harness/base/failure.h"
-#include "loratune/engine/device.h"
 
 namespace loratune {
 namespace {
@@ -39,8 +38,6 @@ class Server {
         handler_ = services_.at(request["service"].get<std::string>())(shared_);
       }
       return handler_(request);
-    } catch (const cl::Error& error) {
-      return {{"fatal", describe(error)}};
     } catch (const std::exception& error) {
       return {{"fatal", error.what()}};
     }

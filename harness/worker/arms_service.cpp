@@ -16,6 +16,7 @@
 #include "harness/timing/round_timer.h"
 #include "harness/timing/weight_ring.h"
 #include "harness/worker/protocol.h"
+#include "loratune/variants/packing.h"
 
 namespace loratune {
 namespace {
@@ -68,8 +69,6 @@ class Arms {
   json reply_to(const json& message) {
     try {
       return handle(message);
-    } catch (const cl::Error& error) {
-      return failure(Outcome::runtime, describe(error));
     } catch (const Failure&) {
       throw;
     } catch (const std::exception& error) {
@@ -133,23 +132,26 @@ class Arms {
     Built built = engine_->build(problem, plan);
     if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
     const auto zeros = [&](std::int64_t elements, Dtype dtype) {
-      return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE,
-                        static_cast<std::size_t>(elements * element_bytes(dtype)));
+      const std::int64_t bytes = elements * element_bytes(dtype);
+      return make_buffer(engine_->context(), static_cast<std::size_t>(bytes));
     };
-    Operands operands;
-    operands.x = zeros(problem.m * problem.k, problem.dtype);
-    operands.y = zeros(problem.m * problem.n, problem.dtype);
-    operands.ld_x = problem.k;
-    operands.ld_y = problem.n;
+    const Handle<cl_mem> x = zeros(problem.m * problem.k, problem.dtype);
+    const Handle<cl_mem> y = zeros(problem.m * problem.n, problem.dtype);
     const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
     const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
     const bool joined = joins_weights(plan);
-    operands.a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
-                       packed_dtype(plan.a, problem.dtype));
-    if (!joined) operands.b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
-    const cl::CommandQueue queue = engine_->make_queue();
-    built.executable->enqueue(queue, operands);
-    queue.finish();
+    const Handle<cl_mem> a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
+                                   packed_dtype(plan.a, problem.dtype));
+    Handle<cl_mem> b;
+    if (!joined) b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
+    Operands operands;
+    operands.x = x.get();
+    operands.y = y.get();
+    operands.a = a.get();
+    operands.b = b.get();
+    const Handle<cl_command_queue> queue = make_queue(engine_->context(), engine_->device());
+    built.executable->enqueue(queue.get(), operands);
+    finish(queue.get());
     return to_json(Prepared{Outcome::correct, 0, 0, {}});
   }
 
@@ -171,9 +173,9 @@ class Arms {
     Arm& arm = state().arms[id];
     arm.executable = std::move(built.executable);
     arm.ring = &ring.operands(arm.executable->plan());
-    const cl::CommandQueue& queue = checker.queue();
-    arm.timed.run = [&ring, &arm, &queue] { ring.run(*arm.executable, *arm.ring, queue); };
-    arm.timed.finish = [&queue] { queue.finish(); };
+    cl_command_queue queue = checker.queue();
+    arm.timed.run = [&ring, &arm, queue] { ring.run(*arm.executable, *arm.ring, queue); };
+    arm.timed.finish = [queue] { finish(queue); };
     arm.timed.restore = [&checker] {
       if (checker.problem_case().problem.accumulate) checker.restore_output();
     };
@@ -208,7 +210,7 @@ class Arms {
       return to_json(time_round(
           round, [this](int id) -> TimedArm& { return state().arms.at(id).timed; }, *probes_,
           *current_arm_));
-    } catch (const cl::Error&) {
+    } catch (const OpenclError&) {
       return to_json(failed_round(*current_arm_, Outcome::runtime));
     }
   }
@@ -224,7 +226,7 @@ class Arms {
     Arm& arm = state().arms.at(message.at("id").get<int>());
     return to_json(read_events(
         *engine_,
-        [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
+        [&](cl_command_queue queue, std::vector<cl_event>* list) {
           state().ring->run(*arm.executable, *arm.ring, queue, list);
         },
         10));
