@@ -58,6 +58,7 @@ Handle<cl_kernel> make_kernel(cl_program program, const std::string& name);
 template <class T>
 T device_info(cl_device_id device, cl_device_info what) {
   T value{};
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
   require_success(clGetDeviceInfo(device, what, sizeof(value), &value, nullptr), "clGetDeviceInfo");
   return value;
 }
@@ -79,6 +80,7 @@ std::size_t buffer_bytes(cl_mem buffer);
 
 template <class T>
 void set_argument(cl_kernel kernel, cl_uint index, const T& value) {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
   require_success(clSetKernelArg(kernel, index, sizeof(T), &value), "clSetKernelArg");
 }
 
