@@ -8,6 +8,7 @@
 #include <string>
 
 #include "harness/base/failure.h"
+#include "harness/base/foreign_exit.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/lost_output.h"
 #include "harness/base/options.h"
@@ -46,6 +47,8 @@ void pin_pocl_threads(loratune::Command command) {
 int run(int argc, char** argv) {
   using namespace loratune;
   Options options = parse_command_line(argc, argv);
+  // How a worker ends is for its parent to judge.
+  if (options.command != Command::worker) refuse_exit();
   pin_pocl_threads(options.command);
   if (const char* path = std::getenv("GITHUB_STEP_SUMMARY")) options.gate.step_summary = path;
   switch (options.command) {
@@ -111,6 +114,7 @@ int run_or_complain(int argc, char** argv) {
 int main(int argc, char** argv) {
   loratune::hold_closed_streams();
   const auto code = static_cast<loratune::ExitCode>(run_or_complain(argc, argv));
+  loratune::expect_exit();
   const std::string lost = loratune::lost_output();
   if (lost.empty()) return code;
   std::fprintf(stderr, "lora-bench: %s\n", lost.c_str());

@@ -10,6 +10,7 @@
 //                    with $LORATUNE_ONCE these three happen once: where this file is made
 //   context:exit     making a context ends the process with exit(0)
 //   context:crash    making a context ends the process
+//   platform:exit    asking for platforms ends the process with exit(0)
 //   platform:broken  there is a second platform, and it fails to list its devices
 //   device:mute      nothing can be asked of the first device
 //   device:away      the first device is not available
@@ -102,6 +103,7 @@ cl_context clCreateContext(const cl_context_properties* properties, cl_uint coun
 // The second platform is the first one again, so that the loader can follow the handle.
 cl_int clGetPlatformIDs(cl_uint room, cl_platform_id* platforms, cl_uint* count) {
   cl_uint found = 0;
+  if (fault("platform:exit")) exit(0);
   if (!fault("platform:broken")) return NEXT(clGetPlatformIDs)(room, platforms, count);
   if (count != NULL) *count = 2;
   if (platforms == NULL) return CL_SUCCESS;

@@ -127,7 +127,8 @@ TEST_F(FaultyModes, ACheckThatIsInterruptedEndsItsProcessAndTellsWhatItHas) {
 // What --bench printed of each benchmark, by "<problem>/<rival>": the error, or nothing.
 std::map<std::string, std::string> errors(const Result& result) {
   std::map<std::string, std::string> errors;
-  for (const json& entry : json::parse(result.out).at("benchmarks")) {
+  const json out = json::parse(result.out);
+  for (const json& entry : out.at("benchmarks")) {
     const auto name = entry.at("name").get<std::string>();
     errors[name.substr(0, name.find("/iter"))] = entry.value("error_message", std::string());
   }
@@ -173,6 +174,17 @@ TEST_F(FaultyModes, ABenchWithoutAContextIs5WithALine) {
   EXPECT_EQ(result.code, 5) << result.err;
   EXPECT_EQ(complaints(result), 1) << result.err;
   EXPECT_NE(result.err.find("three workers in a row"), std::string::npos) << result.err;
+}
+
+// Every mode asks itself which devices there are.
+TEST_F(FaultyModes, NoModeTakesTheExitCodeOfADriver) {
+  for (const Words& words : {Words{"--list"}, check_, Words{"--sweep", "--quick"}, Words{"--bench"},
+                             Words{"--pick", "m3_k64_n64_r4_f32_acc"}}) {
+    const Result result = run(words, with_fault("platform:exit"));
+    EXPECT_EQ(result.code, 5) << testing::PrintToString(words) << "\n" << result.err;
+    EXPECT_EQ(complaints(result), 1) << result.err;
+    EXPECT_NE(result.err.find("called exit()"), std::string::npos) << result.err;
+  }
 }
 
 TEST_F(FaultyModes, ABenchThatIsInterruptedEndsItsProcess) {

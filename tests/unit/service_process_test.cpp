@@ -73,7 +73,7 @@ TEST_F(Services, AProcessThatADriverForkedDoesNotHideTheEnd) {
 }
 
 TEST_F(Services, AProcessThatClosesItsPipeIsEnded) {
-  ServiceProcess one = service("exec 3>&-; sleep 600");
+  ServiceProcess one = service("exec 3>&-; exec sleep 600");
   one.make_ready();
   const Exchange exchange = one.transact({{"do", "it"}}, kGenerousSeconds);
   EXPECT_EQ(exchange.detail, "the worker process closed its pipe; killed");
@@ -84,7 +84,7 @@ TEST_F(Services, AProcessThatClosesItsPipeIsEnded) {
 TEST_F(Services, ADeadlineIsOfAStepWhereTheProcessCountsThem) {
   static_assert(offsetof(WorkerShared, steps) == 8);
   const std::string step =
-      "printf \"\\$i\" | dd of=/dev/fd/4 bs=1 seek=8 conv=notrunc 2>/dev/null; sleep 0.5; ";
+      "printf \"\\\\$i\" | dd of=/dev/fd/4 bs=1 seek=8 conv=notrunc 2>/dev/null; sleep 0.5; ";
   const std::string steps = "for i in 1 2 3 4 5 6 7 10 11 12 13 14 15 16 17 20 21 22; do " + step;
   ServiceProcess one = service(steps + "done; echo '{\"done\": 1}' >&3");
   one.make_ready();
@@ -94,7 +94,7 @@ TEST_F(Services, ADeadlineIsOfAStepWhereTheProcessCountsThem) {
 }
 
 TEST_F(Services, AProcessThatNeverRepliesIsEnded) {
-  ServiceProcess one = service("sleep 600");
+  ServiceProcess one = service("exec sleep 600");
   one.make_ready();
   const pid_t pid = one.process().pid();
   const Exchange exchange = one.transact({{"do", "it"}}, 0.2);
