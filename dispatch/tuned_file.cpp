@@ -157,7 +157,10 @@ ReadFile read_file(int file) {
   std::string bytes;
   std::size_t size = 0;
   while (true) {  // to the end, not to st_size: the file may have grown
-    bytes.resize(std::max(size + 65536, static_cast<std::size_t>(status.st_size) + 1));
+    // In one piece: to grow would hold the bytes twice.
+    if (size == bytes.size()) {
+      bytes.resize(std::max(size, static_cast<std::size_t>(status.st_size)) + 65536);
+    }
     const ssize_t got = ::read(file, bytes.data() + size, bytes.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return {{}, std::generic_category().message(errno)};

@@ -3,32 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
 #include "dispatch/internal/dispatcher_state.h"
 #include "loratune/dispatch/default_choice.h"
+#include "unit/allocations.h"
 #include "unit/fictional.h"
 #include "unit/temporary_folder.h"
-
-namespace {
-thread_local int allocations = 0;
-}  // namespace
-
-// Counts, so that a test can prove that pick() does without. Inlined, GCC would see malloc freed by
-// operator delete and warn.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace loratune {
 namespace {
@@ -579,15 +560,15 @@ TEST(Dispatcher, Moves) {
 TEST(Dispatcher, PickAllocatesNothing) {
   const Dispatcher dispatcher(committed(), device());
   const std::vector<Problem> problems = {problem(), problem(2), problem(16), problem(9999)};
-  const int before = allocations;
+  const int before = allocations().count;
   for (const Problem& p : problems) {
     for (const Mode mode : {Mode::fast, Mode::deterministic, Mode::batch_invariant}) {
       dispatcher.pick(p, mode);
     }
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations().count, before);
   dispatcher.explain(problem());
-  EXPECT_GT(allocations, before) << "the counter does not count";
+  EXPECT_GT(allocations().count, before) << "the counter does not count";
 }
 
 TEST(Dispatcher, PicksFromManyThreads) {

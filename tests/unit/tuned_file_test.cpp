@@ -391,9 +391,62 @@ TEST(TunedFile, ErrorsPointAtTheFault) {
             std::string::npos);
 }
 
+// The committed file with this text in place of its records.
+std::string with_records(const std::string& text) {
+  return text_of({"/records", text, false, false});
+}
+
+// What is no JSON, though its brackets match.
+TEST(TunedFile, WhatIsNoJsonIsRefused) {
+  for (const char* records : {"[,]",
+                              "[0,]",
+                              "[0 0]",
+                              "{]",
+                              "[}",
+                              "[0",
+                              "0]",
+                              "[01]",
+                              "[+1]",
+                              "[.5]",
+                              "[1.]",
+                              "[1e]",
+                              "[-]",
+                              "[nul]",
+                              "[truely]",
+                              "[True]",
+                              "['a']",
+                              "[\"a]",
+                              "[\"\\x\"]",
+                              "[\"\\u12\"]",
+                              "[\"\\u12g4\"]",
+                              "[\"\\ud800\"]",
+                              "[\"\\udc00\"]",
+                              "[\"\\ud800\\u0041\"]",
+                              "[\"\t\"]",
+                              "[{\"a\" 1}]",
+                              "[{\"a\":}]",
+                              "[{\"a\":1,}]",
+                              "[{a:1}]",
+                              "[/**/]",
+                              "[\x01]",
+                              ""}) {
+    EXPECT_NE(error_of(with_records(records)), "") << records;
+  }
+  TunedFile file = fictional::file();
+  file.devices["d0"].name = "caf\u00e9 \"quoted\" \\ / \n\t \U0001f600";
+  const ParsedTunedFile parsed = parse_tuned_file(serialize(file));
+  ASSERT_TRUE(parsed.file) << parsed.error;
+  EXPECT_EQ(parsed.file->devices.at("d0").name, file.devices["d0"].name);
+  EXPECT_EQ(error_of("\xef\xbb\xbf " + serialize(file) + " \r\n\t"), "");
+}
+
 TEST(TunedFile, HostileBytes) {
   const std::string good = serialize(fictional::file());
   EXPECT_NE(error_of(std::string(5'000'000, '[')).find("nested too deeply"), std::string::npos);
+  EXPECT_NE(error_of(with_records(std::string(5'000'000, '['))).find("nested too deeply"),
+            std::string::npos);
+  EXPECT_NE(error_of(with_records("[[[[[[[[0]]]]]]]]")).find("nested too deeply"),
+            std::string::npos);
   std::string nested;
   for (int i = 0; i < 1'000'000; ++i) nested += "{\"a\":";
   EXPECT_NE(error_of(nested).find("nested too deeply"), std::string::npos);
@@ -404,19 +457,12 @@ TEST(TunedFile, HostileBytes) {
   EXPECT_NE(error_of(good + '\0'), "");
   EXPECT_NE(error_of(good + std::string("\0 garbage", 9)), "");
   EXPECT_NE(error_of("\xff\xfe"), "");
-  std::string wide = "{\"records\":[";
+  std::string wide = "[[";
   for (int i = 0; i < 100'000; ++i) wide += "0,";
-  EXPECT_NE(error_of(wide + "0]}").find("too many elements"), std::string::npos);
+  EXPECT_NE(error_of(with_records(wide + "0]]")).find("too many values"), std::string::npos);
   std::string members = "{";
   for (int i = 0; i < 1000; ++i) members += "\"m" + std::to_string(i) + "\":0,";
   EXPECT_NE(error_of(members + "\"x\":0}").find("too many members"), std::string::npos);
-  std::string values = "{\"records\":[";
-  for (int i = 0; i < 60'000; ++i) {
-    values += "[";
-    for (int j = 0; j < 60; ++j) values += "0,";
-    values += "0],";
-  }
-  EXPECT_NE(error_of(values + "0]}").find("too many values"), std::string::npos);
 }
 
 // No prefix of a good file and no file with one byte changed may do worse than an error.
