@@ -16,6 +16,7 @@
 #include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "dispatch/internal/tuned_limits.h"
+#include "loratune/dispatch/device_match.h"
 
 namespace loratune {
 namespace {
@@ -58,15 +59,20 @@ json to_json(const Problem& problem) {
 }
 
 json to_json(const TunedDevice& device) {
-  return {{"platform", device.platform},
-          {"vendor", device.vendor},
-          {"vendor_id", device.vendor_id},
-          {"name", device.name},
-          {"driver", device.driver},
-          {"compute_units", device.compute_units},
-          {"max_work_group_size", device.max_work_group_size},
-          {"local_mem_bytes", device.local_mem_bytes},
-          {"extensions", device.extensions}};
+  json object = {{"platform", device.platform},
+                 {"vendor", device.vendor},
+                 {"vendor_id", device.vendor_id},
+                 {"name", device.name},
+                 {"driver", device.driver},
+                 {"compute_units", device.compute_units},
+                 {"max_work_group_size", device.max_work_group_size},
+                 {"local_mem_bytes", device.local_mem_bytes},
+                 {"extensions", device.extensions}};
+  if (!device.device_version.empty()) object["device_version"] = device.device_version;
+  if (!device.architecture.empty()) object["architecture"] = device.architecture;
+  if (device.sub_group_size != 0) object["sub_group_size"] = device.sub_group_size;
+  if (device.usable_cpus != 0) object["usable_cpus"] = rounded(device.usable_cpus);
+  return object;
 }
 
 json to_json(const KernelInfo& kernel) {
@@ -198,6 +204,10 @@ TunedDevice tuned_device(const DeviceInfo& device) {
   }
   std::sort(tuned.extensions.begin(), tuned.extensions.end());
   if (tuned.extensions.size() > limits::kExtensions) tuned.extensions.resize(limits::kExtensions);
+  tuned.device_version = fit(device.device_version, limits::kText);
+  tuned.architecture = fit(architecture_of(device), limits::kText);
+  if (device.preferred_multiple > 1) tuned.sub_group_size = device.preferred_multiple;
+  tuned.usable_cpus = device.usable_cpus;
   return tuned;
 }
 

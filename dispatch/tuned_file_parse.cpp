@@ -27,7 +27,8 @@ using bounded_json::Tree;
 
 TunedDevice read_device(const Node& node) {
   node.expect_members({"platform", "vendor", "vendor_id", "name", "driver", "compute_units",
-                       "max_work_group_size", "local_mem_bytes", "extensions"});
+                       "max_work_group_size", "local_mem_bytes", "extensions"},
+                      {"device_version", "architecture", "sub_group_size", "usable_cpus"});
   TunedDevice device;
   device.platform = node["platform"].text();
   device.vendor = node["vendor"].text();
@@ -40,6 +41,12 @@ TunedDevice read_device(const Node& node) {
   node["extensions"].for_each_element(0, limits::kExtensions, [&](const Node& extension) {
     device.extensions.emplace_back(extension.text(1));
   });
+  if (node.has("device_version")) device.device_version = node["device_version"].text(1);
+  if (node.has("architecture")) device.architecture = node["architecture"].text(1);
+  if (node.has("sub_group_size")) {
+    device.sub_group_size = node["sub_group_size"].integer<int>(1, INT32_MAX);
+  }
+  if (node.has("usable_cpus")) device.usable_cpus = node["usable_cpus"].number(0.01, INT32_MAX);
   return device;
 }
 

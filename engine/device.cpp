@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "dispatch/internal/utf8.h"
+#include "engine/internal/cpu_limits.h"
 
 namespace loratune {
 namespace {
@@ -76,6 +77,17 @@ int nv_compute_capability(const cl::Device& device, const DeviceInfo& info) {
   return static_cast<int>(std::min(major, 100U) * 10 + std::min(minor, 9U));
 }
 
+// CL_DEVICE_IP_VERSION_INTEL by cl_intel_device_attribute_query, 0 without it.
+std::uint32_t intel_ip_version(const cl::Device& device, const DeviceInfo& info) {
+  constexpr cl_device_info kIpVersion = 0x4250;
+  cl_uint version = 0;
+  if (!has_extension(info, "cl_intel_device_attribute_query") ||
+      clGetDeviceInfo(device(), kIpVersion, sizeof(version), &version, nullptr) != CL_SUCCESS) {
+    return 0;
+  }
+  return version;
+}
+
 }  // namespace
 
 DeviceInfo query_device(const cl::Device& device) {
@@ -85,6 +97,7 @@ DeviceInfo query_device(const cl::Device& device) {
   info.vendor = clean(device.getInfo<CL_DEVICE_VENDOR>());
   info.name = clean(device.getInfo<CL_DEVICE_NAME>());
   info.driver = clean(device.getInfo<CL_DRIVER_VERSION>());
+  info.device_version = clean(device.getInfo<CL_DEVICE_VERSION>());
   info.opencl_c = version_number(device.getInfo<CL_DEVICE_OPENCL_C_VERSION>());
   std::istringstream words(device.getInfo<CL_DEVICE_EXTENSIONS>());
   for (std::string word; words >> word;) info.extensions.push_back(clean(word));
@@ -99,6 +112,9 @@ DeviceInfo query_device(const cl::Device& device) {
   // What plans divide by is never 0, whatever the driver says.
   info.compute_units = static_cast<int>(
       std::clamp<cl_uint>(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>(), 1, kMaxComputeUnits));
+  if (info.type == DeviceType::cpu) {
+    info.usable_cpus = usable_cpus(info.compute_units, cpu_limits());
+  }
   info.preferred_multiple = preferred_multiple(device);
   const auto sizes = device.getInfo<CL_DEVICE_MAX_WORK_ITEM_SIZES>();
   info.max_work_group_size = static_cast<std::int64_t>(
@@ -107,6 +123,7 @@ DeviceInfo query_device(const cl::Device& device) {
   info.local_mem_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>());
   info.max_alloc_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>());
   info.nv_compute_capability = nv_compute_capability(device, info);
+  info.intel_ip_version = intel_ip_version(device, info);
   return info;
 }
 

@@ -196,6 +196,17 @@ std::vector<Document> documents() {
       bad("/kernels/naive/source_sha256", "\"" + std::string(63, '0') + "\""),
       bad("/kernels/naive/source_sha256", "\"" + std::string(64, 'A') + "\""),
       bad("/kernels/naive/source_sha256", "\"" + std::string(64, '0') + "\\n\""),
+      good("/devices/d0/architecture", "\"sm_90\""),
+      bad("/devices/d0/architecture", "\"\""),
+      bad("/devices/d0/architecture", "90"),
+      bad("/devices/d0/device_version", "\"\""),
+      bad("/devices/d0/device_version", "\"" + long_e + "e\""),
+      good("/devices/d0/usable_cpus", "1.5"),
+      bad("/devices/d0/usable_cpus", "0"),
+      bad("/devices/d0/usable_cpus", "true"),
+      good("/devices/d0/sub_group_size", "1"),
+      bad("/devices/d0/sub_group_size", "0"),
+      bad("/devices/d0/sub_group_size", "\"32\""),
       good("/kernels/naive/source_sha256", "\"" + std::string(64, 'a') + "\""),
       bad("/kernels/naive/revision", "-1"),
       bad("/kernels/na-ive", "{}"),
@@ -321,13 +332,20 @@ TEST(TunedFile, Documents) {
   }
 }
 
-// Every member that is taken away is missed, by both sides.
+// Every member that is taken away is missed, by both sides, but for those that an earlier build did
+// not write.
+bool is_optional(const std::string& member) {
+  return member == "device_version" || member == "sub_group_size" || member == "architecture" ||
+         member == "usable_cpus";
+}
+
 std::vector<std::string> documents_without_a_member() {
   const json base = json::parse(serialize(fictional::file()));
   std::vector<std::string> texts;
   for (const char* parent : {"", "/tool", "/devices/d0", "/kernels/naive", "/records/0",
                              "/records/0/problem", "/rules/0"}) {
     for (const auto& [key, value] : base[json::json_pointer(parent)].items()) {
+      if (is_optional(key)) continue;
       json changed = base;
       changed[json::json_pointer(parent)].erase(key);
       texts.push_back(changed.dump());
@@ -340,6 +358,18 @@ TEST(TunedFile, EveryMemberIsRequired) {
   const auto texts = documents_without_a_member();
   EXPECT_EQ(texts.size(), 7U + 3 + 9 + 2 + 15 + 7 + 12);
   for (const std::string& text : texts) EXPECT_NE(error_of(text), "") << text.substr(0, 200);
+}
+
+TEST(TunedFile, WhatEarlierBuildsDidNotWriteIsUnknown) {
+  json old = json::parse(serialize(fictional::file()));
+  for (auto& [id, device] : old["devices"].items()) {
+    for (const char* key : {"device_version", "sub_group_size"}) EXPECT_EQ(device.erase(key), 1U);
+  }
+  const ParsedTunedFile parsed = parse_tuned_file(old.dump());
+  ASSERT_TRUE(parsed.file) << parsed.error;
+  EXPECT_EQ(parsed.file->devices.at("d0").device_version, "");
+  EXPECT_EQ(parsed.file->devices.at("d0").sub_group_size, 0);
+  EXPECT_EQ(json::parse(serialize(*parsed.file)), old);
 }
 
 TEST(TunedFile, TheSchemaAgrees) {
