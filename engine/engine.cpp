@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/internal/weights_shape.h"
+
 namespace loratune {
 namespace {
 
@@ -128,7 +130,8 @@ const cl::Buffer* buffer_of(Role role, const Operands& operands) {
 bool same(const Operands& one, const Operands& other) {
   return one.x() == other.x() && one.y() == other.y() && one.a() == other.a() &&
          one.b() == other.b() && one.off_x == other.off_x && one.ld_x == other.ld_x &&
-         one.off_y == other.off_y && one.ld_y == other.ld_y && one.scale == other.scale;
+         one.off_y == other.off_y && one.ld_y == other.ld_y && one.scale == other.scale &&
+         one.weights_of == other.weights_of;
 }
 
 std::int64_t pitch(std::int64_t ld, std::int64_t row) { return ld == 0 ? row : ld; }
@@ -157,7 +160,8 @@ std::string tensor_reason(const std::string& name, const cl::Buffer& buffer, Dty
          std::to_string(pitch(ld, row)) + ", its buffer holds " + std::to_string(size);
 }
 
-// Their size is all that tells weights of one shape, rank or type from those of another.
+// Where nobody says whose they are, their size is all that tells weights of one shape, rank or type
+// from those of another.
 std::string weights_reason(const std::string& name, const cl::Buffer& buffer, std::int64_t bytes) {
   if (buffer() == nullptr) return name + " has no buffer";
   if (size_of(buffer) == bytes) return {};
@@ -179,6 +183,7 @@ std::string changed_reason(const Problem& problem, const LaunchPlan& plan, const
                       now.ld_y != before->ld_y)) {
     why = tensor_reason("y", now.y, problem.dtype, now.off_y, now.ld_y, problem.m, problem.n);
   }
+  if (why.empty() && now.weights_of) why = shape_reason(*now.weights_of, problem);
   const bool joined = joins_weights(plan);
   const std::int64_t bytes_b = packed_size(plan.b, problem.n, problem.rank) *
                                element_bytes(packed_dtype(plan.b, problem.dtype));

@@ -19,6 +19,18 @@
 
 namespace loratune {
 
+// Where a call's operands stand: plain data, of one thread at a time. Offsets and row pitches are
+// in elements; a pitch of 0 is that of dense rows, k for x and n for y.
+struct Operands {
+  cl::Buffer x, y;
+  std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
+  cl::Buffer a, b;  // just as long as the plan's layouts; where it joins them a is both, and b none
+  float scale = 1.0F;
+  // The problem whose weights a and b hold, where that is known: its k, n, rank and dtype count.
+  // Weights of another shape may be just as long.
+  std::optional<Problem> weights_of;
+};
+
 // The adapter of one problem shape on the device, in every layout that a plan has asked for. Any
 // number of threads may ask the same Weights for buffers at a time; each layout is made once.
 class Weights {
@@ -30,7 +42,11 @@ class Weights {
 
   // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
   // writes on the queue when first asked for. Throws cl::Error.
+  // Throws std::invalid_argument for a plan that was made for weights of another shape.
   std::pair<cl::Buffer, cl::Buffer> buffers(const cl::CommandQueue& queue, const LaunchPlan& plan);
+
+  // Makes these buffers the operands', and says there which shape they have.
+  void set(const cl::CommandQueue& queue, const LaunchPlan& plan, Operands& operands);
 
  private:
   using Bytes = std::vector<unsigned char>;
@@ -49,18 +65,10 @@ class Weights {
   std::vector<Form> forms_;
 };
 
-// Where a call's operands stand: plain data, of one thread at a time. Offsets and row pitches are
-// in elements; a pitch of 0 is that of dense rows, k for x and n for y.
-struct Operands {
-  cl::Buffer x, y;
-  std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
-  cl::Buffer a, b;  // just as long as the plan's layouts; where it joins them a is both, and b none
-  float scale = 1.0F;
-};
-
 // Why a plan for this problem cannot run on these operands, in one line: a buffer that is missing,
 // a pitch that is shorter than a row, a tensor that begins before its buffer or ends behind it, or
-// weights of another size than the plan's layouts take. Empty where it can. Throws cl::Error.
+// weights of another shape, or of another size than the plan's layouts take. Empty where it can.
+// Throws cl::Error.
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands);
 

@@ -4,11 +4,22 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
+#include "engine/internal/weights_shape.h"
 #include "loratune/engine/engine.h"
 
 namespace loratune {
+
+std::string shape_reason(const Problem& weights, const Problem& problem) {
+  if (weights.k == problem.k && weights.n == problem.n && weights.rank == problem.rank &&
+      weights.dtype == problem.dtype) {
+    return {};
+  }
+  return "the weights are of another shape, that of " + to_string(weights) + ", not of " +
+         to_string(problem);
+}
 
 Weights::Weights(cl::Context context, const Problem& shape, const void* a, const void* b)
     : context_(std::move(context)), shape_(shape) {
@@ -27,6 +38,10 @@ Weights::Weights(cl::Context context, const Problem& shape, const void* a, const
 
 std::pair<cl::Buffer, cl::Buffer> Weights::buffers(const cl::CommandQueue& queue,
                                                    const LaunchPlan& plan) {
+  if (plan.made_for.problem) {
+    const std::string why = shape_reason(shape_, *plan.made_for.problem);
+    if (!why.empty()) throw std::invalid_argument(why);
+  }
   // Held while a layout is made too: whoever asks for the same one waits for it.
   const std::lock_guard<std::mutex> lock(*mutex_);
   const bool joined = joins_weights(plan);
@@ -52,6 +67,11 @@ std::pair<cl::Buffer, cl::Buffer> Weights::buffers(const cl::CommandQueue& queue
   }
   forms_.push_back({plan.a, plan.b, joined, buffers});
   return buffers;
+}
+
+void Weights::set(const cl::CommandQueue& queue, const LaunchPlan& plan, Operands& operands) {
+  std::tie(operands.a, operands.b) = buffers(queue, plan);
+  operands.weights_of = shape_;
 }
 
 Weights::Bytes Weights::packed(const Packing& packing, const Bytes& dense, std::int64_t rows,
