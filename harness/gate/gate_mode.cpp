@@ -136,7 +136,9 @@ bool write_files(const Options& options, bool replaying, const GateResult& resul
   write(options.gate.junit, to_junit(result, report));
   if (!replaying && !options.gate.step_summary.empty()) {
     std::ofstream summary(options.gate.step_summary, std::ios::app);
-    if (!(summary << markdown << std::flush)) note(cannot_append(options.gate.step_summary));
+    summary << markdown;
+    summary.close();  // some file systems tell only then that a disk is full
+    if (!summary) note(cannot_append(options.gate.step_summary));
   }
   return good;
 }
