@@ -14,19 +14,12 @@
 #include <vector>
 
 #include "loratune/dispatch/choice.h"
+#include "loratune/dispatch/device_match.h"
 #include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 
-std::string_view to_string(DeviceMatch match);
 std::string_view to_string(ShapeMatch match);
-
-// How a device of a tuned file compares with the one at hand.
-DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand);
-
-// The letters of a device name before its first digit, in lower case, other characters between them
-// as one space: "nvidia geforce rtx" for "NVIDIA GeForce RTX 4090". A family of similar devices.
-std::string name_stem(std::string_view device_name);
 
 class Dispatcher {
  public:

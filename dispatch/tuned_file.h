@@ -6,6 +6,7 @@
 // threads may call at a time.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -35,7 +36,12 @@ struct TunedDevice {
   std::int64_t max_work_group_size = 1;
   std::int64_t local_mem_bytes = 0;
   std::vector<std::string> extensions;  // sorted
-  bool operator==(const TunedDevice&) const = default;
+  // What earlier builds did not write, and drivers need not say: empty or 0 where unknown.
+  std::string device_version, architecture;  // the latter as architecture_of() has it
+  int sub_group_size = 0;
+  // How many of the CPUs could be used where it was measured; 0 where as many as there are units.
+  double usable_cpus = 0;
+  auto operator<=>(const TunedDevice&) const = default;
 };
 
 // The part of a device that a tuned file records, its strings made fit for one: bytes that are no

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "dispatch/internal/utf8.h"
+#include "engine/internal/cpu_limits.h"
 #include "engine/internal/opencl.h"
 
 namespace loratune {
@@ -19,27 +21,6 @@ namespace {
 #ifndef CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE
 #define CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE 0x1067  // OpenCL 3.0
 #endif
-
-// The length of the UTF-8 character that begins the text, 0 where none does: cut off, too long for
-// what it stands for, a surrogate, or beyond Unicode.
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xc2   ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return 0;
-  }
-  const unsigned second = byte(1);
-  const bool wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-  return wrong ? 0 : length;
-}
 
 // What a driver calls something, as text that files and terminals can take: bytes that are no UTF-8
 // and control characters become question marks, zeros and blanks at the end go.
@@ -97,6 +78,17 @@ int nv_compute_capability(cl_device_id device, const DeviceInfo& info) {
   return static_cast<int>(std::min(major, 100U) * 10 + std::min(minor, 9U));
 }
 
+// CL_DEVICE_IP_VERSION_INTEL by cl_intel_device_attribute_query, 0 without it.
+std::uint32_t intel_ip_version(cl_device_id device, const DeviceInfo& info) {
+  constexpr cl_device_info kIpVersion = 0x4250;
+  cl_uint version = 0;
+  if (!has_extension(info, "cl_intel_device_attribute_query") ||
+      clGetDeviceInfo(device, kIpVersion, sizeof(version), &version, nullptr) != CL_SUCCESS) {
+    return 0;
+  }
+  return version;
+}
+
 }  // namespace
 
 DeviceInfo query_device(cl_device_id device) {
@@ -106,6 +98,7 @@ DeviceInfo query_device(cl_device_id device) {
   info.vendor = clean(device_text(device, CL_DEVICE_VENDOR));
   info.name = clean(device_text(device, CL_DEVICE_NAME));
   info.driver = clean(device_text(device, CL_DRIVER_VERSION));
+  info.device_version = clean(device_text(device, CL_DEVICE_VERSION));
   info.opencl_c = version_number(device_text(device, CL_DEVICE_OPENCL_C_VERSION));
   std::istringstream words(device_text(device, CL_DEVICE_EXTENSIONS));
   for (std::string word; words >> word;) info.extensions.push_back(clean(word));
@@ -120,6 +113,9 @@ DeviceInfo query_device(cl_device_id device) {
   // What plans divide by is never 0, whatever the driver says.
   info.compute_units = static_cast<int>(std::clamp<cl_uint>(
       device_info<cl_uint>(device, CL_DEVICE_MAX_COMPUTE_UNITS), 1, kMaxComputeUnits));
+  if (info.type == DeviceType::cpu) {
+    info.usable_cpus = usable_cpus(info.compute_units, cpu_limits());
+  }
   info.preferred_multiple = preferred_multiple(device);
   const auto sizes = device_infos<std::size_t>(device, CL_DEVICE_MAX_WORK_ITEM_SIZES);
   info.max_work_group_size = static_cast<std::int64_t>(
@@ -130,6 +126,7 @@ DeviceInfo query_device(cl_device_id device) {
   info.max_alloc_bytes =
       static_cast<std::int64_t>(device_info<cl_ulong>(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE));
   info.nv_compute_capability = nv_compute_capability(device, info);
+  info.intel_ip_version = intel_ip_version(device, info);
   return info;
 }
 

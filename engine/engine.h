@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,20 @@
 #include "loratune/variants/problem.h"
 
 namespace loratune {
+
+// Where a call's operands stand: plain data, of one thread at a time. Offsets and row pitches are
+// in elements; a pitch of 0 is that of dense rows, k for x and n for y.
+struct Operands {
+  cl_mem x = nullptr, y = nullptr;
+  std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
+  // Just as long as the plan's layouts; where it joins them a is both, and b null.
+  cl_mem a = nullptr, b = nullptr;
+  float scale = 1.0F;
+  // The problem whose weights a and b hold, where that is known: its k, n, rank and dtype count.
+  // Weights of another shape may be just as long.
+  std::optional<Problem> weights_of;
+  bool operator==(const Operands&) const = default;
+};
 
 // The adapter of one problem shape on the device, in every layout that a plan has asked for. Any
 // number of threads may ask the same Weights for buffers at a time; each layout is made once.
@@ -39,29 +54,22 @@ class Weights {
   ~Weights();
 
   // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
-  // writes on the queue when first asked for. They live as long as the Weights. Throws OpenclError.
+  // writes on the queue when first asked for. They live as long as the Weights. Throws OpenclError,
+  // and std::invalid_argument for a plan that was made for weights of another shape.
   std::pair<cl_mem, cl_mem> buffers(cl_command_queue queue, const LaunchPlan& plan);
+
+  // Makes these buffers the operands', and says there which shape they have.
+  void set(cl_command_queue queue, const LaunchPlan& plan, Operands& operands);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-// Where a call's operands stand: plain data, of one thread at a time. Offsets and row pitches are
-// in elements; a pitch of 0 is that of dense rows, k for x and n for y.
-struct Operands {
-  cl_mem x = nullptr, y = nullptr;
-  std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
-  // Just as long as the plan's layouts; where it joins them a is both, and b null.
-  cl_mem a = nullptr, b = nullptr;
-  float scale = 1.0F;
-  bool operator==(const Operands&) const = default;
-};
-
 // Why a plan for this problem cannot run on these operands, in one line: a buffer that is missing,
 // a pitch that is shorter than a row, a tensor that begins before its buffer or ends behind it, or
-// weights of another size than the plan's layouts take. Empty where it can. Any number of threads
-// may ask at a time. Throws OpenclError.
+// weights of another shape, or of another size than the plan's layouts take. Empty where it can.
+// Any number of threads may ask at a time. Throws OpenclError.
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands);
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/internal/weights_shape.h"
 #include "loratune/variants/packing.h"
 
 namespace loratune {
@@ -105,7 +106,8 @@ std::string tensor_reason(const std::string& name, cl_mem buffer, Dtype dtype, s
          std::to_string(pitch(ld, row)) + ", its buffer holds " + std::to_string(size);
 }
 
-// Their size is all that tells weights of one shape, rank or type from those of another.
+// Where nobody says whose they are, their size is all that tells weights of one shape, rank or type
+// from those of another.
 std::string weights_reason(const std::string& name, cl_mem buffer, std::int64_t bytes) {
   if (buffer == nullptr) return name + " has no buffer";
   if (size_of(buffer) == bytes) return {};
@@ -127,6 +129,7 @@ std::string changed_reason(const Problem& problem, const LaunchPlan& plan, const
                       now.ld_y != before->ld_y)) {
     why = tensor_reason("y", now.y, problem.dtype, now.off_y, now.ld_y, problem.m, problem.n);
   }
+  if (why.empty() && now.weights_of) why = shape_reason(*now.weights_of, problem);
   const bool joined = joins_weights(plan);
   const std::int64_t bytes_b = packed_size(plan.b, problem.n, problem.rank) *
                                element_bytes(packed_dtype(plan.b, problem.dtype));

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <mutex>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "engine/internal/opencl.h"
+#include "engine/internal/weights_shape.h"
 #include "loratune/engine/engine.h"
 #include "loratune/variants/packing.h"
 
@@ -36,6 +38,15 @@ struct Weights::State {
   std::vector<Form> forms;
 };
 
+std::string shape_reason(const Problem& weights, const Problem& problem) {
+  if (weights.k == problem.k && weights.n == problem.n && weights.rank == problem.rank &&
+      weights.dtype == problem.dtype) {
+    return {};
+  }
+  return "the weights are of another shape, that of " + to_string(weights) + ", not of " +
+         to_string(problem);
+}
+
 Weights::Weights(cl_context context, const Problem& shape, const void* a, const void* b) {
   const std::string why = invalid_reason(shape);
   if (!why.empty()) throw std::invalid_argument("weights: " + why);
@@ -58,6 +69,10 @@ Weights& Weights::operator=(Weights&&) noexcept = default;
 Weights::~Weights() = default;
 
 std::pair<cl_mem, cl_mem> Weights::buffers(cl_command_queue queue, const LaunchPlan& plan) {
+  if (plan.made_for.problem) {
+    const std::string why = shape_reason(state_->shape, *plan.made_for.problem);
+    if (!why.empty()) throw std::invalid_argument(why);
+  }
   // Held while a layout is made too: whoever asks for the same one waits for it.
   const std::lock_guard<std::mutex> lock(state_->mutex);
   const Problem& shape = state_->shape;
@@ -85,6 +100,11 @@ std::pair<cl_mem, cl_mem> Weights::buffers(cl_command_queue queue, const LaunchP
   form.buffer_a = upload(a);
   forms.push_back(std::move(form));
   return {forms.back().buffer_a.get(), forms.back().buffer_b.get()};
+}
+
+void Weights::set(cl_command_queue queue, const LaunchPlan& plan, Operands& operands) {
+  std::tie(operands.a, operands.b) = buffers(queue, plan);
+  operands.weights_of = state_->shape;
 }
 
 Bytes Weights::State::packed(const Packing& packing, const Bytes& dense, std::int64_t rows,

@@ -92,9 +92,9 @@ struct Packing {
   bool operator==(const Packing&) const = default;
 };
 
-// The problem that a plan was made for, where that is known: the engine refuses such a plan for
-// another one, whose scratch and ranges would be too small. Plans that do the same are equal
-// whatever they were made for, since a file of plans does not say it.
+// The problem that a plan was made for, which every variant's plan() says: the engine refuses the
+// plan for another one, whose scratch and ranges would be too small. Plans that do the same are
+// equal whatever they were made for; those read from a file of plans do not say it.
 struct MadeFor {
   std::optional<Problem> problem;
   bool operator==(const MadeFor&) const { return true; }

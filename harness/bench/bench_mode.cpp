@@ -307,6 +307,7 @@ int bench_mode(const Options& options) {
   initialize(flags);
   const Device device = select_device(options.device);
   const std::optional<Dispatcher> tuned = load_tuned(options, device.info);
+  tell_limit(device.info);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
   BenchOptions wanted;
   if (!options.variants.empty()) wanted.variants = select_variants(options);

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <tuple>
 
 #include "loratune/variants/packing.h"
 #include "variants/internal/reference.h"
@@ -164,7 +163,7 @@ Operands Checker::operands(const LaunchPlan& plan) {
   operands.ld_x = x_.ld;
   operands.off_y = y_.off;
   operands.ld_y = y_.ld;
-  std::tie(operands.a, operands.b) = weights_->buffers(queue(), plan);
+  weights_->set(queue(), plan, operands);
   operands.scale = data_.scale;
   return operands;
 }
