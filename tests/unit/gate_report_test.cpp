@@ -279,6 +279,14 @@ TEST(GateReport, AResultSurvivesJsonToTheByte) {
   other = first;
   other["rules"]["short_looks"] = {6};  // would never end
   EXPECT_THROW(gate_from_json(other), std::invalid_argument);
+  for (const char* pointer : {"/rules/sub_blocks", "/rules/looks/0", "/rules/shorten", "/seed",
+                              "/cases/1/trials/0/runs", "/cases/1/trials/0/seed"}) {
+    for (const nlohmann::json& number : {nlohmann::json(6.5), nlohmann::json(1e300)}) {
+      other = first;
+      other.at(nlohmann::json::json_pointer(pointer)) = number;
+      EXPECT_THROW(gate_from_json(other), std::invalid_argument) << pointer;
+    }
+  }
 }
 
 TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
