@@ -43,7 +43,11 @@ RoundReply PreparedArms::run_round(const Round& round) {
 Prepared PreparedArms::recheck(int arm) {
   const Outcome outcome = ensure(arm);
   if (outcome != Outcome::correct) return {outcome, 0, 0, "it could not be prepared again"};
-  return worker_.recheck(arm);
+  Prepared checked = worker_.recheck(arm);
+  if (!is_loss(checked.outcome)) return checked;
+  worker_.restart();
+  if (ensure(arm) == Outcome::correct) checked = worker_.recheck(arm);
+  return checked;
 }
 
 EventReading PreparedArms::read_events(int arm) {

@@ -32,7 +32,8 @@ class PreparedArms {
   // since an innocent process may be killed by others; the second is the arm's failure.
   RoundReply run_round(const Round& round);
 
-  // One more check of an arm after it was timed.
+  // One more check of an arm after it was timed; where it costs the process, another one in a fresh
+  // process.
   Prepared recheck(int arm);
   EventReading read_events(int arm);
 

@@ -93,6 +93,21 @@ TEST_F(PreparedArmsTest, AnArmMayLoseItsProcessOnceAndNotTwice) {
   }
 }
 
+// Killed by others while it checks: the arm is checked again.
+TEST_F(PreparedArmsTest, ARecheckMayLoseItsProcessOnce) {
+  ASSERT_EQ(arms_.prepare(0).outcome, Outcome::correct);
+  const pid_t first = worker_.pid();
+  kill(first, SIGSTOP);  // so that the check cannot be over before the kill
+  std::thread killer([first] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    kill(first, SIGKILL);
+  });
+  const Prepared checked = arms_.recheck(0);
+  killer.join();
+  EXPECT_EQ(checked.outcome, Outcome::correct) << checked.detail;
+  EXPECT_NE(worker_.pid(), first);
+}
+
 TEST_F(PreparedArmsTest, TimeInWhichTheProcessIsStoppedIsNoneOfItsOwn) {
   Deadlines deadlines = generous_deadlines();
   deadlines.run_slack = 2;
