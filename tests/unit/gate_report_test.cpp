@@ -334,6 +334,17 @@ TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
   EXPECT_EQ(as_before.rules.short_looks, as_before.rules.looks);
 }
 
+TEST(GateReport, TextIsPrintableWhateverAFileHolds) {
+  const std::string escape = "\x1b[31m\n";
+  GateCase bad = with(timed("split/" + escape, {}), Outcome::correct, Outcome::timeout);
+  bad.candidate.detail = escape;
+  GateResult result = result_of({bad});
+  result.base_path = result.base_tool.commit = result.device.name = escape;
+  const std::string text = to_text(result, judge(result));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
+  EXPECT_NE(text.find("split/\\x1b[31m "), std::string::npos) << text;
+}
+
 TEST(GateReport, MarkdownIsShortWorstFirstAndEscaped) {
   std::vector<GateCase> cases(80, kGood);
   for (std::size_t i = 0; i < cases.size(); ++i) cases[i].name = "split/" + std::to_string(i);
