@@ -29,16 +29,7 @@ std::string plan_reason(const Problem& problem, const LaunchPlan& plan) {
   if (made_for && *made_for != problem) {
     return "it was made for " + to_string(*made_for) + ", not for " + to_string(problem);
   }
-  for (const Launch& launch : plan.launches) {
-    for (const Arg& arg : launch.args) {
-      if (arg.role == Role::scratch &&
-          (arg.value < 0 || static_cast<std::size_t>(arg.value) >= plan.scratch.size())) {
-        return launch.kernel + " takes scratch buffer " + std::to_string(arg.value) + " of " +
-               std::to_string(plan.scratch.size());
-      }
-    }
-  }
-  return {};
+  return invalid_reason(plan);
 }
 
 // Why the built kernel cannot run the launch, or nothing.

@@ -115,6 +115,12 @@ struct LaunchPlan {
   bool operator==(const LaunchPlan&) const = default;
 };
 
+// Why no device can run the plan, whatever its problem: a name or flag that build_options()
+// refuses, a launch of no work-items or of parts of work-groups, a scratch buffer that there is
+// not, or a number that no device has or that sizes computed from it could overflow. Empty where
+// one may.
+std::string invalid_reason(const LaunchPlan& plan);
+
 // `-DNAME=1 ... flags`, the text that is given to the compiler. Throws std::invalid_argument on a
 // name that is no identifier or a flag that is not allowed, so that no data can smuggle options in.
 std::string build_options(const LaunchPlan& plan);

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "harness/base/foreign_exit.h"
 #include "harness/base/interrupt.h"
@@ -104,7 +105,7 @@ int run_or_complain(int argc, char** argv) {
     std::fprintf(stderr, "lora-bench: there is too little memory for what was asked for\n");
     return loratune::kExitUsage;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "lora-bench: %s\n", error.what());
+    std::fprintf(stderr, "lora-bench: %s\n", loratune::printable_line(error.what()).c_str());
     return loratune::kExitUsage;
   }
 }

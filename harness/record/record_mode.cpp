@@ -152,6 +152,7 @@ int record_mode(const Options& options) {
   Worker worker(options.device);
   worker.interrupt_when(interrupted);
   BuildAhead ahead(options.device, options.builders);
+  ahead.interrupt_when(interrupted);
   Recorder recorder(worker, ahead, device, options.seed, options.cache);
   try {
     for (const Problem& problem : problems) {

@@ -6,6 +6,10 @@
 //   a kernel is wrong                                       faults_test.cpp, worker_test.cpp
 //   the compiler hangs, takes all memory                    here
 //   CL_OUT_OF_RESOURCES, a lost device                      here
+//   the default's worker is lost once                       here
+//   the parent is told to end while its worker hangs        here
+//   no descriptors are free but a few                       worker_test.cpp
+//   a sound worker or builder is killed                     prepared_arms_test.cpp, prove-resume
 //   no ICD; a broken second platform                        command_line_test.cpp; here
 //   the parent is killed                                    command_line_test.cpp, prove-resume
 //   the parent is killed while its worker hangs             here
@@ -28,7 +32,10 @@
 
 #include "device/faulty_driver.h"
 #include "harness/base/failure.h"
+#include "harness/sweep/journal.h"
 #include "harness/worker/worker.h"
+#include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "patience.h"
 #include "test_engine.h"
 
@@ -141,6 +148,14 @@ class FaultyDriver : public testing::Test {
     return {"--sweep", "--device", kPocl,      "--features", "64",       "--tokens", "1",
             "--ranks", "4",        "--dtypes", "f32",        "--budget", "60s"};
   }
+  // The file that is made where a build hangs.
+  std::string sign() const { return folder_ / "hangs"; }
+  void wait_until_it_hangs(const Process& process) const {
+    while (!std::filesystem::exists(sign())) {
+      ASSERT_TRUE(process.running());
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
   TemporaryFolder folder_;
 };
 
@@ -152,6 +167,29 @@ TEST_F(FaultyDriver, ThatFailsEverywhereEndsTheSweepWith5AndALine) {
   }
 }
 
+// As another process, or a hiccup of the driver, may end a sound worker.
+TEST_F(FaultyDriver, ThatCostsTheDefaultItsWorkerOnceLosesNoProblem) {
+  std::string why;
+  const Problem problem = parse_problem("m1_k64_n64_r4_f32_acc", why).value();
+  const DeviceInfo& device = test_device().info;
+  const Choice standard = default_choice(problem, device);
+  const LaunchPlan plan = standard.variant->plan(problem, standard.config, device);
+  for (const std::string& fault : {std::string("build"), plan.launches.at(0).kernel}) {
+    const TemporaryFolder folder;
+    const std::string sign = folder / "once";
+    const Words few = {"--evaluations", "2", "--builders", "0"};
+    const Result result =
+        Process(folder, sweep() + few, with_fault("once:" + fault) + Words{"LORATUNE_ONCE=" + sign})
+            .wait();
+    EXPECT_TRUE(std::filesystem::exists(sign)) << fault << " ended no process";
+    EXPECT_EQ(result.code, 0) << fault << result.err;
+    const ParsedTunedFile tuned = load_tuned_file(folder / "tuned.json");
+    ASSERT_TRUE(tuned.file) << tuned.error;
+    ASSERT_EQ(tuned.file->records.size(), 1U);
+    EXPECT_GT(tuned.file->records[0].default_ns, 0);
+  }
+}
+
 TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
   const Result result = Process(folder_, {"--list"}, with_fault("platform:broken")).wait();
   EXPECT_EQ(result.code, 0) << result.err;
@@ -160,13 +198,19 @@ TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
   EXPECT_NE(all.find("is passed over: "), std::string::npos) << all;
 }
 
+TEST_F(FaultyDriver, ThatHangsDoesNotHoldUpSigterm) {
+  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign()});
+  wait_until_it_hangs(process);
+  process.signal(SIGTERM);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  // Had the build been waited for, its reply would stand in the journal.
+  EXPECT_EQ(read_journal(folder_ / "tuned.json.journal").replies.size(), 0U);
+}
+
 TEST_F(FaultyDriver, ThatHangsLeavesNoOrphanOfAKilledSweep) {
-  const std::string sign = (folder_ / "hangs").string();
-  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign});
-  while (!std::filesystem::exists(sign)) {
-    ASSERT_TRUE(process.running());
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign()});
+  wait_until_it_hangs(process);
   const std::vector<pid_t> workers = process.children();
   ASSERT_FALSE(workers.empty());
   process.signal(SIGKILL);

@@ -233,6 +233,11 @@ TEST(ExitCodes, TheWorseOfTwoCounts) {
   }
 }
 
+TEST(Failures, AreOnePrintableLineWhateverTheyQuote) {
+  EXPECT_STREQ(Failure(kExitUsage, "a\x1b[31m\nb\xff").what(), "a\\x1b[31m b\\xff");
+  EXPECT_STREQ(Failure(kExitUsage, "'\\x1b' stays").what(), "'\\x1b' stays");
+}
+
 TEST(MatchingDevices, AreThoseOfTheIndexOrOfTheName) {
   std::vector<Device> devices(3);
   devices[0].info.platform = devices[1].info.platform = "One";
