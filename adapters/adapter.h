@@ -1,6 +1,8 @@
 // An Adapter is the LoRA factors of a model's modules in one canonical form, whichever tool wrote
 // its files: y = base + scale * (x A^T) B^T with A[rank,in] and B[out,rank]. The factors stay in
 // the mapped files until they are asked for.
+//
+// Threads: plain data and functions of values: what any number of threads may read at a time.
 #pragma once
 
 #include <cstddef>

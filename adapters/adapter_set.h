@@ -1,5 +1,8 @@
 // An AdapterSet holds the layers of several adapters at once, by the adapter's name and the
 // module's path, as a runtime that serves them does.
+//
+// Threads: any number of threads may call const members at a time, and none while another one
+// attaches, detaches or writes to a layer.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // How the elements of a weight are stored in a file, and what they are as floats.
+//
+// Threads: functions of values.
 #pragma once
 
 #include <cstddef>

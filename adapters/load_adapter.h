@@ -1,5 +1,7 @@
 // Reads an adapter as its own tool would, or says in one line why not. It never guesses: what can
 // be read in two ways is refused with both.
+//
+// Threads: any number of threads may load at a time.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,7 @@
 // A LoraLinear is the trainable part of one linear layer: y = base + scale * (x A^T) B^T, with
 // A[rank,in] and B[out,rank]. The base is the runtime's: frozen, perhaps quantised, perhaps none.
+//
+// Threads: plain data, which any number of threads may read while none writes to it.
 #pragma once
 
 #include <array>

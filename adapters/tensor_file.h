@@ -1,5 +1,7 @@
 // A TensorFile is the named arrays of a safetensors or GGUF file. It is read within bounds: what
 // the header says is checked against the file before anything is looked at, and no array is copied.
+//
+// Threads: plain data, which any number of threads may read, and functions that they may call.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 # The package: find_package(loratune) gives loratune::dispatcher, loratune::adapters and, where the
-# consumer has OpenCL, loratune::engine and loratune::layers. find_package(loratune COMPONENTS engine) insists on it. The
-# install component `development` needs the libraries built and nothing else.
+# consumer has OpenCL, loratune::engine and loratune::layers. find_package(loratune COMPONENTS engine)
+# insists on it. The install component `development` needs the libraries built and nothing else.
 
 install(TARGETS loratune_dispatcher loratune_adapters EXPORT loratuneDispatcherTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)

@@ -1,4 +1,7 @@
 // A Choice is what runs for a problem, and how it was found.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +22,8 @@ constexpr Problem regardless_of_m(Problem problem, Mode mode) noexcept {
   return problem;
 }
 
-// How the file's device compares with the one at hand: exact; other_driver: all but the driver;
-// similar: same vendor id, name stem and local memory, compute units within a factor of two.
+// How the file's device compares with the one at hand; match_device() says by what rule. exact: the
+// same; other_driver: all but the driver; similar: the same architecture in another size.
 enum class DeviceMatch : std::uint8_t { exact, other_driver, similar, none };
 
 // exact: a record of this very problem; rule: a range that holds it; fallback: the built-in

@@ -1,5 +1,7 @@
 // What runs where no tuned file says otherwise: the anchor of every race and the fallback of every
 // pick. The variants are asked what they are to the problem on the device; none is known by name.
+//
+// Threads: any number of them may call these functions at a time.
 #pragma once
 
 #include <vector>

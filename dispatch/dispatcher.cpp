@@ -63,11 +63,6 @@ SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, Mode mode,
 
 }  // namespace
 
-std::string_view to_string(DeviceMatch match) {
-  constexpr std::string_view kNames[] = {"exact", "other_driver", "similar", "none"};
-  return kNames[static_cast<unsigned>(match)];
-}
-
 std::string_view to_string(ShapeMatch match) {
   constexpr std::string_view kNames[] = {"exact", "rule", "fallback"};
   return kNames[static_cast<unsigned>(match)];
@@ -85,36 +80,6 @@ std::string_view to_string(SkipReason skip) {
                                          "not deterministic",
                                          "depends on m"};
   return kNames[static_cast<unsigned>(skip)];
-}
-
-std::string name_stem(std::string_view device_name) {
-  std::string stem;
-  for (const char c : device_name) {
-    if (c >= '0' && c <= '9') break;
-    const bool upper = c >= 'A' && c <= 'Z';
-    if (upper || (c >= 'a' && c <= 'z')) {
-      stem += upper ? static_cast<char>(c - 'A' + 'a') : c;
-    } else if (!stem.empty() && stem.back() != ' ') {
-      stem += ' ';
-    }
-  }
-  if (stem.ends_with(' ')) stem.pop_back();
-  return stem;
-}
-
-DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand) {
-  if (tuned == at_hand) return DeviceMatch::exact;
-  TunedDevice other_driver = tuned;
-  other_driver.driver = at_hand.driver;
-  other_driver.extensions = at_hand.extensions;  // they come with the driver
-  if (other_driver == at_hand) return DeviceMatch::other_driver;
-  const auto [fewer, more] = std::minmax(tuned.compute_units, at_hand.compute_units);
-  const std::string stem = name_stem(tuned.name);
-  const bool similar = tuned.vendor_id == at_hand.vendor_id && !stem.empty() &&
-                       stem == name_stem(at_hand.name) &&
-                       tuned.local_mem_bytes == at_hand.local_mem_bytes &&
-                       std::int64_t{more} <= 2 * std::int64_t{fewer};
-  return similar ? DeviceMatch::similar : DeviceMatch::none;
 }
 
 SkipReason check_entry(const BoundEntry& entry, const Problem& problem, Mode mode,

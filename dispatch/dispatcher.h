@@ -1,5 +1,8 @@
 // A Dispatcher answers, for one device and out of one tuned file or none, which variant and config
 // to run for a problem. It never prints, aborts or reads the environment.
+//
+// Threads: any number of them may call the const functions of one Dispatcher and the functions
+// beside it at a time; who moves, assigns or destroys a Dispatcher is alone with it.
 #pragma once
 
 #include <filesystem>
@@ -11,19 +14,12 @@
 #include <vector>
 
 #include "loratune/dispatch/choice.h"
+#include "loratune/dispatch/device_match.h"
 #include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 
-std::string_view to_string(DeviceMatch match);
 std::string_view to_string(ShapeMatch match);
-
-// How a device of a tuned file compares with the one at hand.
-DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand);
-
-// The letters of a device name before its first digit, in lower case, other characters between them
-// as one space: "nvidia geforce rtx" for "NVIDIA GeForce RTX 4090". A family of similar devices.
-std::string name_stem(std::string_view device_name);
 
 class Dispatcher {
  public:
@@ -41,11 +37,11 @@ class Dispatcher {
   static Loaded load(const std::filesystem::path& path, const DeviceInfo& device);
   static Loaded load_bytes(std::string_view bytes, const DeviceInfo& device);
 
-  // What to run. Takes no lock, allocates nothing, and may be called by any number of threads. The
-  // variant is null only for a problem that invalid_reason() refuses. For Mode::fast and
-  // Mode::deterministic the choice may depend on m; what was measured for the former serves the
-  // latter too, where its plan gives the same bits every run. For Mode::batch_invariant the choice
-  // does not depend on m, unless the device has too little memory for it at some m.
+  // What to run. Takes no lock and allocates nothing. The variant is null only for a problem that
+  // invalid_reason() refuses. For Mode::fast and Mode::deterministic the choice may depend on m;
+  // what was measured for the former serves the latter too, where its plan gives the same bits
+  // every run. For Mode::batch_invariant the choice does not depend on m, unless the device has too
+  // little memory for it at some m.
   Choice pick(const Problem& problem, Mode mode = Mode::fast) const noexcept;
 
   // The same answer in words, several lines: the record or rule, the matches, the expected

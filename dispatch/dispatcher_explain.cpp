@@ -107,6 +107,14 @@ std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
     const TunedDevice& device = s.file.devices.at(found.device->id);
     text += ", " + found.device->id + " = " + printable(device.name) + ", driver " +
             printable(device.driver);
+    const auto may_use = [](const TunedDevice& any) {
+      const std::string limit = limit_text(any);
+      return limit.empty() ? std::string("all CPUs") : limit;
+    };
+    const TunedDevice here = tuned_device(s.device);
+    if (here.usable_cpus != device.usable_cpus) {
+      text += ", measured with " + may_use(device) + " to use, here it is " + may_use(here);
+    }
   }
   const bool by_record = !fallback && !found.candidate->is_rule;
   text += "\nshape match: ";

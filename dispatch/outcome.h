@@ -1,5 +1,8 @@
 // What became of one config on one problem. The first six are the words of the T4 autotuning
 // results schema.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>

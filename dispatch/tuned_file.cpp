@@ -16,6 +16,7 @@
 #include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "dispatch/internal/tuned_limits.h"
+#include "loratune/dispatch/device_match.h"
 
 namespace loratune {
 namespace {
@@ -58,15 +59,20 @@ json to_json(const Problem& problem) {
 }
 
 json to_json(const TunedDevice& device) {
-  return {{"platform", device.platform},
-          {"vendor", device.vendor},
-          {"vendor_id", device.vendor_id},
-          {"name", device.name},
-          {"driver", device.driver},
-          {"compute_units", device.compute_units},
-          {"max_work_group_size", device.max_work_group_size},
-          {"local_mem_bytes", device.local_mem_bytes},
-          {"extensions", device.extensions}};
+  json object = {{"platform", device.platform},
+                 {"vendor", device.vendor},
+                 {"vendor_id", device.vendor_id},
+                 {"name", device.name},
+                 {"driver", device.driver},
+                 {"compute_units", device.compute_units},
+                 {"max_work_group_size", device.max_work_group_size},
+                 {"local_mem_bytes", device.local_mem_bytes},
+                 {"extensions", device.extensions}};
+  if (!device.device_version.empty()) object["device_version"] = device.device_version;
+  if (!device.architecture.empty()) object["architecture"] = device.architecture;
+  if (device.sub_group_size != 0) object["sub_group_size"] = device.sub_group_size;
+  if (device.usable_cpus != 0) object["usable_cpus"] = rounded(device.usable_cpus);
+  return object;
 }
 
 json to_json(const KernelInfo& kernel) {
@@ -157,7 +163,10 @@ ReadFile read_file(int file) {
   std::string bytes;
   std::size_t size = 0;
   while (true) {  // to the end, not to st_size: the file may have grown
-    bytes.resize(std::max(size + 65536, static_cast<std::size_t>(status.st_size) + 1));
+    // In one piece: to grow would hold the bytes twice.
+    if (size == bytes.size()) {
+      bytes.resize(std::max(size, static_cast<std::size_t>(status.st_size)) + 65536);
+    }
     const ssize_t got = ::read(file, bytes.data() + size, bytes.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return {{}, std::generic_category().message(errno)};
@@ -195,6 +204,10 @@ TunedDevice tuned_device(const DeviceInfo& device) {
   }
   std::sort(tuned.extensions.begin(), tuned.extensions.end());
   if (tuned.extensions.size() > limits::kExtensions) tuned.extensions.resize(limits::kExtensions);
+  tuned.device_version = fit(device.device_version, limits::kText);
+  tuned.architecture = fit(architecture_of(device), limits::kText);
+  if (device.preferred_multiple > 1) tuned.sub_group_size = device.preferred_multiple;
+  tuned.usable_cpus = device.usable_cpus;
   return tuned;
 }
 

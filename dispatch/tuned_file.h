@@ -1,8 +1,12 @@
 // A TunedFile is what a sweep leaves behind and a runtime ships: for each device and problem the
 // variant and config that ran fastest, with the evidence. It is data only: no string of it reaches
 // a compiler. Its format is results/schema/tuned-v1.schema.json.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -32,7 +36,12 @@ struct TunedDevice {
   std::int64_t max_work_group_size = 1;
   std::int64_t local_mem_bytes = 0;
   std::vector<std::string> extensions;  // sorted
-  bool operator==(const TunedDevice&) const = default;
+  // What earlier builds did not write, and drivers need not say: empty or 0 where unknown.
+  std::string device_version, architecture;  // the latter as architecture_of() has it
+  int sub_group_size = 0;
+  // How many of the CPUs could be used where it was measured; 0 where as many as there are units.
+  double usable_cpus = 0;
+  auto operator<=>(const TunedDevice&) const = default;
 };
 
 // The part of a device that a tuned file records, its strings made fit for one: bytes that are no

@@ -1,11 +1,13 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <set>
 #include <tuple>
 
 #include "dispatch/internal/bounded_json.h"
+#include "dispatch/internal/json_node.h"
 #include "dispatch/internal/printable.h"
 #include "dispatch/internal/problem_key.h"
 #include "dispatch/internal/tuned_limits.h"
@@ -14,132 +16,19 @@
 namespace loratune {
 namespace {
 
+using bounded_json::Cursor;
 using bounded_json::Fault;
-using bounded_json::pointer_token;
-using nlohmann::json;
-
-std::size_t characters(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-  }));
-}
-
-// A letter first, then letters, digits and `_`.
-bool is_word(std::string_view text, std::string_view letters) {
-  return !text.empty() && text.size() <= limits::kWord &&
-         letters.find(text[0]) != std::string_view::npos &&
-         std::all_of(text.begin(), text.end(), [&](char c) {
-           return c == '_' || (c >= '0' && c <= '9') || letters.find(c) != std::string_view::npos;
-         });
-}
-constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz";
-constexpr std::string_view kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-// A value of the tree and where it stands.
-class Node {
- public:
-  explicit Node(const json& value) : value_(value) {}
-  Node(const json& value, const Node& parent, std::string token)
-      : value_(value), parent_(&parent), token_(std::move(token)) {}
-
-  [[noreturn]] void fail(std::string_view what) const { bounded_json::fail(pointer(), what); }
-
-  // An object with all of `required`, perhaps `optional`, and nothing else.
-  void expect_members(std::initializer_list<const char*> required,
-                      std::string_view optional = {}) const {
-    for (const auto& [key, value] : object().items()) {
-      if (key != optional && std::find(required.begin(), required.end(), key) == required.end()) {
-        Node(value, *this, pointer_token(key)).fail("unknown member");
-      }
-    }
-    for (const char* key : required) {
-      if (!value_.contains(key)) fail(std::string("lacks the member ") + key);
-    }
-  }
-  const json& object(std::size_t most = limits::kMembers) const {
-    if (!value_.is_object()) fail("must be an object");
-    if (value_.size() > most) fail("too many members");
-    return value_;
-  }
-  bool has(const char* key) const { return value_.contains(key); }
-  Node operator[](const char* key) const { return {value_.at(key), *this, pointer_token(key)}; }
-
-  std::size_t elements(std::size_t least, std::size_t most) const {
-    if (!value_.is_array()) fail("must be an array");
-    if (value_.size() < least || value_.size() > most) {
-      fail("must have " + std::to_string(least) + ".." + std::to_string(most) + " elements");
-    }
-    return value_.size();
-  }
-  Node operator[](std::size_t i) const { return {value_.at(i), *this, "/" + std::to_string(i)}; }
-
-  template <class T = std::int64_t>
-  T integer(std::int64_t low, std::int64_t high) const {
-    std::int64_t value = 0;
-    bool good = false;
-    if (value_.is_number_unsigned()) {
-      good = value_.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
-      if (good) value = value_.get<std::int64_t>();
-    } else if (value_.is_number_integer()) {
-      good = true;
-      value = value_.get<std::int64_t>();
-    } else if (value_.is_number_float()) {  // 3.0 is an integer in JSON, 3.9 is none
-      const auto real = value_.get<double>();
-      good = real == std::floor(real) && std::abs(real) <= static_cast<double>(limits::kBytes);
-      if (good) value = static_cast<std::int64_t>(real);
-    }
-    if (!good || value < low || value > high) {
-      fail("must be an integer in " + std::to_string(low) + ".." + std::to_string(high));
-    }
-    return static_cast<T>(value);
-  }
-  double number(double low, double high) const {
-    if (!value_.is_number()) fail("must be a number");
-    const auto value = value_.get<double>();
-    if (!(value >= low && value <= high)) fail("number out of range");
-    return value;
-  }
-  bool boolean() const {
-    if (!value_.is_boolean()) fail("must be true or false");
-    return value_.get<bool>();
-  }
-  const std::string& text(std::size_t least = 0) const {
-    if (!value_.is_string()) fail("must be a string");
-    const auto& text = value_.get_ref<const std::string&>();
-    if (characters(text) < least) fail("must not be empty");
-    if (characters(text) > limits::kText) fail("string too long");
-    return text;
-  }
-  const std::string& word() const {
-    if (!is_word(text(), kLower)) fail("'" + printable(text()) + "' is no word like tiled_2");
-    return text();
-  }
-  const std::string& one_of(std::initializer_list<std::string_view> words) const {
-    if (std::find(words.begin(), words.end(), text()) == words.end()) {
-      fail("'" + printable(text()) + "' is none of the known words");
-    }
-    return text();
-  }
-
- private:
-  std::string pointer() const { return parent_ == nullptr ? "" : parent_->pointer() + token_; }
-
-  const json& value_;
-  const Node* parent_ = nullptr;
-  std::string token_;
-};
-
-// The members of an object that names are free in.
-template <class Read>
-void for_each_member(const Node& node, std::size_t most, Read read) {
-  for (const auto& [key, value] : node.object(most).items()) {
-    read(key, Node(value, node, pointer_token(key)));
-  }
-}
+using bounded_json::is_word;
+using bounded_json::kLower;
+using bounded_json::kUpper;
+using bounded_json::Node;
+using bounded_json::Path;
+using bounded_json::Tree;
 
 TunedDevice read_device(const Node& node) {
   node.expect_members({"platform", "vendor", "vendor_id", "name", "driver", "compute_units",
-                       "max_work_group_size", "local_mem_bytes", "extensions"});
+                       "max_work_group_size", "local_mem_bytes", "extensions"},
+                      {"device_version", "architecture", "sub_group_size", "usable_cpus"});
   TunedDevice device;
   device.platform = node["platform"].text();
   device.vendor = node["vendor"].text();
@@ -149,33 +38,42 @@ TunedDevice read_device(const Node& node) {
   device.compute_units = node["compute_units"].integer<int>(1, INT32_MAX);
   device.max_work_group_size = node["max_work_group_size"].integer(1, limits::kBytes);
   device.local_mem_bytes = node["local_mem_bytes"].integer(0, limits::kBytes);
-  const Node extensions = node["extensions"];
-  const std::size_t count = extensions.elements(0, limits::kExtensions);
-  for (std::size_t i = 0; i < count; ++i) device.extensions.push_back(extensions[i].text(1));
+  node["extensions"].for_each_element(0, limits::kExtensions, [&](const Node& extension) {
+    device.extensions.emplace_back(extension.text(1));
+  });
+  if (node.has("device_version")) device.device_version = node["device_version"].text(1);
+  if (node.has("architecture")) device.architecture = node["architecture"].text(1);
+  if (node.has("sub_group_size")) {
+    device.sub_group_size = node["sub_group_size"].integer<int>(1, INT32_MAX);
+  }
+  if (node.has("usable_cpus")) device.usable_cpus = node["usable_cpus"].number(0.01, INT32_MAX);
   return device;
 }
 
 KernelInfo read_kernel(const Node& node) {
   node.expect_members({"source_sha256", "revision"});
   const Node hash = node["source_sha256"];
-  const std::string& text = hash.text();
+  const std::string_view text = hash.text();
   if (text.size() != 64 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
     hash.fail("must be 64 lower-case hexadecimal digits");
   }
-  return {text, node["revision"].integer<int>(0, INT32_MAX)};
+  return {std::string(text), node["revision"].integer<int>(0, INT32_MAX)};
 }
 
 NamedConfig read_config(const Node& node) {
   NamedConfig config;
-  for_each_member(node, limits::kParameters, [&](const std::string& name, const Node& value) {
-    if (!is_word(name, kUpper)) value.fail("no parameter name like TILE_M");
-    config.emplace_back(name, value.integer<std::int32_t>(INT32_MIN, INT32_MAX));
-  });
+  node.for_each_member(
+      [&](std::string_view name, const Node& value) {
+        if (!is_word(name, kUpper)) value.fail("no parameter name like TILE_M");
+        config.emplace_back(name, value.integer<std::int32_t>(INT32_MIN, INT32_MAX));
+      },
+      limits::kParameters);
+  std::sort(config.begin(), config.end());
   return config;
 }
 
 Problem read_problem(const Node& node) {
-  node.expect_members({"op", "m", "k", "n", "rank", "dtype", "accumulate"}, "align");
+  node.expect_members({"op", "m", "k", "n", "rank", "dtype", "accumulate"}, {"align"});
   Problem problem;
   node["op"].one_of({"fwd"});
   problem.m = node["m"].integer(0, kMaxExtent);
@@ -191,10 +89,11 @@ Problem read_problem(const Node& node) {
 }
 
 Range read_range(const Node& node, std::int64_t low, std::int64_t high) {
-  node.elements(2, 2);
-  const Range range = {node[std::size_t{0}].integer(low, high), node[1].integer(low, high)};
-  if (range.lo > range.hi) node.fail("is empty: its low end is above its high end");
-  return range;
+  std::array<std::int64_t, 2> ends{};
+  std::size_t i = 0;
+  node.for_each_element(2, 2, [&](const Node& end) { ends[i++] = end.integer(low, high); });
+  if (ends[0] > ends[1]) node.fail("is empty: its low end is above its high end");
+  return {ends[0], ends[1]};
 }
 
 Mode read_mode(const Node& node) {
@@ -202,9 +101,9 @@ Mode read_mode(const Node& node) {
 }
 
 template <class T>
-const std::string& read_key(const Node& node, const std::map<std::string, T>& known,
-                            std::string_view what) {
-  const std::string& key = node.word();
+std::string read_key(const Node& node, const std::map<std::string, T>& known,
+                     std::string_view what) {
+  std::string key(node.word());
   if (!known.contains(key)) node.fail("'" + key + "' is not in " + std::string(what));
   return key;
 }
@@ -226,9 +125,11 @@ Record read_record(const Node& node, const TunedFile& file) {
   };
   record.speedup = ratio(node["speedup"]);
   const Node interval = node["speedup_ci"];
-  interval.elements(2, 2);
-  record.speedup_lo = ratio(interval[std::size_t{0}]);
-  record.speedup_hi = ratio(interval[1]);
+  std::array<double, 2> ends{};
+  std::size_t i = 0;
+  interval.for_each_element(2, 2, [&](const Node& end) { ends[i++] = ratio(end); });
+  record.speedup_lo = ends[0];
+  record.speedup_hi = ends[1];
   if (record.speedup_lo > record.speedup_hi) interval.fail("low end above the high end");
   record.level = node["level"].number(0, 1);
   record.rounds = node["rounds"].integer<int>(0, limits::kRounds);
@@ -258,60 +159,157 @@ Rule read_rule(const Node& node, const TunedFile& file) {
   return rule;
 }
 
-TunedFile read_file(const Node& root) {
-  // First, so that a later version is told from a broken file.
-  root.object();
-  if (!root.has("schema") || !root.has("version")) root.fail("lacks schema or version");
-  root["schema"].one_of({"loratune/tuned"});
-  if (root["version"].integer(0, INT32_MAX) != 1) {
-    root["version"].fail("is another version; this build reads version 1");
-  }
-  root.expect_members({"schema", "version", "tool", "devices", "kernels", "records", "rules"});
+// The members of the document, each with its bytes, of which only the brackets have been read.
+using Members = std::map<std::string, std::string_view, std::less<>>;
 
-  TunedFile file;
-  const Node tool = root["tool"];
-  tool.expect_members({"name", "version", "commit"});
-  file.tool = {tool["name"].text(), tool["version"].text(), tool["commit"].text()};
-  for_each_member(root["devices"], limits::kMembers, [&](const std::string& id, const Node& node) {
-    if (!is_word(id, kLower)) node.fail("no device id like d0");
-    file.devices.emplace(id, read_device(node));
-  });
-  for_each_member(root["kernels"], limits::kMembers,
-                  [&](const std::string& name, const Node& node) {
-                    if (!is_word(name, kLower)) node.fail("no variant name like tiled");
-                    file.kernels.emplace(name, read_kernel(node));
+Members members_of(std::string_view bytes) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (bytes.size() > static_cast<std::size_t>(kMaxTunedFileBytes)) {
+    bounded_json::fail("", "too large");
+  }
+  if (bytes.starts_with(kMark)) bytes.remove_prefix(kMark.size());
+  const Path root;
+  Members members;
+  Cursor cursor(bytes);
+  if (bytes.starts_with('[')) Cursor(bytes).skip(root);  // what is nested too deeply says so
+  for_each_member(cursor, root, limits::kMembers,
+                  [&](std::string_view name, Cursor& value, const Path& path) {
+                    if (!members.emplace(name, value.skip(path)).second) {
+                      bounded_json::fail(pointer(path), "duplicate member");
+                    }
                   });
+  cursor.expect_end(root);
+  return members;
+}
 
-  const Node records = root["records"];
-  const std::size_t record_count = records.elements(0, limits::kRecords);
-  std::set<std::pair<std::string_view, ProblemKey>> keys;
-  file.records.reserve(record_count);  // keys views the device ids
-  for (std::size_t i = 0; i < record_count; ++i) {
-    const Record& record = file.records.emplace_back(read_record(records[i], file));
-    if (!keys.emplace(record.device, make_key(record.problem, record.mode)).second) {
-      records[i].fail("a second record for " + to_string(record.problem));
+// Reads the members one by one, each entry of one by itself, so that no more than an entry is held
+// that has not been found good.
+class FileReader {
+ public:
+  explicit FileReader(const Members& members) : members_(members) {}
+
+  // First, so that a later version is told from a broken file.
+  void check_version() {
+    if (!members_.contains("schema") || !members_.contains("version")) {
+      bounded_json::fail("", "lacks schema or version");
     }
+    read("schema", [](const Node& schema) { schema.one_of({"loratune/tuned"}); });
+    read("version", [](const Node& version) {
+      if (version.integer(0, INT32_MAX) != 1) {
+        version.fail("is another version; this build reads version 1");
+      }
+    });
   }
-  const Node rules = root["rules"];
-  const std::size_t rule_count = rules.elements(0, limits::kRules);
-  for (std::size_t i = 0; i < rule_count; ++i) {
-    const Rule rule = read_rule(rules[i], file);
-    for (std::size_t j = 0; j < i; ++j) {
-      if (overlap(rule, file.rules[j])) {
-        rules[i].fail("overlaps rule " + std::to_string(j));
+
+  void check_members() const {
+    constexpr std::array<std::string_view, 7> kKnown = {"schema",  "version", "tool", "devices",
+                                                        "kernels", "records", "rules"};
+    for (const auto& [name, bytes] : members_) {
+      if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
+        bounded_json::fail(pointer(root_.member(name)), "unknown member");
       }
     }
-    file.rules.push_back(rule);
+    for (const std::string_view name : kKnown) {
+      if (!members_.contains(name)) {
+        bounded_json::fail("", "lacks the member " + std::string(name));
+      }
+    }
   }
-  return file;
-}
+
+  // The whole file. Where the entries are not kept, they are checked, and what is returned has the
+  // names of devices and kernels and the rules alone.
+  TunedFile read_all(bool keep) {
+    TunedFile file;
+    read("tool", [&](const Node& tool) {
+      tool.expect_members({"name", "version", "commit"});
+      file.tool = {std::string(tool["name"].text()), std::string(tool["version"].text()),
+                   std::string(tool["commit"].text())};
+    });
+    read_members("devices", [&](const std::string& id, const Node& node) {
+      if (!is_word(id, kLower)) node.fail("no device id like d0");
+      TunedDevice device = read_device(node);
+      const bool added = file.devices.emplace(id, keep ? std::move(device) : TunedDevice{}).second;
+      if (!added) node.fail("duplicate member");
+    });
+    read_members("kernels", [&](const std::string& name, const Node& node) {
+      if (!is_word(name, kLower)) node.fail("no variant name like tiled");
+      if (!file.kernels.emplace(name, read_kernel(node)).second) node.fail("duplicate member");
+    });
+    if (keep) file.records.reserve(records_);
+    read_elements("records", limits::kRecords, [&](const Node& node) {
+      Record record = read_record(node, file);
+      if (keep) {
+        file.records.push_back(std::move(record));
+        return;
+      }
+      const auto device = file.devices.find(record.device);
+      if (!keys_.emplace(device->first, make_key(record.problem, record.mode)).second) {
+        node.fail("a second record for " + to_string(record.problem));
+      }
+    });
+    records_ = keys_.size();
+    read_elements("rules", limits::kRules, [&](const Node& node) {
+      Rule rule = read_rule(node, file);
+      for (std::size_t i = 0; !keep && i < file.rules.size(); ++i) {
+        if (overlap(rule, file.rules[i])) node.fail("overlaps rule " + std::to_string(i));
+      }
+      file.rules.push_back(std::move(rule));
+    });
+    keys_.clear();
+    return file;
+  }
+
+ private:
+  // The bytes are those of the member and nothing else.
+  template <class Read>
+  void read(std::string_view member, Read read) {
+    const Path path = root_.member(member);
+    Cursor cursor(members_.find(member)->second);
+    cursor.read(tree_, path);
+    cursor.expect_end(path);
+    read(Node(tree_, path));
+  }
+  template <class Read>
+  void read_members(std::string_view member, Read read) {
+    const Path path = root_.member(member);
+    Cursor cursor(members_.find(member)->second);
+    for_each_member(cursor, path, limits::kMembers,
+                    [&](std::string_view name, Cursor& value, const Path& place) {
+                      value.read(tree_, place);
+                      read(std::string(name), Node(tree_, place));
+                    });
+    cursor.expect_end(path);
+  }
+  template <class Read>
+  void read_elements(std::string_view member, std::size_t most, Read read) {
+    const Path path = root_.member(member);
+    Cursor cursor(members_.find(member)->second);
+    for_each_element(cursor, path, most, [&](Cursor& value, const Path& place) {
+      value.read(tree_, place);
+      read(Node(tree_, place));
+    });
+    cursor.expect_end(path);
+  }
+
+  const Members& members_;
+  Path root_;
+  Tree tree_;  // of the entry that is being read
+  std::set<std::pair<std::string_view, ProblemKey>> keys_;
+  std::size_t records_ = 0;
+};
 
 }  // namespace
 
 ParsedTunedFile parse_tuned_file(std::string_view bytes) {
   try {
-    const json root = bounded_json::parse(bytes);
-    return {read_file(Node(root)), {}};
+    const Members members = members_of(bytes);
+    FileReader reader(members);
+    reader.check_version();
+    reader.check_members();
+    // The first time only to check: a file that is refused at its end costs no memory for what came
+    // before.
+    reader.read_all(false);
+    return {reader.read_all(true), {}};
   } catch (const Fault& fault) {
     return {{}, fault.text};
   }

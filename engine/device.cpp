@@ -11,33 +11,16 @@
 #include <string_view>
 #include <utility>
 
+#include "dispatch/internal/utf8.h"
+#include "engine/internal/cpu_limits.h"
+#include "engine/internal/opencl.h"
+
 namespace loratune {
 namespace {
 
 #ifndef CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE
 #define CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE 0x1067  // OpenCL 3.0
 #endif
-
-// The length of the UTF-8 character that begins the text, 0 where none does: cut off, too long for
-// what it stands for, a surrogate, or beyond Unicode.
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xc2   ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return 0;
-  }
-  const unsigned second = byte(1);
-  const bool wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-  return wrong ? 0 : length;
-}
 
 // What a driver calls something, as text that files and terminals can take: bytes that are no UTF-8
 // and control characters become question marks, zeros and blanks at the end go.
@@ -70,9 +53,9 @@ std::string version_number(const std::string& text) {
   return text.substr(begin, text.find_first_not_of("0123456789.", begin) - begin);
 }
 
-int preferred_multiple(const cl::Device& device) {
+int preferred_multiple(cl_device_id device) {
   std::size_t multiple = 0;
-  if (clGetDeviceInfo(device(), CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE, sizeof(multiple),
+  if (clGetDeviceInfo(device, CL_DEVICE_PREFERRED_WORK_GROUP_SIZE_MULTIPLE, sizeof(multiple),
                       &multiple, nullptr) != CL_SUCCESS) {
     return 1;
   }
@@ -82,61 +65,79 @@ int preferred_multiple(const cl::Device& device) {
 constexpr cl_uint kMaxComputeUnits = 1U << 20;
 
 // 10 * major + minor by cl_nv_device_attribute_query, 0 without it.
-int nv_compute_capability(const cl::Device& device, const DeviceInfo& info) {
+int nv_compute_capability(cl_device_id device, const DeviceInfo& info) {
   if (!has_extension(info, "cl_nv_device_attribute_query")) return 0;
   cl_uint major = 0;
   cl_uint minor = 0;
   constexpr cl_device_info kMajor = 0x4000;
   constexpr cl_device_info kMinor = 0x4001;
-  if (clGetDeviceInfo(device(), kMajor, sizeof(major), &major, nullptr) != CL_SUCCESS ||
-      clGetDeviceInfo(device(), kMinor, sizeof(minor), &minor, nullptr) != CL_SUCCESS) {
+  if (clGetDeviceInfo(device, kMajor, sizeof(major), &major, nullptr) != CL_SUCCESS ||
+      clGetDeviceInfo(device, kMinor, sizeof(minor), &minor, nullptr) != CL_SUCCESS) {
     return 0;
   }
   return static_cast<int>(std::min(major, 100U) * 10 + std::min(minor, 9U));
 }
 
+// CL_DEVICE_IP_VERSION_INTEL by cl_intel_device_attribute_query, 0 without it.
+std::uint32_t intel_ip_version(cl_device_id device, const DeviceInfo& info) {
+  constexpr cl_device_info kIpVersion = 0x4250;
+  cl_uint version = 0;
+  if (!has_extension(info, "cl_intel_device_attribute_query") ||
+      clGetDeviceInfo(device, kIpVersion, sizeof(version), &version, nullptr) != CL_SUCCESS) {
+    return 0;
+  }
+  return version;
+}
+
 }  // namespace
 
-DeviceInfo query_device(const cl::Device& device) {
+DeviceInfo query_device(cl_device_id device) {
   DeviceInfo info;
-  const cl::Platform platform(device.getInfo<CL_DEVICE_PLATFORM>());
-  info.platform = clean(platform.getInfo<CL_PLATFORM_NAME>());
-  info.vendor = clean(device.getInfo<CL_DEVICE_VENDOR>());
-  info.name = clean(device.getInfo<CL_DEVICE_NAME>());
-  info.driver = clean(device.getInfo<CL_DRIVER_VERSION>());
-  info.opencl_c = version_number(device.getInfo<CL_DEVICE_OPENCL_C_VERSION>());
-  std::istringstream words(device.getInfo<CL_DEVICE_EXTENSIONS>());
+  const auto platform = device_info<cl_platform_id>(device, CL_DEVICE_PLATFORM);
+  info.platform = clean(platform_text(platform, CL_PLATFORM_NAME));
+  info.vendor = clean(device_text(device, CL_DEVICE_VENDOR));
+  info.name = clean(device_text(device, CL_DEVICE_NAME));
+  info.driver = clean(device_text(device, CL_DRIVER_VERSION));
+  info.device_version = clean(device_text(device, CL_DEVICE_VERSION));
+  info.opencl_c = version_number(device_text(device, CL_DEVICE_OPENCL_C_VERSION));
+  std::istringstream words(device_text(device, CL_DEVICE_EXTENSIONS));
   for (std::string word; words >> word;) info.extensions.push_back(clean(word));
   std::sort(info.extensions.begin(), info.extensions.end());
-  info.vendor_id = device.getInfo<CL_DEVICE_VENDOR_ID>();
-  const cl_device_type type = device.getInfo<CL_DEVICE_TYPE>();
+  info.vendor_id = device_info<cl_uint>(device, CL_DEVICE_VENDOR_ID);
+  const auto type = device_info<cl_device_type>(device, CL_DEVICE_TYPE);
   if ((type & CL_DEVICE_TYPE_GPU) != 0) {
     info.type = DeviceType::gpu;
   } else if ((type & CL_DEVICE_TYPE_CPU) != 0) {
     info.type = DeviceType::cpu;
   }
   // What plans divide by is never 0, whatever the driver says.
-  info.compute_units = static_cast<int>(
-      std::clamp<cl_uint>(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>(), 1, kMaxComputeUnits));
+  info.compute_units = static_cast<int>(std::clamp<cl_uint>(
+      device_info<cl_uint>(device, CL_DEVICE_MAX_COMPUTE_UNITS), 1, kMaxComputeUnits));
+  if (info.type == DeviceType::cpu) {
+    info.usable_cpus = usable_cpus(info.compute_units, cpu_limits());
+  }
   info.preferred_multiple = preferred_multiple(device);
-  const auto sizes = device.getInfo<CL_DEVICE_MAX_WORK_ITEM_SIZES>();
+  const auto sizes = device_infos<std::size_t>(device, CL_DEVICE_MAX_WORK_ITEM_SIZES);
   info.max_work_group_size = static_cast<std::int64_t>(
-      std::clamp<std::size_t>(device.getInfo<CL_DEVICE_MAX_WORK_GROUP_SIZE>(), 1,
+      std::clamp<std::size_t>(device_info<std::size_t>(device, CL_DEVICE_MAX_WORK_GROUP_SIZE), 1,
                               sizes.empty() || sizes[0] == 0 ? 1 : sizes[0]));
-  info.local_mem_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>());
-  info.max_alloc_bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>());
+  info.local_mem_bytes =
+      static_cast<std::int64_t>(device_info<cl_ulong>(device, CL_DEVICE_LOCAL_MEM_SIZE));
+  info.max_alloc_bytes =
+      static_cast<std::int64_t>(device_info<cl_ulong>(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE));
   info.nv_compute_capability = nv_compute_capability(device, info);
+  info.intel_ip_version = intel_ip_version(device, info);
   return info;
 }
 
 namespace {
 
-// The name of a device or platform for a complaint, where it tells its name.
-template <cl_uint Name, class Handle>
-std::string name_of(const Handle& handle, const std::string& otherwise) {
+// The name that asking gives, for a complaint, where it is told.
+template <class Ask>
+std::string name_or(const std::string& otherwise, Ask ask) {
   try {
-    return clean(handle.template getInfo<Name>());
-  } catch (const cl::Error&) {
+    return clean(ask());
+  } catch (const OpenclError&) {
     return otherwise;
   }
 }
@@ -203,52 +204,63 @@ void add_silent_drivers(const std::vector<std::string>& platforms,
   }
 }
 
+std::vector<cl_platform_id> list_platforms() {
+  cl_uint count = 0;
+  require_success(clGetPlatformIDs(0, nullptr, &count), "clGetPlatformIDs");
+  std::vector<cl_platform_id> platforms(count);
+  if (count == 0) return platforms;
+  require_success(clGetPlatformIDs(count, platforms.data(), nullptr), "clGetPlatformIDs");
+  return platforms;
+}
+
 // Adds the device, or the complaint about it: one that cannot be used hides no other.
-void add_device(const std::string& platform, const cl::Device& handle, std::vector<Device>& devices,
+void add_device(const std::string& platform, cl_device_id handle, std::vector<Device>& devices,
                 std::vector<std::string>& complaints) {
   std::string why;
   try {
-    if (handle.getInfo<CL_DEVICE_AVAILABLE>() == CL_FALSE) {
+    if (device_info<cl_bool>(handle, CL_DEVICE_AVAILABLE) == CL_FALSE) {
       why = "it is not available";
-    } else if (handle.getInfo<CL_DEVICE_COMPILER_AVAILABLE>() == CL_FALSE) {
+    } else if (device_info<cl_bool>(handle, CL_DEVICE_COMPILER_AVAILABLE) == CL_FALSE) {
       why = "it has no compiler";
     } else {
       devices.push_back({handle, query_device(handle)});
       return;
     }
-  } catch (const cl::Error& error) {
-    why = describe(error);
+  } catch (const OpenclError& error) {
+    why = error.what();
   }
-  complaints.push_back(platform + ": " + name_of<CL_DEVICE_NAME>(handle, "a device") +
-                       " is passed over: " + why);
+  const std::string name = name_or("a device", [&] { return device_text(handle, CL_DEVICE_NAME); });
+  complaints.push_back(platform + ": " + name + " is passed over: " + why);
 }
 
 }  // namespace
 
 std::vector<Device> list_devices(std::vector<std::string>& complaints) {
-  std::vector<cl::Platform> platforms;
+  std::vector<cl_platform_id> platforms;
   try {
-    cl::Platform::get(&platforms);
-  } catch (const cl::Error& error) {
+    platforms = list_platforms();
+  } catch (const OpenclError& error) {
     constexpr cl_int kNoPlatform = -1001;  // of the ICD loader
-    if (error.err() != kNoPlatform) complaints.push_back(describe(error));
+    if (error.code() != kNoPlatform) complaints.emplace_back(error.what());
   }
   std::vector<Device> devices;
   std::vector<std::string> names;
-  for (const cl::Platform& platform : platforms) {
-    names.push_back(name_of<CL_PLATFORM_NAME>(platform, "a platform"));
-    std::vector<cl::Device> handles;
+  for (const cl_platform_id platform : platforms) {
+    names.push_back(
+        name_or("a platform", [&] { return platform_text(platform, CL_PLATFORM_NAME); }));
+    std::vector<cl_device_id> handles;
     std::string why = " has no device";
     try {
-      platform.getDevices(CL_DEVICE_TYPE_ALL, &handles);
-    } catch (const cl::Error& error) {
-      if (error.err() != CL_DEVICE_NOT_FOUND) why = " is passed over: " + describe(error);
+      handles = devices_of(platform);
+    } catch (const OpenclError& error) {
+      if (error.code() != CL_DEVICE_NOT_FOUND)
+        why = std::string(" is passed over: ") + error.what();
     }
     if (handles.empty()) {
       if (names.back() == kPocl) why += cache_fault();
       complaints.push_back("platform " + names.back() + why);
     }
-    for (const cl::Device& handle : handles) {
+    for (const cl_device_id handle : handles) {
       add_device(names.back(), handle, devices, complaints);
     }
   }
@@ -256,7 +268,7 @@ std::vector<Device> list_devices(std::vector<std::string>& complaints) {
   return devices;
 }
 
-std::string error_name(cl_int code) {
+std::string error_name(std::int32_t code) {
   constexpr auto kNames = std::to_array<std::pair<cl_int, const char*>>({
       {0, "CL_SUCCESS"},
       {-1, "CL_DEVICE_NOT_FOUND"},
@@ -302,8 +314,7 @@ std::string error_name(cl_int code) {
   return "OpenCL error " + std::to_string(code);
 }
 
-std::string describe(const cl::Error& error) {
-  return std::string(error.what()) + ": " + error_name(error.err());
-}
+OpenclError::OpenclError(std::int32_t code, const std::string& call)
+    : std::runtime_error(call + ": " + error_name(code)), code_(code) {}
 
 }  // namespace loratune

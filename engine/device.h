@@ -1,31 +1,32 @@
 // OpenCL devices as the project sees them: found, described as DeviceInfo, and errors with names.
+//
+// Threads: plain data and errors, of which each thread may have copies, and functions that any
+// number of threads may call at a time.
 #pragma once
 
-// Versions that a user has chosen stand: what the engine uses is there with any of them.
-#ifndef CL_HPP_TARGET_OPENCL_VERSION
-#define CL_HPP_TARGET_OPENCL_VERSION 120
-#define CL_HPP_MINIMUM_OPENCL_VERSION 120
-#endif
-#ifndef CL_HPP_ENABLE_EXCEPTIONS
-// Two styles in one program share the names of their inline functions: an exception that meets a
-// function of the other style would end the process. It is better told here.
-#ifdef CL_HPP_
-#error "loratune's engine: CL/opencl.hpp was included before it without CL_HPP_ENABLE_EXCEPTIONS"
-#endif
-#define CL_HPP_ENABLE_EXCEPTIONS
-#endif
-#include <CL/opencl.hpp>
+#include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "loratune/engine/opencl_types.h"
 #include "loratune/variants/device_info.h"
 
 namespace loratune {
 
-// Plain data, of which each thread may have copies. The functions below may be called by any number
-// of threads at a time.
+// A call to OpenCL that failed: what() is `clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES`.
+class OpenclError : public std::runtime_error {
+ public:
+  OpenclError(std::int32_t code, const std::string& call);
+  std::int32_t code() const { return code_; }
+
+ private:
+  std::int32_t code_;
+};
+
+// The handle is a platform's own device, which OpenCL never releases.
 struct Device {
-  cl::Device handle;
+  cl_device_id handle = nullptr;
   DeviceInfo info;
 };
 
@@ -35,13 +36,10 @@ struct Device {
 // compiler. Where no driver is installed the list is empty and there is no complaint.
 std::vector<Device> list_devices(std::vector<std::string>& complaints);
 
-// Throws cl::Error if the device does not answer.
-DeviceInfo query_device(const cl::Device& device);
+// Throws OpenclError if the device does not answer.
+DeviceInfo query_device(cl_device_id device);
 
 // `CL_OUT_OF_RESOURCES` for -5; a number in words for codes unknown here.
-std::string error_name(cl_int code);
-
-// `clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES`.
-std::string describe(const cl::Error& error);
+std::string error_name(std::int32_t code);
 
 }  // namespace loratune

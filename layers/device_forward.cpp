@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
-#include <tuple>
 #include <utility>
 #include <vector>
+
+#include "engine/internal/opencl.h"
 
 namespace loratune {
 namespace {
@@ -44,13 +45,14 @@ struct DeviceForward::State {
 
   Engine& engine;
   const Dispatcher& dispatcher;
-  cl::CommandQueue queue;
+  Handle<cl_command_queue> queue;
   std::map<LayerKey, std::unique_ptr<Weights>> weights;
   std::map<std::string, std::unique_ptr<Executable>> executables;  // by problem
 };
 
 DeviceForward::DeviceForward(Engine& engine, const Dispatcher& dispatcher)
-    : state_(new State{engine, dispatcher, engine.make_queue(), {}, {}}) {}
+    : state_(new State{engine, dispatcher, make_queue(engine.context(), engine.device()), {}, {}}) {
+}
 DeviceForward::~DeviceForward() = default;
 
 void DeviceForward::forward(const LoraLinear& layer, Dtype dtype, std::int64_t m,
@@ -71,21 +73,21 @@ void DeviceForward::forward(const LoraLinear& layer, Dtype dtype, std::int64_t m
   Executable& executable = state_->executable_for(problem);
   Weights& weights = state_->weights_of(layer, problem);
   const Element element = element_of(dtype);
-  std::vector<std::byte> x_bytes = from_floats(element, x);
+  const std::vector<std::byte> x_bytes = from_floats(element, x);
   std::vector<std::byte> y_bytes = from_floats(element, y);
-  const cl::CommandQueue& queue = state_->queue;
-  const auto upload = [&](std::vector<std::byte>& bytes) {
-    cl::Buffer buffer(state_->engine.context(), CL_MEM_READ_WRITE, bytes.size());
-    queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes.size(), bytes.data());
-    return buffer;
+  const cl_command_queue queue = state_->queue.get();
+  const auto buffer_of = [&](const std::vector<std::byte>& bytes) {
+    return make_buffer(state_->engine.context(), bytes.size(), bytes.data());
   };
+  const Handle<cl_mem> x_buffer = buffer_of(x_bytes);
+  const Handle<cl_mem> y_buffer = buffer_of(y_bytes);
   Operands operands;
-  operands.x = upload(x_bytes);
-  operands.y = upload(y_bytes);
-  std::tie(operands.a, operands.b) = weights.buffers(queue, executable.plan());
+  operands.x = x_buffer.get();
+  operands.y = y_buffer.get();
   operands.scale = static_cast<float>(layer.scale);
+  weights.set(queue, executable.plan(), operands);
   executable.enqueue(queue, operands);
-  queue.enqueueReadBuffer(operands.y, CL_TRUE, 0, y_bytes.size(), y_bytes.data());
+  read_buffer(queue, operands.y, 0, y_bytes.size(), y_bytes.data());
   const std::vector<float> result = to_floats(element, y_bytes);
   std::copy(result.begin(), result.end(), y.begin());
 }

@@ -1,5 +1,8 @@
 // A DeviceForward runs LoRA layers through the engine, with the kernels that a dispatcher picks. It
 // builds a kernel and packs a layer's weights when they are first needed, and keeps both.
+//
+// Threads: a DeviceForward belongs to one thread at a time; several may share an engine and a
+// dispatcher.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +15,10 @@
 
 namespace loratune {
 
-// Of one thread at a time. The engine and the dispatcher outlive it.
+// The engine and the dispatcher outlive it.
 class DeviceForward {
  public:
-  // Throws cl::Error.
+  // Throws OpenclError.
   DeviceForward(Engine& engine, const Dispatcher& dispatcher);
   DeviceForward(const DeviceForward&) = delete;
   DeviceForward& operator=(const DeviceForward&) = delete;
@@ -23,7 +26,7 @@ class DeviceForward {
 
   // y[m,out] += scale * (x[m,in] A^T) B^T, as forward_host(), with data of the host: float, or for
   // `dtype` f16 rounded to f16 on their way in and out. The layer is known by its address until
-  // forget(), and must not change before that. Throws cl::Error where the device fails, and
+  // forget(), and must not change before that. Throws OpenclError where the device fails, and
   // std::runtime_error, with the build's words, where the kernel cannot be built.
   void forward(const LoraLinear& layer, Dtype dtype, std::int64_t m, std::span<const float> x,
                std::span<float> y);

@@ -4,7 +4,8 @@
 
 ROOMS lists every room, and what each rests on: rooms that stand before it, so that there is no
 circle. A header of variants/, dispatch/ and engine/ is interface, unless it stands in internal/:
-it is installed, is included as <loratune/...> and includes nothing internal.
+it is installed, is included as <loratune/...>, includes nothing internal, and says at its head what
+threads may do with what it declares.
 """
 
 import re
@@ -23,11 +24,12 @@ ROOMS = {
     "layers": ["variants", "dispatch", "adapters", "engine"],
     "tuner": ["variants", "dispatch"],
     "harness/base": BELOW,
+    "harness/process": [*BELOW, "harness/base"],
     "harness/adapter": [*BELOW, "harness/base"],
-    "harness/check": [*BELOW, "harness/base"],
+    "harness/check": [*BELOW, "harness/base", "harness/process"],
     "harness/timing": [*BELOW, "harness/base", "harness/check"],
-    "harness/worker": [*BELOW, "harness/base", "harness/check", "harness/timing"],
-    "harness/bench": [*BELOW, "harness/base", "harness/check", "harness/timing", "harness/worker"],
+    "harness/worker": [*BELOW, "harness/base", "harness/process", "harness/check", "harness/timing"],
+    "harness/bench": [*BELOW, "harness/base", "harness/process", "harness/check", "harness/timing", "harness/worker"],
     "harness/sweep": [*BELOW, "harness/base", "harness/timing", "harness/worker"],
     "harness/record": [*BELOW, "harness/base", "harness/worker", "harness/sweep"],
     "harness/gate": [*BELOW, "harness/base", "harness/timing", "harness/worker"],
@@ -41,6 +43,7 @@ SUFFIXES = {".h", ".cpp", ".cl", ".clh"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 DEVICE = re.compile(r"^(CL/|OpenCL/|clblast|(loratune/)?engine/)")
 BLAS = re.compile(r"^(openblas/|cblas|clblast)")
+OPENCL_HPP = re.compile(r"^(CL|OpenCL)/.*\.hpp$")
 CLOCK = re.compile(r"^(chrono|ctime|time\.h|sys/time\.h|thread)$")
 
 # What the files of a room must not see, and why.
@@ -52,6 +55,8 @@ FORBIDDEN = [
     ("adapters", DEVICE, "an adapter is read without a device"),
     ("adapters", BLAS, "a runtime links no BLAS"),
     ("engine", BLAS, "a runtime links no BLAS"),
+    ("engine", OPENCL_HPP, "users compile its inline functions with macros of their own, and the linker keeps one copy:"
+     " engine/internal/opencl.h has what is needed"),
     ("layers", BLAS, "a runtime links no BLAS"),
     ("tuner", DEVICE, "the tuner has no device"),
     ("tuner", BLAS, "the tuner computes no product"),
@@ -62,6 +67,10 @@ FORBIDDEN = [
 def room_of(path):
     """The room of a path from the root, None for a file that stands in none."""
     return next((room for room in ROOMS if path.startswith(room + "/")), None)
+
+
+def is_interface(path, room):
+    return room in INTERFACE and path.endswith(".h") and "/internal/" not in path
 
 
 def check_target(room, path, included, interface):
@@ -88,7 +97,7 @@ def check_target(room, path, included, interface):
 
 
 def check_includes(path, room, text):
-    interface = room in INTERFACE and path.endswith(".h") and "/internal/" not in path
+    interface = is_interface(path, room)
     for match in INCLUDE.finditer(text):
         quoted, included = match.group(1) == '"', match.group(2)
         line = text.count("\n", 0, match.start(2)) + 1
@@ -99,9 +108,18 @@ def check_includes(path, room, text):
             continue
         ours = quoted or included.split("/")[0] in [*FOLDERS, "loratune"]
         forbidden = [reason for of, pattern, reason in FORBIDDEN if of == room and pattern.match(included)]
+        if interface and not forbidden and re.match(r"(CL|OpenCL)/", included):
+            yield where + "what it declares depends on users' macros: an interface takes loratune/engine/opencl_types.h"
         yield from (where + reason for reason in forbidden)
         if ours and not forbidden:
             yield from (where + what for what in check_target(room, path, included, interface))
+
+
+def check_threads(path, text):
+    head = text.split("#pragma once")[0]
+    if not re.search(r"^// Threads: \S", head, re.MULTILINE):
+        yield (f"{path}: an interface says at its head, in a line `// Threads: ...`, what threads may do with its"
+               " types and functions")
 
 
 def check_length(path, text):
@@ -126,6 +144,8 @@ def check(root):
                                 " room to tests/check_structure.py with what it rests on")
                 continue
             problems += check_includes(path, room, text)
+            if is_interface(path, room):
+                problems += check_threads(path, text)
             problems += check_length(path, text)
     return problems, files
 
@@ -145,7 +165,8 @@ def self_test():
         "variants/a.cpp": '#include <vector>\n#include "kernels/a.cl.h"\n#include "variants/internal/a.h"\n',
         "variants/internal/a.h": '#include "loratune/variants/a.h"\n',
         "dispatch/tuned_file.cpp": '#include <nlohmann/json.hpp>\n#include "dispatch/internal/printable.h"\n',
-        "engine/engine.cpp": '#include <CL/opencl.hpp>\n#include "loratune/variants/a.h"\n',
+        "engine/engine.cpp": '#include <CL/cl.h>\n#include "loratune/variants/a.h"\n',
+        "engine/internal/opencl.h": "#include <CL/cl.h>\n",
         "tuner/race.cpp": '#include "loratune/dispatch/tuned_file.h"\n// #include <chrono> is for the harness\n',
         "harness/base/clock.h": "#include <chrono>\n",
         "harness/gate/run.cpp": '#include "harness/gate/run.h"\n#include "harness/worker/worker.h"\n',
@@ -153,7 +174,10 @@ def self_test():
         "harness/cli/long.cpp": "// long because: it is a table\n" + "int a;\n" * MAX_LINES,
         "harness/cli/just.cpp": "int a;\n" * MAX_LINES,
     }
+    silent = {"dispatch/c.h", "engine/e.h"}
     faults = {
+        "dispatch/c.h": "// A Choice is what runs.\n#pragma once\n",
+        "engine/e.h": "#pragma once\n// Threads: said too late.\n",
         "kernels/b.cl": '#include "variants/a.h"\n',
         "kernels/c.cl": '#include "../common.clh"\n',
         "variants/b.cpp": '#include "loratune/dispatch/tuned_file.h"\n',
@@ -172,6 +196,8 @@ def self_test():
         "engine/b.cpp": '#include "tuner/race.h"\n',
         "adapters/b.cpp": '#include "loratune/engine/engine.h"\n',
         "adapters/c.cpp": "#include <cblas.h>\n",
+        "engine/c.cpp": "#include <CL/opencl.hpp>\n",
+        "engine/d.h": "#include <CL/cl.h>\n",
         "tuner/b.cpp": '#include "harness/worker/worker.h"\n',
         "tuner/c.cpp": '#include "loratune/engine/engine.h"\n',
         "tuner/d.h": "#include <chrono>\n",
@@ -192,6 +218,8 @@ def self_test():
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             for name, text in planted.items():
+                if name not in silent and is_interface(name, room_of(name)):
+                    text = "// Threads: any.\n" + text
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_text(text, encoding="utf-8")
             return check(root)[0]

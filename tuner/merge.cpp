@@ -4,13 +4,10 @@
 #include <set>
 #include <tuple>
 
+#include "loratune/dispatch/device_match.h"
+
 namespace loratune {
 namespace {
-
-auto content(const TunedDevice& d) {
-  return std::tie(d.platform, d.vendor, d.vendor_id, d.name, d.driver, d.compute_units,
-                  d.max_work_group_size, d.local_mem_bytes, d.extensions);
-}
 
 // Orders two records of one problem: by the lower bound, by the evidence for it, and then by all
 // else that may differ, so that the order is total.
@@ -136,10 +133,7 @@ FamilyKey family_of(const Record& record) {
 }
 
 std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std::string& why) {
-  const auto in_order = [](const TunedDevice& a, const TunedDevice& b) {
-    return content(a) < content(b);
-  };
-  std::set<TunedDevice, decltype(in_order)> devices(in_order);
+  std::set<TunedDevice> devices;
   TunedFile merged;
   for (const TunedFile& file : files) {
     const auto order = [](const ToolInfo& t) { return std::tie(t.version, t.commit, t.name); };
@@ -152,20 +146,25 @@ std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std
       return std::nullopt;
     }
   }
-  for (const TunedDevice& device : devices) {
-    merged.devices["d" + std::to_string(merged.devices.size())] = device;
-  }
-  const auto id_of = [&](const TunedDevice& device) {
-    return std::find_if(merged.devices.begin(), merged.devices.end(),
-                        [&](const auto& entry) { return entry.second == device; })
-        ->first;
+  const auto entry_of = [&](const TunedDevice& device) {
+    return std::find_if(merged.devices.begin(), merged.devices.end(), [&](const auto& entry) {
+      return match_device(entry.second, device) == DeviceMatch::exact;
+    });
   };
+  for (const TunedDevice& device : devices) {
+    const auto entry = entry_of(device);
+    if (entry == merged.devices.end()) {
+      merged.devices["d" + std::to_string(merged.devices.size())] = device;
+    } else {
+      add_known(entry->second, device);
+    }
+  }
   std::vector<Rule> rules;
   std::vector<std::vector<Record>> records;
   for (const TunedFile& file : files) {
     records.emplace_back();
     std::map<std::string, std::string> ids;
-    for (const auto& [id, device] : file.devices) ids[id] = id_of(device);
+    for (const auto& [id, device] : file.devices) ids[id] = entry_of(device)->first;
     for (Record record : file.records) {
       record.device = ids.at(record.device);
       records.back().push_back(std::move(record));

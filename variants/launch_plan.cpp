@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace loratune {
 namespace {
@@ -17,20 +18,70 @@ bool is_identifier(std::string_view name) {
          name.find_first_not_of(kRest) == std::string_view::npos;
 }
 
-}  // namespace
-
-std::string build_options(const LaunchPlan& plan) {
-  std::string options;
+std::string options_reason(const LaunchPlan& plan) {
   for (const auto& [name, value] : plan.defines) {
-    if (!is_identifier(name)) throw std::invalid_argument("plan: '" + name + "' is no macro name");
-    options += "-D" + name + "=" + std::to_string(value) + " ";
+    if (!is_identifier(name)) return "'" + name + "' is no macro name";
   }
   for (const std::string& flag : plan.flags) {
     if (std::find(kAllowedFlags.begin(), kAllowedFlags.end(), flag) == kAllowedFlags.end()) {
-      throw std::invalid_argument("plan: flag '" + flag + "' is not allowed");
+      return "flag '" + flag + "' is not allowed";
     }
-    options += flag + " ";
   }
+  return {};
+}
+
+std::string launch_reason(const Launch& launch, std::size_t scratch_buffers) {
+  constexpr std::uint64_t kMostItems = std::uint64_t{1} << 20U;  // of a work-group, in a dimension
+  constexpr std::int64_t kMostLocal = std::int64_t{1} << 32U;
+  if (launch.dims < 1 || launch.dims > 3) {
+    return launch.kernel + " has " + std::to_string(launch.dims) + " dimensions";
+  }
+  for (std::size_t i = 0; i < launch.local.size(); ++i) {
+    if (launch.local[i] == 0 || launch.local[i] > kMostItems || launch.global[i] == 0 ||
+        launch.global[i] % launch.local[i] != 0) {
+      return launch.kernel + " is launched with " + std::to_string(launch.global[i]) +
+             " work-items in work-groups of " + std::to_string(launch.local[i]);
+    }
+  }
+  for (const Arg& arg : launch.args) {
+    if (arg.role == Role::scratch && std::cmp_greater_equal(arg.value, scratch_buffers)) {
+      return launch.kernel + " takes scratch buffer " + std::to_string(arg.value) + " of " +
+             std::to_string(scratch_buffers);
+    }
+    if (arg.value < 0 && (arg.role == Role::scratch || arg.role == Role::local)) {
+      return launch.kernel + " takes a buffer of number or size " + std::to_string(arg.value);
+    }
+    if (arg.role == Role::local && arg.value > kMostLocal) {
+      return launch.kernel + " takes " + std::to_string(arg.value) + " bytes of local memory";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string invalid_reason(const LaunchPlan& plan) {
+  constexpr int kMostTile = 1 << 16;
+  std::string why = options_reason(plan);
+  for (const Packing& packing : {plan.a, plan.b}) {
+    if (why.empty() && (packing.tile < 1 || packing.tile > kMostTile)) {
+      why = "a tile of " + std::to_string(packing.tile) + " rows or columns";
+    }
+  }
+  for (const Launch& launch : plan.launches) {
+    if (why.empty()) why = launch_reason(launch, plan.scratch.size());
+  }
+  return why;
+}
+
+std::string build_options(const LaunchPlan& plan) {
+  const std::string why = options_reason(plan);
+  if (!why.empty()) throw std::invalid_argument("plan: " + why);
+  std::string options;
+  for (const auto& [name, value] : plan.defines) {
+    options += "-D" + name + "=" + std::to_string(value) + " ";
+  }
+  for (const std::string& flag : plan.flags) options += flag + " ";
   if (!options.empty()) options.pop_back();
   return options;
 }

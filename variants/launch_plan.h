@@ -1,5 +1,8 @@
 // A LaunchPlan is all that one run of a variant needs, as plain data: it can be compared, stored,
 // sent to another process, and run by any executor that knows these few roles.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <array>
@@ -89,9 +92,9 @@ struct Packing {
   bool operator==(const Packing&) const = default;
 };
 
-// The problem that a plan was made for, where that is known: the engine refuses such a plan for
-// another one, whose scratch and ranges would be too small. Plans that do the same are equal
-// whatever they were made for, since a file of plans does not say it.
+// The problem that a plan was made for, which every variant's plan() says: the engine refuses the
+// plan for another one, whose scratch and ranges would be too small. Plans that do the same are
+// equal whatever they were made for; those read from a file of plans do not say it.
 struct MadeFor {
   std::optional<Problem> problem;
   bool operator==(const MadeFor&) const { return true; }
@@ -111,6 +114,12 @@ struct LaunchPlan {
   MadeFor made_for;
   bool operator==(const LaunchPlan&) const = default;
 };
+
+// Why no device can run the plan, whatever its problem: a name or flag that build_options()
+// refuses, a launch of no work-items or of parts of work-groups, a scratch buffer that there is
+// not, or a number that no device has or that sizes computed from it could overflow. Empty where
+// one may.
+std::string invalid_reason(const LaunchPlan& plan);
 
 // `-DNAME=1 ... flags`, the text that is given to the compiler. Throws std::invalid_argument on a
 // name that is no identifier or a flag that is not allowed, so that no data can smuggle options in.

@@ -1,5 +1,8 @@
 // Where a weight matrix's elements stand in the layout that a plan asks for, and the host code that
 // puts them there. Packing is done once per adapter, never per call.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,8 @@
 // A Problem is one LoRA product; everything the project plans, checks, times or picks is keyed by
 // one.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <cstdint>

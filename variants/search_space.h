@@ -1,5 +1,8 @@
 // A SearchSpace is a variant's tuning axes and the constraint that cuts their product; a Config is
 // one point of it, its values in the order of the parameters.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <array>

@@ -2,6 +2,8 @@
 // config and a device into a LaunchPlan, and what it says of itself: where its tiles end, what it
 // is good at, what it needs. kernels/<name>.cl and variants/<name>.cpp make one; the table of all
 // of them is generated from the files that are there, and nothing else knows their names.
+//
+// Threads: a Variant never changes, and any number of threads may call its functions at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,18 +1,21 @@
 #include "adapters/internal/adapter_config.h"
 
+#include <stdexcept>
+#include <utility>
+
 #include "adapters/internal/fault.h"
+#include "adapters/internal/json_tree.h"
 #include "adapters/internal/mapped_file.h"
-#include "dispatch/internal/bounded_json.h"
 
 namespace loratune {
 namespace {
 
-constexpr bounded_json::Bounds kBounds = {.bytes = std::size_t{4} << 20,
-                                          .depth = 16,
-                                          .text = 4096,
-                                          .members = 8192,
-                                          .elements = 65536,
-                                          .values = 131072};
+constexpr JsonBounds kBounds = {.bytes = std::size_t{4} << 20,
+                                .depth = 16,
+                                .text = 4096,
+                                .members = 8192,
+                                .elements = 65536,
+                                .values = 131072};
 
 // A value as a message shows it.
 std::string shown(const AdapterConfig::Json& value) {
@@ -25,13 +28,14 @@ std::string shown(const AdapterConfig::Json& value) {
 
 AdapterConfig AdapterConfig::parse(std::string path, std::string_view text) {
   if (text.size() > kBounds.bytes) refuse(path, "is larger than 4 MiB, which no config is");
+  Json root;
   try {
-    auto root = bounded_json::parse<Json>(text, kBounds);
-    if (!root.is_object()) refuse(path, "is " + shown(root) + ", expected a JSON object");
-    return {std::move(path), std::move(root), {}};
-  } catch (const bounded_json::Fault& fault) {
-    refuse(path, fault.text);
+    root = read_json_tree(text, kBounds);
+  } catch (const std::invalid_argument& error) {
+    refuse(path, error.what());
   }
+  if (!root.is_object()) refuse(path, "is " + shown(root) + ", expected a JSON object");
+  return {std::move(path), std::move(root), {}};
 }
 
 AdapterConfig AdapterConfig::read(const std::string& path) {

@@ -9,6 +9,7 @@
 #include "adapters/internal/fault.h"
 #include "adapters/internal/pattern.h"
 #include "adapters/internal/rules.h"
+#include "loratune/variants/problem.h"
 
 namespace loratune {
 namespace {
@@ -239,15 +240,15 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient) {
     if (config.is_null(name)) config.expect(name, "a number");
   }
   const std::int64_t rank = config.whole("r").value_or(8);
-  if (rank < 1) config.expect("r", "a rank of 1 or more");
+  if (rank < 1 || rank > kMaxExtent) config.expect("r", "a rank of 1 or more, below 2^31");
   const double alpha = config.number("lora_alpha").value_or(8);
   const bool root = config.flag("use_rslora").value_or(false);
   const Patterns ranks = read_patterns(config, "rank_pattern");
   const Patterns alphas = read_patterns(config, "alpha_pattern");
   for (const PatternEntry& entry : ranks) {
-    if (entry.value < 1 || entry.value != std::floor(entry.value)) {
+    if (entry.value < 1 || entry.value > kMaxExtent || entry.value != std::floor(entry.value)) {
       config.fail("key 'rank_pattern': holds a rank of " + std::to_string(entry.value) +
-                  ", expected whole numbers of 1 or more");
+                  ", expected whole numbers of 1 or more, below 2^31");
     }
   }
   ModuleRules rules;

@@ -1,173 +1,121 @@
-// Reads JSON that may come from anywhere into a small tree: depth, sizes and number of values are
-// bounded, and a member that stands twice is an error.
+// Reads JSON that may come from anywhere, a part at a time: what it keeps is the tree of one part,
+// whose depth, sizes and number of values are bounded. A member that stands twice is an error.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
-#include <nlohmann/json.hpp>
+#include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "dispatch/internal/printable.h"
-#include "dispatch/internal/tuned_limits.h"
-#include "loratune/dispatch/tuned_file.h"
-
 namespace loratune::bounded_json {
-
-using nlohmann::json;
-
-// How large a tree may become. `text` is in bytes and of strings and keys; `values` are all of
-// them.
-struct Bounds {
-  std::size_t bytes, depth, text, members, elements, values;
-};
-inline constexpr Bounds kTunedBounds = {static_cast<std::size_t>(kMaxTunedFileBytes),
-                                        limits::kDepth,
-                                        4 * limits::kText,
-                                        limits::kMembers,
-                                        limits::kRecords,
-                                        limits::kValues};
 
 // The error in one printable line, with a JSON pointer.
 struct Fault {
   std::string text;
 };
 
-[[noreturn]] inline void fail(const std::string& pointer, std::string_view what) {
-  throw Fault{"at \"" + pointer + "\": " + std::string(what)};
-}
+[[noreturn]] void fail(const std::string& pointer, std::string_view what);
 
-// `/key` of a JSON pointer, printable.
-inline std::string pointer_token(std::string_view key) {
-  std::string escaped;
-  for (const char c : key.substr(0, 60)) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return "/" + printable(escaped) + (key.size() > 60 ? "..." : "");
-}
+// Where a value stands: what a JSON pointer says, made a text only where it is needed. A path
+// without a parent is the whole document.
+struct Path {
+  const Path* parent = nullptr;
+  std::string_view key;   // of a member
+  std::size_t index = 0;  // of an element
+  bool is_element = false;
 
-// Builds the tree: a json, or an ordered_json, which keeps the order of members. nlohmann's own
-// builder keeps the last of duplicate keys and any depth.
-template <class Json>
-class TreeBuilder : public nlohmann::json_sax<Json> {
- public:
-  using typename nlohmann::json_sax<Json>::number_integer_t;
-  using typename nlohmann::json_sax<Json>::number_unsigned_t;
-  using typename nlohmann::json_sax<Json>::number_float_t;
-  using typename nlohmann::json_sax<Json>::string_t;
-  using typename nlohmann::json_sax<Json>::binary_t;
+  Path member(std::string_view name) const { return {this, name, 0, false}; }
+  Path element(std::size_t i) const { return {this, {}, i, true}; }
+};
+std::string pointer(const Path& path);
 
-  explicit TreeBuilder(const Bounds& bounds) : bounds_(bounds) {}
-  Json take() { return std::move(root_); }
+enum class Kind : std::uint8_t { null, boolean, integer, real, text, array, object };
 
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(number_integer_t value) override { return add(value); }
-  bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t& text) override {
-    if (!std::isfinite(value)) stop("number " + printable(text, 30) + " is out of range");
-    return add(value);
-  }
-  bool string(string_t& value) override { return add(checked(value)); }
-  bool binary(binary_t&) override {
-    stop("binary");
-    return false;
-  }
-  bool start_object(std::size_t) override { return open(Json::object()); }
-  bool start_array(std::size_t) override { return open(Json::array()); }
-  bool end_object() override { return close(); }
-  bool end_array() override { return close(); }
-  bool key(string_t& key) override {
-    Level& level = levels_.back();
-    level.key = checked(key);
-    if (level.value->contains(key)) stop("duplicate member");
-    if (level.value->size() >= bounds_.members) stop("too many members");
-    return true;
-  }
-  bool parse_error(std::size_t position, const std::string& token,
-                   const nlohmann::detail::exception& error) override {
-    constexpr int kOutOfRange = 406;
-    if (error.id == kOutOfRange) stop("number " + printable(token, 30) + " is out of range");
-    stop("no valid JSON at byte " + std::to_string(position) + ", near '" +
-         printable(token.size() > 30 ? std::string_view(token).substr(token.size() - 30)
-                                     : std::string_view(token)) +
-         "'");
-    return false;
-  }
-
- private:
-  struct Level {
-    Json* value;
-    std::string key;  // of the member being read
-  };
-
-  [[noreturn]] void stop(std::string_view what) const {
-    std::string pointer;
-    for (const Level& level : levels_) {
-      if (level.value->is_array()) {
-        pointer += "/" + std::to_string(level.value->size() - (&level == &levels_.back() ? 0 : 1));
-      } else if (!level.key.empty()) {
-        pointer += pointer_token(level.key);
-      }
-    }
-    fail(pointer, what);
-  }
-
-  const std::string& checked(const std::string& text) const {
-    if (text.size() > bounds_.text) stop("string too long");
-    return text;
-  }
-
-  Json* place(Json value) {
-    if (++values_ > bounds_.values) stop("too many values");
-    if (levels_.empty()) return &(root_ = std::move(value));
-    Level& level = levels_.back();
-    if (level.value->is_object()) return &((*level.value)[level.key] = std::move(value));
-    if (level.value->size() >= bounds_.elements) stop("too many elements");
-    level.value->push_back(std::move(value));
-    return &level.value->back();
-  }
-
-  bool add(Json value) {
-    place(std::move(value));
-    return true;
-  }
-
-  bool open(Json value) {
-    if (levels_.size() >= bounds_.depth) stop("nested too deeply");
-    levels_.push_back({place(std::move(value)), {}});
-    return true;
-  }
-
-  bool close() {
-    levels_.pop_back();
-    if (!levels_.empty()) levels_.back().key.clear();
-    return true;
-  }
-
-  Bounds bounds_;
-  Json root_;
-  std::vector<Level> levels_;
-  std::size_t values_ = 0;
+// A value of a tree. Its first child, if it has one, is the next value of the tree; the child after
+// that stands where the first one ends.
+struct Value {
+  Kind kind = Kind::null;
+  bool truth = false;
+  std::int64_t integer = 0;
+  double real = 0;  // of an integer too
+  std::string_view text;
+  std::string_view key;     // where it is a member
+  std::uint32_t count = 0;  // of members or elements
+  std::uint32_t end = 0;    // the number of the first value that is not within it
 };
 
-// Throws Fault.
-template <class Json = json>
-Json parse(std::string_view bytes, const Bounds& bounds = kTunedBounds) {
-  if (bytes.size() > bounds.bytes) fail("", "too large");
-  // The lexer takes a zero byte for the end of its input and would not look behind it.
-  if (bytes.find('\0') != std::string_view::npos) fail("", "holds a zero byte");
-  TreeBuilder<Json> builder(bounds);
-  Json::sax_parse(bytes.begin(), bytes.end(), &builder);
-  return builder.take();
+// The values of a part in the order in which they begin. Texts lie in the document, or in `decoded`
+// where they hold escapes.
+struct Tree {
+  std::vector<Value> values;
+  std::deque<std::string> decoded;
+};
+
+// A Cursor goes through a document. Whatever it expects and does not find is a Fault.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+
+  // Reads one value with all that is in it.
+  void read(Tree& tree, const Path& path);
+
+  // Goes behind a value, of which only quotes and brackets are looked at, and returns its bytes.
+  std::string_view skip(const Path& path);
+
+  // Reads the name of a member and the colon behind it. Escapes are decoded into `room`.
+  std::string_view read_key(std::deque<std::string>& room, const Path& path);
+
+  // Whether the next character, blanks apart, is this one; then goes behind it.
+  bool take(char c);
+  void expect(char c, const Path& path);
+  // The document, or the part that is read, must end here.
+  void expect_end(const Path& path);
+
+ private:
+  void skip_blanks();
+  void read_value(Tree& tree, const Path& path, std::string_view key, std::size_t depth);
+  void read_children(Tree& tree, const Path& path, std::size_t self, std::size_t depth);
+  void read_number(Value& value, const Path& path);
+  std::string_view read_text(std::deque<std::string>& room, const Path& path);
+  std::string_view read_escaped(std::size_t begin, std::deque<std::string>& room, const Path& path);
+  std::uint32_t read_hex(const Path& path);
+  [[noreturn]] void no_json(const Path& path) const;
+
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+};
+
+// Hands each member of an object, in the order of the document, to `read(name, cursor, path)`,
+// which reads its value.
+template <class Read>
+void for_each_member(Cursor& cursor, const Path& path, std::size_t most, Read read) {
+  cursor.expect('{', path);
+  if (cursor.take('}')) return;
+  std::size_t count = 0;
+  do {
+    std::deque<std::string> room;
+    const std::string_view name = cursor.read_key(room, path);
+    const Path member = path.member(name);
+    if (++count > most) fail(pointer(path), "too many members");
+    read(name, cursor, member);
+  } while (cursor.take(','));
+  cursor.expect('}', path);
+}
+
+// The same for the elements of an array.
+template <class Read>
+void for_each_element(Cursor& cursor, const Path& path, std::size_t most, Read read) {
+  cursor.expect('[', path);
+  if (cursor.take(']')) return;
+  std::size_t count = 0;
+  do {
+    if (count == most) fail(pointer(path), "too many elements");
+    read(cursor, path.element(count++));
+  } while (cursor.take(','));
+  cursor.expect(']', path);
 }
 
 }  // namespace loratune::bounded_json

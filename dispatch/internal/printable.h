@@ -25,4 +25,15 @@ inline std::string printable(std::string_view text, std::size_t limit = 60) {
   return out;
 }
 
+// A whole message as one line in printable ASCII: a line break is a blank, other bytes are \xNN.
+// What printable() has made is left as it is.
+inline std::string printable_line(std::string_view message) {
+  std::string line;
+  for (const char c : message) {
+    const bool blank = c == '\n' || c == '\t' || c == '\r';
+    line += blank ? " " : c == '\\' ? std::string(1, c) : printable({&c, 1});
+  }
+  return line;
+}
+
 }  // namespace loratune

@@ -93,7 +93,7 @@ bool forward_on_device(const Options& options, const LoraLinear& layer, Dtype dt
     DeviceForward(engine, *dispatcher).forward(layer, dtype, x.rows(), x.values, y);
   } catch (const std::invalid_argument& error) {
     usage(error.what());
-  } catch (const cl::Error&) {
+  } catch (const OpenclError&) {
     throw;
   } catch (const std::runtime_error& error) {
     throw Failure(kExitDeviceFault, printable(error.what(), 300));

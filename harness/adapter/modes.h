@@ -1,5 +1,5 @@
 // What --list, --forward and --convert do with an adapter. Each mode returns the exit code, and
-// throws Failure, or cl::Error where the device fails.
+// throws Failure, or OpenclError where the device fails.
 #pragma once
 
 #include "harness/base/options.h"

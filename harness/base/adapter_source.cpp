@@ -90,6 +90,7 @@ std::vector<ModuleProblem> module_problems(const Options& options) {
   for (const LoraModule& module : adapter.modules) {
     if (!module.matched || (only != nullptr && only != &module)) continue;
     for (const Dtype dtype : dtypes_for(module, options.dtypes)) {
+      if (dtype != dtype_of(module)) module_weights(module, dtype);  // f16 may not hold them
       for (const std::int64_t m : tokens) {
         Problem problem;
         problem.dtype = dtype;

@@ -9,6 +9,7 @@ nlohmann::json to_json(const DeviceInfo& d) {
           {"vendor", d.vendor},
           {"name", d.name},
           {"driver", d.driver},
+          {"device_version", d.device_version},
           {"opencl_c", d.opencl_c},
           {"extensions", d.extensions},
           {"vendor_id", d.vendor_id},
@@ -18,7 +19,9 @@ nlohmann::json to_json(const DeviceInfo& d) {
           {"max_work_group_size", d.max_work_group_size},
           {"local_mem_bytes", d.local_mem_bytes},
           {"max_alloc_bytes", d.max_alloc_bytes},
-          {"nv_compute_capability", d.nv_compute_capability}};
+          {"nv_compute_capability", d.nv_compute_capability},
+          {"intel_ip_version", d.intel_ip_version},
+          {"usable_cpus", d.usable_cpus}};
 }
 
 DeviceInfo device_from_json(const nlohmann::json& json) {
@@ -41,10 +44,24 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   number("max_work_group_size", d.max_work_group_size, std::int64_t{1});
   number("local_mem_bytes", d.local_mem_bytes, std::int64_t{0});
   number("max_alloc_bytes", d.max_alloc_bytes, std::int64_t{0});
-  if (json.contains("nv_compute_capability")) {  // younger than the format
+  // Younger than the format:
+  if (json.contains("nv_compute_capability")) {
     number("nv_compute_capability", d.nv_compute_capability, 0);
   }
+  if (json.contains("intel_ip_version")) number("intel_ip_version", d.intel_ip_version, 0U);
+  if (json.contains("usable_cpus")) {
+    d.usable_cpus = json.at("usable_cpus").get<double>();
+    if (!(d.usable_cpus >= 0 && d.usable_cpus <= d.compute_units)) d.usable_cpus = 0;
+  }
+  if (json.contains("device_version")) json.at("device_version").get_to(d.device_version);
   return d;
+}
+
+bool same_device(DeviceInfo stored, const DeviceInfo& now) {
+  if (stored.device_version.empty()) stored.device_version = now.device_version;
+  if (stored.intel_ip_version == 0) stored.intel_ip_version = now.intel_ip_version;
+  if (stored.nv_compute_capability == 0) stored.nv_compute_capability = now.nv_compute_capability;
+  return stored == now;
 }
 
 }  // namespace loratune

@@ -12,4 +12,8 @@ nlohmann::json to_json(const DeviceInfo& device);
 // Throws nlohmann::json::exception for what is none.
 DeviceInfo device_from_json(const nlohmann::json& json);
 
+// Whether a device that was read from a file is this one. What an older build did not write into
+// the file makes no difference.
+bool same_device(DeviceInfo stored, const DeviceInfo& now);
+
 }  // namespace loratune

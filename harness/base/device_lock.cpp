@@ -14,6 +14,7 @@
 #include <cstring>
 #include <thread>
 
+#include "engine/internal/opencl.h"
 #include "harness/base/clock.h"
 #include "harness/base/failure.h"
 #include "tuner/random.h"
@@ -30,7 +31,7 @@ std::string pci_place(const Device& device) {
   constexpr cl_device_info kSlotNv = 0x4009;
   std::array<cl_uint, 2> nv{};
   const auto get = [&](cl_device_info what, std::size_t bytes, void* value) {
-    return clGetDeviceInfo(device.handle(), what, bytes, value, nullptr) == CL_SUCCESS;
+    return clGetDeviceInfo(device.handle, what, bytes, value, nullptr) == CL_SUCCESS;
   };
   if (has_extension(device.info, "cl_khr_pci_bus_info") &&
       get(kBusInfoKhr, sizeof(khr), khr.data())) {
@@ -68,12 +69,8 @@ std::string holder_of(const sockaddr_un& name) {
 std::string device_place(const Device& device) {
   std::string place = pci_place(device);
   if (place.empty()) {
-    std::vector<cl::Device> handles;
-    cl::Platform(device.handle.getInfo<CL_DEVICE_PLATFORM>())
-        .getDevices(CL_DEVICE_TYPE_ALL, &handles);
-    const auto at = std::find_if(handles.begin(), handles.end(), [&](const cl::Device& handle) {
-      return handle() == device.handle();
-    });
+    const auto handles = devices_of(device_info<cl_platform_id>(device.handle, CL_DEVICE_PLATFORM));
+    const auto at = std::find(handles.begin(), handles.end(), device.handle);
     place = std::to_string(at - handles.begin());
   }
   place = device.info.platform + "-" + device.info.name + "-" + place;

@@ -23,10 +23,11 @@ enum ExitCode : int {
 // that was interrupted, has no other code beside it: these two come first.
 ExitCode worse(ExitCode one, ExitCode other);
 
-// Ends the program with one line on stderr and this code.
+// Ends the program with one line on stderr and this code. The line is made printable, since it may
+// quote a file, a key or the name of a device.
 class Failure : public std::runtime_error {
  public:
-  Failure(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
+  Failure(ExitCode code, const std::string& line);
   ExitCode code() const { return code_; }
 
  private:

@@ -88,6 +88,9 @@ struct Options {
   std::uint64_t seed = 1;
   Cache cache = Cache::warm;
 
+  // Of --check and --bench: how long a process may be silent beyond what its work takes.
+  double patience_s = 60;
+
   // Check.
   bool full = false;
   int most_cases = 0;           // of a variant; 0: all

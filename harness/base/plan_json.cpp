@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "harness/base/whole_from.h"
+
 namespace loratune {
 namespace {
 
@@ -9,11 +11,15 @@ using nlohmann::json;
 
 template <class E>
 E enum_from(const json& value, E last) {
-  const auto number = value.get<int>();
-  if (number < 0 || number > static_cast<int>(last)) {
-    throw std::invalid_argument("plan: an enumerator is out of range");
+  return static_cast<E>(whole_from<int>(value, "plan: an enumerator", 0, static_cast<int>(last)));
+}
+
+std::array<std::uint64_t, 3> sizes_from(const json& value) {
+  std::array<std::uint64_t, 3> sizes{};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    sizes[i] = whole_from<std::uint64_t>(value.at(i), "plan: a size of a launch");
   }
-  return static_cast<E>(number);
+  return sizes;
 }
 
 }  // namespace
@@ -24,7 +30,7 @@ json to_json(const Packing& packing) {
 
 // Plans of before as_f32 have two values.
 Packing packing_from_json(const json& value) {
-  return {enum_from(value.at(0), Layout::blocked), value.at(1).get<int>(),
+  return {enum_from(value.at(0), Layout::blocked), whole_from<int>(value.at(1), "plan: a tile"),
           value.size() > 2 && value.at(2).get<bool>()};
 }
 
@@ -59,27 +65,31 @@ json to_json(const LaunchPlan& plan) {
 LaunchPlan plan_from_json(const json& value) {
   LaunchPlan plan;
   value.at("source").get_to(plan.source);
-  value.at("defines").get_to(plan.defines);
+  for (const json& define : value.at("defines")) {
+    plan.defines.emplace_back(define.at(0).get<std::string>(),
+                              whole_from<std::int64_t>(define.at(1), "plan: the value of a macro"));
+  }
   value.at("flags").get_to(plan.flags);
   plan.a = packing_from_json(value.at("a"));
   plan.b = packing_from_json(value.at("b"));
   for (const json& buffer : value.at("scratch")) {
-    plan.scratch.push_back(
-        {buffer.at(0).get<std::uint64_t>(), enum_from(buffer.at(1), Zero::each_run)});
+    plan.scratch.push_back({whole_from<std::uint64_t>(buffer.at(0), "plan: the bytes of scratch"),
+                            enum_from(buffer.at(1), Zero::each_run)});
   }
   for (const json& item : value.at("launches")) {
     Launch launch;
     item.at("kernel").get_to(launch.kernel);
-    item.at("dims").get_to(launch.dims);
-    item.at("global").get_to(launch.global);
-    item.at("local").get_to(launch.local);
+    launch.dims = whole_from<int>(item.at("dims"), "plan: dims");
+    launch.global = sizes_from(item.at("global"));
+    launch.local = sizes_from(item.at("local"));
     launch.one_struct = item.value("one_struct", false);
     for (const json& arg : item.at("args")) {
-      launch.args.push_back({enum_from(arg.at(0), Role::weights), arg.at(1).get<std::int64_t>()});
+      launch.args.push_back({enum_from(arg.at(0), Role::weights),
+                             whole_from<std::int64_t>(arg.at(1), "plan: an argument")});
     }
     plan.launches.push_back(std::move(launch));
   }
-  value.at("align").get_to(plan.align);
+  plan.align = whole_from<int>(value.at("align"), "plan: align", 0);
   value.at("deterministic").get_to(plan.deterministic);
   value.at("needs_residency").get_to(plan.needs_residency);
   return plan;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <stdexcept>
 
 #include "dispatch/internal/printable.h"
@@ -61,12 +62,20 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 json parse_json(std::string_view text) {
   constexpr int kDepth = 32;
-  const auto shallow = [](int depth, json::parse_event_t, json&) {
+  using Event = json::parse_event_t;
+  std::vector<std::set<std::string>> members;  // of the objects that have begun and not ended
+  const auto check = [&](int depth, Event event, json& value) {
     if (depth > kDepth) throw std::invalid_argument("JSON is nested too deeply");
+    if (event == Event::object_start) members.emplace_back();
+    if (event == Event::object_end) members.pop_back();
+    if (event == Event::key && !members.back().insert(value.get<std::string>()).second) {
+      throw std::invalid_argument("member '" + printable(value.get<std::string>(), 100) +
+                                  "' stands twice");
+    }
     return true;
   };
   try {
-    return json::parse(text.begin(), text.end(), shallow);
+    return json::parse(text.begin(), text.end(), check);
   } catch (const json::exception& error) {
     throw std::invalid_argument(printable(error.what(), 200));
   }

@@ -22,8 +22,8 @@ std::string read_file(const std::string& path, const std::string& what,
 // and without blanks and a carriage return around each.
 std::vector<std::string> lines_of(std::string_view text);
 
-// The JSON of a text, nested no deeper than what this project writes. Throws std::invalid_argument
-// with the reason in a printable line.
+// The JSON of a text, nested no deeper than what this project writes, with no member twice. Throws
+// std::invalid_argument with the reason in a printable line.
 nlohmann::json parse_json(std::string_view text);
 
 }  // namespace loratune

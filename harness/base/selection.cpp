@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/adapter_source.h"
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/read_file.h"
+#include "loratune/dispatch/device_match.h"
 
 namespace loratune {
 namespace {
@@ -24,6 +26,16 @@ std::string reasons(const std::vector<std::string>& complaints) {
 }  // namespace
 
 std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
+
+void tell_limit(const DeviceInfo& device) {
+  const std::string limit = limit_text(tuned_device(device));
+  if (limit.empty()) return;
+  std::fprintf(
+      stderr,
+      "affinity or a cgroup's quota leaves this process %s: what it measures is recorded as "
+      "that, and is not exact for the whole machine\n",
+      limit.c_str());
+}
 
 std::vector<std::size_t> matching_devices(const std::string& selector,
                                           const std::vector<Device>& devices,

@@ -35,4 +35,8 @@ std::vector<const Variant*> select_variants(const Options& options);
 // "Platform: name", as devices are shown and selected.
 std::string display_name(const DeviceInfo& device);
 
+// Says in a line on stderr where the process may use only a part of a CPU device, so that what is
+// measured holds for that part.
+void tell_limit(const DeviceInfo& device);
+
 }  // namespace loratune

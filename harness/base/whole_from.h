@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace loratune {
 
@@ -15,16 +18,27 @@ template <class Int>
 Int whole_from(const nlohmann::json& value, const char* name,
                Int low = std::numeric_limits<Int>::min(),
                Int high = std::numeric_limits<Int>::max()) {
-  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  const bool fits = value.is_number_integer() &&
-                    (!value.is_number_unsigned() || value.get<std::uint64_t>() <= kMost);
-  const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
-  if (!fits || number < static_cast<std::int64_t>(low) ||
-      number > static_cast<std::int64_t>(high)) {
-    throw std::invalid_argument(std::string(name) + " is no whole number from " +
-                                std::to_string(low) + " to " + std::to_string(high));
+  const auto within = [&](auto number) -> std::optional<Int> {
+    if (std::cmp_less(number, low) || std::cmp_greater(number, high)) return std::nullopt;
+    return static_cast<Int>(number);
+  };
+  std::optional<Int> number;
+  if (value.is_number_unsigned()) {
+    number = within(value.get<std::uint64_t>());
+  } else if (value.is_number_integer()) {
+    number = within(value.get<std::int64_t>());
   }
-  return static_cast<Int>(number);
+  if (number) return *number;
+  throw std::invalid_argument(std::string(name) + " is no whole number from " +
+                              std::to_string(low) + " to " + std::to_string(high));
+}
+
+// The whole numbers of an array.
+inline std::vector<int> wholes_from(const nlohmann::json& value, const char* name) {
+  if (!value.is_array()) throw std::invalid_argument(std::string(name) + " is no array");
+  std::vector<int> numbers;
+  for (const nlohmann::json& one : value) numbers.push_back(whole_from<int>(one, name));
+  return numbers;
 }
 
 // JSON has no number for NaN and the infinities: they are written as null, and read back as NaN,

@@ -78,7 +78,7 @@ BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const Laun
   arm.timed.run = [&checker, &ring, &operands, executable] {
     ring.run(*executable, operands, checker.queue());
   };
-  arm.timed.finish = [&checker] { checker.queue().finish(); };
+  arm.timed.finish = [&checker] { finish(checker.queue()); };
   arm.timed.restore = [&checker] {
     if (checker.problem_case().problem.accumulate) checker.restore_output();
   };
@@ -87,7 +87,7 @@ BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const Laun
     constexpr int kRuns = 10;
     return loratune::read_events(
         engine,
-        [&](const cl::CommandQueue& queue, std::vector<cl::Event>* events) {
+        [&](cl_command_queue queue, std::vector<cl_event>* events) {
           ring.run(*executable, operands, queue, events);
         },
         kRuns);

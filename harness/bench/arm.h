@@ -34,9 +34,6 @@ template <class F>
 void guarded(BenchArm& arm, F&& work) {
   try {
     work();
-  } catch (const cl::Error& error) {
-    arm.outcome = Outcome::runtime;
-    arm.detail = describe(error);
   } catch (const std::exception& error) {
     arm.outcome = Outcome::runtime;
     arm.detail = error.what();

@@ -48,8 +48,14 @@ void drop_far_behind(std::vector<int>& running, const std::vector<BenchArm>& arm
 
 }  // namespace
 
-ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimits& limits) {
-  ArmRounds timed{PairedSamples(static_cast<int>(arms.size())), 0};
+ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimits& limits,
+                    WorkerShared& shared) {
+  ArmRounds timed{PairedSamples(static_cast<int>(arms.size())), {}, 0};
+  // It is asked for an arm before each block of that arm.
+  const auto find_arm = [&](int id) -> TimedArm& {
+    ++shared.steps;
+    return arms[static_cast<std::size_t>(id)].timed;
+  };
   std::vector<int> running = correct_arms(arms);
   const RoundShape shape = shape_of(arms, running, limits);
   CanaryWatch watch(kCanaryLimit);
@@ -61,16 +67,14 @@ ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimi
        ++tried) {
     Round round = shuffled_round(limits.seed, tried, running, shape.sub_blocks);
     round.doubled = shape.doubled;
-    int at = kCanary;
+    int& at = shared.current_arm = kCanary;
     RoundReply reply;
     try {
-      reply = time_round(
-          round, [&](int id) -> TimedArm& { return arms[static_cast<std::size_t>(id)].timed; },
-          probes, at);
-    } catch (const cl::Error& error) {
+      reply = time_round(round, find_arm, probes, at);
+    } catch (const OpenclError& error) {
       if (at == kCanary) throw;
       arms[static_cast<std::size_t>(at)].outcome = Outcome::runtime;
-      arms[static_cast<std::size_t>(at)].detail = describe(error);
+      arms[static_cast<std::size_t>(at)].detail = error.what();
       std::erase(running, at);
       continue;
     }
@@ -79,10 +83,12 @@ ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimi
       continue;
     }
     timed.samples.add(round, reply);
+    timed.rounds.push_back({round, reply});
     if (++valid == kRoundsToSeeFar) {
       drop_far_behind(running, arms, timed.samples, limits.floor_ns);
     }
   }
+  shared.current_arm = kNoArm;
   return timed;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/bench/arm.h"
+#include "harness/process/shared_page.h"
 #include "tuner/paired_samples.h"
 
 namespace loratune {
@@ -16,14 +17,21 @@ struct RoundLimits {
   std::uint64_t seed = 0;
 };
 
+struct TimedRound {
+  Round round;
+  RoundReply reply;
+};
+
 struct ArmRounds {
   PairedSamples samples;
-  int void_rounds = 0;  // that other load disturbed
+  std::vector<TimedRound> rounds;  // that the samples are of
+  int void_rounds = 0;             // that other load disturbed
 };
 
 // Times the arms that are correct. An arm whose run fails gets the outcome `runtime` and leaves; an
-// arm that is far behind after a few rounds leaves too, and keeps its times. Throws cl::Error where
-// the canary itself fails.
-ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimits& limits);
+// arm that is far behind after a few rounds leaves too, and keeps its times. Throws OpenclError where
+// the canary itself fails. `shared` is told all along which arm is at work.
+ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimits& limits,
+                    WorkerShared& shared);
 
 }  // namespace loratune

@@ -10,6 +10,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/bench/modes.h"
@@ -28,7 +29,7 @@ struct Run {
   BenchSession session;
   std::vector<Problem> problems;
   double budget_s, begin_s;
-  std::string device;  // as --device has it
+  std::string reproduce;  // the line that runs a problem again, up to the problem
   std::size_t measured = 0;
   ExitCode worst = kExitGood;
 
@@ -81,18 +82,38 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
   if (!result.general.empty()) set_ratio(state, result, name, result.general);
 }
 
+// The line that runs a problem again: it lacks the problem's key.
+std::string reproduce_line(const Options& options) {
+  std::string line = "lora-bench --bench";
+  if (!options.device.empty()) line += " --device '" + options.device + "'";
+  if (!options.tuned.empty()) line += " --tuned '" + options.tuned + "'";
+  for (const std::string& variant : options.variants) line += " --variants " + variant;
+  return line + " --problem ";
+}
+
+// Tells on stderr what failed on a problem, and what reproduces it.
+void complain(const ProblemResult& result, const std::string& problem, const Run& run) {
+  const auto tell = [&](const std::string& of, const std::string& why) {
+    std::fprintf(stderr, "%s: %s\n  %s%s\n", of.c_str(), why.c_str(), run.reproduce.c_str(),
+                 problem.c_str());
+  };
+  if (!result.fault.empty()) return tell(problem, result.fault);
+  for (const auto& [name, rival] : result.rivals) {
+    if (rival.outcome == Outcome::correct || rival.outcome == Outcome::skipped) continue;
+    tell(problem + "/" + name,
+         std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500));
+  }
+}
+
 // Hands the rounds that the session recorded to Google Benchmark, one as each iteration's time.
 void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
                    const std::string& name) {
+  if (interrupted()) return state.SkipWithError("interrupted");
   const std::size_t before = run.session.results().size();
   const ProblemResult& result = run.session.result(problem, run.share_s());
-  const bool fresh = run.session.results().size() > before;
-  run.measured += fresh ? 1 : 0;
-  if (fresh && !result.fault.empty()) {
-    const std::string device = run.device.empty() ? "" : " --device '" + run.device + "'";
-    std::fprintf(stderr, "%s: %s\n  lora-bench --bench%s --problem %s\n",
-                 to_string(problem).c_str(), result.fault.c_str(), device.c_str(),
-                 to_string(problem).c_str());
+  if (run.session.results().size() > before) {
+    ++run.measured;
+    complain(result, to_string(problem), run);
   }
   const RivalResult& rival = result.rivals.at(name);
   std::string label = rival.label;
@@ -110,6 +131,16 @@ void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
     state.SetIterationTime(samples.next_seconds());
   }
   set_counters(state, result, name, rival);
+}
+
+// An interrupt leaves what was reported until then.
+void report_rounds_until_interrupted(benchmark::State& state, Run& run, const Problem& problem,
+                                     const std::string& name) {
+  try {
+    report_rounds(state, run, problem, name);
+  } catch (const Interrupted&) {
+    state.SkipWithError("interrupted");
+  }
 }
 
 bool has_flag(const std::vector<std::string>& flags, std::string_view name) {
@@ -276,21 +307,25 @@ int bench_mode(const Options& options) {
   initialize(flags);
   const Device device = select_device(options.device);
   const std::optional<Dispatcher> tuned = load_tuned(options, device.info);
+  tell_limit(device.info);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
   BenchOptions wanted;
   if (!options.variants.empty()) wanted.variants = select_variants(options);
   wanted.mode = options.mode;
   wanted.cache = options.cache;
   wanted.seed = options.seed;
-  Run run{BenchSession(device, wanted, tuned ? &*tuned : nullptr), select_problems(options),
-          options.budget_s > 0 ? options.budget_s : kDefaultBudget, seconds_now(), options.device};
+  wanted.patience_s = options.patience_s;
+  note_interrupts();
+  Run run{BenchSession(options.device, device.info, wanted, tuned ? &*tuned : nullptr),
+          select_problems(options), options.budget_s > 0 ? options.budget_s : kDefaultBudget,
+          seconds_now(), reproduce_line(options)};
   for (const Problem& problem : run.problems) {
     for (const std::string& rival : run.session.rivals(problem)) {
-      auto* registered =
-          benchmark::RegisterBenchmark((to_string(problem) + "/" + rival).c_str(),
-                                       [&run, problem, rival](benchmark::State& state) {
-                                         report_rounds(state, run, problem, rival);
-                                       });
+      auto* registered = benchmark::RegisterBenchmark(
+          (to_string(problem) + "/" + rival).c_str(),
+          [&run, problem, rival](benchmark::State& state) {
+            report_rounds_until_interrupted(state, run, problem, rival);
+          });
       registered->UseManualTime()->Unit(benchmark::kMicrosecond);
       // One iteration reports one round. To fill --benchmark_min_time rounds are reported again.
       if (!has_flag(flags, "--benchmark_min_time")) registered->Iterations(wanted.rounds);
@@ -314,7 +349,7 @@ int bench_mode(const Options& options) {
                  printable(value_of(flags, "--benchmark_out", ""), 200).c_str());
     run.fail(kExitUsage);
   }
-  return run.worst;
+  return interrupted() ? worse(run.worst, kExitInterrupted) : run.worst;
 }
 
 }  // namespace loratune

@@ -14,7 +14,8 @@ struct BenchOptions {
   Mode mode = Mode::fast;
   Cache cache = Cache::warm;
   std::uint64_t seed = 1;
-  int rounds = 20;  // wanted; fewer where a problem's share of the time is too short
+  double patience_s = 60;  // with a step that does not end, beyond what its work takes
+  int rounds = 20;         // wanted; fewer where a problem's share of the time is too short
 };
 
 }  // namespace loratune

@@ -21,26 +21,25 @@ std::uint16_t half_bits(float value) {
 struct ClblastRun {
   Problem problem;
   Dtype type;
-  cl::CommandQueue queue;
+  cl_command_queue queue;  // the checker's
   float scale = 1;
   std::vector<unsigned char> y_before;
-  cl::Buffer x, y, h;
-  std::vector<cl::Buffer> a, b;
+  Handle<cl_mem> x, y, h;
+  std::vector<Handle<cl_mem>> a, b;
   std::size_t next = 0;
 
-  void restore() { queue.enqueueWriteBuffer(y, CL_TRUE, 0, y_before.size(), y_before.data()); }
+  void restore() { write_buffer(queue, y.get(), 0, y_before.size(), y_before.data()); }
 
   template <class T>
-  void gemm(std::int64_t n, std::int64_t k, T alpha, const cl::Buffer& left,
-            const cl::Buffer& right, T beta, const cl::Buffer& out) {
+  void gemm(std::int64_t n, std::int64_t k, T alpha, const Handle<cl_mem>& left,
+            const Handle<cl_mem>& right, T beta, const Handle<cl_mem>& out) {
     const auto size = [](std::int64_t extent) { return static_cast<std::size_t>(extent); };
-    cl_command_queue raw = queue();
-    const clblast::StatusCode status =
-        clblast::Gemm<T>(clblast::Layout::kRowMajor, clblast::Transpose::kNo,
-                         clblast::Transpose::kYes, size(problem.m), size(n), size(k), alpha, left(),
-                         0, size(k), right(), 0, size(k), beta, out(), 0, size(n), &raw, nullptr);
+    const clblast::StatusCode status = clblast::Gemm<T>(
+        clblast::Layout::kRowMajor, clblast::Transpose::kNo, clblast::Transpose::kYes,
+        size(problem.m), size(n), size(k), alpha, left.get(), 0, size(k), right.get(), 0, size(k),
+        beta, out.get(), 0, size(n), &queue, nullptr);
     if (status != clblast::StatusCode::kSuccess) {
-      throw cl::Error(static_cast<cl_int>(status), "clblast::Gemm");
+      throw OpenclError(static_cast<cl_int>(status), "clblast::Gemm");
     }
   }
 
@@ -61,7 +60,7 @@ CheckResult check(ClblastRun& run, const Checker& checker) {
   run.restore();
   run.run();
   std::vector<unsigned char> bytes(run.y_before.size());
-  run.queue.enqueueReadBuffer(run.y, CL_TRUE, 0, bytes.size(), bytes.data());
+  read_buffer(run.queue, run.y.get(), 0, bytes.size(), bytes.data());
   std::vector<float> y(bytes.size() / static_cast<std::size_t>(element_bytes(run.type)));
   for (std::size_t i = 0; i < y.size(); ++i) {
     y[i] = load_element(run.type, bytes.data(), static_cast<std::int64_t>(i));
@@ -92,9 +91,7 @@ BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes)
   run->y_before = to_storage(type, data.y);
   const auto upload = [&](const std::vector<float>& values) {
     const std::vector<unsigned char> bytes = to_storage(type, values);
-    cl::Buffer buffer(engine.context(), CL_MEM_READ_WRITE, bytes.size());
-    run->queue.enqueueWriteBuffer(buffer, CL_TRUE, 0, bytes.size(), bytes.data());
-    return buffer;
+    return make_buffer(engine.context(), bytes.size(), bytes.data());
   };
   run->x = upload(data.x);
   run->y = upload(data.y);
@@ -109,7 +106,7 @@ BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes)
                    ? "; f16 widened to f32 outside of the timing: no cl_khr_fp16"
                    : "");
   arm.timed.run = [run] { run->run(); };
-  arm.timed.finish = [run] { run->queue.finish(); };
+  arm.timed.finish = [run] { finish(run->queue); };
   arm.timed.restore = [run] {
     if (run->problem.accumulate) run->restore();
   };

@@ -10,7 +10,7 @@ namespace loratune {
 
 class Judge {
  public:
-  // Measures the ceilings. Throws cl::Error. `engine` and `probes` outlive the judge.
+  // Measures the ceilings. Throws OpenclError. `engine` and `probes` outlive the judge.
   Judge(Engine& engine, Probes& probes);
 
   const Ceilings& ceilings() const { return ceilings_; }

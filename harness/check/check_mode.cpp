@@ -7,9 +7,10 @@
 #include "harness/base/adapter_source.h"
 #include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
-#include "harness/check/matrix.h"
+#include "harness/check/case_process.h"
 #include "harness/check/modes.h"
 
 namespace loratune {
@@ -26,22 +27,23 @@ struct Row {
   ExitCode exit_code = kExitGood;
 };
 
-void run_into(Row& row, Engine& engine, const MatrixCase& matrix_case) {
-  const CheckResult result = run_case(engine, matrix_case);
+// A hang costs its whole time limit, so of a variant that hangs not every case is waited for.
+constexpr int kMostHung = 3;
+
+void add(Row& row, const CheckResult& result, const std::string& reproduce) {
   ++row.cases;
   row.worst = std::max(row.worst, result.error_over_bound);
   if (result.outcome == Outcome::correct) return;
+  const std::string what = std::string(to_string(result.outcome)) + ": " + result.detail;
   if (result.outcome == Outcome::skipped || result.outcome == Outcome::constraints) {
     // The built kernel's own limits may be below the device's: the engine then takes another plan.
     ++row.skipped;
-    const std::string reason = std::string(to_string(result.outcome)) + ": " + result.detail;
-    if (std::find(row.skips.begin(), row.skips.end(), reason) == row.skips.end()) {
-      row.skips.push_back(reason);
+    if (std::find(row.skips.begin(), row.skips.end(), what) == row.skips.end()) {
+      row.skips.push_back(what);
     }
     return;
   }
-  row.failures.push_back(std::string(to_string(result.outcome)) + ": " + result.detail + "\n    " +
-                         reproduce_line(matrix_case));
+  row.failures.push_back(what + "\n    " + reproduce);
   row.exit_code = worse(
       row.exit_code, result.outcome == Outcome::correctness ? kExitWrongResult : kExitDeviceFault);
 }
@@ -138,28 +140,21 @@ void print_row(const Row& row) {
   if (row.failures.size() > 5) std::fprintf(stderr, "  and %zu more\n", row.failures.size() - 5);
 }
 
-std::vector<Row> selected_rows(const Options& options, Engine& engine) {
-  std::vector<Row> rows;
-  for (const Variant* variant : select_variants(options)) {
-    Row row;
-    row.variant = variant->name;
-    row.dtype = row.write = "-";
-    row.shape_class = "selected";
-    for (const MatrixCase& matrix_case : chosen_cases(options, *variant, engine.info())) {
-      run_into(row, engine, matrix_case);
-    }
-    if (row.cases == 0) continue;
-    if (!options.json) print_row(row);
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
-
 // A row and what belongs to it.
 struct Planned {
   Row row;
   std::vector<MatrixCase> cases;
 };
+
+std::vector<Planned> selected_row(const Options& options, const Variant& variant,
+                                  const DeviceInfo& device) {
+  Planned group;
+  group.row.variant = variant.name;
+  group.row.dtype = group.row.write = "-";
+  group.row.shape_class = "selected";
+  group.cases = chosen_cases(options, variant, device);
+  return {group};
+}
 
 // Of all cases in order, `most` evenly spread ones.
 void thin(std::vector<Planned>& planned, int most) {
@@ -206,18 +201,48 @@ std::vector<Planned> planned_rows(const Options& options, const Variant& variant
   return planned;
 }
 
-std::vector<Row> matrix_rows(const Options& options, Engine& engine) {
-  std::vector<Row> rows;
-  for (const Variant* variant : select_variants(options)) {
-    for (Planned& group : planned_rows(options, *variant, engine.info())) {
+// Runs the cases of each variant, and prints each row as soon as it is whole. An interrupt leaves
+// the last row with the cases that were run.
+class Checking {
+ public:
+  explicit Checking(const Options& options)
+      : options_(options), cases_(options.device, options.patience_s) {
+    cases_.interrupt_when(interrupted);
+  }
+
+  void run(std::vector<Planned> groups) {
+    hung_ = 0;
+    for (Planned& group : groups) {
       if (group.cases.empty()) continue;
-      for (const MatrixCase& matrix_case : group.cases) run_into(group.row, engine, matrix_case);
-      if (!options.json) print_row(group.row);
-      rows.push_back(std::move(group.row));
+      Row& row = rows_.emplace_back(std::move(group.row));
+      for (const MatrixCase& matrix_case : group.cases) run_into(row, matrix_case);
+      if (!options_.json) print_row(row);
     }
   }
-  return rows;
-}
+
+  const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  void run_into(Row& row, const MatrixCase& matrix_case) {
+    CheckResult result;
+    if (hung_ < kMostHung) {
+      result = cases_.run(matrix_case);
+      hung_ += result.outcome == Outcome::timeout ? 1 : 0;
+    } else {
+      result.outcome = Outcome::skipped;
+      result.detail = "not tried, since so many cases of the variant did not end before: " +
+                      std::to_string(kMostHung);
+    }
+    std::string reproduce = reproduce_line(matrix_case);
+    if (!options_.device.empty()) reproduce += " --device '" + options_.device + "'";
+    add(row, result, reproduce);
+  }
+
+  const Options& options_;
+  CaseProcess cases_;
+  std::vector<Row> rows_;
+  int hung_ = 0;  // cases of the variant that did not end
+};
 
 // Why no selected variant takes a selected problem: what those need that do not run on every
 // device.
@@ -246,18 +271,28 @@ int check_mode(const Options& options) {
                         !options.adapter.path.empty();
   select_variants(options);
   if (selected) select_problems(options);  // so that bad input is told before a device is sought
-  Engine engine(select_device(options.device));
+  const DeviceInfo device = select_device(options.device).info;
+  note_interrupts();
+  Checking checking(options);
   if (!options.json) {
     std::printf(
         "%s\nBound: %g * 2^-24 * sqrt(k + rank) * (|y| + |scale| |x||A||B|) + one rounding of the "
         "output\n\n",
-        display_name(engine.info()).c_str(), kBoundFactor);
+        display_name(device).c_str(), kBoundFactor);
     std::printf("%-17s %-5s %-4s %-13s %6s %8s %12s\n", "variant", "dtype", "y", "class", "cases",
                 "skipped", "error/bound");
   }
-  const std::vector<Row> rows =
-      selected ? selected_rows(options, engine) : matrix_rows(options, engine);
-  if (rows.empty()) throw Failure(kExitUsage, "nothing to check: " + why_nothing(options));
+  try {
+    for (const Variant* variant : select_variants(options)) {
+      checking.run(selected ? selected_row(options, *variant, device)
+                            : planned_rows(options, *variant, device));
+    }
+  } catch (const Interrupted&) {  // what was checked until then is told
+  }
+  const std::vector<Row>& rows = checking.rows();
+  if (rows.empty() && !interrupted()) {
+    throw Failure(kExitUsage, "nothing to check: " + why_nothing(options));
+  }
   ExitCode code = kExitGood;
   int failed = 0;
   int cases = 0;
@@ -281,9 +316,10 @@ int check_mode(const Options& options) {
   if (options.json) {
     std::printf("%s\n", out.dump(2).c_str());
   } else {
-    std::printf("\n%d cases, %d failed, %d skipped\n", cases, failed, skipped);
+    std::printf("\n%d cases, %d failed, %d skipped%s\n", cases, failed, skipped,
+                interrupted() ? "; interrupted" : "");
   }
-  return code;
+  return interrupted() ? worse(code, kExitInterrupted) : code;
 }
 
 }  // namespace loratune

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <tuple>
 
+#include "loratune/variants/packing.h"
 #include "variants/internal/reference.h"
 
 namespace loratune {
@@ -44,7 +44,7 @@ Checker::Checker(Engine& engine, const Case& problem_case)
       case_(problem_case),
       data_(make_data(problem_case)),
       oracle_(run_oracle(problem_case.problem, data_)),
-      queue_(engine.make_queue()) {
+      queue_(make_queue(engine.context(), engine.device())) {
   const Problem& p = case_.problem;
   weights_ = std::make_unique<Weights>(engine.context(), p, to_storage(p.dtype, data_.a).data(),
                                        to_storage(p.dtype, data_.b).data());
@@ -81,17 +81,16 @@ Checker::Tensor Checker::make_tensor(const std::vector<float>& values, std::int6
                     values[static_cast<std::size_t>(row * cols + i)]);
     }
   }
-  tensor.buffer = cl::Buffer(engine_.context(), CL_MEM_READ_WRITE,
-                             static_cast<std::size_t>(size * element_bytes(dtype)));
+  tensor.buffer =
+      make_buffer(engine_.context(), static_cast<std::size_t>(size * element_bytes(dtype)));
   return tensor;
 }
 
 void Checker::write(const Tensor& tensor) const {
   const auto bytes = static_cast<std::size_t>(element_bytes(case_.problem.dtype));
   for (const Window& window : tensor.windows) {
-    queue_.enqueueWriteBuffer(tensor.buffer, CL_TRUE,
-                              static_cast<std::size_t>(window.begin) * bytes, window.bytes.size(),
-                              window.bytes.data());
+    write_buffer(queue(), tensor.buffer.get(), static_cast<std::size_t>(window.begin) * bytes,
+                 window.bytes.size(), window.bytes.data());
   }
 }
 
@@ -99,8 +98,8 @@ std::vector<Checker::Window> Checker::read(const Tensor& tensor) const {
   const auto bytes = static_cast<std::size_t>(element_bytes(case_.problem.dtype));
   std::vector<Window> now = tensor.windows;
   for (Window& window : now) {
-    queue_.enqueueReadBuffer(tensor.buffer, CL_TRUE, static_cast<std::size_t>(window.begin) * bytes,
-                             window.bytes.size(), window.bytes.data());
+    read_buffer(queue(), tensor.buffer.get(), static_cast<std::size_t>(window.begin) * bytes,
+                window.bytes.size(), window.bytes.data());
   }
   return now;
 }
@@ -158,13 +157,13 @@ CheckResult Checker::compare(const std::vector<Window>& now) const {
 
 Operands Checker::operands(const LaunchPlan& plan) {
   Operands operands;
-  operands.x = x_.buffer;
-  operands.y = y_.buffer;
+  operands.x = x_.buffer.get();
+  operands.y = y_.buffer.get();
   operands.off_x = x_.off;
   operands.ld_x = x_.ld;
   operands.off_y = y_.off;
   operands.ld_y = y_.ld;
-  std::tie(operands.a, operands.b) = weights_->buffers(queue_, plan);
+  weights_->set(queue(), plan, operands);
   operands.scale = data_.scale;
   return operands;
 }
@@ -175,17 +174,16 @@ std::string Checker::changed_inputs(const LaunchPlan& plan) {
   const std::string x = differing(x_, read(x_), true);
   if (!x.empty()) return "x: " + x;
   const Problem& p = case_.problem;
-  const auto changed = [&](const cl::Buffer& buffer, std::int64_t first, const Packing& packing,
+  const auto changed = [&](cl_mem buffer, std::int64_t first, const Packing& packing,
                            std::int64_t rows, std::int64_t cols, const std::vector<float>& dense) {
     const Dtype dtype = packed_dtype(packing, p.dtype);
     const auto expected = to_storage(dtype, pack(packing, rows, cols, dense.data()));
     std::vector<unsigned char> now(expected.size());
-    queue_.enqueueReadBuffer(buffer, CL_TRUE,
-                             static_cast<std::size_t>(first * element_bytes(dtype)), now.size(),
-                             now.data());
+    read_buffer(queue(), buffer, static_cast<std::size_t>(first * element_bytes(dtype)), now.size(),
+                now.data());
     return now != expected;
   };
-  const auto [a, b] = weights_->buffers(queue_, plan);
+  const auto [a, b] = weights_->buffers(queue(), plan);
   if (changed(a, 0, plan.a, p.rank, p.k, data_.a)) return "A was changed";
   const bool joined = joins_weights(plan);
   if (changed(joined ? a : b, joined ? joined_off_b(plan.a, p) : 0, plan.b, p.n, p.rank, data_.b)) {
@@ -205,8 +203,8 @@ CheckResult Checker::check(Executable& executable) {
     std::vector<Window> first;
     for (int run = 0; run < 2; ++run) {
       restore_output();
-      executable.enqueue(queue_, operands);
-      queue_.finish();
+      executable.enqueue(queue(), operands);
+      finish(queue());
       std::vector<Window> now = read(y_);
       CheckResult compared = compare(now);
       if (compared.outcome != Outcome::correct) {
@@ -227,8 +225,8 @@ CheckResult Checker::check(Executable& executable) {
     const std::string changed = changed_inputs(executable.plan());
     if (!changed.empty()) return wrong(changed);
     return result;
-  } catch (const cl::Error& error) {
-    return {Outcome::runtime, 0, describe(error)};
+  } catch (const OpenclError& error) {
+    return {Outcome::runtime, 0, error.what()};
   }
 }
 

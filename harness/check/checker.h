@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/internal/opencl.h"
 #include "harness/check/case.h"
 #include "loratune/engine/engine.h"
 #include "loratune/variants/variant.h"
@@ -22,7 +23,7 @@ struct CheckResult {
 
 class Checker {
  public:
-  // Makes the data, the oracle and the buffers. Throws cl::Error.
+  // Makes the data, the oracle and the buffers. Throws OpenclError.
   Checker(Engine& engine, const Case& problem_case);
 
   // Runs the executable twice on fresh outputs, and checks each time: every element against the
@@ -35,7 +36,7 @@ class Checker {
   Operands operands(const LaunchPlan& plan);
   // y as the case has it, poison where it does not accumulate.
   void restore_output();
-  const cl::CommandQueue& queue() const { return queue_; }
+  cl_command_queue queue() const { return queue_.get(); }
   const Case& problem_case() const { return case_; }
   const CaseData& data() const { return data_; }
   const Oracle& oracle() const { return oracle_; }
@@ -49,7 +50,7 @@ class Checker {
   };
   struct Tensor {
     std::int64_t rows, cols, off, ld;
-    cl::Buffer buffer;
+    Handle<cl_mem> buffer;
     std::vector<Window> windows;  // as written before a run
   };
   Tensor make_tensor(const std::vector<float>& values, std::int64_t rows, std::int64_t cols,
@@ -65,7 +66,7 @@ class Checker {
   Case case_;
   CaseData data_;
   Oracle oracle_;
-  cl::CommandQueue queue_;
+  Handle<cl_command_queue> queue_;
   std::unique_ptr<Weights> weights_;
   Tensor x_, y_;
 };

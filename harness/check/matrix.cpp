@@ -319,8 +319,8 @@ CheckResult run_case(Engine& engine, const MatrixCase& matrix_case) {
       }
     } catch (const std::bad_alloc&) {
       return {Outcome::skipped, 0, "there is too little memory for it"};
-    } catch (const cl::Error& error) {
-      return {Outcome::runtime, 0, describe(error)};
+    } catch (const OpenclError& error) {
+      return {Outcome::runtime, 0, error.what()};
     }
   }
   return worst;

@@ -1,4 +1,4 @@
-// What --check does. Each mode returns the exit code, and throws Failure, or cl::Error
+// What --check does. Each mode returns the exit code, and throws Failure, or OpenclError
 // where the device fails outside any one case.
 #pragma once
 

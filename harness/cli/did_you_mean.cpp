@@ -31,6 +31,8 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> nam
   std::string nearest;
   std::size_t least = kMostEdits + 1;
   for (const std::string& name : names) {
+    // So much is to be added or left out at least; a word may be very long.
+    if (std::max(word.size(), name.size()) - std::min(word.size(), name.size()) >= least) continue;
     const std::size_t distance = edit_distance(word, name);
     if (distance < least) {
       least = distance;

@@ -7,12 +7,16 @@
 #include <new>
 #include <string>
 
+#include "dispatch/internal/printable.h"
 #include "harness/adapter/modes.h"
 #include "harness/base/failure.h"
+#include "harness/base/foreign_exit.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/lost_output.h"
 #include "harness/base/options.h"
+#include "harness/bench/bench_service.h"
 #include "harness/bench/modes.h"
+#include "harness/check/cases_service.h"
 #include "harness/check/modes.h"
 #include "harness/cli/modes.h"
 #include "harness/cli/parse.h"
@@ -20,7 +24,7 @@
 #include "harness/gate/modes.h"
 #include "harness/record/modes.h"
 #include "harness/sweep/modes.h"
-#include "harness/worker/modes.h"
+#include "harness/worker/arms_service.h"
 #include "loratune/engine/device.h"
 
 namespace {
@@ -45,6 +49,8 @@ void pin_pocl_threads(loratune::Command command) {
 int run(int argc, char** argv) {
   using namespace loratune;
   Options options = parse_command_line(argc, argv);
+  // How a worker ends is for its parent to judge.
+  if (options.command != Command::worker) refuse_exit();
   pin_pocl_threads(options.command);
   if (const char* path = std::getenv("GITHUB_STEP_SUMMARY")) options.gate.step_summary = path;
   switch (options.command) {
@@ -80,7 +86,9 @@ int run(int argc, char** argv) {
     case Command::replay_gate:
       return gate_mode(options);
     case Command::worker:
-      return worker_mode();
+      return serve({{kArmsService, arms_service},
+                    {kBenchService, bench_service},
+                    {kCasesService, cases_service}});
     case Command::help:
       std::printf("%s", options.help.c_str());
       return kExitGood;
@@ -97,14 +105,14 @@ int run_or_complain(int argc, char** argv) {
     return failure.code();
   } catch (const loratune::Interrupted&) {
     return loratune::kExitInterrupted;
-  } catch (const cl::Error& error) {
-    std::fprintf(stderr, "lora-bench: %s\n", loratune::describe(error).c_str());
+  } catch (const loratune::OpenclError& error) {
+    std::fprintf(stderr, "lora-bench: %s\n", error.what());
     return loratune::kExitDeviceFault;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "lora-bench: there is too little memory for what was asked for\n");
     return loratune::kExitUsage;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "lora-bench: %s\n", error.what());
+    std::fprintf(stderr, "lora-bench: %s\n", loratune::printable_line(error.what()).c_str());
     return loratune::kExitUsage;
   }
 }
@@ -114,6 +122,7 @@ int run_or_complain(int argc, char** argv) {
 int main(int argc, char** argv) {
   loratune::hold_closed_streams();
   const auto code = static_cast<loratune::ExitCode>(run_or_complain(argc, argv));
+  loratune::expect_exit();
   const std::string lost = loratune::lost_output();
   if (lost.empty()) return code;
   std::fprintf(stderr, "lora-bench: %s\n", lost.c_str());

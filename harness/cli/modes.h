@@ -1,4 +1,4 @@
-// What --list and --pick do. Each mode returns the exit code, and throws Failure, or cl::Error
+// What --list and --pick do. Each mode returns the exit code, and throws Failure, or OpenclError
 // where the device fails outside any one case.
 #pragma once
 

@@ -94,11 +94,16 @@ void add_selection(OptionTable& table, Options& options) {
 void add_timing(OptionTable& table, Options& options) {
   table.group("Timing");
   table.add_read("--budget", kInTime, "Time to work to, like 10m",
-                 [&](const std::string& text) { options.budget_s = read_budget(text); });
+                 [&](const std::string& text) { options.budget_s = read_time("--budget", text); });
   table.add_read(
       "--lock-wait", kTimes,
       "How long to wait while another suite times on the device; 1h by default",
       [&](const std::string& text) { options.lock_wait_s = read_seconds("--lock-wait", text); });
+  table.add_read(
+      "--patience", {check, bench},
+      "How much longer than its work a kernel may take before it counts as one that "
+      "hangs; 60s by default",
+      [&](const std::string& text) { options.patience_s = read_time("--patience", text); });
   table.add("--seed", kSeeded, options.seed, "The seed of everything random")
       ->capture_default_str()
       ->check(whole_number(0));

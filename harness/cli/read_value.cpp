@@ -65,9 +65,9 @@ double read_number(const std::string& option, const std::string& text) {
   return *value;
 }
 
-double read_budget(const std::string& text) {
-  const double seconds = read_seconds("--budget", text);
-  if (seconds == 0) refuse("--budget", text, "that is no time at all");
+double read_time(const std::string& option, const std::string& text) {
+  const double seconds = read_seconds(option, text);
+  if (seconds == 0) refuse(option, text, "that is no time at all");
   return seconds;
 }
 

@@ -20,7 +20,7 @@ double read_seconds(const std::string& option, const std::string& text);
 double read_number(const std::string& option, const std::string& text);
 
 // As read_seconds(), but more than none.
-double read_budget(const std::string& text);
+double read_time(const std::string& option, const std::string& text);
 
 // "3/8": part 3 of 8.
 struct Shard {

@@ -247,6 +247,9 @@ int coordinate(const Fleet& fleet, Post& post) {
                display_name(fleet.setup.device).c_str(), post.ranks(),
                fleet.setup.options.problems.size(), fleet.setup.options.budget_s,
                fleet.folder.c_str());
+  const std::string note = budget_note(fleet.setup.options, post.ranks());
+  if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
+  tell_limit(fleet.setup.device);
   serve(fleet, post, &coordinator);
   std::vector<JournalContent> journals;
   for (std::size_t i = 0; i < fleet.portions.size(); ++i) {

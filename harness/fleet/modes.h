@@ -1,5 +1,5 @@
 // What --sweep does under an MPI launcher. Each mode returns the exit code, and throws Failure, or
-// cl::Error where the device fails outside any one case.
+// OpenclError where the device fails outside any one case.
 #pragma once
 
 #include "harness/base/options.h"

@@ -8,6 +8,7 @@
 
 #include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
+#include "harness/base/device_json.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
@@ -88,7 +89,9 @@ void require_known_variants(const std::vector<std::string>& names, const PlansFi
 }
 
 void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
-  if (plans.device == device) return;
+  DeviceInfo like_theirs = device;
+  like_theirs.usable_cpus = plans.device.usable_cpus;  // plans do not depend on it
+  if (same_device(plans.device, like_theirs)) return;
   throw Failure(kExitUsage, "plans file '" + path + "' was made for " + display_name(plans.device) +
                                 ", driver " + plans.device.driver + "; this is " +
                                 display_name(device) + ", driver " + device.driver);
@@ -133,7 +136,9 @@ bool write_files(const Options& options, bool replaying, const GateResult& resul
   write(options.gate.junit, to_junit(result, report));
   if (!replaying && !options.gate.step_summary.empty()) {
     std::ofstream summary(options.gate.step_summary, std::ios::app);
-    if (!(summary << markdown << std::flush)) note(cannot_append(options.gate.step_summary));
+    summary << markdown;
+    summary.close();  // some file systems tell only then that a disk is full
+    if (!summary) note(cannot_append(options.gate.step_summary));
   }
   return good;
 }
@@ -174,6 +179,7 @@ GateResult run_live(const Options& options) {
     gate.rules.looks.rounds = gate.rules.short_looks.rounds = arguments.looks;
   }
   validate(gate.rules);
+  tell_limit(device.info);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
   note_interrupts();
   Worker worker(options.device);

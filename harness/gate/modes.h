@@ -1,5 +1,5 @@
 // What --export-plans, --gate, --replay of a gate and --verify do. Each mode returns the exit code,
-// and throws Failure, or cl::Error where the device fails outside any one case.
+// and throws Failure, or OpenclError where the device fails outside any one case.
 #pragma once
 
 #include "harness/base/options.h"

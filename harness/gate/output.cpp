@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/selection.h"
 #include "harness/gate/report.h"
 
@@ -129,11 +130,8 @@ std::string line_of(const GateRow& row) {
                    1e-3 * row.candidate_ns, row.rounds);
     line += row.void_rounds > 0 ? format(" +%d void", row.void_rounds) : "";
   }
-  if (!row.note.empty()) {
-    std::string note = row.note;
-    std::replace(note.begin(), note.end(), '\n', ' ');
-    line += "  " + note;
-  }
+  if (!row.note.empty()) line += "  " + row.note;
+  line = printable_line(line);  // names and notes come from a file
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
@@ -141,12 +139,13 @@ std::string line_of(const GateRow& row) {
 }  // namespace
 
 std::string to_text(const GateResult& result, const GateReport& report) {
-  std::string text = report.summary + "\n" + sides(result) + "\n" + clocked(result) + "\n\n";
+  std::string text =
+      report.summary + "\n" + printable_line(sides(result)) + "\n" + clocked(result) + "\n\n";
   text += format("%-14s %-46s %6s %-14s %7s %10s %10s %4s\n", "verdict", "case", "ratio",
                  "interval", "detects", "base us", "cand. us", "n");
   for (const GateRow& row : report.rows) {
     text += line_of(row);
-    if (fails(row)) text += "  again: " + again(result, row) + "\n";
+    if (fails(row)) text += "  again: " + printable_line(again(result, row)) + "\n";
   }
   for (const GateRow& row : report.sentinels) text += line_of(row);
   text +=

@@ -12,6 +12,7 @@
 #include "harness/base/plan_json.h"
 #include "harness/base/read_file.h"
 #include "harness/base/repeated_work.h"
+#include "harness/base/whole_from.h"
 
 namespace loratune {
 namespace {
@@ -53,8 +54,10 @@ PlansFile plans_from(const json& value) {
     if (!problem) throw std::invalid_argument(why);
     one.problem = *problem;
     json plan = item.at("plan");
-    plan["source"] = sources.at(plan.at("source").get<std::size_t>());
+    plan["source"] = sources.at(whole_from<std::size_t>(plan.at("source"), "plan: source"));
     one.plan = plan_from_json(plan);
+    why = invalid_reason(one.plan);
+    if (!why.empty()) throw std::invalid_argument(one.name + ": " + why);
     if (!names.insert(one.name).second) {
       throw std::invalid_argument("case " + printable(one.name) + " stands twice");
     }

@@ -42,19 +42,21 @@ json to_json(const GateRules& r) {
 
 GateRules rules_from(const json& value) {
   GateRules rules;
-  value.at("sub_blocks").get_to(rules.sub_blocks);
-  value.at("looks").get_to(rules.looks.rounds);
-  value.at("sentinel_looks").get_to(rules.sentinel_looks.rounds);
+  rules.sub_blocks = whole_from<int>(value.at("sub_blocks"), "sub_blocks");
+  rules.looks.rounds = wholes_from(value.at("looks"), "looks");
+  rules.sentinel_looks.rounds = wholes_from(value.at("sentinel_looks"), "sentinel_looks");
   // Files of before cases were told apart by their length have neither: all had the same looks.
   rules.short_ns = value.value("short_ns", 0.0);
-  rules.short_looks.rounds = value.value("short_looks", rules.looks.rounds);
+  rules.short_looks.rounds = value.contains("short_looks")
+                                 ? wholes_from(value["short_looks"], "short_looks")
+                                 : rules.looks.rounds;
   value.at("level").get_to(rules.level);
   value.at("worse").get_to(rules.worse);
   value.at("good").get_to(rules.good);
   value.at("sentinel").get_to(rules.sentinel);
-  value.at("shorten").get_to(rules.shorten);
+  rules.shorten = whole_from<int>(value.at("shorten"), "shorten");
   value.at("canary_limit").get_to(rules.canary_limit);
-  value.at("distinct").get_to(rules.distinct);
+  rules.distinct = whole_from<int>(value.at("distinct"), "distinct");
   validate(rules);
   return rules;
 }
@@ -91,8 +93,8 @@ json to_json(const TrialRecord& record, const GateRules& rules, bool sentinel) {
 
 TrialRecord trial_from(const json& value, const GateRules& rules, bool sentinel) {
   TrialRecord record;
-  value.at("seed").get_to(record.seed);
-  value.at("runs").get_to(record.runs);
+  record.seed = whole_from<std::uint64_t>(value.at("seed"), "seed");
+  record.runs = whole_from<int>(value.at("runs"), "runs");
   PairedTrial trial(record.seed, rules, sentinel);
   for (const json& item : value.at("rounds")) {
     const std::optional<Round> round = trial.next();
@@ -110,7 +112,7 @@ TrialRecord trial_from(const json& value, const GateRules& rules, bool sentinel)
         reply.stolen = true;
         continue;
       }
-      item[i].at("failed").get_to(reply.failed);
+      reply.failed = whole_from<int>(item[i].at("failed"), "failed");
       reply.failure =
           parse_outcome(item[i].at("outcome").get<std::string>()).value_or(Outcome::runtime);
     }
@@ -207,7 +209,7 @@ GateResult gate_from_json(const json& value) {
   value.at("base_path").get_to(result.base_path);
   value.at("against_path").get_to(result.against_path);
   result.device = device_from_json(value.at("device"));
-  value.at("seed").get_to(result.seed);
+  result.seed = whole_from<std::uint64_t>(value.at("seed"), "seed");
   result.rules = rules_from(value.at("rules"));
   value.at("strict").get_to(result.strict);
   value.at("time_unchanged").get_to(result.time_unchanged);

@@ -221,6 +221,7 @@ int verify_mode(const Options& options) {
     std::printf("%-36s %-17s %8s %6s %-14s %8s %6s  %s\n", "problem", "variant", "recorded", "now",
                 "interval", "drift", "rounds", "finding");
   }
+  tell_limit(device.info);
   const DeviceLock lock(device_place(device), options.lock_wait_s);
   const double end = seconds_now() + (options.budget_s > 0 ? options.budget_s : kDefaultBudget);
   Deadlines deadlines;

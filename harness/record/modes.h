@@ -1,5 +1,5 @@
 // What --sweep --record and --replay of a recording do. Each mode returns the exit code, and throws
-// Failure, or cl::Error where the device fails outside any one case.
+// Failure, or OpenclError where the device fails outside any one case.
 #pragma once
 
 #include "harness/base/options.h"

@@ -5,7 +5,9 @@
 
 #include "dispatch/internal/atomic_write.h"
 #include "harness/base/clock.h"
+#include "harness/base/device_json.h"
 #include "harness/base/device_lock.h"
+#include "harness/base/differing.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
@@ -85,10 +87,12 @@ Recording go_on(const std::string& path, Recording fresh) {
   struct stat there {};
   if (stat(path.c_str(), &there) != 0) return fresh;
   Recording earlier = read_recording(path);
-  fresh.problems = earlier.problems;
-  if (earlier != fresh) {
-    throw Failure(kExitUsage, "recording '" + path +
-                                  "' is of another device or other kernels; name another file");
+  if (same_device(earlier.device, fresh.device)) earlier.device = fresh.device;
+  const std::string differing = differing_members(header_of(earlier), header_of(fresh));
+  if (!differing.empty()) {
+    throw Failure(kExitUsage,
+                  "recording '" + path +
+                      "' was made of something else; name another file; differing: " + differing);
   }
   return earlier;
 }
@@ -142,11 +146,13 @@ int record_mode(const Options& options) {
   const Spaces spaces(variants, problems, device,
                       options.most_configs > 0 ? options.most_configs : kConfigsPerVariant);
   const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
+  tell_limit(device);
   const DeviceLock lock(device_place(select_device(options.device)), options.lock_wait_s);
   note_interrupts();
   Worker worker(options.device);
   worker.interrupt_when(interrupted);
   BuildAhead ahead(options.device, options.builders);
+  ahead.interrupt_when(interrupted);
   Recorder recorder(worker, ahead, device, options.seed, options.cache);
   try {
     for (const Problem& problem : problems) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "dispatch/internal/printable.h"
+#include "dispatch/internal/tuned_limits.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
 #include "harness/base/read_file.h"
@@ -28,18 +29,6 @@ double rounded(double ns) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.4g", ns);
   return std::strtod(text, nullptr);
-}
-
-json header_of(const Recording& recording) {
-  json variants = json::array();
-  for (const RecordedVariant& variant : recording.variants) {
-    variants.push_back({{"name", variant.name}, {"parameters", variant.parameters}});
-  }
-  return {{"schema", kSchema},
-          {"version", 1},
-          {"device", to_json(recording.device)},
-          {"kernels", recording.kernels},
-          {"variants", variants}};
 }
 
 // Lines of a recording, plain or compressed: zlib reads what is not compressed as it is. No more
@@ -71,14 +60,15 @@ class Lines {
         if (code != Z_OK) throw std::invalid_argument("the file is damaged");
         return !line.empty();
       }
+      const std::size_t length = std::strlen(buffer_.data());
       line += buffer_.data();
-      bytes_ += std::strlen(buffer_.data());
+      bytes_ += length;
       if (line.size() > kMostLineBytes) throw std::invalid_argument("it is too long");
       if (bytes_ > kMostBytes) throw std::invalid_argument("the file is too long");
       // A zero byte hides what follows it; without one the buffer is full, or the line is at its
       // end.
-      if (line.back() != '\n' && std::strlen(buffer_.data()) + 1 < buffer_.size() &&
-          gzeof(file_) == 0) {
+      const bool cut = length == 0 || line.back() != '\n';
+      if (cut && length + 1 < buffer_.size() && gzeof(file_) == 0) {
         throw std::invalid_argument("it holds a zero byte");
       }
     }
@@ -112,7 +102,9 @@ RecordedConfig config_from(const json& line, const std::vector<RecordedVariant>&
   config.outcome = *outcome;
   if (line.contains("ns")) line.at("ns").get_to(config.ns);
   for (const double ns : config.ns) {
-    if (!(ns > 0)) throw std::invalid_argument("a time is not positive");
+    if (!(ns > 0) || ns > static_cast<double>(limits::kTimeNs)) {
+      throw std::invalid_argument("a time is not positive, or longer than any that is measured");
+    }
   }
   const bool timed = config.outcome == Outcome::correct || config.outcome == Outcome::slow;
   if (timed == config.ns.empty()) throw std::invalid_argument("times and outcome disagree");
@@ -144,6 +136,18 @@ void add_config(const json& line, Recording& recording) {
 }
 
 }  // namespace
+
+nlohmann::json header_of(const Recording& recording) {
+  json variants = json::array();
+  for (const RecordedVariant& variant : recording.variants) {
+    variants.push_back({{"name", variant.name}, {"parameters", variant.parameters}});
+  }
+  return {{"schema", kSchema},
+          {"version", 1},
+          {"device", to_json(recording.device)},
+          {"kernels", recording.kernels},
+          {"variants", variants}};
+}
 
 std::string serialize(const Recording& recording) {
   std::string text = header_of(recording).dump() + '\n';

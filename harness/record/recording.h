@@ -44,6 +44,9 @@ struct Recording {
   bool operator==(const Recording&) const = default;
 };
 
+// What a recording is of, without its problems: the device, kernels and variants.
+nlohmann::json header_of(const Recording& recording);
+
 // JSON lines: a header, then a line for each config.
 std::string serialize(const Recording& recording);
 

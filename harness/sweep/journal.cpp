@@ -17,6 +17,7 @@
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
+#include "harness/base/differing.h"
 #include "harness/base/failure.h"
 #include "harness/base/read_file.h"
 
@@ -181,11 +182,8 @@ Journal Journal::resume(const std::string& path, const FileCalls& calls) {
 
 void Journal::begin(const json& header) {
   if (!content_.header.is_null() && content_.header != header) {
-    std::string differing;
-    for (const auto& [key, value] : header.items()) {
-      if (!content_.header.contains(key) || content_.header[key] != value) differing += " " + key;
-    }
-    fail(path_, "was made by another sweep; differing:" + differing);
+    fail(path_,
+         "was made by another sweep; differing: " + differing_members(content_.header, header));
   }
   if (!content_.damage.empty()) {
     std::string kept = path_ + ".damaged";

@@ -1,5 +1,5 @@
 // What --sweep, --replay of a journal and --merge do. Each mode returns the exit code, and throws
-// Failure, or cl::Error where the device fails outside any one case.
+// Failure, or OpenclError where the device fails outside any one case.
 #pragma once
 
 #include "harness/base/options.h"

@@ -15,6 +15,7 @@
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
+#include "loratune/dispatch/device_match.h"
 #include "tuner/merge.h"
 #include "tuner/rules.h"
 
@@ -158,10 +159,13 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losse
   for (const Record& record : fresh.records) decided_anew.insert(family_of(record));
   for (const auto& theirs : earlier.devices) {
     std::string& id = ids[theirs.first];
-    const auto same = std::find_if(fresh.devices.begin(), fresh.devices.end(),
-                                   [&](const auto& ours) { return ours.second == theirs.second; });
+    const auto same =
+        std::find_if(fresh.devices.begin(), fresh.devices.end(), [&](const auto& ours) {
+          return match_device(ours.second, theirs.second) == DeviceMatch::exact;
+        });
     if (same != fresh.devices.end()) {
       id = same->first;
+      add_known(same->second, theirs.second);
     } else {
       id = "d" + std::to_string(fresh.devices.size());
       fresh.devices[id] = theirs.second;

@@ -1,10 +1,14 @@
 #include "harness/sweep/plan.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <map>
 
 #include "loratune/dispatch/default_choice.h"
 #include "tuner/enumerate.h"
+#include "tuner/stopping.h"
 
 namespace loratune {
 namespace {
@@ -63,6 +67,22 @@ std::vector<bool> run_time_parameters(const Variant& variant, const Problem& pro
 }
 
 }  // namespace
+
+std::string budget_note(const SweepOptions& options, int devices) {
+  // 120 problems took 84 s, whatever less their budget was, on two cores of an EPYC under PoCL.
+  constexpr double kLeastOfAProblem = 0.7;
+  const std::size_t problems = options.problems.size();
+  const double least = kLeastOfAProblem * static_cast<double>(problems) / devices;
+  if (options.budget_s >= least) return {};
+  std::array<char, 400> text{};
+  std::snprintf(
+      text.data(), text.size(),
+      "the budget of %.3g s is less than the %.0f s or so that %zu problems take at least: "
+      "%.1f s each, as measured on two CPU cores, to build and check the default and %zu "
+      "other configs and to confirm the choice, which is done however late it is",
+      options.budget_s, std::ceil(least), problems, kLeastOfAProblem, SearchStop{}.at_least);
+  return text.data();
+}
 
 std::string group_key(const Problem& p) {
   return std::string(to_string(p.op)) + "_r" + std::to_string(p.rank) + "_" +

@@ -48,6 +48,10 @@ struct Group {
   std::vector<FamilyPlan> families;
 };
 
+// A line for a budget that is less than the sweep takes at least on so many devices, with how that
+// was estimated; empty where the budget may do.
+std::string budget_note(const SweepOptions& options, int devices = 1);
+
 // The name of the group that the problem is in.
 std::string group_key(const Problem& problem);
 

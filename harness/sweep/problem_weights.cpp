@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -37,10 +38,15 @@ std::vector<double> read_weights(const std::string& path, const std::vector<Prob
   if (!content.is_object()) refuse(", line 1: no JSON object of problem keys and numbers");
   std::vector<double> weights(problems.size(), 1);
   bool any = false;
+  std::map<std::string, std::string> members;  // by problem, whose key may leave out `fwd_`
   for (const auto& [key, value] : content.items()) {
     std::string why;
     const auto problem = parse_problem(key, why);
     if (!problem) refuse(line_of(key, text) + ": " + printable(why, 300));
+    const auto [member, added] = members.emplace(to_string(*problem), key);
+    if (!added) {
+      refuse(line_of(key, text) + ": " + key + " is the problem of " + member->second + " too");
+    }
     const double weight = value.is_number() ? value.get<double>() : std::nan("");
     if (!(weight > 0) || weight > 1e6) {
       refuse(line_of(key, text) + ": " + key + " has no weight between 0 and 1e6");

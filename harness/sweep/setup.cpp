@@ -9,6 +9,7 @@
 #include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
+#include "harness/base/whole_from.h"
 #include "harness/sweep/output.h"
 #include "harness/sweep/problem_weights.h"
 #include "loratune/dispatch/default_choice.h"
@@ -210,13 +211,13 @@ SweepSetup parse_header(const json& header) {
   options.mode = *mode;
   options.cache = *cache;
   options.budget_s = header.at("budget_s").get<double>();
-  options.evaluations = header.at("evaluations").get<int>();
+  options.evaluations = whole_from<int>(header.at("evaluations"), "evaluations", 0);
   header.at("weights").get_to(options.weights);
   if (!options.weights.empty() && options.weights.size() != options.problems.size()) {
     throw std::invalid_argument("it has not a weight for each problem");
   }
   options.known = known_from(header);
-  options.seed = header.at("seed").get<std::uint64_t>();
+  options.seed = whole_from<std::uint64_t>(header.at("seed"), "seed");
   return setup;
 }
 

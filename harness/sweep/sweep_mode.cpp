@@ -73,9 +73,13 @@ SweepResult sweep(const Options& options, Live& live) {
   live.worker = std::make_unique<Worker>(options.device);
   live.worker->interrupt_when(interrupted);
   BuildAhead ahead(options.device, options.builders);
+  ahead.interrupt_when(interrupted);
   std::fprintf(stderr, "%s: %zu problems, %zu variants, budget %.0f s\njournal: %s\n",
                display_name(setup.device).c_str(), setup.options.problems.size(),
                setup.options.variants.size(), setup.options.budget_s, options.journal.c_str());
+  const std::string note = budget_note(setup.options);
+  if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
+  tell_limit(setup.device);
   Sweep sweep(setup.options, setup.device, *journal, live.worker.get(), &ahead, interrupted,
               show_progress);
   const bool whole = sweep.run();

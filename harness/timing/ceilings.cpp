@@ -90,9 +90,9 @@ class Bench {
   Bench(Engine& engine, Probes& probes)
       : engine_(engine),
         probes_(probes),
-        queue_(engine.make_queue()),
-        program_(engine.context(), kSource) {
-    program_.build(engine.device());
+        queue_(make_queue(engine.context(), engine.device())),
+        program_(make_program(engine.context(), kSource)) {
+    build_program(program_.get(), engine.device());
   }
 
   Ceilings run() {
@@ -103,12 +103,12 @@ class Bench {
     // Both buffers of the largest copy together are beyond four times the cache.
     const std::int64_t large =
         std::min(most, std::max(2 * cache, std::int64_t{64} << 20)) / kSmallest * kSmallest;
-    from_ = cl::Buffer(engine_.context(), CL_MEM_READ_WRITE, static_cast<std::size_t>(large));
-    to_ = cl::Buffer(engine_.context(), CL_MEM_READ_WRITE, static_cast<std::size_t>(large));
-    for (const cl::Buffer& buffer : {from_, to_}) {  // touched, so that its pages are there
-      queue_.enqueueFillBuffer(buffer, 1.0F, 0, static_cast<std::size_t>(large));
+    for (Handle<cl_mem>* buffer : {&from_, &to_}) {
+      *buffer = make_buffer(engine_.context(), static_cast<std::size_t>(large));
+      // Touched, so that its pages are there.
+      fill_buffer(queue_.get(), buffer->get(), 1.0F, static_cast<std::size_t>(large));
     }
-    queue_.finish();
+    finish(queue_.get());
     ceilings.copy_gbps = copy_gbps(large);
     for (std::int64_t bytes = kSmallest; bytes <= large; bytes *= 4) {
       const std::int64_t half = bytes / 2 / kSmallest * kSmallest + kSmallest / 2;
@@ -131,37 +131,39 @@ class Bench {
 
  private:
   // The best of a few blocks: a ceiling is what the device does when nothing is in its way.
-  double best_ns(cl::Kernel& kernel, std::size_t items, std::size_t local = kLocal) {
-    const auto enqueue = [&] {
-      queue_.enqueueNDRangeKernel(kernel, cl::NullRange, cl::NDRange(items), cl::NDRange(local));
-    };
+  double best_ns(cl_kernel kernel, std::size_t items, std::size_t local = kLocal) {
+    const auto enqueue = [&] { launch(queue_.get(), kernel, items, local); };
     enqueue();  // discarded: it may compile
-    queue_.finish();
-    const double once = time_block_ns(queue_, 1, enqueue);
+    finish(queue_.get());
+    const double once = time_block_ns(queue_.get(), 1, enqueue);
     double best = once;
     for (int i = 0; i < kTries; ++i) {
-      best = std::min(best, time_block_ns(queue_, block_runs(once), enqueue));
+      best = std::min(best, time_block_ns(queue_.get(), block_runs(once), enqueue));
     }
     return best;
   }
 
+  // A kernel whose first arguments are both buffers.
+  Handle<cl_kernel> copying_kernel(const char* name) const {
+    Handle<cl_kernel> kernel = make_kernel(program_.get(), name);
+    set_argument(kernel.get(), 0, from_.get());
+    set_argument(kernel.get(), 1, to_.get());
+    return kernel;
+  }
+
   // One way; reads and writes counted.
   double copy_gbps(std::int64_t bytes) {
-    cl::Kernel kernel(program_, "copy");
-    kernel.setArg(0, from_);
-    kernel.setArg(1, to_);
+    const Handle<cl_kernel> kernel = copying_kernel("copy");
     return 2 * static_cast<double>(bytes) /
-           best_ns(kernel, static_cast<std::size_t>(bytes) / sizeof(cl_float4));
+           best_ns(kernel.get(), static_cast<std::size_t>(bytes) / sizeof(cl_float4));
   }
 
   double read_gbps(std::int64_t bytes) {
-    cl::Kernel kernel(program_, "sum");
+    const Handle<cl_kernel> kernel = copying_kernel("sum");
     constexpr std::int64_t kLength = 16;
-    kernel.setArg(0, from_);
-    kernel.setArg(1, to_);
-    kernel.setArg(2, static_cast<cl_int>(kLength));
+    set_argument(kernel.get(), 2, static_cast<cl_int>(kLength));
     const std::int64_t items = bytes / static_cast<std::int64_t>(sizeof(cl_float4)) / kLength;
-    return static_cast<double>(bytes) / best_ns(kernel, static_cast<std::size_t>(items));
+    return static_cast<double>(bytes) / best_ns(kernel.get(), static_cast<std::size_t>(items));
   }
 
   // 0 where the device is no CPU: a GPU's memory is not for one item a unit.
@@ -169,33 +171,31 @@ class Bench {
     const std::int64_t units = engine_.info().compute_units;
     const std::int64_t length = bytes / units / (4 * std::int64_t{sizeof(cl_float16)}) * 4;
     if (engine_.info().type != DeviceType::cpu || length == 0) return 0;
-    cl::Kernel kernel(program_, name);
-    kernel.setArg(0, from_);
-    kernel.setArg(1, to_);
-    kernel.setArg(2, static_cast<cl_int>(length));
+    const Handle<cl_kernel> kernel = copying_kernel(name);
+    set_argument(kernel.get(), 2, static_cast<cl_int>(length));
     const double moved = static_cast<double>(ways * units * length) * sizeof(cl_float16);
     double rate = 0;
     double ns = 0;
     // More passes until a launch takes a millisecond, so that the floor does not count.
     for (int passes = 1; ns < 1e6 && passes < (1 << 16); passes *= 2) {
-      kernel.setArg(3, static_cast<cl_int>(passes));
-      ns = best_ns(kernel, static_cast<std::size_t>(units), 1);
+      set_argument(kernel.get(), 3, static_cast<cl_int>(passes));
+      ns = best_ns(kernel.get(), static_cast<std::size_t>(units), 1);
       rate = moved * passes / ns;
     }
     return rate;
   }
 
   double peak_gflops(const char* name, int width) {
-    cl::Kernel kernel(program_, name);
+    const Handle<cl_kernel> kernel = make_kernel(program_.get(), name);
     const std::size_t items = static_cast<std::size_t>(engine_.info().compute_units) *
                               (engine_.info().type == DeviceType::cpu ? kLocal : std::size_t{2048});
-    kernel.setArg(0, to_);
+    set_argument(kernel.get(), 0, to_.get());
     int length = 64;
     double rate = 0;
     // Longer until a launch takes a millisecond, so that the floor does not count.
     for (double ns = 0; ns < 1e6 && length < (1 << 22); length *= 2) {
-      kernel.setArg(1, static_cast<cl_int>(length));
-      ns = best_ns(kernel, items);
+      set_argument(kernel.get(), 1, static_cast<cl_int>(length));
+      ns = best_ns(kernel.get(), items);
       rate = 2.0 * kChains * width * length * static_cast<double>(items) / ns;
     }
     return rate;
@@ -203,9 +203,9 @@ class Bench {
 
   Engine& engine_;
   Probes& probes_;
-  cl::CommandQueue queue_;
-  cl::Program program_;
-  cl::Buffer from_, to_;
+  Handle<cl_command_queue> queue_;
+  Handle<cl_program> program_;
+  Handle<cl_mem> from_, to_;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace loratune {
 
-// Takes about a second where compilers are slow. Throws cl::Error.
+// Takes about a second where compilers are slow. Throws OpenclError.
 Ceilings measure_ceilings(Engine& engine, Probes& probes);
 
 }  // namespace loratune

@@ -28,6 +28,17 @@ constexpr int kLooks = 8;  // a machine that is busy for some of them still tell
 // No launch ends so soon; rusticl answers 0, 1, 2, 3 where it has no clock.
 constexpr std::uint64_t kShortestCommandNs = 20;
 
+EventTimes times_of(cl_event event) {
+  const auto time = [&](cl_profiling_info what) {
+    cl_ulong ns = 0;
+    require_success(clGetEventProfilingInfo(event, what, sizeof(ns), &ns, nullptr),
+                    "clGetEventProfilingInfo");
+    return ns;
+  };
+  return {time(CL_PROFILING_COMMAND_QUEUED), time(CL_PROFILING_COMMAND_SUBMIT),
+          time(CL_PROFILING_COMMAND_START), time(CL_PROFILING_COMMAND_END)};
+}
+
 }  // namespace
 
 int block_runs(double run_ns) {
@@ -43,9 +54,8 @@ double time_block_ns(int runs, const std::function<void()>& run,
   return (seconds_now() - begin) * 1e9 / runs;
 }
 
-double time_block_ns(const cl::CommandQueue& queue, int runs,
-                     const std::function<void()>& enqueue) {
-  return time_block_ns(runs, enqueue, [&] { queue.finish(); });
+double time_block_ns(cl_command_queue queue, int runs, const std::function<void()>& enqueue) {
+  return time_block_ns(runs, enqueue, [&] { loratune::finish(queue); });
 }
 
 std::uint64_t steal_ticks() {
@@ -59,23 +69,23 @@ std::uint64_t steal_ticks() {
 }
 
 Probes::Probes(Engine& engine)
-    : queue_(engine.make_queue()),
-      sink_(engine.context(), CL_MEM_READ_WRITE, 1U << 16U),
+    : queue_(make_queue(engine.context(), engine.device())),
+      sink_(make_buffer(engine.context(), 1U << 16U)),
       items_(static_cast<std::size_t>(engine.info().compute_units) * 64) {
-  cl::Program program(engine.context(), kProbeSource);
-  program.build(engine.device());
-  empty_ = cl::Kernel(program, "empty");
-  spin_ = cl::Kernel(program, "spin");
+  const Handle<cl_program> program = make_program(engine.context(), kProbeSource);
+  build_program(program.get(), engine.device());
+  empty_ = make_kernel(program.get(), "empty");
+  spin_ = make_kernel(program.get(), "spin");
   items_ = std::min<std::size_t>(items_, (1U << 16U) / sizeof(float));
-  empty_.setArg(0, sink_);
-  spin_.setArg(0, sink_);
-  spin_.setArg(1, 1);
+  set_argument(empty_.get(), 0, sink_.get());
+  set_argument(spin_.get(), 0, sink_.get());
+  set_argument(spin_.get(), 1, 1);
   canary_ns();  // the first launch builds
   const int length = spin_length(kCanaryNs, [&](int candidate) {
-    spin_.setArg(1, candidate);
+    set_argument(spin_.get(), 1, candidate);
     return canary_ns();
   });
-  spin_.setArg(1, length);
+  set_argument(spin_.get(), 1, length);
 }
 
 int spin_length(double ns, const std::function<double(int length)>& time_ns) {
@@ -88,26 +98,22 @@ int spin_length(double ns, const std::function<double(int length)>& time_ns) {
   throw std::runtime_error("the canary takes no time: the device does not run its loop");
 }
 
-void Probes::launch_empty() {
-  queue_.enqueueNDRangeKernel(empty_, cl::NullRange, cl::NDRange(64), cl::NDRange(64));
-}
+void Probes::launch_empty() { launch(queue_.get(), empty_.get(), 64, 64); }
 
-void Probes::finish() { queue_.finish(); }
+void Probes::finish() { loratune::finish(queue_.get()); }
 
 double Probes::launch_floor_ns() {
   std::vector<double> blocks;
   launch_empty();
   finish();
   for (int i = 0; i < 20; ++i) {
-    blocks.push_back(time_block_ns(queue_, 32, [&] { launch_empty(); }));
+    blocks.push_back(time_block_ns(queue_.get(), 32, [&] { launch_empty(); }));
   }
   return median(blocks);
 }
 
 double Probes::canary_ns() {
-  return time_block_ns(queue_, 1, [&] {
-    queue_.enqueueNDRangeKernel(spin_, cl::NullRange, cl::NDRange(items_), cl::NDRange(64));
-  });
+  return time_block_ns(queue_.get(), 1, [&] { launch(queue_.get(), spin_.get(), items_, 64); });
 }
 
 std::string event_clock_fault(const std::vector<EventTimes>& commands, double wall_ns) {
@@ -127,24 +133,19 @@ std::string event_clock_fault(const std::vector<EventTimes>& commands, double wa
 }
 
 EventReading read_events(
-    Engine& engine,
-    const std::function<void(const cl::CommandQueue&, std::vector<cl::Event>*)>& enqueue,
+    Engine& engine, const std::function<void(cl_command_queue, std::vector<cl_event>*)>& enqueue,
     int runs) {
-  const cl::CommandQueue queue = engine.make_queue(true);
+  const Handle<cl_command_queue> queue = make_queue(engine.context(), engine.device(), true);
   std::vector<double> spans;
   for (int run = 0; run < runs; ++run) {
-    std::vector<cl::Event> events;
+    std::vector<cl_event> events;
     const double begin = seconds_now();
-    enqueue(queue, &events);
-    queue.finish();
+    enqueue(queue.get(), &events);
+    const std::vector<Handle<cl_event>> owned(events.begin(), events.end());
+    finish(queue.get());
     const double wall = (seconds_now() - begin) * 1e9;
     std::vector<EventTimes> times;
-    for (const cl::Event& event : events) {
-      times.push_back({event.getProfilingInfo<CL_PROFILING_COMMAND_QUEUED>(),
-                       event.getProfilingInfo<CL_PROFILING_COMMAND_SUBMIT>(),
-                       event.getProfilingInfo<CL_PROFILING_COMMAND_START>(),
-                       event.getProfilingInfo<CL_PROFILING_COMMAND_END>()});
-    }
+    for (const Handle<cl_event>& event : owned) times.push_back(times_of(event.get()));
     std::string fault = event_clock_fault(times, wall);
     if (!fault.empty()) return {0, std::move(fault)};
     spans.push_back(static_cast<double>(times.back().end - times.front().start));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/internal/opencl.h"
 #include "loratune/engine/engine.h"
 
 namespace loratune {
@@ -18,7 +19,7 @@ int block_runs(double run_ns);
 // Starts `runs` runs and waits for all; wall time divided by runs, in ns.
 double time_block_ns(int runs, const std::function<void()>& run,
                      const std::function<void()>& finish);
-double time_block_ns(const cl::CommandQueue& queue, int runs, const std::function<void()>& enqueue);
+double time_block_ns(cl_command_queue queue, int runs, const std::function<void()>& enqueue);
 
 // Ticks that other tenants of the machine took from this one, so far; 0 where the system does not
 // tell.
@@ -33,7 +34,7 @@ int spin_length(double ns, const std::function<double(int length)>& time_ns);
 // known length that should always take the same.
 class Probes {
  public:
-  // Builds both and sets the spin's length to 200 us or up to twice that. Throws cl::Error, and
+  // Builds both and sets the spin's length to 200 us or up to twice that. Throws OpenclError, and
   // std::runtime_error as spin_length does.
   explicit Probes(Engine& engine);
   void launch_empty();
@@ -42,9 +43,9 @@ class Probes {
   double canary_ns();        // one launch and wait
 
  private:
-  cl::CommandQueue queue_;
-  cl::Kernel empty_, spin_;
-  cl::Buffer sink_;
+  Handle<cl_command_queue> queue_;
+  Handle<cl_kernel> empty_, spin_;
+  Handle<cl_mem> sink_;
   std::size_t items_;
 };
 
@@ -65,7 +66,7 @@ struct EventReading {
   std::string fault;
 };
 EventReading read_events(
-    Engine& engine,
-    const std::function<void(const cl::CommandQueue&, std::vector<cl::Event>*)>& enqueue, int runs);
+    Engine& engine, const std::function<void(cl_command_queue, std::vector<cl_event>*)>& enqueue,
+    int runs);
 
 }  // namespace loratune

@@ -8,14 +8,11 @@ namespace {
 constexpr std::int64_t kUnknownCache = std::int64_t{64} << 20;
 constexpr std::int64_t kMostCopies = 16384;
 
-std::int64_t buffer_bytes(const cl::Buffer& buffer) {
-  return static_cast<std::int64_t>(buffer.getInfo<CL_MEM_SIZE>());
-}
-
 }  // namespace
 
-std::int64_t last_level_cache_bytes(const cl::Device& device) {
-  const auto bytes = static_cast<std::int64_t>(device.getInfo<CL_DEVICE_GLOBAL_MEM_CACHE_SIZE>());
+std::int64_t last_level_cache_bytes(cl_device_id device) {
+  const auto bytes =
+      static_cast<std::int64_t>(device_info<cl_ulong>(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE));
   return bytes > 0 ? bytes : kUnknownCache;
 }
 
@@ -30,41 +27,41 @@ WeightRing::WeightRing(Engine& engine, Checker& checker, Cache cache)
     : engine_(engine), checker_(checker), cache_(cache) {}
 
 // Parts of one buffer: thousands of small allocations would take long and scatter.
-std::vector<cl::Buffer> WeightRing::copies(const cl::Buffer& source, std::int64_t count) const {
-  const std::size_t align = engine_.device().getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8;
-  const auto bytes = static_cast<std::size_t>(buffer_bytes(source));
+std::vector<Handle<cl_mem>> WeightRing::copies(cl_mem source, std::int64_t count) const {
+  const std::size_t align =
+      device_info<cl_uint>(engine_.device(), CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8;
+  const std::size_t bytes = buffer_bytes(source);
   const std::size_t step = (bytes + align - 1) / align * align;
-  cl::Buffer all(engine_.context(), CL_MEM_READ_WRITE, step * static_cast<std::size_t>(count));
-  std::vector<cl::Buffer> parts;
+  const Handle<cl_mem> all = make_buffer(engine_.context(), step * static_cast<std::size_t>(count));
+  std::vector<Handle<cl_mem>> parts;
   for (std::int64_t i = 0; i < count; ++i) {
-    cl_buffer_region region{step * static_cast<std::size_t>(i), bytes};
-    parts.push_back(all.createSubBuffer(CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region));
-    checker_.queue().enqueueCopyBuffer(source, all, 0, region.origin, bytes);
+    const std::size_t begin = step * static_cast<std::size_t>(i);
+    parts.push_back(part_of(all.get(), begin, bytes));
+    copy_buffer(checker_.queue(), source, all.get(), begin, bytes);
   }
-  checker_.queue().finish();
+  finish(checker_.queue());
   return parts;
 }
 
 const std::vector<Operands>& WeightRing::operands(const LaunchPlan& plan) {
   const Operands first = checker_.operands(plan);
   for (const auto& form : forms_) {
-    if (form->a() == first.a() && form->b() == first.b()) return form->operands;
+    if (form->a == first.a && form->b == first.b) return form->operands;
   }
-  const bool joined = first.b() == nullptr;
-  auto form = std::make_unique<Form>(Form{first.a, first.b, {}});
+  auto form = std::make_unique<Form>(Form{first.a, first.b, {}, {}, {}});
+  const bool joined = first.b == nullptr;
   if (cache_ == Cache::warm) {
     form->operands = {first};
   } else {
-    const std::int64_t count =
-        ring_size(buffer_bytes(first.a) + (joined ? 0 : buffer_bytes(first.b)),
-                  last_level_cache_bytes(engine_.device()), engine_.info().max_alloc_bytes);
-    const std::vector<cl::Buffer> a = copies(first.a, count);
-    const std::vector<cl::Buffer> b =
-        joined ? std::vector<cl::Buffer>(a.size()) : copies(first.b, count);
-    for (std::size_t i = 0; i < a.size(); ++i) {
+    const std::int64_t count = ring_size(
+        static_cast<std::int64_t>(buffer_bytes(first.a) + (joined ? 0 : buffer_bytes(first.b))),
+        last_level_cache_bytes(engine_.device()), engine_.info().max_alloc_bytes);
+    form->copies_a = copies(first.a, count);
+    if (!joined) form->copies_b = copies(first.b, count);
+    for (std::size_t i = 0; i < form->copies_a.size(); ++i) {
       form->operands.push_back(first);
-      form->operands.back().a = a[i];
-      form->operands.back().b = b[i];
+      form->operands.back().a = form->copies_a[i].get();
+      if (!joined) form->operands.back().b = form->copies_b[i].get();
     }
   }
   forms_.push_back(std::move(form));
@@ -72,7 +69,7 @@ const std::vector<Operands>& WeightRing::operands(const LaunchPlan& plan) {
 }
 
 void WeightRing::run(Executable& executable, const std::vector<Operands>& ring,
-                     const cl::CommandQueue& queue, std::vector<cl::Event>* events) {
+                     cl_command_queue queue, std::vector<cl_event>* events) {
   executable.enqueue(queue, ring[next_++ % ring.size()], events);
 }
 

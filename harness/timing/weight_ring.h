@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/internal/opencl.h"
 #include "harness/base/cache.h"
 #include "harness/check/checker.h"
 
 namespace loratune {
 
 // Bytes of the cache nearest to the memory, or a guess where the device does not tell.
-std::int64_t last_level_cache_bytes(const cl::Device& device);
+std::int64_t last_level_cache_bytes(cl_device_id device);
 
 // Copies of A and B together that a ring has: at least two, and as many as take more than twice the
 // cache, up to what the device can allocate at once.
@@ -25,18 +26,19 @@ class WeightRing {
   WeightRing(Engine& engine, Checker& checker, Cache cache);
 
   // Operands for each run in turn, one for a warm cache. Plans of the same layouts share buffers.
-  // Throws cl::Error.
+  // Throws OpenclError.
   const std::vector<Operands>& operands(const LaunchPlan& plan);
   // Enqueues a run on the ring's next weights. `ring` as operands() gave it; `queue` any.
-  void run(Executable& executable, const std::vector<Operands>& ring, const cl::CommandQueue& queue,
-           std::vector<cl::Event>* events = nullptr);
+  void run(Executable& executable, const std::vector<Operands>& ring, cl_command_queue queue,
+           std::vector<cl_event>* events = nullptr);
 
  private:
   struct Form {
-    cl::Buffer a, b;  // the checker's, the same for all plans of a layout
+    cl_mem a, b;  // the checker's, the same for all plans of a layout
+    std::vector<Handle<cl_mem>> copies_a, copies_b;
     std::vector<Operands> operands;
   };
-  std::vector<cl::Buffer> copies(const cl::Buffer& source, std::int64_t count) const;
+  std::vector<Handle<cl_mem>> copies(cl_mem source, std::int64_t count) const;
 
   Engine& engine_;
   Checker& checker_;

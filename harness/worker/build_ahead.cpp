@@ -7,6 +7,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 
 namespace loratune {
 
@@ -29,6 +30,11 @@ BuildAhead::BuildAhead(const std::string& device, int processes, double patience
   }
 }
 
+void BuildAhead::interrupt_when(const std::function<bool()>& interrupted) {
+  interrupted_ = interrupted;
+  for (Helper& helper : helpers_) helper.worker->interrupt_when(interrupted);
+}
+
 // Among those that build: one that has replied, or, where none has for as long as a build may take,
 // the one that began first. Null where none builds.
 BuildAhead::Helper* BuildAhead::next_to_reply() {
@@ -40,9 +46,14 @@ BuildAhead::Helper* BuildAhead::next_to_reply() {
     replies.push_back({helper.worker->reply_fd(), POLLIN, 0});
   }
   if (building.empty()) return nullptr;
-  poll(replies.data(), replies.size(), static_cast<int>(patience_s_ * 1e3));
-  for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (replies[i].revents != 0) return building[i];
+  constexpr double kSlice = 0.1;  // seconds that one wait lasts
+  const double until = seconds_now() + patience_s_;
+  for (double left = patience_s_; left > 0; left = until - seconds_now()) {
+    if (interrupted_()) throw Interrupted{};
+    poll(replies.data(), replies.size(), static_cast<int>(std::min(left, kSlice) * 1e3 + 1));
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (replies[i].revents != 0) return building[i];
+    }
   }
   return *std::min_element(building.begin(), building.end(), [](const Helper* a, const Helper* b) {
     return a->begun_s < b->begun_s;
@@ -69,6 +80,12 @@ std::vector<BuiltAhead> BuildAhead::build(std::span<const Program> programs) {
     }
   } catch (const Failure&) {  // the device is not to be had by more than the worker, say
     helpers_.clear();
+  } catch (const Interrupted&) {
+    for (Helper& helper : helpers_) {
+      helper.worker->restart();
+      helper.program = -1;
+    }
+    throw;
   }
   return built;
 }

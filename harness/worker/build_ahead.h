@@ -4,6 +4,7 @@
 // the worker's to meet.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,6 +46,9 @@ class BuildAhead {
   BuildAhead(const std::string& device, int processes, double patience_s = 5,
              const std::string& executable = "/proc/self/exe");
 
+  // Every wait for the processes throws Interrupted, and ends them, once this says so.
+  void interrupt_when(const std::function<bool()>& interrupted);
+
   // Returns once all are built or given up. Where a process cannot open the device, nothing more is
   // built ahead.
   std::vector<BuiltAhead> build(std::span<const Program> programs);
@@ -59,6 +63,7 @@ class BuildAhead {
 
   double patience_s_;
   std::vector<Helper> helpers_;
+  std::function<bool()> interrupted_ = [] { return false; };
 };
 
 }  // namespace loratune

@@ -26,24 +26,32 @@ Outcome PreparedArms::ensure(int arm) {
   return here ? Outcome::correct : prepare(arm).outcome;
 }
 
+RoundReply PreparedArms::blame(int arm, Outcome outcome) {
+  if (is_loss(outcome) && losses_[{problem_, arm}]++ == 0) return void_round();
+  return failed_round(arm, outcome);
+}
+
 RoundReply PreparedArms::run_round(const Round& round) {
   // Where the process dies meanwhile, the next pass prepares again what it had.
   for (int pass = 0; pass < 2; ++pass) {
     for (const int arm : round.order) {
       if (arm == kCanary) continue;
       const Outcome outcome = ensure(arm);
-      if (outcome != Outcome::correct) return failed_round(arm, outcome);
+      if (outcome != Outcome::correct) return blame(arm, outcome);
     }
   }
-  RoundReply reply = worker_.run_round(round);
-  if (reply.failed >= 0 && losses_[{problem_, reply.failed}]++ == 0) return void_round();
-  return reply;
+  const RoundReply reply = worker_.run_round(round);
+  return reply.failed >= 0 ? blame(reply.failed, reply.failure) : reply;
 }
 
 Prepared PreparedArms::recheck(int arm) {
   const Outcome outcome = ensure(arm);
   if (outcome != Outcome::correct) return {outcome, 0, 0, "it could not be prepared again"};
-  return worker_.recheck(arm);
+  Prepared checked = worker_.recheck(arm);
+  if (!is_loss(checked.outcome)) return checked;
+  worker_.restart();
+  if (ensure(arm) == Outcome::correct) checked = worker_.recheck(arm);
+  return checked;
 }
 
 EventReading PreparedArms::read_events(int arm) {

@@ -28,17 +28,21 @@ class PreparedArms {
   Prepared prepare(int arm);
 
   // The reply of the Worker. Where an arm cannot be prepared again, it has failed. An arm that
-  // loses its process during its blocks is given a second chance: the first such round is void,
-  // since an innocent process may be killed by others; the second is the arm's failure.
+  // loses its process, during its blocks or while it is prepared again, is given a second chance:
+  // the first such round is void, since an innocent process may be killed by others; the second is
+  // the arm's failure.
   RoundReply run_round(const Round& round);
 
-  // One more check of an arm after it was timed.
+  // One more check of an arm after it was timed; where it costs the process, another one in a fresh
+  // process.
   Prepared recheck(int arm);
   EventReading read_events(int arm);
 
   Worker& worker() { return worker_; }
 
  private:
+  // The round that the arm could not finish: void, or the arm's failure.
+  RoundReply blame(int arm, Outcome outcome);
   // Correct, or why the arm cannot be prepared again.
   Outcome ensure(int arm);
 
@@ -47,7 +51,7 @@ class PreparedArms {
   std::string problem_;                                // that is selected
   int generation_ = -1;                                // of the process that holds here_
   std::set<std::pair<std::string, int>> here_;         // problem and arm
-  std::map<std::pair<std::string, int>, int> losses_;  // of processes, during the arm's blocks
+  std::map<std::pair<std::string, int>, int> losses_;  // of processes, in the arm's rounds
 };
 
 }  // namespace loratune

@@ -47,9 +47,9 @@ json to_json(const Round& round) {
 
 Round round_from_json(const json& value) {
   Round round;
-  value.at("order").get_to(round.order);
+  round.order = wholes_from(value.at("order"), "order");
   value.at("doubled").get_to(round.doubled);
-  value.at("runs").get_to(round.runs);
+  round.runs = whole_from<int>(value.at("runs"), "runs");
   return round;
 }
 
@@ -75,7 +75,7 @@ RoundReply round_reply_from_json(const json& value, const Round& round) {
     }
   }
   if (!value.contains("failed")) return reply;
-  const auto failed = value["failed"].get<std::int64_t>();
+  const auto failed = whole_from<std::int64_t>(value["failed"], "failed");
   if (failed < 0 || std::count(round.order.begin(), round.order.end(), failed) == 0) {
     return void_round();
   }

@@ -1,29 +1,16 @@
-// What a Worker and its process say to each other: the descriptors that the process inherits, the
-// page of memory that both see, and the JSON of results. Journals keep results in the same words.
+// What a Worker and its process say to each other: the JSON of results. Journals keep results in
+// the same words.
 #pragma once
-
-#include <sys/types.h>
 
 #include <nlohmann/json.hpp>
 
+#include "harness/process/shared_page.h"
 #include "harness/timing/measure.h"
 #include "tuner/problem_tuner.h"
 
 namespace loratune {
 
-inline constexpr int kWorkerReplyFd = 3;   // replies go here
-inline constexpr int kWorkerSharedFd = 4;  // a WorkerShared in shared memory
-
-// Neither an arm nor the canary: nothing runs.
-inline constexpr int kNoArm = kCanary - 1;
-
-// The process writes what it is at, so that a loss can be blamed on it. A stray kernel may have
-// written there too: the parent believes nothing of it unchecked.
-struct WorkerShared {
-  int busy;         // 1 from the moment a request was read until its reply is written
-  int current_arm;  // that is prepared or runs now, or kNoArm
-  pid_t parent;     // with which the process ends
-};
+static_assert(kNoArm < kCanary);
 
 // Whether the outcome cost the process, or a context that is not to be trusted any more.
 constexpr bool is_loss(Outcome outcome) {

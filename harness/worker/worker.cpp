@@ -3,22 +3,16 @@
 #include "harness/base/failure.h"
 #include "harness/base/plan_json.h"
 #include "harness/timing/measure.h"
+#include "harness/worker/arms_service.h"
 
 namespace loratune {
 namespace {
 
 using nlohmann::json;
 
-// To open the device, and at a request whose process was idle when it died.
-constexpr int kAttempts = 3;
-
-Outcome lost_outcome(const Exchange& exchange) {
-  return exchange.status == Exchange::Status::timed_out ? Outcome::timeout : Outcome::runtime;
-}
-
 Prepared prepared_from(const Exchange& exchange) {
   if (exchange.status != Exchange::Status::ok) {
-    return {lost_outcome(exchange), 0, 0, exchange.detail};
+    return {outcome_of_loss(exchange.status), 0, 0, exchange.detail};
   }
   try {
     return prepared_from_json(exchange.reply);
@@ -30,49 +24,30 @@ Prepared prepared_from(const Exchange& exchange) {
 }  // namespace
 
 Worker::Worker(std::string device, Deadlines deadlines, std::string executable, bool times)
-    : device_(std::move(device)),
-      times_(times),
-      deadlines_(deadlines),
-      process_(std::move(executable)) {}
-
-Exchange Worker::start() {
-  process_.start();
-  ++generation_;
-  problem_sent_ = false;
-  configs_ = 0;
-  built_.clear();
-  Exchange opened = transact({{"do", "open"},
-                              {"device", device_},
-                              {"times", times_},
-                              {"build_bytes", deadlines_.build_bytes}},
-                             deadlines_.open);
-  if (opened.status == Exchange::Status::ok && !opened.reply.contains("floor_ns")) {
-    process_.end();
-    throw Failure(kExitDeviceFault,
-                  "the worker cannot open the device: " +
-                      opened.reply.value(
-                          "fatal", opened.reply.value("detail", std::string("no reason given"))));
-  }
-  if (opened.status == Exchange::Status::ok) floor_ns_ = opened.reply.at("floor_ns").get<double>();
-  return opened;
-}
+    : deadlines_(deadlines),
+      service_(std::move(executable),
+               {{"do", "open"},
+                {"service", kArmsService},
+                {"device", std::move(device)},
+                {"times", times},
+                {"build_bytes", deadlines.build_bytes}},
+               deadlines.open) {}
 
 Exchange Worker::reselect() {
-  Exchange exchange = transact(problem_, deadlines_.problem);
+  Exchange exchange = service_.transact(problem_, deadlines_.problem);
   problem_sent_ = exchange.status == Exchange::Status::ok;
   return exchange;
 }
 
-// Starts a process where none is, or where the last one has died since.
+// A process that is new knows nothing of what the last one was told.
 void Worker::make_ready() {
-  for (int attempt = 1; !process_.alive(); ++attempt) {
-    const Exchange opened = start();
-    if (opened.status == Exchange::Status::ok) break;
-    if (attempt == kAttempts) {
-      throw Failure(kExitDeviceFault,
-                    "three workers in a row could not open the device: " + opened.detail);
-    }
-  }
+  service_.make_ready();
+  if (known_generation_ == service_.generation()) return;
+  known_generation_ = service_.generation();
+  floor_ns_ = service_.opened().value("floor_ns", 0.0);
+  problem_sent_ = false;
+  configs_ = 0;
+  built_.clear();
 }
 
 Exchange Worker::request(const json& message, double deadline_s) {
@@ -82,27 +57,22 @@ Exchange Worker::request(const json& message, double deadline_s) {
     if (selected.status != Exchange::Status::ok || selected.reply.contains("outcome"))
       return selected;
   }
-  return transact(message, deadline_s);
+  return service_.transact(message, deadline_s);
 }
 
 // A request that any process can serve: one whose process died idle is asked again of the next.
 Prepared Worker::request_prepared(const json& message, double deadline_s) {
   Exchange exchange = request(message, deadline_s);
-  for (int attempt = 1; exchange.status == Exchange::Status::idle && attempt < kAttempts;
+  for (int attempt = 1; exchange.status == Exchange::Status::idle && attempt < kServiceAttempts;
        ++attempt) {
     exchange = request(message, deadline_s);
   }
   return prepared_from(exchange);
 }
 
-Exchange Worker::transact(const json& message, double deadline_s) {
-  process_.send(message, deadline_s);
-  return process_.receive();
-}
-
 // A context that has failed once is not to be trusted with the next config.
 void Worker::after_fault(const Prepared& prepared) {
-  if (prepared.outcome == Outcome::runtime) process_.end();
+  if (prepared.outcome == Outcome::runtime) service_.process().end();
 }
 
 void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache, bool keep) {
@@ -113,7 +83,7 @@ void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache
                  {"keep", keep}};
   if (keep && wanted == problem_) return;
   if (!keep) {
-    if (configs_ >= deadlines_.configs) process_.end();
+    if (configs_ >= deadlines_.configs) service_.process().end();
     probe_ns_.clear();
   }
   problem_ = std::move(wanted);
@@ -126,11 +96,11 @@ std::vector<double>& Worker::probes() {
 
 Prepared Worker::build(const Problem& problem, const LaunchPlan& plan) {
   begin_build(problem, plan);
-  Exchange exchange = process_.receive();
-  for (int attempt = 1; exchange.status == Exchange::Status::idle && attempt < kAttempts;
+  Exchange exchange = service_.process().receive();
+  for (int attempt = 1; exchange.status == Exchange::Status::idle && attempt < kServiceAttempts;
        ++attempt) {
     begin_build(problem, plan);
-    exchange = process_.receive();
+    exchange = service_.process().receive();
   }
   return built_from(exchange);
 }
@@ -138,11 +108,12 @@ Prepared Worker::build(const Problem& problem, const LaunchPlan& plan) {
 void Worker::begin_build(const Problem& problem, const LaunchPlan& plan) {
   make_ready();
   building_ = program_key(plan);
-  process_.send({{"do", "build"}, {"problem", to_string(problem)}, {"plan", to_json(plan)}},
-                deadlines_.build);
+  service_.process().send(
+      {{"do", "build"}, {"problem", to_string(problem)}, {"plan", to_json(plan)}},
+      deadlines_.build);
 }
 
-Prepared Worker::end_build() { return built_from(process_.receive()); }
+Prepared Worker::end_build() { return built_from(service_.process().receive()); }
 
 Prepared Worker::built_from(const Exchange& exchange) {
   Prepared prepared = prepared_from(exchange);
@@ -191,25 +162,26 @@ RoundReply Worker::run_round(const Round& round) {
   json message = to_json(round);
   message["do"] = "round";
   // A fresh process would have none of the arms.
-  if (!process_.alive()) return void_round();
+  if (!service_.process().alive()) return void_round();
   Exchange exchange;
   if (!problem_sent_) exchange = reselect();
   if (exchange.status == Exchange::Status::ok) {
-    exchange = transact(message, deadlines_.run_slack + 10 * expected_ns * 1e-9);
+    exchange = service_.transact(message, deadlines_.run_slack + 10 * expected_ns * 1e-9);
   }
   if (exchange.status == Exchange::Status::idle) return void_round();
   try {
     if (exchange.status == Exchange::Status::ok) {
       RoundReply reply = round_reply_from_json(exchange.reply, round);
       // A context in which an arm failed is not to be trusted with the next round.
-      if (reply.failed >= 0) process_.end();
+      if (reply.failed >= 0) service_.process().end();
       return reply;
     }
     // What the page says is checked as a reply is: whoever is not in the round is not to blame.
-    return round_reply_from_json(
-        to_json(failed_round(process_.shared().current_arm, lost_outcome(exchange))), round);
+    return round_reply_from_json(to_json(failed_round(service_.process().shared().current_arm,
+                                                      outcome_of_loss(exchange.status))),
+                                 round);
   } catch (const std::exception&) {  // nonsense, so nothing of that process is to be believed
-    process_.end();
+    service_.process().end();
     return void_round();
   }
 }

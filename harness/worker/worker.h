@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "harness/base/cache.h"
+#include "harness/process/service_process.h"
 #include "harness/timing/roofline.h"
-#include "harness/worker/process.h"
 #include "harness/worker/protocol.h"
 #include "loratune/dispatch/outcome.h"
 #include "loratune/variants/launch_plan.h"
@@ -45,7 +45,7 @@ class Worker {
 
   // Every wait for the process throws Interrupted, and ends the process, once this says so.
   void interrupt_when(std::function<bool()> interrupted) {
-    process_.interrupt_when(std::move(interrupted));
+    service_.interrupt_when(std::move(interrupted));
   }
 
   // Selects the problem for the requests after it: fresh data, no executables. With `keep` those of
@@ -63,7 +63,7 @@ class Worker {
   // deadline.
   void begin_build(const Problem& problem, const LaunchPlan& plan);
   Prepared end_build();
-  int reply_fd() const { return process_.reply_fd(); }
+  int reply_fd() const { return service_.process().reply_fd(); }
 
   // Builds (or finds), checks and probes the plan as arm `id` of the current problem. `anchor_ns`:
   // what the default's probe took, 0 if unknown: a run may take 5 of them + 50 ms.
@@ -91,35 +91,31 @@ class Worker {
   double launch_floor_ns() const { return floor_ns_; }
 
   // Ends the process; the next request starts a fresh one.
-  void restart() { process_.end(); }
-  int generation() const { return generation_; }
+  void restart() { service_.process().end(); }
+  int generation() const { return service_.generation(); }
   // Whether a process runs now.
-  bool alive() { return process_.alive(); }
+  bool alive() { return service_.process().alive(); }
   // The process to kill in tests; -1 where none runs.
-  pid_t pid() const { return process_.pid(); }
+  pid_t pid() const { return service_.process().pid(); }
 
  private:
   Exchange request(const nlohmann::json& message, double deadline_s);
   Prepared request_prepared(const nlohmann::json& message, double deadline_s);
   Prepared built_from(const Exchange& exchange);
-  Exchange start();
   void make_ready();
-  Exchange transact(const nlohmann::json& message, double deadline_s);
   Exchange reselect();
   void after_fault(const Prepared& prepared);
   std::vector<double>& probes();  // of the problem selected
   void keep_probe(int id, const Prepared& prepared);
 
-  std::string device_;
-  bool times_;
   Deadlines deadlines_;
-  WorkerProcess process_;
-  int generation_ = 0;    // processes started so far
+  ServiceProcess service_;
   std::string building_;  // the program of begin_build()
   nlohmann::json problem_;
   std::map<std::string, std::vector<double>> probe_ns_;  // by problem and arm
   double floor_ns_ = 0;
-  // Of the process that runs, or ran last.
+  // Of the process that runs, or ran last: the one of this number.
+  int known_generation_ = 0;
   bool problem_sent_ = false;
   int configs_ = 0;  // prepared
   std::set<std::string> built_;

@@ -185,6 +185,8 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {R"({"peft_type": "LORA", "r": 8})", "its rank is 4, the config says 8"},
       {config(R"("rank_pattern": {"q_proj": 2})"), "its rank is 4, the config says 2"},
       {config(R"("rank_pattern": {"q_proj": 0})"), "rank_pattern"},
+      {config(R"("rank_pattern": {"q_proj": 1e300})"), "below 2^31"},
+      {R"({"peft_type": "LORA", "r": 9223372036854775807})", "below 2^31"},
       {config(R"("rank_pattern": {"q_proj": "4"})"), "is no number"},
       {config(R"x("alpha_pattern": {"(?=q)": 4})x"), "looks ahead"},
       {config(R"("alpha_pattern": {"(q": 4})"), "lacks a )"},

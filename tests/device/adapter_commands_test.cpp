@@ -99,6 +99,8 @@ TEST_F(AdapterCommands, BadInputIs2WithOneLine) {
   expect_refused({"--list", "--lenient"}, "--lenient is for --adapter");
   expect_refused({"--check", "--adapter", kPlain, "--ranks", "4"}, "--adapter says shapes");
   expect_refused({"--check", "--adapter", kPlain, "--module", "k_proj"}, "no module 'k_proj'");
+  expect_refused({"--check", "--adapter", kFixtures + "peft_bf16", "--dtypes", "f16"},
+                 "which f16 cannot");
   expect_refused({"--forward", "--adapter", kPlain}, "--forward wants --out");
   const Words forward = {"--forward", "--adapter", kPlain, "--out", "out", "--module"};
   expect_refused(forward + Words{kModule}, "wants --x");

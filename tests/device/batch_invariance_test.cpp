@@ -41,29 +41,27 @@ class RowBits : public testing::Test {
     const auto stored = [&](const std::vector<float>& values) {
       return to_storage(problem.dtype, values);
     };
-    const auto buffer = [&](Bytes bytes) {
-      return cl::Buffer(test_engine().context(), CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
-                        bytes.size(), bytes.data());
-    };
     Weights weights(test_engine().context(), problem, stored(data.a).data(), stored(data.b).data());
+    const Handle<cl_mem> x = test_buffer(stored(data.x));
+    const Handle<cl_mem> y = test_buffer(stored(data.y));
     Operands operands;
-    operands.x = buffer(stored(data.x));
-    operands.y = buffer(stored(data.y));
+    operands.x = x.get();
+    operands.y = y.get();
     operands.off_x = first * problem.k;
     operands.ld_x = problem.k;
     operands.off_y = first * problem.n;
     operands.ld_y = problem.n;
-    std::tie(operands.a, operands.b) = weights.buffers(queue_, plan);
+    std::tie(operands.a, operands.b) = weights.buffers(queue_.get(), plan);
     operands.scale = data.scale;
-    built.executable->enqueue(queue_, operands);
+    built.executable->enqueue(queue_.get(), operands);
     const auto row_bytes = static_cast<std::size_t>(problem.n * element_bytes(problem.dtype));
     Bytes result(static_cast<std::size_t>(m) * row_bytes);
-    queue_.enqueueReadBuffer(operands.y, CL_TRUE, static_cast<std::size_t>(first) * row_bytes,
-                             result.size(), result.data());
+    read_buffer(queue_.get(), y.get(), static_cast<std::size_t>(first) * row_bytes, result.size(),
+                result.data());
     return result;
   }
 
-  cl::CommandQueue queue_ = test_engine().make_queue();
+  Handle<cl_command_queue> queue_ = test_queue();
 };
 
 class BatchInvariance : public RowBits, public testing::WithParamInterface<const Variant*> {};

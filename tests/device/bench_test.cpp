@@ -182,8 +182,8 @@ TEST(WeightRing, RotatesOverMoreThanTwiceTheCacheAndSharesItBetweenPlansOfALayou
   const std::int64_t bytes = 2 * 64 * 1024 * 4;
   EXPECT_GT(static_cast<std::int64_t>(first.size()) * bytes,
             2 * last_level_cache_bytes(test_engine().device()));
-  EXPECT_NE(first[0].a(), first[1].a());
-  EXPECT_NE(first[0].b(), first[1].b());
+  EXPECT_NE(first[0].a, first[1].a);
+  EXPECT_NE(first[0].b, first[1].b);
   // A and B in one buffer: the same bytes, another ring.
   LaunchPlan joining;
   joining.launches.resize(1);
@@ -191,9 +191,9 @@ TEST(WeightRing, RotatesOverMoreThanTwiceTheCacheAndSharesItBetweenPlansOfALayou
   const std::vector<Operands>& joined = ring.operands(joining);
   EXPECT_NE(&joined, &first);
   EXPECT_EQ(joined.size(), first.size());
-  EXPECT_NE(joined[0].a(), joined[1].a());
-  EXPECT_EQ(joined[0].b(), nullptr);
-  EXPECT_EQ(static_cast<std::int64_t>(joined[0].a.getInfo<CL_MEM_SIZE>()), bytes);
+  EXPECT_NE(joined[0].a, joined[1].a);
+  EXPECT_EQ(joined[0].b, nullptr);
+  EXPECT_EQ(static_cast<std::int64_t>(buffer_bytes(joined[0].a)), bytes);
   WeightRing warm(test_engine(), checker, Cache::warm);
   EXPECT_EQ(warm.operands(plain).size(), 1U);
 }

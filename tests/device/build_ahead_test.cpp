@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "harness/base/interrupt.h"
 #include "patience.h"
 #include "test_plans.h"
 #include "unit/temporary_folder.h"
@@ -57,8 +58,7 @@ TEST(BuildAhead, WhatItBuiltTheWorkerFinds) {
 }
 
 TEST(BuildAhead, WhatEndsAProcessCostsThatProgramAlone) {
-  const char* before = std::getenv("ASAN_OPTIONS");
-  const Environment variable("ASAN_OPTIONS", std::string(before ? before : "") + ":handle_segv=0");
+  const Environments variables(kSanitizersStandBack);
   BuildAhead ahead(kPocl, 2, patience_s(), LORATUNE_BENCH);
   const std::vector<Program> programs = {{small_problem(), hanging_plan()},
                                          {small_problem(), numbered_plan(0)},
@@ -71,6 +71,17 @@ TEST(BuildAhead, WhatEndsAProcessCostsThatProgramAlone) {
   EXPECT_EQ(outcomes, "timeout correct runtime compile correct ");
   // The next are built by fresh processes.
   EXPECT_EQ(ahead.build({&programs[1], 1}).at(0).outcome, Outcome::correct);
+}
+
+TEST(BuildAhead, AWaitEndsWhenItIsInterrupted) {
+  BuildAhead ahead(kPocl, 2, kGenerousSeconds, LORATUNE_BENCH);
+  const std::vector<Program> programs = {{small_problem(), hanging_plan()},
+                                         {small_problem(), hanging_plan()}};
+  int asked = 0;
+  ahead.interrupt_when([&] { return ++asked > 20; });  // once both processes are at it
+  EXPECT_THROW(ahead.build(programs), Interrupted);
+  ahead.interrupt_when([] { return false; });
+  EXPECT_EQ(ahead.build({{{small_problem(), numbered_plan(0)}}}).at(0).outcome, Outcome::correct);
 }
 
 TEST(BuildAhead, ADeviceThatItCannotOpenIsLeftAlone) {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "device/process.h"
+#include "harness/record/recording.h"
 #include "loratune/dispatch/tuned_file.h"
 #include "unit/temporary_folder.h"
 
@@ -285,6 +286,26 @@ TEST_F(CommandLine, RecordsEveryConfigGoesOnAndSearchesWhatItRecorded) {
   ASSERT_GT(with_default.size(), 2U);
   EXPECT_EQ(with_default[1].at("variant"), "register_tiled");
   EXPECT_EQ(with_default[2].at("variant"), "naive");
+}
+
+TEST_F(CommandLine, ARecordThatIsInterruptedKeepsItsProblems) {
+  Words words = {"--sweep", "--record", "r.jsonl", "--device", kPocl, "--configs", "4"};
+  for (int m = 1; m <= 32; ++m) {  // more than are recorded before a signal arrives
+    words = words + Words{"--problem", "m" + std::to_string(m) + "_k64_n64_r4_f32_acc"};
+  }
+  Process process(folder_, words, {});
+  while (!std::filesystem::exists(folder_ / "r.jsonl")) {
+    ASSERT_TRUE(process.running());
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  process.signal(SIGINT);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  const std::size_t kept = read_recording(folder_ / "r.jsonl").problems.size();
+  EXPECT_GE(kept, 1U);
+  EXPECT_LT(kept, 32U);
+  EXPECT_NE(result.err.find(" are missing: run it again"), std::string::npos) << result.err;
+  expect_good({"--replay", "r.jsonl", "--strategy", "random"}, {kNoDevice});
 }
 
 TEST_F(Sweeping, WritesAFileThatPickAnswersFromAndAReplayMakesAgain) {

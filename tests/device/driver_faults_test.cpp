@@ -2,9 +2,14 @@
 // and none of them ends or holds up the parent. Where the other faults of the harness are tested:
 //
 //   a kernel never ends; ends the process; during a round  worker_test.cpp
+//   a driver hangs, exits or crashes in --check, --bench   faulty_modes_test.cpp
 //   a kernel is wrong                                       faults_test.cpp, worker_test.cpp
 //   the compiler hangs, takes all memory                    here
 //   CL_OUT_OF_RESOURCES, a lost device                      here
+//   the default's worker is lost once                       here
+//   the parent is told to end while its worker hangs        here
+//   no descriptors are free but a few                       worker_test.cpp
+//   a sound worker or builder is killed                     prepared_arms_test.cpp, prove-resume
 //   no ICD; a broken second platform                        command_line_test.cpp; here
 //   the parent is killed                                    command_line_test.cpp, prove-resume
 //   the parent is killed while its worker hangs             here
@@ -22,11 +27,15 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
-#include "device/process.h"
+#include "device/faulty_driver.h"
 #include "harness/base/failure.h"
+#include "harness/sweep/journal.h"
 #include "harness/worker/worker.h"
+#include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "patience.h"
 #include "test_engine.h"
 
@@ -34,12 +43,6 @@ namespace loratune {
 namespace {
 
 const std::string kPocl = "Portable Computing Language";
-
-Words with_fault(const std::string& fault) {
-  // AddressSanitizer wants to be the first of what is preloaded; here it need not be.
-  return {"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault,
-          "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0"};
-}
 
 // A worker whose driver has the fault, until it is told that it has none.
 class FaultyWorker : public testing::Test {
@@ -50,18 +53,13 @@ class FaultyWorker : public testing::Test {
     problem_.n = 32;
     problem_.rank = 4;
   }
-  ~FaultyWorker() override { heal(); }
 
   void plant(const std::string& fault) {
-    for (const std::string& variable : with_fault(fault)) {
-      const std::size_t equals = variable.find('=');
-      setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
-    }
+    heal();
+    planted_.emplace(with_fault(fault));
   }
   // For the next process.
-  static void heal() {
-    for (const char* name : {"LD_PRELOAD", "LORATUNE_FAULT", "ASAN_OPTIONS"}) unsetenv(name);
-  }
+  void heal() { planted_.reset(); }
 
   LaunchPlan plan() const {
     const Variant& variant = *find_variant("split");
@@ -78,6 +76,7 @@ class FaultyWorker : public testing::Test {
   }
 
   Problem problem_;
+  std::optional<Environments> planted_;
   Deadlines limits_ = generous_deadlines();
 };
 
@@ -149,6 +148,14 @@ class FaultyDriver : public testing::Test {
     return {"--sweep", "--device", kPocl,      "--features", "64",       "--tokens", "1",
             "--ranks", "4",        "--dtypes", "f32",        "--budget", "60s"};
   }
+  // The file that is made where a build hangs.
+  std::string sign() const { return folder_ / "hangs"; }
+  void wait_until_it_hangs(const Process& process) const {
+    while (!std::filesystem::exists(sign())) {
+      ASSERT_TRUE(process.running());
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
   TemporaryFolder folder_;
 };
 
@@ -160,6 +167,29 @@ TEST_F(FaultyDriver, ThatFailsEverywhereEndsTheSweepWith5AndALine) {
   }
 }
 
+// As another process, or a hiccup of the driver, may end a sound worker.
+TEST_F(FaultyDriver, ThatCostsTheDefaultItsWorkerOnceLosesNoProblem) {
+  std::string why;
+  const Problem problem = parse_problem("m1_k64_n64_r4_f32_acc", why).value();
+  const DeviceInfo& device = test_device().info;
+  const Choice standard = default_choice(problem, device);
+  const LaunchPlan plan = standard.variant->plan(problem, standard.config, device);
+  for (const std::string& fault : {std::string("build"), plan.launches.at(0).kernel}) {
+    const TemporaryFolder folder;
+    const std::string sign = folder / "once";
+    const Words few = {"--evaluations", "2", "--builders", "0"};
+    const Result result =
+        Process(folder, sweep() + few, with_fault("once:" + fault) + Words{"LORATUNE_ONCE=" + sign})
+            .wait();
+    EXPECT_TRUE(std::filesystem::exists(sign)) << fault << " ended no process";
+    EXPECT_EQ(result.code, 0) << fault << result.err;
+    const ParsedTunedFile tuned = load_tuned_file(folder / "tuned.json");
+    ASSERT_TRUE(tuned.file) << tuned.error;
+    ASSERT_EQ(tuned.file->records.size(), 1U);
+    EXPECT_GT(tuned.file->records[0].default_ns, 0);
+  }
+}
+
 TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
   const Result result = Process(folder_, {"--list"}, with_fault("platform:broken")).wait();
   EXPECT_EQ(result.code, 0) << result.err;
@@ -168,13 +198,19 @@ TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
   EXPECT_NE(all.find("is passed over: "), std::string::npos) << all;
 }
 
+TEST_F(FaultyDriver, ThatHangsDoesNotHoldUpSigterm) {
+  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign()});
+  wait_until_it_hangs(process);
+  process.signal(SIGTERM);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  // Had the build been waited for, its reply would stand in the journal.
+  EXPECT_EQ(read_journal(folder_ / "tuned.json.journal").replies.size(), 0U);
+}
+
 TEST_F(FaultyDriver, ThatHangsLeavesNoOrphanOfAKilledSweep) {
-  const std::string sign = (folder_ / "hangs").string();
-  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign});
-  while (!std::filesystem::exists(sign)) {
-    ASSERT_TRUE(process.running());
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  Process process(folder_, sweep(), with_fault("build:hang") + Words{"LORATUNE_HANGS=" + sign()});
+  wait_until_it_hangs(process);
   const std::vector<pid_t> workers = process.children();
   ASSERT_FALSE(workers.empty());
   process.signal(SIGKILL);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "device/environment.h"
 #include "device/process.h"
 
 namespace loratune {
@@ -15,11 +16,9 @@ using nlohmann::json;
 class BadDevices : public testing::Test {
  protected:
   Result run(const Words& words, const std::string& fault, const Words& more = {}) {
-    // AddressSanitizer wants to be the first of what is preloaded; here it need not be.
     const Words environment = {"LD_PRELOAD=" LORATUNE_FAULTY_DRIVER, "LORATUNE_FAULT=" + fault,
-                               "POCL_DEVICES=basic pthread", "OCL_ICD_VENDORS=pocl.icd",
-                               "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0"};
-    return Process(folder_, words, more + environment).wait();
+                               "POCL_DEVICES=basic pthread", "OCL_ICD_VENDORS=pocl.icd"};
+    return Process(folder_, words, more + environment + kSanitizersStandBack).wait();
   }
   json list(const std::string& fault, const Words& more = {}) {
     const Result result = run({"--list", "--json"}, fault, more);

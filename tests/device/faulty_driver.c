@@ -2,9 +2,19 @@
 // some of its calls. LORATUNE_FAULT says what goes wrong:
 //   build:hang       a build never ends; where it begins, the file $LORATUNE_HANGS is made
 //   build:memory     a build takes memory until it gets no more, and then gives up as compilers do
+//   once:build       the first build of a plan ends its process, once in all: it makes the file
+//                    $LORATUNE_ONCE, which must not be there yet
+//   once:NAME        so does the second run of kernel NAME in a process: the first belongs to the
+//                    build, the second to the check
 //   run:NAME         enqueuing kernel NAME (* for any) is CL_OUT_OF_RESOURCES
 //   finish:NAME      so is clFinish after kernel NAME, and it never ran: how a lost device shows
+//   exit:NAME        enqueuing kernel NAME ends the process as exit(0) does
+//   abort:NAME       or as abort() does
+//   hang:NAME        or never returns
+//                    with $LORATUNE_ONCE these three happen once: where this file is made
+//   context:exit     making a context ends the process with exit(0)
 //   context:crash    making a context ends the process
+//   platform:exit    asking for platforms ends the process with exit(0)
 //   platform:broken  there is a second platform, and it fails to list its devices
 //   device:mute      nothing can be asked of the first device
 //   device:away      the first device is not available
@@ -35,6 +45,12 @@ static int fault_of(const char* what, cl_kernel kernel) {
   return strcmp(wanted + length, name) == 0;
 }
 
+// Ends the process unless that was done before.
+static void end_once(void) {
+  if (getenv("LORATUNE_ONCE") == NULL) return;
+  if (open(getenv("LORATUNE_ONCE"), O_CREAT | O_EXCL | O_WRONLY, 0644) >= 0) abort();
+}
+
 #define NEXT(function) ((__typeof__(&(function)))dlsym(RTLD_NEXT, #function))
 
 cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* devices,
@@ -47,6 +63,7 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* dev
       close(open(getenv("LORATUNE_HANGS"), O_CREAT | O_WRONLY, 0644));
     }
     while (fault("build:hang")) pause();
+    if (fault("once:build")) end_once();
     while (fault("build:memory")) {
       const size_t bytes = (size_t)16 << 20;
       void* more = malloc(bytes);
@@ -57,13 +74,28 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* dev
   return NEXT(clBuildProgram)(program, count, devices, options, notify, data);
 }
 
+// Whether the fault is to happen: always, or only to the process that makes $LORATUNE_ONCE.
+static int now(void) {
+  const char* once = getenv("LORATUNE_ONCE");
+  const int file = once == NULL ? 0 : open(once, O_CREAT | O_EXCL | O_WRONLY, 0644);
+  if (file > 0) close(file);
+  return file >= 0;
+}
+
 static int lost = 0;
 
 cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
                               const size_t* offset, const size_t* global, const size_t* local,
                               cl_uint waits, const cl_event* wait, cl_event* event) {
+  static int runs = 0;
+  if (fault_of("once:", kernel) && ++runs == 2) end_once();
   if (fault_of("run:", kernel)) return CL_OUT_OF_RESOURCES;
   if (fault_of("finish:", kernel)) lost = 1;
+  if (fault_of("exit:", kernel) && now()) exit(0);
+  if (fault_of("abort:", kernel) && now()) abort();
+  if (fault_of("hang:", kernel) && now()) {
+    for (;;) pause();
+  }
   return NEXT(clEnqueueNDRangeKernel)(queue, kernel, dims, offset, global, local, waits, wait,
                                       event);
 }
@@ -76,6 +108,7 @@ cl_context clCreateContext(const cl_context_properties* properties, cl_uint coun
                            const cl_device_id* devices,
                            void(CL_CALLBACK* notify)(const char*, const void*, size_t, void*),
                            void* data, cl_int* error) {
+  if (fault("context:exit")) exit(0);
   if (fault("context:crash")) abort();
   return NEXT(clCreateContext)(properties, count, devices, notify, data, error);
 }
@@ -83,6 +116,7 @@ cl_context clCreateContext(const cl_context_properties* properties, cl_uint coun
 // The second platform is the first one again, so that the loader can follow the handle.
 cl_int clGetPlatformIDs(cl_uint room, cl_platform_id* platforms, cl_uint* count) {
   cl_uint found = 0;
+  if (fault("platform:exit")) exit(0);
   if (!fault("platform:broken")) return NEXT(clGetPlatformIDs)(room, platforms, count);
   if (count != NULL) *count = 2;
   if (platforms == NULL) return CL_SUCCESS;

@@ -178,6 +178,13 @@ TEST_F(GateRun, TheVerdictIsPrintedWhereAFileCannotBeWrittenInTheEnd) {
   EXPECT_EQ(full.out.rfind(good.out, 0), 0U) << full.out;
   EXPECT_NE(full.out.find("lora-bench: " + path("junit")), std::string::npos) << full.out;
   EXPECT_TRUE(full.out.ends_with("exit 2\n")) << full.out;
+  const Ran lost = run("--gate " + path("base") + kSelect + " --out " + path("gate.json"),
+                       "GITHUB_STEP_SUMMARY=/dev/full");
+  EXPECT_EQ(lost.code, 2) << lost.err;
+  EXPECT_NE(lost.out.find("UNCHANGED"), std::string::npos) << lost.out;
+  EXPECT_NE(lost.err.find("'/dev/full', of GITHUB_STEP_SUMMARY, cannot be appended to"),
+            std::string::npos)
+      << lost.err;
 }
 
 TEST_F(GateRun, NothingSelectedAndUnreadableInputAre2) {

@@ -5,32 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <optional>
-#include <string>
-
+#include "environment.h"
 #include "harness/base/clock.h"
 #include "harness/worker/worker.h"
 #include "test_plans.h"
 #include "unit/temporary_folder.h"
 
 namespace loratune {
-
-// While it lives new processes have this variable.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) {
-    if (const char* before = std::getenv(name)) before_ = before;
-    setenv(name, value.c_str(), 1);
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-  ~Environment() { before_ ? setenv(name_, before_->c_str(), 1) : unsetenv(name_); }
-
- private:
-  const char* name_;
-  std::optional<std::string> before_;
-};
 
 constexpr double kGenerousSeconds = 600;
 

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "harness/base/interrupt.h"
@@ -29,6 +30,7 @@ class PreparedArmsTest : public testing::Test {
   void select() {
     arms_.select(small_problem(), 1, Cache::warm, false, [this](Worker& worker, int arm) {
       ++prepared_;
+      if (std::exchange(lose_next_, false)) return Prepared{Outcome::runtime, 0, 0, "lost"};
       return worker.prepare(arm, plans_.at(static_cast<std::size_t>(arm)), 0);
     });
   }
@@ -43,6 +45,7 @@ class PreparedArmsTest : public testing::Test {
   PreparedArms arms_{worker_};
   std::vector<LaunchPlan> plans_ = {split_plan(), split_plan()};
   int prepared_ = 0;
+  bool lose_next_ = false;  // the next that is prepared costs its process
 };
 
 TEST_F(PreparedArmsTest, ArePreparedOnceAndAgainAfterAnIdleProcessDied) {
@@ -76,6 +79,18 @@ TEST_F(PreparedArmsTest, AnArmThatCannotBePreparedAgainHasFailed) {
   EXPECT_EQ(reply.failure, Outcome::compile);
 }
 
+TEST_F(PreparedArmsTest, AnArmMayBeLostOnceWhileItIsPreparedAgainAndNotTwice) {
+  ASSERT_EQ(arms_.prepare(0).outcome, Outcome::correct);
+  for (const bool first : {true, false}) {
+    kill_worker();
+    lose_next_ = true;
+    const RoundReply reply = arms_.run_round(round_of({0}));
+    EXPECT_TRUE(reply.ns.empty());
+    EXPECT_EQ(reply.failed, first ? void_round().failed : 0);
+    EXPECT_EQ(arms_.run_round(round_of({0})).ns.size(), 1U);
+  }
+}
+
 TEST_F(PreparedArmsTest, AnArmMayLoseItsProcessOnceAndNotTwice) {
   ASSERT_EQ(arms_.prepare(0).outcome, Outcome::correct);
   Round round = round_of({0});
@@ -91,6 +106,21 @@ TEST_F(PreparedArmsTest, AnArmMayLoseItsProcessOnceAndNotTwice) {
     EXPECT_TRUE(reply.ns.empty());
     EXPECT_EQ(reply.failed, first ? void_round().failed : 0);
   }
+}
+
+// Killed by others while it checks: the arm is checked again.
+TEST_F(PreparedArmsTest, ARecheckMayLoseItsProcessOnce) {
+  ASSERT_EQ(arms_.prepare(0).outcome, Outcome::correct);
+  const pid_t first = worker_.pid();
+  kill(first, SIGSTOP);  // so that the check cannot be over before the kill
+  std::thread killer([first] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    kill(first, SIGKILL);
+  });
+  const Prepared checked = arms_.recheck(0);
+  killer.join();
+  EXPECT_EQ(checked.outcome, Outcome::correct) << checked.detail;
+  EXPECT_NE(worker_.pid(), first);
 }
 
 TEST_F(PreparedArmsTest, TimeInWhichTheProcessIsStoppedIsNoneOfItsOwn) {

@@ -1,6 +1,7 @@
 // The device that device tests run on: PoCL's, since it is on every machine that runs them.
 #pragma once
 
+#include "engine/internal/opencl.h"
 #include "harness/base/selection.h"
 #include "loratune/engine/engine.h"
 
@@ -14,6 +15,16 @@ inline const Device& test_device() {
 inline Engine& test_engine() {
   static Engine engine(test_device());
   return engine;
+}
+
+inline Handle<cl_command_queue> test_queue() {
+  return make_queue(test_engine().context(), test_engine().device());
+}
+
+// A buffer with a copy of the values.
+template <class T>
+Handle<cl_mem> test_buffer(const std::vector<T>& values) {
+  return make_buffer(test_engine().context(), values.size() * sizeof(T), values.data());
 }
 
 }  // namespace loratune

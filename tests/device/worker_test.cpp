@@ -1,7 +1,11 @@
 // The worker process survives, and its parent outlives, what kernels and drivers do to it.
 #include "harness/worker/worker.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -83,9 +87,7 @@ TEST(Worker, AKernelThatNeverEndsIsKilledAndTheNextOneRuns) {
 }
 
 TEST(Worker, AKernelThatEndsTheProcessCostsOneConfig) {
-  // Where the worker is built with AddressSanitizer, the fault that is meant is none to report.
-  const char* before = std::getenv("ASAN_OPTIONS");
-  setenv("ASAN_OPTIONS", (std::string(before ? before : "") + ":handle_segv=0").c_str(), 1);
+  const Environments variables(kSanitizersStandBack);
   Worker worker = make_worker();
   worker.set_problem(small_problem(), 1);
   const Prepared crashed = worker.prepare(0, stray_plan(), 0);
@@ -147,6 +149,33 @@ TEST(Worker, IsGoneWithItsParentObject) {
     ASSERT_EQ(kill(pid, 0), 0);
   }
   EXPECT_NE(kill(pid, 0), 0);
+}
+
+// The pipes to a process stand on whatever descriptors are free, and take none away.
+TEST(Worker, NeedsNoDescriptorsOfItsOwnChoice) {
+  const int null = open("/dev/null", O_RDWR);
+  const int taken[] = {100, 101};
+  for (const int fd : taken) ASSERT_EQ(dup2(null, fd), fd);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  struct stat expected {};
+  ASSERT_EQ(fstat(null, &expected), 0);
+  for (const rlim_t most : {before.rlim_cur, rlim_t{32}}) {
+    const rlimit lower = {most, before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &lower), 0);
+    Worker worker = make_worker();
+    worker.set_problem(small_problem(), 1);
+    const Prepared prepared = worker.prepare(0, split_plan(), 0);
+    EXPECT_EQ(prepared.outcome, Outcome::correct) << prepared.detail;
+    EXPECT_EQ(worker.run_round(round_of({0})).ns.size(), 1U);
+    for (const int fd : taken) {
+      struct stat now {};
+      EXPECT_EQ(fstat(fd, &now), 0) << fd << " was closed";
+      EXPECT_EQ(now.st_rdev, expected.st_rdev) << fd << " is another file";
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  }
+  for (const int fd : {100, 101, null}) close(fd);
 }
 
 TEST(Worker, ADeviceThatIsNotThereIsAFailureNotALoop) {

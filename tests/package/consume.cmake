@@ -25,7 +25,8 @@ endfunction()
 #   NAME_orders     all public headers in both orders: each comes first, last, and after each other
 #   NAME_own_first  own_names.cpp, the consumer's folder before ours among the include paths
 #   NAME_own_last   own_names.cpp, the consumer's folder after all others
-#   NAME_own_settings  own_settings.cpp, where the engine is among the targets
+#   NAME_STYLE_ORDER  styles.cpp in each style of errors and order of includes, where the engine is
+#                     among the targets and CL/opencl.hpp is installed; `style_parts` lists them
 function(add_consumer name include_root)
   find_headers(${include_root} ${ARGN})
   list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>\n")
@@ -43,8 +44,22 @@ function(add_consumer name include_root)
   add_part(${name}_own_last SOURCES ${here}/own_names.cpp TARGETS ${ARGN})
   target_compile_options(${name}_own_last PRIVATE -idirafter ${here}/own)
   if("loratune::engine" IN_LIST ARGN)
-    add_part(${name}_own_settings SOURCES ${here}/own_settings.cpp TARGETS ${ARGN})
-    target_compile_options(${name}_own_settings PRIVATE -Werror)
+    find_path(OPENCL_HPP CL/opencl.hpp)
+    if(OPENCL_HPP)
+      set(parts "")
+      foreach(style EXCEPTIONS CODES)
+        foreach(order OURS_FIRST OURS_LAST)
+          string(TOLOWER ${name}_${style}_${order} part)
+          add_part(${part} SOURCES ${here}/styles.cpp TARGETS ${ARGN})
+          target_compile_definitions(${part} PRIVATE ${style} ${order})
+          target_compile_options(${part} PRIVATE -Werror)
+          list(APPEND parts ${part})
+        endforeach()
+      endforeach()
+      set(style_parts ${parts} PARENT_SCOPE)
+    else()
+      message(STATUS "no CL/opencl.hpp (package opencl-clhpp-headers): consumers that use it are left out")
+    endif()
   endif()
 endfunction()
 

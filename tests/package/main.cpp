@@ -33,8 +33,8 @@ int main(int argc, char** argv) {
 #ifdef ENGINE
   // Only linked: a machine that builds this need not have a device.
   using Make =
-      loratune::Weights (*)(cl::Context, const loratune::Problem&, const void*, const void*);
-  const Make make = [](cl::Context context, const loratune::Problem& shape, const void* a,
+      loratune::Weights (*)(cl_context, const loratune::Problem&, const void*, const void*);
+  const Make make = [](cl_context context, const loratune::Problem& shape, const void* a,
                        const void* b) { return loratune::Weights(context, shape, a, b); };
   std::cout << "engine linked: " << (make != nullptr) << "\n";
 #endif

@@ -1,7 +1,7 @@
 # Installs the package into an empty folder, then builds and runs a consumer of it, with and without
 # OpenCL, none of our own build's dependencies at hand.
 # cmake -DBUILD_DIR=... -DSOURCE_DIR=... -DWORK_DIR=... -DCXX=... -DGENERATOR=... -DBUILD_TYPE=...
-#       -DFLAGS=... -P package_test.cmake
+#       -DNM=... -DFLAGS=... -P package_test.cmake
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 file(REMOVE_RECURSE ${WORK_DIR})
@@ -13,11 +13,22 @@ if(NOT EXISTS ${prefix}/share/loratune/schema/tuned-v1.schema.json)
 endif()
 file(GLOB_RECURSE headers ${prefix}/include/*.h)
 foreach(header IN LISTS headers)
-  file(STRINGS ${header} leaks REGEX "#include.*(nlohmann|Imath|cblas|CLI11|gtest)")
+  file(STRINGS ${header} leaks REGEX "#include.*(nlohmann|Imath|cblas|CLI11|gtest|CL/|OpenCL/)")
   if(leaks)
     message(FATAL_ERROR "${header} asks consumers for what only we need: ${leaks}")
   endif()
 endforeach()
+
+# A consumer may compile CL/opencl.hpp with macros of its own: the linker would keep one copy of a
+# function of it that stood in our library too.
+file(GLOB library ${prefix}/lib*/libloratune-cl.a ${prefix}/lib*/*/libloratune-cl.a)
+execute_process(COMMAND ${NM} --demangle ${library} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+if(NOT symbols MATCHES "loratune::Engine::build")
+  message(FATAL_ERROR "no symbols of the engine in '${library}'")
+endif()
+if(symbols MATCHES "[ (<]cl::[^\n]*")
+  message(FATAL_ERROR "${library} holds what CL/opencl.hpp defines: ${CMAKE_MATCH_0}")
+endif()
 
 foreach(engine OFF ON)
   set(build ${WORK_DIR}/engine_${engine})
@@ -33,4 +44,8 @@ foreach(engine OFF ON)
       -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DCMAKE_DISABLE_FIND_PACKAGE_Imath=ON)
   run(${CMAKE_COMMAND} --build ${build})
   run(${build}/consumer ${SOURCE_DIR}/tests/data/fictional.json)
+  file(GLOB styles ${build}/run_*)
+  foreach(program IN LISTS styles)
+    run(${program})
+  endforeach()
 endforeach()

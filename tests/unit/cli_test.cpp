@@ -149,6 +149,8 @@ TEST(CommandLine, TakesWhatEachModeReads) {
       {"--replay", "j", "--out", "again.json", "--json"},
       {"--check", "--full", "--cases", "40", "--max-flops", "2e7", "--variants", "naive"},
       {"--check", "--problem", "k", "--config", "A=1", "--strides", "1,2,3,4"},
+      {"--check", "--patience", "2m"},
+      {"--bench", "--patience", "9"},
   };
   for (const Words& words : lines) {
     EXPECT_EQ(refusal([&] { parse(words); }), "") << testing::PrintToString(words);
@@ -189,6 +191,7 @@ TEST(CommandLine, SaysWhichValuesThereAre) {
       {{"--sweep", "--builders", "65"}, "--builders: 65: a whole number from 0 to 64 is wanted"},
       {{"--check", "--ranks", "8.5"},
        "--ranks: 8.5: a whole number, at most 2147483647, is wanted"},
+      {{"--check", "--patience", "0s"}, "--patience 0s: that is no time at all"},
       {{"--sweep", "--budget", "soon"}, "--budget soon: a time like 90s, 10m or 1h is wanted"},
       {{"--sweep", "--device", "--quick"}, "--device wants a value before --quick"},
   };
@@ -228,6 +231,11 @@ TEST(ExitCodes, TheWorseOfTwoCounts) {
       EXPECT_EQ(worse(worst_first[j], worst_first[i]), worst_first[i]);
     }
   }
+}
+
+TEST(Failures, AreOnePrintableLineWhateverTheyQuote) {
+  EXPECT_STREQ(Failure(kExitUsage, "a\x1b[31m\nb\xff").what(), "a\\x1b[31m b\\xff");
+  EXPECT_STREQ(Failure(kExitUsage, "'\\x1b' stays").what(), "'\\x1b' stays");
 }
 
 TEST(MatchingDevices, AreThoseOfTheIndexOrOfTheName) {

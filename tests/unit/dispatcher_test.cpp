@@ -3,32 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <thread>
 
 #include "dispatch/internal/dispatcher_state.h"
 #include "loratune/dispatch/default_choice.h"
+#include "unit/allocations.h"
 #include "unit/fictional.h"
 #include "unit/temporary_folder.h"
-
-namespace {
-thread_local int allocations = 0;
-}  // namespace
-
-// Counts, so that a test can prove that pick() does without. Inlined, GCC would see malloc freed by
-// operator delete and warn.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace loratune {
 namespace {
@@ -61,7 +42,7 @@ TunedFile only(TunedFile file, std::vector<Record> records, std::vector<Rule> ru
 
 DeviceInfo with_units(int units) {
   DeviceInfo other = device();
-  other.name = "Fictional F150";
+  other.name = "Fictional F100 Plus";
   other.compute_units = units;
   return other;
 }
@@ -81,41 +62,6 @@ int picked(const Choice& choice) {
 
 bool says(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
-}
-
-TEST(NameStem, LettersBeforeTheFirstDigit) {
-  EXPECT_EQ(name_stem("NVIDIA GeForce RTX 4090"), "nvidia geforce rtx");
-  EXPECT_EQ(name_stem("NVIDIA H200"), "nvidia h");
-  EXPECT_EQ(name_stem("Intel(R) UHD Graphics 620"), "intel r uhd graphics");
-  EXPECT_EQ(name_stem("gfx1030"), "gfx");
-  EXPECT_EQ(name_stem("  Mali--G78 "), "mali g");
-  EXPECT_EQ(name_stem("llvmpipe"), "llvmpipe");
-  EXPECT_EQ(name_stem("610M"), "");
-  EXPECT_EQ(name_stem(""), "");
-}
-
-TEST(MatchDevice, WhatCounts) {
-  const TunedDevice self = tuned_device(device());
-  const auto match = [&](auto change) {
-    TunedDevice other = self;
-    change(other);
-    EXPECT_EQ(match_device(other, self), match_device(self, other));
-    return match_device(other, self);
-  };
-  EXPECT_EQ(match([](TunedDevice&) {}), DeviceMatch::exact);
-  EXPECT_EQ(match([](TunedDevice& d) { d.driver = "2"; }), DeviceMatch::other_driver);
-  EXPECT_EQ(match([](TunedDevice& d) { d.extensions.clear(); }), DeviceMatch::other_driver);
-  EXPECT_EQ(match([](TunedDevice& d) { d.platform = "other"; }), DeviceMatch::similar);
-  EXPECT_EQ(match([](TunedDevice& d) { d.name = "Fictional F900X"; }), DeviceMatch::similar);
-  EXPECT_EQ(match([](TunedDevice& d) { d.compute_units = 40; }), DeviceMatch::similar);
-  EXPECT_EQ(match([](TunedDevice& d) { d.compute_units = 10; }), DeviceMatch::similar);
-  EXPECT_EQ(match([](TunedDevice& d) { d.compute_units = 41; }), DeviceMatch::none);
-  EXPECT_EQ(match([](TunedDevice& d) { d.compute_units = 9; }), DeviceMatch::none);
-  EXPECT_EQ(match([](TunedDevice& d) { d.compute_units = INT32_MAX; }), DeviceMatch::none);
-  EXPECT_EQ(match([](TunedDevice& d) { d.local_mem_bytes /= 2; }), DeviceMatch::none);
-  EXPECT_EQ(match([](TunedDevice& d) { d.vendor_id = 1; }), DeviceMatch::none);
-  EXPECT_EQ(match([](TunedDevice& d) { d.name = "Factual F100"; }), DeviceMatch::none);
-  EXPECT_EQ(match([](TunedDevice& d) { d.name = ""; }), DeviceMatch::none);
 }
 
 TEST(Dispatcher, WithoutAFileTheDefault) {
@@ -579,15 +525,15 @@ TEST(Dispatcher, Moves) {
 TEST(Dispatcher, PickAllocatesNothing) {
   const Dispatcher dispatcher(committed(), device());
   const std::vector<Problem> problems = {problem(), problem(2), problem(16), problem(9999)};
-  const int before = allocations;
+  const int before = allocations().count;
   for (const Problem& p : problems) {
     for (const Mode mode : {Mode::fast, Mode::deterministic, Mode::batch_invariant}) {
       dispatcher.pick(p, mode);
     }
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations().count, before);
   dispatcher.explain(problem());
-  EXPECT_GT(allocations, before) << "the counter does not count";
+  EXPECT_GT(allocations().count, before) << "the counter does not count";
 }
 
 TEST(Dispatcher, PicksFromManyThreads) {

@@ -15,6 +15,7 @@ inline DeviceInfo device() {
   device.vendor_id = 0xf1c7;
   device.name = "Fictional F100";
   device.driver = "1.0";
+  device.device_version = "OpenCL 1.2 Fictional";
   device.opencl_c = "1.2";
   device.extensions = {"cl_fictional_b", "cl_khr_a"};
   device.type = DeviceType::gpu;
@@ -80,13 +81,13 @@ inline TunedFile file() {
   file.devices["d1"].driver = "0.9";
   file.devices["d1"].extensions = {"cl_khr_a"};
   file.devices["d2"] = same;
-  file.devices["d2"].name = "Fictional F300 Ultra";  // another stem only after its first digit
+  file.devices["d2"].name = "Fictional F100 Ultra";
   file.devices["d2"].compute_units = 40;
   file.devices["d3"] = same;
-  file.devices["d3"].name = "Fictional F200";
+  file.devices["d3"].name = "Fictional F100 Mini";
   file.devices["d3"].compute_units = 30;
   file.devices["d4"] = same;
-  file.devices["d4"].name = "Fictional F900";
+  file.devices["d4"].name = "Fictional F100 Max";
   file.devices["d4"].compute_units = 41;
   for (const char* name : {"naive", "split", "tiled"}) {
     file.kernels[name] = {std::string(64, '0'), 1};

@@ -279,6 +279,14 @@ TEST(GateReport, AResultSurvivesJsonToTheByte) {
   other = first;
   other["rules"]["short_looks"] = {6};  // would never end
   EXPECT_THROW(gate_from_json(other), std::invalid_argument);
+  for (const char* pointer : {"/rules/sub_blocks", "/rules/looks/0", "/rules/shorten", "/seed",
+                              "/cases/1/trials/0/runs", "/cases/1/trials/0/seed"}) {
+    for (const nlohmann::json& number : {nlohmann::json(6.5), nlohmann::json(1e300)}) {
+      other = first;
+      other.at(nlohmann::json::json_pointer(pointer)) = number;
+      EXPECT_THROW(gate_from_json(other), std::invalid_argument) << pointer;
+    }
+  }
 }
 
 TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
@@ -324,6 +332,17 @@ TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
   const GateResult as_before = gate_from_json(older);
   EXPECT_EQ(as_before.rules.short_ns, 0);
   EXPECT_EQ(as_before.rules.short_looks, as_before.rules.looks);
+}
+
+TEST(GateReport, TextIsPrintableWhateverAFileHolds) {
+  const std::string escape = "\x1b[31m\n";
+  GateCase bad = with(timed("split/" + escape, {}), Outcome::correct, Outcome::timeout);
+  bad.candidate.detail = escape;
+  GateResult result = result_of({bad});
+  result.base_path = result.base_tool.commit = result.device.name = escape;
+  const std::string text = to_text(result, judge(result));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
+  EXPECT_NE(text.find("split/\\x1b[31m "), std::string::npos) << text;
 }
 
 TEST(GateReport, MarkdownIsShortWorstFirstAndEscaped) {

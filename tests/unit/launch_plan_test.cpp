@@ -42,6 +42,37 @@ TEST(BuildOptions, RefuseFlagsThatAreNotListed) {
   }
 }
 
+TEST(LaunchPlan, ThatNoDeviceCanRunHasAReason) {
+  LaunchPlan sound;
+  sound.defines = {{"A", 1}};
+  sound.scratch = {{4, Zero::once}};
+  sound.launches = {{"k", 2, {64, 8, 1}, {16, 1, 1}, {{Role::scratch, 0}, {Role::local, 64}}}};
+  EXPECT_EQ(invalid_reason(sound), "");
+  EXPECT_EQ(invalid_reason(LaunchPlan{}), "") << "no launch at all is legal";
+  const auto reason = [&](auto change) {
+    LaunchPlan plan = sound;
+    change(plan, plan.launches[0]);
+    return invalid_reason(plan);
+  };
+  EXPECT_NE(reason([](LaunchPlan& p, Launch&) { p.defines[0].first = "a"; }), "");
+  EXPECT_NE(reason([](LaunchPlan& p, Launch&) { p.flags = {"-I/etc"}; }), "");
+  EXPECT_NE(reason([](LaunchPlan& p, Launch&) { p.a.tile = 0; }), "");
+  EXPECT_NE(reason([](LaunchPlan& p, Launch&) { p.b.tile = 1 << 30; }), "");
+  EXPECT_NE(reason([](LaunchPlan& p, Launch&) { p.scratch.clear(); }), "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.dims = 4; }), "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.local[0] = 0; }), "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.global[1] = 0; }), "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.local[0] = 48; }), "") << "a part of a group";
+  // The product of these would be 0 in 64 bits.
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) {
+              l.local = l.global = {std::uint64_t{1} << 32U, std::uint64_t{1} << 32U, 1};
+            }),
+            "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.args[0].value = -1; }), "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.args[1].value = -1; }), "");
+  EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.args[1].value = std::int64_t{1} << 62U; }), "");
+}
+
 TEST(ProgramKey, IsEqualJustForTheSameProgram) {
   LaunchPlan plan;
   plan.source = "kernel void k() {}";

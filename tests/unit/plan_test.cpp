@@ -283,7 +283,12 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     return copy;
   };
   for (const json& bad : {broken("/launches/0/args/0/0", 21), broken("/launches/0/args/0/0", -1),
-                          broken("/scratch/0/1", 3), broken("/a/0", 4), broken("/b/0", -1)}) {
+                          broken("/scratch/0/1", 3), broken("/a/0", 4), broken("/b/0", -1),
+                          // A fraction, and what its type does not hold.
+                          broken("/launches/0/args/0/0", 1.5), broken("/a/1", 1e300),
+                          broken("/launches/0/args/0/1", 1e300), broken("/launches/0/dims", 1.5),
+                          broken("/launches/0/local/0", -1), broken("/launches/0/global/2", 0.5),
+                          broken("/scratch/0/0", -4), broken("/align", 4294967296)}) {
     EXPECT_THROW(plan_from_json(bad), std::invalid_argument) << bad;
   }
   for (const auto& [key, value] : sound.items()) {

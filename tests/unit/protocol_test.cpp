@@ -75,6 +75,8 @@ TEST(Protocol, RefusesWhatIsNoResult) {
   }
   for (const char* text : {"{}", R"({"ns":3,"stolen":false})", R"({"ns":["a"],"stolen":false})",
                            R"({"ns":[],"stolen":false,"failed":"x"})",
+                           R"({"ns":[],"stolen":false,"failed":0.5,"failure":"runtime"})",
+                           R"({"ns":[],"stolen":false,"failed":1e300,"failure":"runtime"})",
                            R"({"ns":[],"stolen":false,"failed":0,"failure":"none"})"}) {
     EXPECT_ANY_THROW(round_reply_from_json(json::parse(text), round_of({0}))) << text;
   }

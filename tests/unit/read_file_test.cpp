@@ -61,6 +61,19 @@ TEST(ParseJson, EndsAtADepthThatNothingOfOursHas) {
   EXPECT_THROW(parse_json(std::string(100, '[') + std::string(100, ']')), std::invalid_argument);
 }
 
+TEST(ParseJson, AMemberMayStandOnceInEachObject) {
+  EXPECT_EQ(parse_json(R"({"a":{"a":1,"b":{"a":2}},"b":[{"a":3},{"a":4}]})")["b"][1]["a"], 4);
+  for (const char* text : {R"({"a":1,"a":1})", R"({"a":{"b":1},"c":[{"a":1,"b":2,"a":3}]})",
+                           R"({"b":{},"a":1,"\u0061":2})"}) {
+    try {
+      parse_json(text);
+      ADD_FAILURE() << text;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_STREQ(error.what(), "member 'a' stands twice");
+    }
+  }
+}
+
 TEST(ParseJson, SaysWhatIsWrongInOnePrintableLine) {
   try {
     parse_json("{\x1b\n");

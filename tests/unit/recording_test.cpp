@@ -103,6 +103,7 @@ TEST(Recording, WhatIsDamagedIsRefusedWithItsLine) {
   EXPECT_PRED2(names_line, damaged("\"type\":1", "\"type\":7"), 1);
   EXPECT_PRED2(names_line, damaged("[4200.0,", std::string(200000, '[')), 2);
   EXPECT_PRED2(names_line, damaged("\"problem\"", std::string("\"\0em\"", 5)), 2);
+  EXPECT_PRED2(names_line, damaged("{\"device\"", std::string(4, '\0')), 1);
   EXPECT_PRED2(names_line, damaged("{\"config\"", std::string(2 << 20, ' ') + "{\"config\""), 2);
   EXPECT_PRED2(names_line, damaged("{\"config\"", "[],{\"config\""), 2);
   write(path, "[1]\n");

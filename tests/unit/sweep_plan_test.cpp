@@ -18,6 +18,28 @@ Problem problem(std::int64_t m, int rank) {
   return p;
 }
 
+TEST(SweepPlan, ABudgetBelowTheLeastIsToldWithHowThatWasEstimated) {
+  SweepOptions options;
+  for (int i = 0; i < 120; ++i) options.problems.push_back(problem(i + 1, 8));
+  options.budget_s = 5;
+  const std::string note = budget_note(options);
+  EXPECT_NE(note.find("budget of 5 s"), std::string::npos) << note;
+  EXPECT_NE(note.find("84 s or so that 120 problems"), std::string::npos) << note;
+  EXPECT_NE(note.find("0.7 s each, as measured on two CPU cores"), std::string::npos) << note;
+  EXPECT_EQ(note.find('\n'), std::string::npos);
+  options.budget_s = 11;
+  EXPECT_EQ(budget_note(options, 8), "") << "by 8 devices side by side";
+  options.budget_s = 10;
+  EXPECT_NE(budget_note(options, 8), "");
+  options.budget_s = 83.9;
+  EXPECT_NE(budget_note(options), "");
+  options.budget_s = 84.1;
+  EXPECT_EQ(budget_note(options), "");
+  options.problems.resize(1);
+  options.budget_s = 1;
+  EXPECT_EQ(budget_note(options), "");
+}
+
 TEST(SweepPlan, GroupsShareRankAndBeginWithTheirDefaults) {
   SweepOptions options;
   options.problems = {problem(1, 8), problem(1, 64), problem(16, 8)};

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "fictional.h"
@@ -51,7 +52,7 @@ TEST(SweepSetup, ThatDiffersInAnythingDoesNotGoOnWithTheJournal) {
       {"device", [](SweepSetup& s) { s.device.driver = "1.1"; }},
       {"problems", [](SweepSetup& s) { s.options.problems.pop_back(); }},
       {"problems", [](SweepSetup& s) { std::swap(s.options.problems[0], s.options.problems[1]); }},
-      {"kernels variants", [](SweepSetup& s) { s.options.variants.pop_back(); }},
+      {"kernels.", [](SweepSetup& s) { s.options.variants.pop_back(); }},
       {"mode", [](SweepSetup& s) { s.options.mode = Mode::deterministic; }},
       {"cache", [](SweepSetup& s) { s.options.cache = Cache::rotate; }},
       {"seed", [](SweepSetup& s) { ++s.options.seed; }},
@@ -88,6 +89,19 @@ TEST(SweepSetup, IsNotReadFromAHeaderOfUnknownProblemsOrVariants) {
   header["variants"][0] = "no_such_variant";
   header["kernels"]["no_such_variant"] = header["kernels"]["naive"];
   EXPECT_THROW(setup_from(header), Failure);
+}
+
+TEST(SweepSetup, IsNotReadFromNumbersThatAreNone) {
+  SweepSetup largest = setup();
+  largest.options.seed = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(setup_from(make_header(largest)).options.seed, largest.options.seed);
+  for (const json& number : {json(1.5), json(1e300), json(-1), json("1")}) {
+    for (const char* name : {"evaluations", "seed"}) {
+      json header = make_header(setup());
+      header[name] = number;
+      EXPECT_THROW(setup_from(header), Failure) << name << number;
+    }
+  }
 }
 
 }  // namespace

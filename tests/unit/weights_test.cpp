@@ -52,6 +52,22 @@ TEST(Weights, AnErrorNamesFileAndLineInPrintableText) {
   EXPECT_THROW(read_weights("/dev/zero", problems()), Failure);
 }
 
+TEST(Weights, AProblemThatStandsTwiceIsRefusedByName) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w.json";
+  for (const char* second : {"m1_k512_n512_r8_f32_acc", "fwd_m1_k512_n512_r8_f32_acc"}) {
+    std::ofstream(path) << "{\"m1_k512_n512_r8_f32_acc\": 2,\n\"" << second << "\": 2}";
+    try {
+      read_weights(path, problems());
+      ADD_FAILURE() << "was read, with " << second;
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.code(), kExitUsage);
+      EXPECT_NE(std::string(failure.what()).find("m1_k512_n512_r8_f32_acc"), std::string::npos);
+      EXPECT_NE(std::string(failure.what()).find(path), std::string::npos);
+    }
+  }
+}
+
 TEST(Weights, WhatIsNoWeightsFileIsRefused) {
   const TemporaryFolder folder;
   const std::string path = folder / "w.json";

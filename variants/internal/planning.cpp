@@ -9,6 +9,7 @@ LaunchPlan start_plan(std::string_view source, const Problem& problem,
                       std::initializer_list<std::pair<std::string_view, std::int64_t>> defines) {
   LaunchPlan plan;
   plan.source = source;
+  plan.made_for.problem = problem;
   for (const auto& [name, value] : defines) plan.defines.emplace_back(name, value);
   plan.defines.emplace_back("F16", problem.dtype == Dtype::f16 ? 1 : 0);
   plan.defines.emplace_back("ACCUMULATE", problem.accumulate ? 1 : 0);

@@ -1,13 +1,10 @@
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include "harness/worker/arms_service.h"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <fstream>
-#include <iostream>
 #include <map>
 #include <memory>
 
@@ -18,8 +15,8 @@
 #include "harness/timing/ceilings.h"
 #include "harness/timing/round_timer.h"
 #include "harness/timing/weight_ring.h"
-#include "harness/worker/modes.h"
 #include "harness/worker/protocol.h"
+#include "loratune/variants/packing.h"
 
 namespace loratune {
 namespace {
@@ -64,10 +61,22 @@ class MemoryLimit {
   bool set_ = false;
 };
 
-class Server {
+class Arms {
  public:
-  explicit Server(WorkerShared& shared) : current_arm_(&shared.current_arm) {}
+  explicit Arms(WorkerShared& shared) : current_arm_(&shared.current_arm) {}
 
+  // Whatever goes wrong is a result; only that the device cannot be opened is for the caller.
+  json reply_to(const json& message) {
+    try {
+      return handle(message);
+    } catch (const Failure&) {
+      throw;
+    } catch (const std::exception& error) {
+      return failure(Outcome::runtime, error.what());
+    }
+  }
+
+ private:
   json handle(const json& message) {
     const auto what = message.at("do").get<std::string>();
     if (what == "open") return open(message);
@@ -82,7 +91,6 @@ class Server {
     throw std::invalid_argument("unknown request");
   }
 
- private:
   json open(const json& message) {
     const bool times = message.at("times").get<bool>();
     // PoCL compiles in its threads: those of several processes would be on the same cores.
@@ -124,23 +132,26 @@ class Server {
     Built built = engine_->build(problem, plan);
     if (built.outcome != Outcome::correct) return failure(built.outcome, built.detail);
     const auto zeros = [&](std::int64_t elements, Dtype dtype) {
-      return cl::Buffer(engine_->context(), CL_MEM_READ_WRITE,
-                        static_cast<std::size_t>(elements * element_bytes(dtype)));
+      const std::int64_t bytes = elements * element_bytes(dtype);
+      return make_buffer(engine_->context(), static_cast<std::size_t>(bytes));
     };
-    Operands operands;
-    operands.x = zeros(problem.m * problem.k, problem.dtype);
-    operands.y = zeros(problem.m * problem.n, problem.dtype);
-    operands.ld_x = problem.k;
-    operands.ld_y = problem.n;
+    const Handle<cl_mem> x = zeros(problem.m * problem.k, problem.dtype);
+    const Handle<cl_mem> y = zeros(problem.m * problem.n, problem.dtype);
     const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
     const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
     const bool joined = joins_weights(plan);
-    operands.a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
-                       packed_dtype(plan.a, problem.dtype));
-    if (!joined) operands.b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
-    const cl::CommandQueue queue = engine_->make_queue();
-    built.executable->enqueue(queue, operands);
-    queue.finish();
+    const Handle<cl_mem> a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
+                                   packed_dtype(plan.a, problem.dtype));
+    Handle<cl_mem> b;
+    if (!joined) b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
+    Operands operands;
+    operands.x = x.get();
+    operands.y = y.get();
+    operands.a = a.get();
+    operands.b = b.get();
+    const Handle<cl_command_queue> queue = make_queue(engine_->context(), engine_->device());
+    built.executable->enqueue(queue.get(), operands);
+    finish(queue.get());
     return to_json(Prepared{Outcome::correct, 0, 0, {}});
   }
 
@@ -162,9 +173,9 @@ class Server {
     Arm& arm = state().arms[id];
     arm.executable = std::move(built.executable);
     arm.ring = &ring.operands(arm.executable->plan());
-    const cl::CommandQueue& queue = checker.queue();
-    arm.timed.run = [&ring, &arm, &queue] { ring.run(*arm.executable, *arm.ring, queue); };
-    arm.timed.finish = [&queue] { queue.finish(); };
+    cl_command_queue queue = checker.queue();
+    arm.timed.run = [&ring, &arm, queue] { ring.run(*arm.executable, *arm.ring, queue); };
+    arm.timed.finish = [queue] { finish(queue); };
     arm.timed.restore = [&checker] {
       if (checker.problem_case().problem.accumulate) checker.restore_output();
     };
@@ -199,7 +210,7 @@ class Server {
       return to_json(time_round(
           round, [this](int id) -> TimedArm& { return state().arms.at(id).timed; }, *probes_,
           *current_arm_));
-    } catch (const cl::Error&) {
+    } catch (const OpenclError&) {
       return to_json(failed_round(*current_arm_, Outcome::runtime));
     }
   }
@@ -215,7 +226,7 @@ class Server {
     Arm& arm = state().arms.at(message.at("id").get<int>());
     return to_json(read_events(
         *engine_,
-        [&](const cl::CommandQueue& queue, std::vector<cl::Event>* list) {
+        [&](cl_command_queue queue, std::vector<cl_event>* list) {
           state().ring->run(*arm.executable, *arm.ring, queue, list);
         },
         10));
@@ -240,59 +251,10 @@ class Server {
 
 }  // namespace
 
-namespace {
-
-// The reply to a request that came as a line of JSON. Whatever goes wrong is a reply too.
-json reply_to(Server& server, const std::string& line) {
-  const auto failed = [](const std::string& detail) {
-    return to_json(Prepared{Outcome::runtime, 0, 0, detail});
+Handler arms_service(WorkerShared& shared) {
+  return [arms = std::make_shared<Arms>(shared)](const json& request) {
+    return arms->reply_to(request);
   };
-  try {
-    return server.handle(json::parse(line));
-  } catch (const cl::Error& error) {
-    return failed(describe(error));
-  } catch (const Failure& failure) {
-    return {{"fatal", failure.what()}};
-  } catch (const std::exception& error) {
-    return failed(error.what());
-  }
-}
-
-bool write_all(int fd, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t wrote = write(fd, text.data() + done, text.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return false;
-    done += static_cast<std::size_t>(wrote);
-  }
-  return true;
-}
-
-}  // namespace
-
-int worker_mode() {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan, however the parent ends
-  // What ends a mode early is the parent's to handle: it still wants this round's times.
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
-  void* mapped =
-      mmap(nullptr, sizeof(WorkerShared), PROT_READ | PROT_WRITE, MAP_SHARED, kWorkerSharedFd, 0);
-  if (mapped == MAP_FAILED) {
-    throw Failure(kExitUsage, "--worker is for lora-bench itself to start");
-  }
-  auto& shared = *static_cast<WorkerShared*>(mapped);
-  if (getppid() != shared.parent) return kExitUsage;  // it ended before the signal was asked for
-  // Replies have a descriptor of their own: drivers print on stdout.
-  Server server(shared);
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    shared.busy = 1;
-    const json reply = reply_to(server, line);
-    shared.current_arm = kNoArm;
-    shared.busy = 0;
-    const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-    if (!write_all(kWorkerReplyFd, text)) return kExitUsage;
-  }
-  return kExitGood;
 }
 
 }  // namespace loratune

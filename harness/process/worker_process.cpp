@@ -1,4 +1,4 @@
-#include "harness/worker/process.h"
+#include "harness/process/worker_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -129,7 +129,7 @@ void WorkerProcess::start() {
     fail("cannot make a worker process");
   }
   shared_ = static_cast<WorkerShared*>(mapped);
-  *shared_ = {0, kNoArm, getpid()};
+  *shared_ = {0, kNoArm, 0, getpid()};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, requests[0], STDIN_FILENO);
@@ -157,8 +157,7 @@ Exchange WorkerProcess::lost(Exchange::Status status, std::string detail) {
 // Where the process is gone, receive() says so.
 void WorkerProcess::send(const json& message, double deadline_s) {
   allowed_s_ = deadline_s;
-  deadline_ = seconds_now() + deadline_s;
-  kept_waiting_ = kept_waiting(pid_);
+  begin_step();
   const std::string text = message.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t wrote = write(to_worker_, text.data() + done, text.size() - done);
@@ -168,7 +167,20 @@ void WorkerProcess::send(const json& message, double deadline_s) {
   }
 }
 
-// Seconds of the request under way for which others kept the process from the processor, by the
+void WorkerProcess::begin_step() {
+  steps_ = shared_->steps;
+  deadline_ = seconds_now() + allowed_s_;
+  kept_waiting_ = kept_waiting(pid_);
+}
+
+// Whether the process has ended, though nobody asked yet how.
+bool WorkerProcess::has_ended() const {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid_;
+}
+
+// Seconds of the step under way for which others kept the process from the processor, by the
 // thread that waited longest.
 double WorkerProcess::kept_waiting_since() const {
   double longest = 0;
@@ -197,6 +209,7 @@ Exchange WorkerProcess::receive() {
     // Time in which this process or that one did not run at all, stopped or suspended, does not
     // count. Nor does what a busy machine kept it waiting: a sound build is not late then, and one
     // that sleeps or computes without end is found all the same.
+    if (shared_->steps != steps_) begin_step();
     const double now = seconds_now();
     if (now - before > 10 * kSlice || is_stopped(pid_)) deadline_ += now - before;
     before = now;
@@ -205,12 +218,14 @@ Exchange WorkerProcess::receive() {
       return lost(Exchange::Status::timed_out,
                   "no end within " + std::to_string(allowed_s_) + " s; killed");
     }
+    // A process that its driver forked keeps the pipe open behind the end of this one.
+    const bool ended = has_ended();
     pollfd wait{from_worker_, POLLIN, 0};
     const int ready = poll(&wait, 1, static_cast<int>(std::min(left, kSlice) * 1e3 + 1));
     if (ready < 0 && errno != EINTR) return lost(Exchange::Status::crashed, "poll failed");
-    if (ready <= 0) continue;
+    if (ready <= 0 && !ended) continue;
     char buffer[65536];
-    const ssize_t got = read(from_worker_, buffer, sizeof(buffer));
+    const ssize_t got = ready <= 0 ? 0 : read(from_worker_, buffer, sizeof(buffer));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       const bool idle = shared_->busy == 0;
@@ -221,6 +236,12 @@ Exchange WorkerProcess::receive() {
 }
 
 std::string WorkerProcess::how_it_ended() {
+  constexpr double kPatience = 3;  // seconds, with one that closed its pipe and goes on
+  const double until = seconds_now() + kPatience;
+  while (!has_ended() && seconds_now() < until) {
+    poll(nullptr, 0, 1);
+  }
+  if (!has_ended()) return "the worker process closed its pipe; killed";
   int status = 0;
   std::string how = "the worker process ended";
   if (waitpid(pid_, &status, 0) != pid_) return how;

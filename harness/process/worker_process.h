@@ -1,5 +1,7 @@
 // A WorkerProcess is one process at a time that serves requests, as its parent sees it: pipes, a
-// page of shared memory, deadlines, and what became of it. It knows nothing of what is asked.
+// page of shared memory, deadlines, and what became of it. It knows nothing of what is asked. What
+// a kernel or a driver can spoil runs in such a process: one that never ends, or ends the process,
+// costs one request.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "harness/worker/protocol.h"
+#include "harness/process/shared_page.h"
 
 namespace loratune {
 
@@ -44,8 +46,9 @@ class WorkerProcess {
   // What it was at, by its own word, for as long as no next one is started.
   const WorkerShared& shared() const { return *shared_; }
 
-  // Sends a request that may take `deadline_s` seconds until its reply. Time does not count in
-  // which this process or that one is stopped or suspended, or that one waits for a processor.
+  // Sends a request that may take `deadline_s` seconds until its reply or, where the process counts
+  // its steps, until its next step. Time does not count in which this process or that one is
+  // stopped or suspended, or that one waits for a processor.
   void send(const nlohmann::json& message, double deadline_s);
   Exchange receive();
 
@@ -53,14 +56,17 @@ class WorkerProcess {
   Exchange lost(Exchange::Status status, std::string detail);
   std::string how_it_ended();
   double kept_waiting_since() const;
+  void begin_step();
+  bool has_ended() const;
 
   std::string executable_;
   pid_t pid_ = -1;
   int to_worker_ = -1, from_worker_ = -1;
   WorkerShared* shared_ = nullptr;
   std::string pending_;                         // bytes read beyond the last line
-  double allowed_s_ = 0, deadline_ = 0;         // of the request under way, and when that is over
-  std::map<std::string, double> kept_waiting_;  // by thread, when the request was sent
+  double allowed_s_ = 0, deadline_ = 0;         // of the step under way, and when that is over
+  int steps_ = 0;                               // that the process had done when this step began
+  std::map<std::string, double> kept_waiting_;  // by thread, when this step began
   std::function<bool()> interrupted_ = [] { return false; };
 };
 

@@ -1,0 +1,20 @@
+# A fuzz target for each reader of input. Compiled for libFuzzer (preset fuzz, scripts/fuzz) it
+# searches for input that breaks a promise; compiled otherwise it replays its corpus.
+set(fuzz_folder ${CMAKE_CURRENT_LIST_DIR}/fuzz)
+add_custom_target(fuzzers)
+foreach(reader tuned_file journal plans gate_result recording problem_keys weights command_line
+    safetensors gguf adapter_config pattern)
+  set(target fuzz_${reader})
+  add_executable(${target} ${fuzz_folder}/${reader}.cpp ${fuzz_folder}/driver.cpp)
+  target_link_libraries(${target} PRIVATE loratune_harness loratune_internal)
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_LIST_DIR} ${fuzz_folder})
+  target_compile_definitions(${target} PRIVATE LORATUNE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(LORATUNE_FUZZER)
+    target_compile_definitions(${target} PRIVATE LORATUNE_FUZZER)
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  endif()
+  add_dependencies(fuzzers ${target})
+  add_test(NAME fuzz.${reader} COMMAND ${target} -runs=0 ${fuzz_folder}/corpus/${reader})
+  set_tests_properties(fuzz.${reader} PROPERTIES LABELS unit TIMEOUT 600)
+endforeach()
+target_link_libraries(fuzz_journal PRIVATE ZLIB::ZLIB)

@@ -1,0 +1,88 @@
+// A tuned file: read, written again, merged with itself, and asked what to run.
+#include "loratune/dispatch/tuned_file.h"
+
+#include "fuzz.h"
+#include "loratune/dispatch/dispatcher.h"
+#include "tuner/merge.h"
+#include "unit/fictional.h"
+#include "unit/made_up_devices.h"
+
+namespace loratune::fuzz {
+namespace {
+
+DeviceInfo device_of(const TunedDevice& tuned) {
+  DeviceInfo device = made_up::gpu();
+  device.platform = tuned.platform;
+  device.vendor = tuned.vendor;
+  device.vendor_id = tuned.vendor_id;
+  device.name = tuned.name;
+  device.driver = tuned.driver;
+  device.compute_units = tuned.compute_units;
+  device.max_work_group_size = tuned.max_work_group_size;
+  device.local_mem_bytes = tuned.local_mem_bytes;
+  device.extensions = tuned.extensions;
+  return device;
+}
+
+std::vector<Problem> problems_of(const TunedFile& file) {
+  constexpr std::size_t kMost = 8;
+  std::vector<Problem> problems = {fictional::problem()};
+  for (const Record& record : file.records) {
+    if (problems.size() < kMost) problems.push_back(record.problem);
+  }
+  for (const Rule& rule : file.rules) {
+    if (problems.size() >= 2 * kMost) break;
+    Problem corner = fictional::problem(rule.m.lo, static_cast<int>(rule.rank.hi));
+    corner.dtype = rule.dtype;
+    corner.k = rule.k.lo;
+    corner.n = rule.n.hi;
+    problems.push_back(corner);
+  }
+  return problems;
+}
+
+void pick_from(const TunedFile& file, const DeviceInfo& device) {
+  const Dispatcher dispatcher(file, device);
+  for (const Problem& problem : problems_of(file)) {
+    for (const Mode mode : {Mode::fast, Mode::deterministic, Mode::batch_invariant}) {
+      const Choice choice = dispatcher.pick(problem, mode);
+      expect(choice.variant != nullptr, "a problem that is none has a choice");
+      expect(invalid_reason(choice.variant->plan(problem, choice.config, device)).empty(),
+             "a pick can run");
+    }
+    expect_printable(dispatcher.explain(problem));
+  }
+}
+
+}  // namespace
+
+bool read_and_use(std::string_view bytes) {
+  const ParsedTunedFile parsed = parse_tuned_file(bytes);
+  if (!parsed.file) {
+    expect_printable(parsed.error);
+    return false;
+  }
+  const std::string written = serialize(*parsed.file);
+  const ParsedTunedFile again = parse_tuned_file(written);
+  expect(again.file.has_value(), "what was written is read");
+  expect(serialize(*again.file) == written, "what was read is written to the byte");
+  pick_from(*parsed.file, fictional::device());
+  for (const auto& [id, device] : parsed.file->devices) {
+    pick_from(*parsed.file, device_of(device));
+    break;
+  }
+  std::string why;
+  const std::vector<TunedFile> twice = {*parsed.file, *parsed.file};
+  if (!merge_tuned_files(twice, why)) expect_printable(why);
+  return true;
+}
+
+std::vector<std::string> sound_inputs() {
+  TunedFile small = fictional::file();
+  small.records.resize(2);
+  small.rules.resize(1);
+  for (const char* unused : {"d2", "d3", "d4"}) small.devices.erase(unused);
+  return {serialize(small), serialize(fictional::file())};
+}
+
+}  // namespace loratune::fuzz
