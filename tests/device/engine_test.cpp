@@ -220,7 +220,7 @@ TEST_P(OtherWeights, AreRefused) {
     EXPECT_NE(said.find(named), std::string::npos) << said;
     const LaunchPlan theirs = variant.plan(other, variant.default_config(other, device), device);
     weights.set(queue_.get(), theirs, operands_);
-    said = why([&] { executable_->enqueue(queue_, operands_); });
+    said = why([&] { executable_->enqueue(queue_.get(), operands_); });
     EXPECT_NE(said.find(named), std::string::npos) << said;
     operands_ = sound;
   };
