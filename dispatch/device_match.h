@@ -1,5 +1,8 @@
 // How a device of a tuned file compares with the one at hand: whether what was measured on the one
 // is known, or at least likely, to hold for the other.
+//
+// Threads: plain data, of which each thread may have copies, and functions that any number of
+// threads may call at a time.
 #pragma once
 
 #include <string>
