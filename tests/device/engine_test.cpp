@@ -303,10 +303,13 @@ TEST_F(Executables, RetainTheBuffersOfTheirLastRunOnly) {
   EXPECT_EQ(references_in_the_end(x_.get(), before), before);
 }
 
-// Its second launch has more dimensions than there are.
+// The second launch of the plan that fails has another work-group than its kernel was compiled for.
 TEST_F(Executables, GiveAnEventForEachCommandOrNone) {
   LaunchPlan plan;
-  plan.source = "kernel void one(global float* y) { y[0] += 1; }";
+  plan.source =
+      "kernel void one(global float* y) { y[0] += 1; }"
+      "__attribute__((reqd_work_group_size(2, 1, 1)))"
+      "kernel void two(global float* y) { y[0] += 1; }";
   plan.launches.resize(2, {"one", 1, {1, 1, 1}, {1, 1, 1}, {{Role::y}}, false});
   plan.scratch = {{16, Zero::each_run}};
   use(plan);
@@ -316,7 +319,7 @@ TEST_F(Executables, GiveAnEventForEachCommandOrNone) {
   EXPECT_EQ(clWaitForEvents(3, events.data()), CL_SUCCESS);
   for (const cl_event event : events) EXPECT_EQ(clReleaseEvent(event), CL_SUCCESS);
   events.clear();
-  plan.launches[1].dims = 4;
+  plan.launches[1].kernel = "two";
   use(plan);
   EXPECT_THROW(executable_->enqueue(queue_.get(), operands_, &events), OpenclError);
   EXPECT_TRUE(events.empty());
