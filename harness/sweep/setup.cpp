@@ -110,6 +110,17 @@ std::vector<Problem> sharded(const std::vector<Problem>& problems, const Options
   return part;
 }
 
+// The device as it was when the sweep began, where it is the same one. Another device, or a header
+// that has none, is refused by the journal, which compares the headers.
+DeviceInfo as_begun(const DeviceInfo& device, const json& begun) {
+  try {
+    const DeviceInfo stored = device_from_json(begun.at("device"));
+    if (same_device(stored, device)) return stored;
+  } catch (const std::exception&) {
+  }
+  return device;
+}
+
 }  // namespace
 
 SweepSetup setup_from(const Options& options, const json& begun) {
@@ -122,6 +133,7 @@ SweepSetup setup_from(const Options& options, const json& begun) {
   }
   select_variants(options);  // so that bad input is told before a device is sought
   setup.device = select_device(options.device).info;
+  if (!begun.is_null()) setup.device = as_begun(setup.device, begun);
   refuse_too_large(whole, setup.device);
   // All shards of a sweep try the same variants.
   setup.options.variants = searched_variants(options, whole, setup.device);
