@@ -8,6 +8,7 @@ foreach(reader tuned_file journal plans gate_result recording problem_keys weigh
   add_executable(${target} ${fuzz_folder}/${reader}.cpp ${fuzz_folder}/driver.cpp)
   target_link_libraries(${target} PRIVATE loratune_harness loratune_internal)
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_LIST_DIR} ${fuzz_folder})
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${target} PRIVATE LORATUNE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   if(LORATUNE_FUZZER)
     target_compile_definitions(${target} PRIVATE LORATUNE_FUZZER)

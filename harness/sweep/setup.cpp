@@ -114,7 +114,7 @@ std::vector<Problem> sharded(const std::vector<Problem>& problems, const Options
 // that has none, is refused by the journal, which compares the headers.
 DeviceInfo as_begun(const DeviceInfo& device, const json& begun) {
   try {
-    const DeviceInfo stored = device_from_json(begun.at("device"));
+    DeviceInfo stored = device_from_json(begun.at("device"));
     if (same_device(stored, device)) return stored;
   } catch (const std::exception&) {
   }
