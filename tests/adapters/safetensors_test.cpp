@@ -15,7 +15,7 @@ namespace {
 std::string error_of(const std::string& bytes) {
   TemporaryFolder folder;
   write_bytes(folder / "f.safetensors", bytes);
-  const std::string error = load_safetensors((folder / "f.safetensors").string()).error;
+  std::string error = load_safetensors((folder / "f.safetensors").string()).error;
   EXPECT_TRUE(error.empty() || error.find("f.safetensors") != std::string::npos) << error;
   EXPECT_EQ(error.find('\n'), std::string::npos);
   return error;

@@ -141,25 +141,27 @@ TEST_F(FaultyModes, ABenchFailsTheArmThatRanAndTimesTheOthers) {
                        "--patience", patience,   "--budget", "4s",         "--problem"};
   const std::string first = "fwd_m3_k64_n64_r4_f32_acc";
   const std::string second = "fwd_m5_k64_n64_r4_f32_acc";
+  const std::string both = first + "," + second;
+  const std::string broken = first + "/naive";
+  const std::string others[] = {first + "/default", first + "/split", first + "/launch",
+                                first + "/openblas", second + "/naive"};
+  const std::string reproduce =
+      "\n  lora-bench --bench --device '" + kPocl + "' --variants naive --problem " + first + "\n";
   const std::pair<std::string, std::string> faults[] = {
       {"exit:naive", "runtime: the worker process ended with exit code 0"},
       {"abort:naive", "runtime: the worker process ended by signal 6"},
       {"hang:naive", "timeout: no end within "}};
   for (const auto& [fault, how] : faults) {
     std::filesystem::remove(sign_);
-    const Result result = run(bench + Words{first + "," + second}, once(fault));
+    const Result result = run(bench + Words{both}, once(fault));
     EXPECT_EQ(result.code, 5) << fault << "\n" << result.err;
     std::map<std::string, std::string> found = errors(result);
-    EXPECT_EQ(found[first + "/naive"].find(how), 0U) << found[first + "/naive"];
-    EXPECT_NE(result.err.find(first + "/naive: " + how), std::string::npos) << result.err;
-    EXPECT_NE(result.err.find("\n  lora-bench --bench --device '" + kPocl +
-                              "' --variants naive --problem " + first + "\n"),
-              std::string::npos)
-        << result.err;
-    for (const std::string rival : {"default", "split", "launch", "openblas"}) {
-      ASSERT_TRUE(found.contains(first + "/" + rival)) << result.out;
-    }
-    EXPECT_TRUE(found.contains(second + "/naive")) << result.out;
+    EXPECT_EQ(found[broken].find(how), 0U) << found[broken];
+    std::string said = broken;
+    said.append(": ").append(how);
+    EXPECT_NE(result.err.find(said), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(reproduce), std::string::npos) << result.err;
+    for (const std::string& arm : others) ASSERT_TRUE(found.contains(arm)) << result.out;
     found.erase(first + "/naive");
     for (const auto& [name, error] : found) {
       // A busy machine may leave no round that nothing disturbed.
