@@ -146,17 +146,20 @@ std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std
       return std::nullopt;
     }
   }
-  const auto entry_of = [&](const TunedDevice& device) {
-    return std::find_if(merged.devices.begin(), merged.devices.end(), [&](const auto& entry) {
-      return match_device(entry.second, device) == DeviceMatch::exact;
-    });
-  };
+  // Not looked for again once more is known of an entry: a device of which too little is known does
+  // not even match itself.
+  std::map<TunedDevice, std::string> entries;
   for (const TunedDevice& device : devices) {
-    const auto entry = entry_of(device);
+    const auto entry = std::find_if(
+        merged.devices.begin(), merged.devices.end(),
+        [&](const auto& one) { return match_device(one.second, device) == DeviceMatch::exact; });
     if (entry == merged.devices.end()) {
-      merged.devices["d" + std::to_string(merged.devices.size())] = device;
+      const std::string id = "d" + std::to_string(merged.devices.size());
+      merged.devices[id] = device;
+      entries[device] = id;
     } else {
       add_known(entry->second, device);
+      entries[device] = entry->first;
     }
   }
   std::vector<Rule> rules;
@@ -164,7 +167,7 @@ std::optional<TunedFile> merge_tuned_files(std::span<const TunedFile> files, std
   for (const TunedFile& file : files) {
     records.emplace_back();
     std::map<std::string, std::string> ids;
-    for (const auto& [id, device] : file.devices) ids[id] = entry_of(device)->first;
+    for (const auto& [id, device] : file.devices) ids[id] = entries.at(device);
     for (Record record : file.records) {
       record.device = ids.at(record.device);
       records.back().push_back(std::move(record));

@@ -161,7 +161,8 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losse
     std::string& id = ids[theirs.first];
     const auto same =
         std::find_if(fresh.devices.begin(), fresh.devices.end(), [&](const auto& ours) {
-          return match_device(ours.second, theirs.second) == DeviceMatch::exact;
+          return ours.second == theirs.second ||
+                 match_device(ours.second, theirs.second) == DeviceMatch::exact;
         });
     if (same != fresh.devices.end()) {
       id = same->first;

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "fictional.h"
+#include "loratune/dispatch/device_match.h"
 #include "tuner/random.h"
 
 namespace loratune {
@@ -244,6 +245,21 @@ TEST(MergeTunedFiles, PutsDevicesThatDifferInTheDriverAloneSideBySide) {
   EXPECT_EQ(merge({a, b}).records.size(), 2U);
   b.devices["d0"] = device(1);
   EXPECT_EQ(merge({a, b}).records.size(), 1U);
+}
+
+// A device of which so little is known does not match itself.
+TEST(MergeTunedFiles, KeepsADeviceWithoutAModel) {
+  TunedFile file = random_file(1);
+  for (auto& [id, device] : file.devices) {
+    device.name = "GPU of driver " + std::string(id == "d0" ? "one" : "two");
+    device.device_version.clear();
+    device.architecture.clear();
+    ASSERT_EQ(match_device(device, device), DeviceMatch::none);
+  }
+  const TunedFile merged = merge({file, file});
+  EXPECT_EQ(merged.devices.size(), 2U);
+  EXPECT_EQ(merged.records.size(), merge({random_file(1)}).records.size());
+  for (const Record& record : merged.records) EXPECT_TRUE(merged.devices.contains(record.device));
 }
 
 TEST(MergeTunedFiles, KeepsTheRulesOfARealFile) {
