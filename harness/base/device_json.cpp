@@ -39,7 +39,9 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   number("vendor_id", d.vendor_id, 0U);
   d.type = static_cast<DeviceType>(
       whole_from<int>(json.at("type"), "type", 0, static_cast<int>(DeviceType::other)));
-  number("compute_units", d.compute_units, 1);
+  // Planning also takes memory for each unit. query_device() lets no device have more.
+  constexpr int kMaxComputeUnits = 1 << 20;
+  d.compute_units = whole_from<int>(json.at("compute_units"), "compute_units", 1, kMaxComputeUnits);
   number("preferred_multiple", d.preferred_multiple, 1);
   number("max_work_group_size", d.max_work_group_size, std::int64_t{1});
   number("local_mem_bytes", d.local_mem_bytes, std::int64_t{0});

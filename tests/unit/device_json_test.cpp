@@ -43,8 +43,10 @@ TEST(DeviceJson, WhatNoDeviceHasIsNotTaken) {
     wrong["usable_cpus"] = cpus;
     EXPECT_EQ(device_from_json(wrong).usable_cpus, 0) << cpus;
   }
-  wrong["compute_units"] = 0;
-  EXPECT_THROW(device_from_json(wrong), std::invalid_argument);
+  for (const int units : {0, (1 << 20) + 1}) {
+    wrong["compute_units"] = units;
+    EXPECT_THROW(device_from_json(wrong), std::invalid_argument) << units;
+  }
 }
 
 }  // namespace
