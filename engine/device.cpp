@@ -13,6 +13,7 @@
 
 #include "dispatch/internal/utf8.h"
 #include "engine/internal/cpu_limits.h"
+#include "engine/internal/device_limits.h"
 #include "engine/internal/opencl.h"
 
 namespace loratune {
@@ -62,8 +63,6 @@ int preferred_multiple(cl_device_id device) {
   return static_cast<int>(std::clamp<std::size_t>(multiple, 1, 1024));
 }
 
-constexpr cl_uint kMaxComputeUnits = 1U << 20;
-
 // 10 * major + minor by cl_nv_device_attribute_query, 0 without it.
 int nv_compute_capability(cl_device_id device, const DeviceInfo& info) {
   if (!has_extension(info, "cl_nv_device_attribute_query")) return 0;
@@ -112,7 +111,7 @@ DeviceInfo query_device(cl_device_id device) {
   }
   // What plans divide by is never 0, whatever the driver says.
   info.compute_units = static_cast<int>(std::clamp<cl_uint>(
-      device_info<cl_uint>(device, CL_DEVICE_MAX_COMPUTE_UNITS), 1, kMaxComputeUnits));
+      device_info<cl_uint>(device, CL_DEVICE_MAX_COMPUTE_UNITS), 1, cl_uint{kMaxComputeUnits}));
   if (info.type == DeviceType::cpu) {
     info.usable_cpus = usable_cpus(info.compute_units, cpu_limits());
   }

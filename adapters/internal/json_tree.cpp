@@ -6,25 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "dispatch/internal/bounded_json.h"
 #include "dispatch/internal/printable.h"
 
 namespace loratune {
 namespace {
-
-// `/key` of a JSON pointer, printable.
-std::string pointer_token(std::string_view key) {
-  std::string escaped;
-  for (const char c : key.substr(0, 60)) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return "/" + printable(escaped) + (key.size() > 60 ? "..." : "");
-}
 
 // Builds the tree. The library's own builder keeps the last of duplicate keys and any depth.
 class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
@@ -77,7 +63,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
       if (level.value->is_array()) {
         pointer += "/" + std::to_string(level.value->size() - (&level == &levels_.back() ? 0 : 1));
       } else if (!level.key.empty()) {
-        pointer += pointer_token(level.key);
+        pointer += bounded_json::pointer_token(level.key);
       }
     }
     throw std::invalid_argument("at \"" + pointer + "\": " + std::string(what));

@@ -12,21 +12,6 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// `/key` of a JSON pointer, printable.
-std::string pointer_token(std::string_view key) {
-  std::string escaped;
-  for (const char c : key.substr(0, 60)) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return "/" + printable(escaped) + (key.size() > 60 ? "..." : "");
-}
-
 void append_utf8(std::string& text, std::uint32_t code) {
   const auto add = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
   if (code < 0x80) {
@@ -49,6 +34,20 @@ void append_utf8(std::string& text, std::uint32_t code) {
 constexpr std::size_t kMostTextBytes = 4 * limits::kText;
 
 }  // namespace
+
+std::string pointer_token(std::string_view key) {
+  std::string escaped;
+  for (const char c : key.substr(0, 60)) {
+    if (c == '~') {
+      escaped += "~0";
+    } else if (c == '/') {
+      escaped += "~1";
+    } else {
+      escaped += c;
+    }
+  }
+  return "/" + printable(escaped) + (key.size() > 60 ? "..." : "");
+}
 
 void fail(const std::string& pointer, std::string_view what) {
   throw Fault{"at \"" + pointer + "\": " + std::string(what)};

@@ -17,6 +17,9 @@ struct Fault {
   std::string text;
 };
 
+// `/key` of a JSON pointer, printable.
+std::string pointer_token(std::string_view key);
+
 [[noreturn]] void fail(const std::string& pointer, std::string_view what);
 
 // Where a value stands: what a JSON pointer says, made a text only where it is needed. A path

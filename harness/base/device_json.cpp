@@ -1,5 +1,6 @@
 #include "harness/base/device_json.h"
 
+#include "engine/internal/device_limits.h"
 #include "harness/base/whole_from.h"
 
 namespace loratune {
@@ -39,8 +40,6 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   number("vendor_id", d.vendor_id, 0U);
   d.type = static_cast<DeviceType>(
       whole_from<int>(json.at("type"), "type", 0, static_cast<int>(DeviceType::other)));
-  // Planning also takes memory for each unit. query_device() lets no device have more.
-  constexpr int kMaxComputeUnits = 1 << 20;
   d.compute_units = whole_from<int>(json.at("compute_units"), "compute_units", 1, kMaxComputeUnits);
   number("preferred_multiple", d.preferred_multiple, 1);
   number("max_work_group_size", d.max_work_group_size, std::int64_t{1});

@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kOpenSeconds = 60;
-
 // What the longest step, some runs of one arm, takes on the slowest of devices.
 double step_s(const Problem& problem) {
   constexpr double kRuns = 20;
@@ -38,7 +36,7 @@ BenchSession::BenchSession(const std::string& selector, DeviceInfo device, Bench
       tuned_(tuned),
       service_(std::move(executable),
                {{"do", "open"}, {"service", kBenchService}, {"device", selector}},
-               kOpenSeconds + options_.patience_s) {
+               kServiceOpenSeconds + options_.patience_s) {
   service_.interrupt_when(interrupted);
   service_.make_ready();
   ceilings_ = ceilings_from_json(service_.opened().at("ceilings"));

@@ -8,8 +8,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kOpenSeconds = 60;
-
 // Two runs for each fill, beside which the data and the oracle are little, at 10 MFlop/s: even a
 // simulator of devices is about as fast.
 double work_s(const MatrixCase& matrix_case) {
@@ -34,7 +32,8 @@ CheckResult result_from(const Exchange& exchange) {
 CaseProcess::CaseProcess(const std::string& device, double patience_s, std::string executable)
     : patience_s_(patience_s),
       service_(std::move(executable),
-               {{"do", "open"}, {"service", kCasesService}, {"device", device}}, kOpenSeconds) {}
+               {{"do", "open"}, {"service", kCasesService}, {"device", device}},
+               kServiceOpenSeconds) {}
 
 CheckResult CaseProcess::run(const MatrixCase& matrix_case) {
   CheckResult result = result_from(service_.ask({{"do", "case"}, {"case", to_json(matrix_case)}},

@@ -52,6 +52,9 @@ constexpr Outcome outcome_of_loss(Exchange::Status status) {
   return status == Exchange::Status::timed_out ? Outcome::timeout : Outcome::runtime;
 }
 
+// What it takes to open a device, and more.
+inline constexpr double kServiceOpenSeconds = 60;
+
 // To open a service, and at a request whose process was idle when it died.
 inline constexpr int kServiceAttempts = 3;
 
