@@ -43,7 +43,9 @@ def print_matrix(times, arms):
         for k, n, m in shapes:
             cells = []
             for rank in ranks:
-                found = [times[key] for p, key in of_dtype.items() if (p.m, p.k, p.n, p.rank) == (m, k, n, rank)] or [{}]
+                found = [times[key] for p, key in of_dtype.items() if (p.m, p.k, p.n, p.rank) == (m, k, n, rank)] or [
+                    {}
+                ]
                 ours, *rest = [number(of_arm[arm]) if arm in of_arm else "-" for of_arm in found for arm in arms]
                 cells.append(", ".join([f"**{ours}**", *rest]))
             print(f"| {m} x {k} x {n} | " + " | ".join(cells) + " |")
