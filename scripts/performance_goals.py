@@ -111,7 +111,7 @@ def largest(terms, problem, arms, copy):
 def print_goals(times, ours, copy):
     """`copy`: the device's rate, in bytes a us. Goals whose rivals were not timed are left out."""
     goals = GPU_GOALS if any("torch_graph" in arms for arms in times.values()) else CPU_GOALS
-    print(f"| {ours} of | wanted | measured | of so many problems | too slow each |\n| --- | --: | --: | --: | --- |")
+    print(f"| {ours} of | wanted | measured | of so many problems | too slow each |\n| -- | -: | -: | -: | -- |")
     for goal in goals:
         ratios, slow = [], []
         for key, arms in times.items():

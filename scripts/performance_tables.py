@@ -9,7 +9,7 @@ def print_tables(times, arms, ours):
     rivals = [arm for arm in arms if arm != ours]
     of = {p: parse(p) for p in times}
     print("| problems | " + " | ".join(f"{ours} / {r}, worst" for r in rivals) + " |")
-    print("| --- |" + " --: |" * len(rivals))
+    print("| -- |" + " -: |" * len(rivals))
     rows = [("all", list(times))]
     for dtype in ("f32", "f16"):
         for m in sorted({p.m for p in of.values()}):
@@ -24,7 +24,7 @@ def print_tables(times, arms, ours):
         print(f"| {name} | " + " | ".join(cells) + " |")
     print()
     print("| tokens x in x out, rank, us | " + " | ".join(arms) + " |")
-    print("| --- |" + " --: |" * len(arms))
+    print("| -- |" + " -: |" * len(arms))
     for key, p in of.items():
         cells = [number(times[key][arm]) if arm in times[key] else "" for arm in arms]
         print(f"| {p.m} x {p.k} x {p.n}, {p.dtype} r{p.rank} | " + " | ".join(cells) + " |")
@@ -39,7 +39,7 @@ def print_matrix(times, arms):
         ranks = sorted({p.rank for p in of_dtype})
         shapes = sorted({(p.k, p.n, p.m) for p in of_dtype})
         print(f"| {dtype}: tokens x in x out | " + " | ".join(f"r{r}" for r in ranks) + " |")
-        print("| --- |" + " --- |" * len(ranks))
+        print("| -- |" + " -- |" * len(ranks))
         for k, n, m in shapes:
             cells = []
             for rank in ranks:
