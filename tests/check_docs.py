@@ -26,6 +26,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 NO_DEVICE = 77
@@ -38,6 +39,8 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 
 # What a run of the documents adds to a command, or puts in the place of what the command says.
 SHORTER = {"--sweep": ("--budget", "4s"), "--bench": ("--budget", "4s"), "--check": ("--cases", "3")}
+# What files of such names begin with.
+REPLAYED = {".jsonl": '{"schema": "loratune/recording"}\n', "gate.json": "{}\n"}
 # Modes whose exit code is a verdict on times, which no test decides on.
 VERDICTS = {"--gate": (0, 1, 3), "--verify": (0, 1, 3)}
 
@@ -73,8 +76,9 @@ def programs_of(command, variables):
         if len(assigned) == len(program):
             variables.update(word.split("=", 1) for word in assigned)
             continue
-        named = [i for i, word in enumerate(program) if word == "lora-bench"]
-        yield program[named[0] :] if named else program[len(assigned) :]
+        rest = program[len(assigned) :]
+        named = [] if "scripts/" in rest[0] else [i for i, word in enumerate(rest) if word == "lora-bench"]
+        yield rest[named[0] :] if named else rest
 
 
 class Checker:
@@ -98,7 +102,13 @@ class Checker:
         """Why lora-bench would not take these words; empty where it does."""
         key = tuple(words)
         if key not in self.asked:
-            done = subprocess.run([self.parse_only, *words], cwd=self.root, capture_output=True, text=True)
+            with tempfile.TemporaryDirectory() as folder:
+                # The parser looks into the file of --replay, since that file says which mode is meant.
+                replayed = next((after for word, after in pairwise(words) if word == "--replay"), "")
+                content = next((text for ending, text in REPLAYED.items() if replayed.endswith(ending)), "")
+                if replayed:
+                    (Path(folder) / Path(replayed).name).write_text(content, encoding="utf-8")
+                done = subprocess.run([self.parse_only, *words], cwd=folder, capture_output=True, text=True)
             self.asked[key] = done.stderr.strip() if done.returncode != 0 else ""
         return self.asked[key]
 
@@ -160,7 +170,7 @@ class Checker:
         linked = set(LINK.findall(readme.read_text(encoding="utf-8")))
         for document in found:
             path = document.relative_to(self.root).as_posix()
-            if document.parent.name == "docs" and path not in linked:
+            if document.parent == self.root / "docs" and path not in linked:
                 self.complain(readme, f"does not link to {path}")
 
     def check(self, document):
@@ -284,6 +294,15 @@ def self_test(parse_only):
         checker.check_whole([root / "docs" / "reference.md", root / "docs" / "b.md"])
         if len(checker.modes) < 2 or len(checker.wrong) != 2:
             wrong.append(f"planted a mode and a page that nothing leads to: {checker.modes}, {checker.wrong}")
+        bench = root / "bin" / "lora-bench"
+        bench.parent.mkdir()
+        bench.write_text('#!/bin/sh\ncase "$*" in *--quick*) exit 1;; *--device*) exit 77;; esac\n', encoding="utf-8")
+        bench.chmod(0o755)
+        good, bad = "lora-bench --list", "lora-bench --list --quick"
+        codes = [run(root / "README.md", [*before, bad], root, bench)[1] for before in ([], [good])]
+        codes += [run(root / "README.md", [line], root, bench)[1] for line in (good, "lora-bench --verify a --quick")]
+        if codes != [1, 1, 0, 0] or run(root / "README.md", [good + " --device 0"], root, bench)[1] != NO_DEVICE:
+            wrong.append(f"planted a command that fails: {codes}")
     cut = shortened("lora-bench --sweep --budget 10m --out a && lora-bench --list"), shortened("lora-bench --check")
     if cut != ("lora-bench --sweep --budget 4s --out a && lora-bench --list", "lora-bench --check --cases 3"):
         wrong.append(f"shortened: {cut}")
