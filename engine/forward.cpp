@@ -51,7 +51,11 @@ const Problem& Forward::shape() const { return state_->shape; }
 
 // The pick, or where its kernel cannot be built, the first fallback that can.
 std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::string& why) const {
-  const auto try_to = [&](const Choice& choice) {
+  const auto try_to = [&](const Choice& choice) -> std::unique_ptr<Executable> {
+    if (choice.variant == nullptr) {
+      why = to_string(problem) + ": no variant runs it on this device";
+      return nullptr;
+    }
     Built built =
         engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
     if (!built.executable && why.empty()) why = to_string(problem) + ": " + built.detail;

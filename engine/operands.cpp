@@ -1,6 +1,7 @@
 // Whether operands fit a plan: shapes, pitches and offsets against the sizes of the buffers.
 #include "engine/internal/operands.h"
 
+#include <array>
 #include <string_view>
 
 #include "engine/internal/opencl.h"
@@ -93,21 +94,38 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
     return "m is " + std::to_string(m) + ", the plan is for " +
            (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
   }
-  if (m == 0 || plan.launches.empty()) return {};
+  if (m == 0) return {};
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    const int slice = static_cast<int>(i);
+    const std::string why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
+                                           part_operands(operands, problem, slice));
+    if (!why.empty()) return "slice " + std::to_string(i) + ": " + why;
+  }
+  if (plan.launches.empty()) return {};
   const std::int64_t io = element_bytes(problem.dtype);
   const Span x{
       "x", operands.x, io, m, problem.k, operands.off_x, pitch_of(operands.ld_x, problem.k)};
-  const Span y{
-      "y", operands.y, io, m, problem.n, operands.off_y, pitch_of(operands.ld_y, problem.n)};
   std::string why = tensor_reason(x);
-  if (why.empty()) why = tensor_reason(y);
-  if (why.empty() && operands.weights_of) why = shape_reason(*operands.weights_of, problem);
+  // y, or that of each slice.
+  const bool apart = operands.slices[0].y != nullptr;
+  const int outputs = apart ? slice_count(problem) : 1;
+  std::array<Span, kMaxSlices> ys{};
+  for (int i = 0; i < outputs && why.empty(); ++i) {
+    const Output output = output_of(operands, problem, i);
+    Span& y = ys[static_cast<unsigned>(i)];
+    y = {"y",        output.buffer, io, m, apart ? slice_columns(problem, i) : problem.n,
+         output.off, output.pitch};
+    why = tensor_reason(y);
+    if (!why.empty() && apart) why = "slice " + std::to_string(i) + ": " + why;
+  }
+  if (!why.empty()) return why;
+  if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
   const bool joined = joins_weights(plan);
   const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, problem.dtype));
   const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, problem.dtype));
-  const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
-  const std::int64_t size_a = joined ? joined_off_b(plan.a, problem) + size_b
-                                     : packed_size(plan.a, problem.rank, problem.k);
+  const std::int64_t size_b = packed_b_size(plan.b, problem);
+  const std::int64_t size_a =
+      joined ? joined_off_b(plan.a, problem) + size_b : packed_a_size(plan.a, problem);
   const Span a{joined ? "a, which holds both matrices," : "a",
                operands.a,
                bytes_a,
@@ -119,8 +137,15 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   const bool known = operands.weights_of.has_value();
   if (why.empty()) why = weights_reason(a, known);
   if (why.empty() && !joined) why = weights_reason(b, known);
-  if (why.empty() && overlap(x, y)) why = "x and y overlap";
-  if (why.empty() && (overlap(a, y) || (!joined && overlap(b, y)))) why = "y and weights overlap";
+  for (int i = 0; i < outputs && why.empty(); ++i) {
+    const Span& y = ys[static_cast<unsigned>(i)];
+    if (overlap(x, y)) return "x and y overlap";
+    if (overlap(a, y) || (!joined && overlap(b, y))) return "y and weights overlap";
+    for (int before = 0; before < i; ++before) {
+      if (!overlap(ys[static_cast<unsigned>(before)], y)) continue;
+      return "y of slices " + std::to_string(before) + " and " + std::to_string(i) + " overlap";
+    }
+  }
   return why;
 }
 

@@ -5,7 +5,7 @@
 // low ranks) or along the ranks (K_LANES 1: an outer product for each element of k, which loads
 // less for each product at high ranks). Then y, in tiles of rows by COLUMN_VECS vectors of 16
 // columns, an outer product a rank. Few rows give few groups: BLOCK_N cuts the columns too, and
-// each group of a row block computes its h again.
+// each group of a row block computes the h of its module again.
 // A and B are float whatever x and y are: each of their elements is used for every few rows, and to
 // convert it each time takes longer than the products.
 //
@@ -71,30 +71,29 @@ typedef float16 __attribute__((aligned(4))) any_float16;
 #endif
 #endif
 
-#if ACCUMULATE
-#define PUT_OUT(width, v, p) STORE_ANY(width, LOAD_ANY(width, p) + (v), p)
-#else
-#define PUT_OUT(width, v, p) STORE_ANY(width, (v), p)
-#endif
+// g: the factors of the columns, which stand at multiples of 16 floats.
+#define GAIN(width, g) (*(const global FLOATS(width)*)(g))
+#define PUT_OUT(width, v, p, g) \
+  STORE_ANY(width, NEW_OUTPUT(LOAD_ANY(width, p), (v), GAIN(width, g)), p)
 
-// Writes or adds the first `count` < 16 lanes.
-inline void put_part(global elem* p, int count, float16 value) {
+// Puts the first `count` < 16 lanes.
+inline void put_part(global elem* p, const global float* g, int count, float16 value) {
   float part[LANES];
   vstore16(value, 0, part);
   int i = 0;
   if (count & 8) {
-    PUT_OUT(8, vload8(0, part), p);
+    PUT_OUT(8, vload8(0, part), p, g);
     i = 8;
   }
   if (count & 4) {
-    PUT_OUT(4, vload4(0, part + i), p + i);
+    PUT_OUT(4, vload4(0, part + i), p + i, g + i);
     i += 4;
   }
   if (count & 2) {
-    PUT_OUT(2, vload2(0, part + i), p + i);
+    PUT_OUT(2, vload2(0, part + i), p + i, g + i);
     i += 2;
   }
-  if (count & 1) PUT_OUT(1, part[i], p + i);
+  if (count & 1) PUT_OUT(1, part[i], p + i, g + i);
 }
 
 #if K_LANES == 16
@@ -256,7 +255,7 @@ inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const 
 
 // A register tile of y, of which the first `rows` and `columns` exist.
 inline void expand(const float* h, const global float* b, global elem* y, long ld_y, int rows,
-                   int columns, float scale) {
+                   int columns, float scale, const global float* g) {
   float16 sum[Y_ROWS][COLUMN_VECS];
 #pragma unroll
   for (int r = 0; r < Y_ROWS; ++r) {
@@ -286,7 +285,7 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
       if (r < rows) {
 #pragma unroll
         for (int v = 0; v < COLUMN_VECS; ++v) {
-          PUT_OUT(16, scale * sum[r][v], y + r * ld_y + v * LANES);
+          PUT_OUT(16, scale * sum[r][v], y + r * ld_y + v * LANES, g + v * LANES);
         }
       }
     }
@@ -302,41 +301,44 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
       int column = 0;
 #pragma unroll 1
       for (; column + LANES <= columns; column += LANES) {
-        PUT_OUT(16, scale * vload16(0, edge + r * COLUMNS + column), y + r * ld_y + column);
+        PUT_OUT(16, scale * vload16(0, edge + r * COLUMNS + column), y + r * ld_y + column,
+                g + column);
       }
-      put_part(y + r * ld_y + column, columns - column,
+      put_part(y + r * ld_y + column, g + column, columns - column,
                scale * vload16(0, edge + r * COLUMNS + column));
     }
   }
 }
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_a, off_b;
-  float scale;
-  int m, k, n, column_blocks, block_tiles;
+  long off_x, ld_x;
+  Module modules[MODULES];
+  int m, k, column_blocks;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
-    global const elem* restrict x, global const float* restrict ab,
-    global elem* restrict y, Call call) {
-  global const float* restrict a = ab + call.off_a;
-  global const float* restrict b = ab + call.off_b;
-  const long off_x = call.off_x, ld_x = call.ld_x, off_y = call.off_y, ld_y = call.ld_y;
-  const int m = call.m, k = call.k, n = call.n;
-  const int column_blocks = call.column_blocks, block_tiles = call.block_tiles;
-  const float scale = call.scale;
-  float h[BLOCK_ROWS * RANK_PADDED];
+    global const elem* restrict x, global const float* restrict ab, OUTPUTS, Call call) {
   const long group = (long)get_group_id(0);
-  const long row0 = group / column_blocks * BLOCK_ROWS;
+  int column_block = (int)(group % call.column_blocks);
+  const int which = find_module(call.modules, &column_block);
+  const Module module = call.modules[which];
+  global const float* restrict a = ab + module.off_a;
+  global const float* restrict b = ab + module.off_b;
+  const long ld_x = call.ld_x, ld_y = module.ld_y;
+  const int m = call.m, k = call.k, n = module.n;
+  const int block_tiles = module.block_tiles;
+  const float scale = module.scale;
+  float h[BLOCK_ROWS * RANK_PADDED];
+  const long row0 = group / call.column_blocks * BLOCK_ROWS;
   const int rows = (int)min((long)m - row0, (long)BLOCK_ROWS);
 
-  x += off_x + row0 * ld_x;
+  x += call.off_x + row0 * ld_x;
   for (int r = 0; r < rows; r += ROWS) {
     shrink_rows(x + r * ld_x, ld_x, rows - r, k, a, h + r * RANK_PADDED);
   }
 
-  y += off_y + row0 * ld_y;
-  const int first = (int)(group % column_blocks) * block_tiles;
+  global elem* y = OUTPUT(which) + module.off_y + row0 * ld_y;
+  const int first = column_block * block_tiles;
   const int end = min(first + block_tiles, (n - 1) / COLUMNS + 1);
   for (int block = first; block < end; block += B_BLOCK_TILES) {
     for (int r = 0; r < rows; r += Y_ROWS) {
@@ -344,7 +346,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
         const long column = (long)t * COLUMNS;
         const int columns = (int)min((long)n - column, (long)COLUMNS);
         expand(h + r * RANK_PADDED, b + column * RANK, y + r * ld_y + column, ld_y, rows - r,
-               columns, scale);
+               columns, scale, GAINS(ab, module, column));
       }
     }
   }

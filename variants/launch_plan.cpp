@@ -71,6 +71,12 @@ std::string invalid_reason(const LaunchPlan& plan) {
   for (const Launch& launch : plan.launches) {
     if (why.empty()) why = launch_reason(launch, plan.scratch.size());
   }
+  if (why.empty() && !plan.parts.empty() && !plan.launches.empty()) {
+    why = "it has parts and launches of its own";
+  }
+  for (const LaunchPlan& part : plan.parts) {
+    if (why.empty()) why = part.parts.empty() ? invalid_reason(part) : "a part has parts";
+  }
   return why;
 }
 
@@ -99,6 +105,16 @@ bool joins_weights(const LaunchPlan& plan) {
   });
 }
 
-std::string program_key(const LaunchPlan& plan) { return build_options(plan) + '\n' + plan.source; }
+int launch_count(const LaunchPlan& plan) {
+  int count = static_cast<int>(plan.launches.size());
+  for (const LaunchPlan& part : plan.parts) count += launch_count(part);
+  return count;
+}
+
+std::string program_key(const LaunchPlan& plan) {
+  std::string key = build_options(plan) + '\n' + plan.source;
+  for (const LaunchPlan& part : plan.parts) key += '\n' + program_key(part);
+  return key;
+}
 
 }  // namespace loratune

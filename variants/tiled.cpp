@@ -76,15 +76,12 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.a = {Layout::panel, config[kATile]};
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
-  const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(make_fused_launch("tiled", {problem.m, config[kTileM], blocks.count},
-                                            config[kWgSize],
-                                            {{Role::rank},
-                                             {Role::i32, ceil_div(problem.rank, config[kATile])},
-                                             {Role::i32, blocks.count},
-                                             {Role::i32, blocks.tiles},
-                                             {Role::local, stage_floats(config) * 4},
-                                             {Role::local, h_floats(config, problem) * 4}}));
+  plan.launches.push_back(make_module_launch("tiled", problem, config[kTileM], config[kWgSize],
+                                             cut(problem, config[kBTile], config[kBlockN]),
+                                             {{Role::rank},
+                                              {Role::i32, ceil_div(problem.rank, config[kATile])},
+                                              {Role::local, stage_floats(config) * 4},
+                                              {Role::local, h_floats(config, problem) * 4}}));
   return plan;
 }
 
@@ -101,6 +98,7 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::never; }
 
 constinit const Variant variant(kKernel, {.revision = 2,
                                           .space = {kParameters, constraint},
+                                          .axes = {.slices = true, .dora = true},
                                           .supports = supports,
                                           .default_config = default_config,
                                           .plan = plan,

@@ -44,16 +44,34 @@ std::vector<float> sparse_signs(std::int64_t rows, std::int64_t cols, std::int64
 
 // Every sum of |x||A||B| is at most 2^9 for f16 and 2^22 for f32, h at most 2^4 and 2^12; with y of
 // at most 2^7 and a scale of 1/2 or 2 no partial sum needs more bits than the format has.
+// Scales of slices that differ, and factors of columns. With `scale` of 1/2 or 2 the scale of a
+// slice is 1/2 or 2 too, of either sign; factors of exact data are powers of two that keep results
+// exact.
+void add_group_data(const Problem& p, bool exact, std::mt19937_64& random, CaseData& data) {
+  const float other = data.scale > 1 ? 0.25F : 4.0F;
+  for (int i = 0; i < slice_count(p) && slice_count(p) > 1; ++i) {
+    const float sign = (random() & 1U) != 0 ? 1.0F : -1.0F;
+    data.slice_scale[static_cast<unsigned>(i)] =
+        exact ? sign * (i % 2 == 0 ? 1.0F : other) : sign * (0.5F + 0.375F * static_cast<float>(i));
+  }
+  if (!p.dora) return;
+  constexpr float kPowers[] = {1.0F, 0.5F, -1.0F};
+  std::normal_distribution<float> normal(1.0F, 0.25F);
+  data.g.resize(count(1, p.n));
+  for (float& value : data.g) value = exact ? kPowers[random() % 3] : normal(random);
+}
+
 CaseData exact_data(const Problem& p, std::mt19937_64& random) {
   const std::int64_t terms = p.dtype == Dtype::f16 ? kF16ExactTerms : 4096;
   const std::int64_t b_terms = p.dtype == Dtype::f16 ? 2 * kF16ExactTerms : 1024;
   CaseData data;
   data.x = sparse_signs(p.m, p.k, terms, random);
-  data.a = sparse_signs(p.rank, p.k, p.k, random);
+  data.a = sparse_signs(h_columns(p), p.k, p.k, random);
   data.b = sparse_signs(p.n, p.rank, b_terms, random);
   data.y.resize(count(p.m, p.n));
   for (float& value : data.y) value = static_cast<float>(random() % 257) - 128.0F;
   data.scale = (random() & 1U) != 0 ? 2.0F : 0.5F;
+  add_group_data(p, true, random, data);
   return data;
 }
 
@@ -66,10 +84,11 @@ CaseData real_data(const Problem& p, std::mt19937_64& random) {
   };
   CaseData data;
   data.x = fill(p.m, p.k);
-  data.a = fill(p.rank, p.k);
+  data.a = fill(h_columns(p), p.k);
   data.b = fill(p.n, p.rank);
   data.y = fill(p.m, p.n);
   data.scale = 1.7F;  // no power of two, so that a lost scale shows in the low bits too
+  add_group_data(p, false, random, data);
   return data;
 }
 
@@ -123,14 +142,24 @@ Oracle run_oracle(const Problem& p, const CaseData& data) {
     std::vector<double> h(count(p.m, p.rank));
     std::vector<double>& y = absolute ? oracle.magnitude : oracle.value;
     if (p.accumulate) y = widen(data.y, absolute);
-    const double scale = absolute ? std::fabs(data.scale) : data.scale;
     const auto m = static_cast<int>(p.m);
     const auto k = static_cast<int>(p.k);
     const auto n = static_cast<int>(p.n);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, p.rank, k, 1.0, x.data(), k, a.data(),
-                k, 0.0, h.data(), p.rank);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, p.rank, scale, h.data(), p.rank,
-                b.data(), p.rank, p.accumulate ? 1.0 : 0.0, y.data(), n);
+    std::int64_t column = 0;
+    for (int i = 0; i < slice_count(p); ++i) {
+      const double product = data.scale * data.slice_scale[static_cast<unsigned>(i)];
+      const double scale = absolute ? std::fabs(product) : product;
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, p.rank, k, 1.0, x.data(), k,
+                  a.data() + i * p.rank * p.k, k, 0.0, h.data(), p.rank);
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, static_cast<int>(slice_columns(p, i)),
+                  p.rank, scale, h.data(), p.rank, b.data() + column * p.rank, p.rank,
+                  p.accumulate ? 1.0 : 0.0, y.data() + column, n);
+      column += slice_columns(p, i);
+    }
+    for (std::size_t i = 0; p.dora && i < y.size(); ++i) {
+      const double factor = data.g[i % data.g.size()];
+      y[i] *= absolute ? std::fabs(factor) : factor;
+    }
   }
   return oracle;
 }

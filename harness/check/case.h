@@ -2,6 +2,7 @@
 // and what the float64 oracle says of the result.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,24 +19,29 @@ enum class Fill : std::uint8_t { exact, real, nan_row, overflow };
 std::string_view to_string(Fill fill);
 
 // Offsets and what row pitches have beyond the row, in elements. `weights` names the module whose
-// A, B and scale the case has (of Fill::real); without a path they are made up.
+// A, B and scale the case has (of Fill::real); without a path they are made up. `apart`: each slice
+// of a group has a buffer for its columns of y, with this offset and pitch.
 struct Case {
   Problem problem;
   Fill fill = Fill::real;
   std::int64_t off_x = 0, pad_x = 0, off_y = 0, pad_y = 0;
   std::uint64_t seed = 1;
   AdapterArguments weights = {};
+  bool apart = false;
 };
 
-// Dense row-major operands in float, every value one of the problem's dtype.
+// Dense row-major operands in float, every value one of the problem's dtype. Of a group a holds the
+// A of each slice one below the other, b as many rows as y has columns, and the scale of a slice is
+// the product of both. g, in full float: DoRA's factors of the columns.
 struct CaseData {
-  std::vector<float> x, a, b, y;
+  std::vector<float> x, a, b, y, g;
   float scale = 1.0F;
+  std::array<float, kMaxSlices> slice_scale{1, 1, 1, 1, 1, 1, 1, 1};
 };
 CaseData make_data(const Case& problem_case);
 
-// The result in double, and for each element |y| + |scale| |x| |A|^T |B|^T, what rounding errors
-// are proportional to.
+// The result in double, and for each element |y| + |scale| |x| |A|^T |B|^T, with DoRA |g| times
+// that: what rounding errors are proportional to.
 struct Oracle {
   std::vector<double> value, magnitude;
 };

@@ -46,7 +46,8 @@ std::optional<MatrixCase> default_case(const Variant& variant, const DeviceInfo&
   Problem& p = shape.problem;
   if (!variant.supports(p, device)) return std::nullopt;
   Config config = variant.default_config(p, device);
-  while (variant.flops(p, config) > kMostKernelFlops && (p.m > 2 || p.n > 64)) {
+  while (variant.flops(p, config) > kMostKernelFlops &&
+         (p.m > 2 || (p.n > 64 && p.slices.count == 0))) {
     if (p.m > 2) {
       p.m = (p.m + 1) / 2;
     } else {
@@ -204,11 +205,70 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
   return cases;
 }
 
+// Columns of the slices; {} is one module.
+using Columns = std::vector<std::int32_t>;
+
+std::vector<Columns> group_columns(const Variant& variant, const DeviceInfo& device, Dtype dtype,
+                                   bool accumulate) {
+  const Problem typical = typical_problem(dtype, accumulate, kTypicalRanks[0]);
+  const Tiles tiles = variant.tiles(typical, variant.default_config(typical, device));
+  const auto n_tile = static_cast<std::int32_t>(widest(tiles.n, 16));
+  return {{}, {5, 70}, {n_tile - 1, n_tile, n_tile + 1}, {1, 1, 2, 1, 3, 1, 1, 1}};
+}
+
+// The default config on the covering set, and other configs on one group with DoRA where there may
+// be.
+std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
+                                    bool accumulate, bool full) {
+  const std::vector<Columns> groups = group_columns(variant, device, dtype, accumulate);
+  constexpr std::int64_t kMs[] = {0, 1, 3, 17};
+  constexpr std::int64_t kKs[] = {1, 67, 563};
+  constexpr int kRanks[] = {1, 4, 25, 64};
+  const auto shape = [&](std::int64_t m, std::int64_t k, const Columns& columns, int rank,
+                         bool dora, bool apart, const Strides& strides) {
+    Slices slices;
+    std::int64_t n = 203;
+    if (!columns.empty()) {
+      n = 0;
+      for (const std::int32_t of_slice : columns) {
+        slices.columns[static_cast<unsigned>(slices.count++)] = of_slice;
+        n += of_slice;
+      }
+    }
+    Case made = make_shape(dtype, accumulate, m, k, n, rank, strides);
+    made.problem.slices = slices;
+    made.problem.dora = dora;
+    made.apart = apart && !columns.empty();
+    return made;
+  };
+  std::vector<MatrixCase> cases;
+  const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
+  for (const auto& row : boundary_rows(
+           {size(kMs), size(kKs), size(groups), size(kRanks), size(kStrides), 2, 2}, full)) {
+    const Columns& columns = groups[static_cast<std::size_t>(row[2])];
+    const bool dora = accumulate && row[5] == 1;
+    if (columns.empty() && !dora) continue;  // the other classes' cases
+    const auto made = default_case(variant, device,
+                                   shape(kMs[row[0]], kKs[row[1]], columns, kRanks[row[3]], dora,
+                                         row[6] == 1, kStrides[row[4]]),
+                                   kBothFills);
+    if (made) cases.push_back(*made);
+  }
+  for (const int rank : kTypicalRanks) {
+    const Case group = shape(19, 203, {301, 64, 33}, rank, accumulate, rank == 25, kStrides[3]);
+    if (!variant.supports(group.problem, device)) continue;
+    for (const Config& config : sample_configs(variant, {&group.problem, 1}, device, 3, 1)) {
+      cases.push_back({&variant, config, group, kBothFills, device});
+    }
+  }
+  return cases;
+}
+
 }  // namespace
 
 std::string_view to_string(ShapeClass shape_class) {
-  constexpr std::string_view kNames[] = {"boundary", "edges", "ranks",       "values",
-                                         "configs",  "huge",  "small_device"};
+  constexpr std::string_view kNames[] = {"boundary", "edges",  "ranks", "values",
+                                         "configs",  "groups", "huge",  "small_device"};
   return kNames[static_cast<unsigned>(shape_class)];
 }
 
@@ -234,9 +294,10 @@ std::string reproduce_line(const MatrixCase& matrix_case) {
   std::string line = "lora-bench --check --variants " + std::string(matrix_case.variant->name) +
                      problem_words(shape) + " --config \"" +
                      to_string(matrix_case.variant->space, matrix_case.config) + "\"";
-  if (shape.off_x != 0 || shape.pad_x != 0 || shape.off_y != 0 || shape.pad_y != 0) {
+  if (shape.off_x != 0 || shape.pad_x != 0 || shape.off_y != 0 || shape.pad_y != 0 || shape.apart) {
     line += " --strides " + std::to_string(shape.off_x) + "," + std::to_string(shape.pad_x) + "," +
             std::to_string(shape.off_y) + "," + std::to_string(shape.pad_y);
+    if (shape.apart) line += ",apart";
   }
   return line;
 }
@@ -246,6 +307,8 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
                                      bool full) {
   if (shape_class == ShapeClass::edges) return edge_cases(variant, device, dtype, accumulate);
   if (shape_class == ShapeClass::configs) return config_cases(variant, device, dtype, accumulate);
+  if (shape_class == ShapeClass::groups)
+    return group_cases(variant, device, dtype, accumulate, full);
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
   DeviceInfo planned_for = device;
@@ -273,6 +336,7 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
       break;
     case ShapeClass::edges:
     case ShapeClass::configs:
+    case ShapeClass::groups:
       break;
   }
   std::vector<MatrixCase> cases;

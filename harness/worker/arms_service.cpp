@@ -137,19 +137,18 @@ class Arms {
     };
     const Handle<cl_mem> x = zeros(problem.m * problem.k, problem.dtype);
     const Handle<cl_mem> y = zeros(problem.m * problem.n, problem.dtype);
-    const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
-    const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
-    const bool joined = joins_weights(plan);
-    const Handle<cl_mem> a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
-                                   packed_dtype(plan.a, problem.dtype));
-    Handle<cl_mem> b;
-    if (!joined) b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
+    // Every slice has the same zeros.
+    const std::vector<float> factors(
+        static_cast<std::size_t>(std::max(problem.k, problem.n) * problem.rank));
+    const std::vector<Factors> modules(static_cast<std::size_t>(slice_count(problem)),
+                                       {factors.data(), factors.data(), problem.rank, 1.0F,
+                                        problem.dora ? factors.data() : nullptr});
+    Weights weights(engine_->context(), problem, modules);
     Operands operands;
     operands.x = x.get();
     operands.y = y.get();
-    operands.a = a.get();
-    operands.b = b.get();
     const Handle<cl_command_queue> queue = make_queue(engine_->context(), engine_->device());
+    weights.set(queue.get(), plan, operands);
     built.executable->enqueue(queue.get(), operands);
     finish(queue.get());
     return to_json(Prepared{Outcome::correct, 0, 0, {}});
