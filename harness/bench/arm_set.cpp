@@ -19,6 +19,7 @@ ArmSet::ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint
     : shared_(shared),
       checker_(engine, case_of(problem, seed)),
       ring_(engine, checker_, cache),
+      cache_(cache),
       cache_bytes_(cache == Cache::rotate ? last_level_cache_bytes(engine.device()) : 0),
       arms_(specs.size()) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
@@ -38,6 +39,8 @@ ArmSet::ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint
 
 BenchArm ArmSet::other_arm(const std::string& name, Engine& engine, Probes& probes) {
   if (name == "launch") return launch_arm(probes);
+  if (name == "copy_y") return copy_arm(engine, checker_);
+  if (name == "without_dora") return without_dora_arm(engine, checker_.problem_case(), cache_);
   if (name == "openblas") return openblas_arm(checker_, cache_bytes_);
   return clblast_arm(engine, checker_, cache_bytes_);
 }

@@ -19,7 +19,10 @@ std::vector<std::string> names(const std::string& key, const BenchOptions& optio
                                const Dispatcher* tuned = nullptr) {
   std::vector<std::string> names;
   for (const Rival& rival : list_rivals(problem_of(key), made_up::cpu(), options, tuned)) {
-    const bool ours = rival.name != "launch" && rival.name != "openblas" && rival.name != "clblast";
+    constexpr std::string_view kOthers[] = {"launch", "openblas", "clblast", "copy_y",
+                                            "without_dora"};
+    const bool ours =
+        std::find(std::begin(kOthers), std::end(kOthers), rival.name) == std::end(kOthers);
     EXPECT_EQ(rival.choice.has_value(), ours) << rival.name;
     names.push_back(rival.name);
   }
@@ -45,6 +48,25 @@ TEST(Rivals, ThatHaveNothingToDoOrRepeatTooMuchAreLeftOut) {
   options.variants = {find_variant("naive")};
   EXPECT_FALSE(has(names("m0_k64_n64_r4_f32_acc", options), "openblas"));
   EXPECT_FALSE(has(names("m512_k2048_n2048_r64_f32_acc", options), "naive"));
+}
+
+// Its modules one by one are what a group has to beat; CLBlast has nothing for it.
+TEST(Rivals, OfAGroupAreItsModulesOneByOne) {
+  const BenchOptions options;
+  const std::vector<std::string> group = names("m3_k64_n64+16+16_r4_f32_acc", options);
+  EXPECT_TRUE(has(group, "separate"));
+  EXPECT_TRUE(has(group, "openblas"));
+  EXPECT_FALSE(has(group, "clblast"));
+  EXPECT_FALSE(has(names("m3_k64_n96_r4_f32_acc", options), "separate"));
+  const std::vector<std::string> dora = names("m3_k64_n96_r4_f32_acc_dora", options);
+  EXPECT_TRUE(has(dora, "without_dora"));
+  EXPECT_FALSE(has(dora, "openblas"));
+}
+
+TEST(Rivals, OfAMergeAreACopy) {
+  const BenchOptions options;
+  EXPECT_TRUE(has(names("m64_k4_n96_r4_f32_acc", options), "copy_y"));
+  EXPECT_FALSE(has(names("m64_k5_n96_r4_f32_acc", options), "copy_y"));
 }
 
 TEST(Rivals, MoreThanARoundHoldsAreRefused) {
