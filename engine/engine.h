@@ -34,7 +34,7 @@ struct Operands {
   // Just as long as the plan's layouts; where it joins them a is both, and b null.
   cl_mem a = nullptr, b = nullptr;
   float scale = 1.0F;
-  // The problem whose weights a and b hold, where that is known: its k, n, rank and dtype count.
+  // The problem whose weights a and b hold, where that is known: k, n, rank and their type count.
   // Weights of another shape may be just as long.
   std::optional<Problem> weights_of;
   bool operator==(const Operands&) const = default;
@@ -44,9 +44,9 @@ struct Operands {
 // number of threads may ask the same Weights for buffers at a time; each layout is made once.
 class Weights {
  public:
-  // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
-  // copied, so that layouts can be made later. Throws std::invalid_argument for a null pointer, or
-  // a shape that is none, and OpenclError.
+  // a[rank,k] and b[n,rank]: dense, row-major, of weights_dtype(shape) (f16, bf16: the bits). Both
+  // are copied, so that layouts can be made later. Throws std::invalid_argument for a null pointer,
+  // or a shape that is none, and OpenclError.
   Weights(cl_context context, const Problem& shape, const void* a, const void* b);
   // Weights that were moved from may only be assigned to or destroyed.
   Weights(Weights&&) noexcept;

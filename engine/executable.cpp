@@ -132,9 +132,9 @@ std::string changed_reason(const Problem& problem, const LaunchPlan& plan, const
   if (why.empty() && now.weights_of) why = shape_reason(*now.weights_of, problem);
   const bool joined = joins_weights(plan);
   const std::int64_t bytes_b = packed_size(plan.b, problem.n, problem.rank) *
-                               element_bytes(packed_dtype(plan.b, problem.dtype));
+                               element_bytes(packed_dtype(plan.b, weights_dtype(problem)));
   if (why.empty() && (before == nullptr || now.a != before->a)) {
-    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, problem.dtype));
+    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, weights_dtype(problem)));
     why = joined ? weights_reason("a, which holds both matrices,", now.a,
                                   joined_off_b(plan.a, problem) * bytes + bytes_b)
                  : weights_reason("a", now.a, packed_size(plan.a, problem.rank, problem.k) * bytes);

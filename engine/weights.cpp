@@ -1,7 +1,4 @@
 // The packing caches of Weights.
-#define IMATH_HALF_NO_LOOKUP_TABLE
-#include <Imath/half.h>
-
 #include <algorithm>
 #include <mutex>
 #include <stdexcept>
@@ -12,6 +9,7 @@
 #include "engine/internal/weights_shape.h"
 #include "loratune/engine/engine.h"
 #include "loratune/variants/packing.h"
+#include "variants/internal/elements.h"
 
 namespace loratune {
 namespace {
@@ -40,7 +38,7 @@ struct Weights::State {
 
 std::string shape_reason(const Problem& weights, const Problem& problem) {
   if (weights.k == problem.k && weights.n == problem.n && weights.rank == problem.rank &&
-      weights.dtype == problem.dtype) {
+      weights.slices == problem.slices && weights_dtype(weights) == weights_dtype(problem)) {
     return {};
   }
   return "the weights are of another shape, that of " + to_string(weights) + ", not of " +
@@ -55,7 +53,7 @@ Weights::Weights(cl_context context, const Problem& shape, const void* a, const 
   }
   const auto copy = [&](const void* source, std::int64_t elements) {
     const auto* bytes = static_cast<const unsigned char*>(source);
-    return Bytes(bytes, bytes + elements * element_bytes(shape.dtype));
+    return Bytes(bytes, bytes + elements * element_bytes(weights_dtype(shape)));
   };
   state_ = std::make_unique<State>();
   state_->context = retain(context);
@@ -91,7 +89,7 @@ std::pair<cl_mem, cl_mem> Weights::buffers(cl_command_queue queue, const LaunchP
   const Bytes b = state_->packed(plan.b, state_->dense_b, shape.n, shape.rank);
   Form form{plan.a, plan.b, joined, {}, {}};
   if (joined) {
-    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, shape.dtype));
+    const std::int64_t bytes = element_bytes(packed_dtype(plan.a, weights_dtype(shape)));
     a.resize(static_cast<std::size_t>(joined_off_b(plan.a, shape) * bytes));
     a.insert(a.end(), b.begin(), b.end());
   } else {
@@ -114,12 +112,10 @@ Bytes Weights::State::packed(const Packing& packing, const Bytes& dense, std::in
     const auto* bytes = reinterpret_cast<const unsigned char*>(result.data());
     return Bytes(bytes, bytes + result.size() * sizeof(result[0]));
   };
-  if (shape.dtype == Dtype::f16) {
-    const auto* halves = reinterpret_cast<const Imath::half*>(dense.data());
-    if (!packing.as_f32) return pack_bytes(halves);
-    return pack_bytes(std::vector<float>(halves, halves + rows * cols).data());
-  }
-  return pack_bytes(reinterpret_cast<const float*>(dense.data()));
+  const Dtype dtype = weights_dtype(shape);
+  if (dtype == Dtype::f32) return pack_bytes(reinterpret_cast<const float*>(dense.data()));
+  if (packing.as_f32) return pack_bytes(widened(dtype, dense.data(), rows * cols).data());
+  return pack_bytes(reinterpret_cast<const std::uint16_t*>(dense.data()));
 }
 
 }  // namespace loratune

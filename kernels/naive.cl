@@ -8,7 +8,7 @@
 //   y[m,n]     off_y + row * ld_y + column
 // A work-group is WG_M rows by WG_N columns; groups are numbered along a row of groups first.
 
-#include "common.clh"
+#include "storage.clh"
 
 #ifndef WG_M
 #define WG_M 1  // rows of a work-group
@@ -24,8 +24,8 @@
 #endif
 
 kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
+    global const elem* restrict x, long off_x, long ld_x, global const weight* restrict a,
+    global const weight* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
     int m, int k, int n, int rank, int column_groups) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
@@ -41,12 +41,12 @@ kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
 #pragma unroll UNROLL
     for (int i = 0; i < k; ++i) {
 #if A_TRANSPOSED
-      h += LOAD(x + i) * LOAD(a + (long)i * rank + j);
+      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)i * rank + j);
 #else
-      h += LOAD(x + i) * LOAD(a + (long)j * k + i);
+      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)j * k + i);
 #endif
     }
-    sum += h * LOAD(b + j);
+    sum += h * LOAD_WEIGHT(b + j);
   }
 #if ACCUMULATE
   STORE(LOAD(y) + scale * sum, y);

@@ -73,6 +73,7 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::last_resort; }
 
 constinit const Variant variant(kKernel, {.revision = 1,
                                           .space = {kParameters, constraint},
+                                          .axes = {.bf16 = true, .mixed = true},
                                           .supports = supports,
                                           .default_config = default_config,
                                           .plan = plan,

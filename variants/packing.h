@@ -52,7 +52,7 @@ inline std::int64_t packed_ld(const Packing& packing, std::int64_t rows, std::in
 // The value of the argument off_b, in elements: where B begins behind a packed A of rank x k in one
 // buffer, at a multiple of 128 bytes. Both have elements of A's packed type.
 inline std::int64_t joined_off_b(const Packing& a, const Problem& problem) {
-  const std::int64_t whole = 128 / element_bytes(packed_dtype(a, problem.dtype));
+  const std::int64_t whole = 128 / element_bytes(packed_dtype(a, weights_dtype(problem)));
   return (packed_size(a, problem.rank, problem.k) + whole - 1) / whole * whole;
 }
 

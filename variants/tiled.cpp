@@ -101,6 +101,7 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::never; }
 
 constinit const Variant variant(kKernel, {.revision = 2,
                                           .space = {kParameters, constraint},
+                                          .axes = {.bf16 = true, .mixed = true},
                                           .supports = supports,
                                           .default_config = default_config,
                                           .plan = plan,

@@ -47,10 +47,13 @@ BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const Laun
 // outlives it.
 BenchArm launch_arm(Probes& probes);
 
-// Two cblas_sgemm on the host, on all its cores; f16 operands are widened beforehand, and y stays
-// f32. The weights rotate over copies that take more than twice `cache_bytes`; with 0 they stay
-// warm.
+// Two cblas_sgemm on the host, on all its cores; narrow operands are widened beforehand, and y
+// stays f32. The weights rotate over copies that take more than twice `cache_bytes`; with 0 they
+// stay warm.
 BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes);
+
+// `; bf16 widened to f32 outside of the timing`, of a rival that computes in float. Empty for f32.
+std::string widened_note(const Problem& problem);
 
 // The worst |y - oracle| / allowed over all elements. `allowed` is bound() or, where larger, what
 // sums with this unit round-off may be off by: CLBlast in half also sums in half.

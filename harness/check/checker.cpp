@@ -15,7 +15,7 @@ constexpr std::int64_t kGuard = 64;  // elements before and behind a tensor
 constexpr std::int64_t kWholeElements = std::int64_t{1}
                                         << 26;  // larger buffers are looked at row by row
 constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
-constexpr float kFence = -1.625F * 1024;  // fills y's gaps; exact in f16
+constexpr float kFence = -1.625F * 1024;  // fills y's gaps; exact in f16 and bf16
 
 std::string at(std::int64_t row, std::int64_t column) {
   return "y[" + std::to_string(row) + "," + std::to_string(column) + "]";
@@ -26,7 +26,7 @@ std::string at(std::int64_t row, std::int64_t column) {
 double element_error(const Problem& p, float got, double want, double magnitude) {
   constexpr double kInfinite = std::numeric_limits<double>::infinity();
   if (std::isnan(want)) return std::isnan(got) ? 0 : kInfinite;
-  const double limit = p.dtype == Dtype::f16 ? 65520.0 : 0x1.ffffffp127;
+  const double limit = overflow_of(p.dtype);
   const double allowed = bound(p, want, magnitude);
   if (std::fabs(want) >= limit + allowed) {
     return std::isinf(got) && std::signbit(got) == std::signbit(want) ? 0 : kInfinite;
@@ -46,8 +46,9 @@ Checker::Checker(Engine& engine, const Case& problem_case)
       oracle_(run_oracle(problem_case.problem, data_)),
       queue_(make_queue(engine.context(), engine.device())) {
   const Problem& p = case_.problem;
-  weights_ = std::make_unique<Weights>(engine.context(), p, to_storage(p.dtype, data_.a).data(),
-                                       to_storage(p.dtype, data_.b).data());
+  weights_ =
+      std::make_unique<Weights>(engine.context(), p, to_storage(weights_dtype(p), data_.a).data(),
+                                to_storage(weights_dtype(p), data_.b).data());
   // NaN in the gaps of x: a kernel that reads one and uses it is wrong at once.
   x_ = make_tensor(data_.x, p.m, p.k, case_.off_x, case_.pad_x, kPoison);
   const std::vector<float> poison(data_.y.size(), kPoison);
@@ -176,7 +177,7 @@ std::string Checker::changed_inputs(const LaunchPlan& plan) {
   const Problem& p = case_.problem;
   const auto changed = [&](cl_mem buffer, std::int64_t first, const Packing& packing,
                            std::int64_t rows, std::int64_t cols, const std::vector<float>& dense) {
-    const Dtype dtype = packed_dtype(packing, p.dtype);
+    const Dtype dtype = packed_dtype(packing, weights_dtype(p));
     const auto expected = to_storage(dtype, pack(packing, rows, cols, dense.data()));
     std::vector<unsigned char> now(expected.size());
     read_buffer(queue(), buffer, static_cast<std::size_t>(first * element_bytes(dtype)), now.size(),

@@ -141,9 +141,9 @@ class Arms {
     const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
     const bool joined = joins_weights(plan);
     const Handle<cl_mem> a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
-                                   packed_dtype(plan.a, problem.dtype));
+                                   packed_dtype(plan.a, weights_dtype(problem)));
     Handle<cl_mem> b;
-    if (!joined) b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
+    if (!joined) b = zeros(size_b, packed_dtype(plan.b, weights_dtype(problem)));
     Operands operands;
     operands.x = x.get();
     operands.y = y.get();
@@ -193,8 +193,8 @@ class Arms {
     LaunchPlan plan;  // of packing alone
     plan.a = packing_from_json(message.at("a"));
     plan.b = packing_from_json(message.at("b"));
-    const auto a = to_storage(problem.dtype, checker.data().a);
-    const auto b = to_storage(problem.dtype, checker.data().b);
+    const auto a = to_storage(weights_dtype(problem), checker.data().a);
+    const auto b = to_storage(weights_dtype(problem), checker.data().b);
     arm.timed.run = [=, this, &checker, &problem] {
       Weights(engine_->context(), problem, a.data(), b.data()).buffers(checker.queue(), plan);
     };
