@@ -102,7 +102,7 @@ struct Scratch {
 enum class Layout : std::uint8_t { row_major, transposed, panel, blocked };
 inline constexpr int kLayoutBlock = 16;  // columns of a block
 
-// `as_f32`: f16 elements become floats.
+// `as_f32`: elements of f16 or bf16 become floats.
 struct Packing {
   Layout layout = Layout::row_major;
   int tile = 1;
