@@ -71,12 +71,13 @@ struct Engine::State {
   Device device;
   std::mutex mutex;                                    // of programs
   std::map<std::string, Handle<cl_program>> programs;  // by program_key()
-  std::shared_ptr<Residency> residency = std::make_shared<Residency>();
+  std::shared_ptr<Residency> residency;                // the device's
 };
 
 Engine::Engine(const Device& device) : state_(std::make_unique<State>()) {
   state_->context = make_context(device.handle);
   state_->device = device;
+  state_->residency = Residency::of(device.handle);
 }
 
 Engine::Engine(cl_context context, cl_device_id device) : state_(std::make_unique<State>()) {
@@ -86,9 +87,10 @@ Engine::Engine(cl_context context, cl_device_id device) : state_(std::make_uniqu
   }
   state_->context = retain(context);
   state_->device = {device, query_device(device)};
+  state_->residency = Residency::of(device);
 }
 
-Engine::~Engine() = default;
+Engine::~Engine() { state_->residency->leave(context()); }
 
 cl_context Engine::context() const { return state_->context.get(); }
 cl_device_id Engine::device() const { return state_->device.handle; }
@@ -119,22 +121,23 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
   auto state = std::make_unique<Executable::State>();
   state->plan = plan;
   state->problem = problem;
-  if (joins_weights(plan)) state->off_b = joined_off_b(plan.a, problem);
+  state->joins = joins_weights(plan);
+  state->joined_off_b = joined_off_b(plan.a, problem);
   state->residency = state_->residency;
   const Device& device = state_->device;
   try {
     std::string log;
     cl_program program = state_->program_of(plan, log);
     if (!log.empty()) return {nullptr, Outcome::compile, log};
+    for (const Scratch& scratch : plan.scratch) {
+      state->scratch.push_back(make_buffer(context(), scratch.bytes));
+    }
     for (const Launch& launch : plan.launches) {
       // A kernel of its own, though the program is shared: arguments belong to the kernel.
       Handle<cl_kernel> kernel = make_kernel(program, launch.kernel);
       std::string why = refusal(kernel.get(), launch, device.handle, device.info);
       if (!why.empty()) return {nullptr, Outcome::constraints, std::move(why)};
-      state->kernels.push_back(std::move(kernel));
-    }
-    for (const Scratch& scratch : plan.scratch) {
-      state->scratch.push_back(make_buffer(context(), scratch.bytes));
+      state->kernels.push_back(state->bind_kernel(std::move(kernel), launch));
     }
   } catch (const OpenclError& error) {
     return {nullptr, Outcome::runtime, error.what()};

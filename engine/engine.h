@@ -3,10 +3,10 @@
 // is what runs.
 //
 // Who owns OpenCL's objects: an Engine and Weights retain their context, which keeps its devices. A
-// queue and the buffers of Operands are borrowed for the call, except that an Executable retains
-// the buffers of its last run, and an Engine the queue of the last run that needed residency. What
-// context(), device() and buffers() give stays the giver's: who keeps it longer retains it. An
-// event that is given is the caller's to release.
+// queue and the buffers of Operands are borrowed for the call, and nothing of them is kept after
+// it; only the queue of the device's last run that needed residency is retained, until that run's
+// engine ends. What context(), device() and buffers() give stays the giver's: who keeps it longer
+// retains it. An event that is given is the caller's to release.
 //
 // Threads: an Engine and Weights may be shared by any number of threads, each with executables,
 // operands and a queue of its own; these belong to one thread at a time.
@@ -26,13 +26,19 @@
 
 namespace loratune {
 
-// Where a call's operands stand: plain data, of one thread at a time. Offsets and row pitches are
-// in elements; a pitch of 0 is that of dense rows, k for x and n for y.
+// Where a call's operands stand: plain data, of one thread at a time. They may all stand in one
+// buffer, as long as y overlaps nothing else. Offsets and row pitches are in elements; a pitch of 0
+// is that of dense rows, k for x and n for y.
 struct Operands {
   cl_mem x = nullptr, y = nullptr;
   std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
-  // Just as long as the plan's layouts; where it joins them a is both, and b null.
+  // The rows of the call: any number up to m of the plan's problem, for -1 that number.
+  std::int64_t m = -1;
+  // In the plan's layouts; where it joins them a is both, and b null. Buffers just as long as these
+  // where weights_of is not said. The offsets, in elements as they are packed, are multiples of
+  // kWeightsAlign bytes.
   cl_mem a = nullptr, b = nullptr;
+  std::int64_t off_a = 0, off_b = 0;
   float scale = 1.0F;
   // The problem whose weights a and b hold, where that is known: its k, n, rank and dtype count.
   // Weights of another shape may be just as long.
@@ -40,8 +46,12 @@ struct Operands {
   bool operator==(const Operands&) const = default;
 };
 
+// What packed weights in a larger buffer are aligned to: the widest load of the kernels.
+inline constexpr std::int64_t kWeightsAlign = 128;  // bytes
+
 // The adapter of one problem shape on the device, in every layout that a plan has asked for. Any
-// number of threads may ask the same Weights for buffers at a time; each layout is made once.
+// number of threads may ask the same Weights for buffers at a time; each layout is made once. Who
+// updates them, or gives them an arena, is alone with them.
 class Weights {
  public:
   // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
@@ -53,12 +63,26 @@ class Weights {
   Weights& operator=(Weights&&) noexcept;
   ~Weights();
 
+  // Layouts made from now on stand in the `bytes` bytes of the caller's buffer from `begin` on, one
+  // behind the other, instead of in buffers of their own. The caller keeps the buffer for as long
+  // as the Weights. Throws std::invalid_argument where it has not these bytes, and OpenclError.
+  void use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes);
+
+  // The bytes that such a plan's layouts take in an arena.
+  std::int64_t bytes_of(const LaunchPlan& plan) const;
+
+  // Other values, from a step of training: written into the buffers that there are, of every layout
+  // made so far, by blocking writes on the queue. Throws as the constructor does.
+  void update(cl_command_queue queue, const void* a, const void* b);
+
   // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
   // writes on the queue when first asked for. They live as long as the Weights. Throws OpenclError,
-  // and std::invalid_argument for a plan that was made for weights of another shape.
+  // and std::invalid_argument for a plan that was made for weights of another shape, or where the
+  // arena is full.
   std::pair<cl_mem, cl_mem> buffers(cl_command_queue queue, const LaunchPlan& plan);
 
-  // Makes these buffers the operands', and says there which shape they have.
+  // Makes these buffers the operands', with the offsets that they have in an arena, and says there
+  // which shape they have. Allocates nothing for layouts that are there.
   void set(cl_command_queue queue, const LaunchPlan& plan, Operands& operands);
 
  private:
@@ -66,17 +90,18 @@ class Weights {
   std::unique_ptr<State> state_;
 };
 
-// Why a plan for this problem cannot run on these operands, in one line: a buffer that is missing,
-// a pitch that is shorter than a row, a tensor that begins before its buffer or ends behind it, or
-// weights of another shape, or of another size than the plan's layouts take. Empty where it can.
-// Any number of threads may ask at a time. Throws OpenclError.
+// Why a plan for this problem cannot run on these operands, in one line: more rows than the problem
+// has, a buffer that is missing, a pitch that is shorter than a row, a tensor that begins before
+// its buffer or ends behind it, or weights of another shape, or of another size than the plan's
+// layouts take. Empty where it can. Any number of threads may ask at a time. Throws OpenclError.
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands);
 
-// A built plan with kernels and scratch of its own. It belongs to one in-order queue and to one
-// thread at a time, while executables of one engine may be used by as many threads; runs enqueued
-// one after another on that queue are correct. An argument that has not changed since the last run
-// is not set again.
+// A built plan with kernels and scratch of its own, for any number of rows up to that of its
+// problem. It belongs to one in-order queue and to one thread at a time, while executables of one
+// engine may be used by as many threads; runs enqueued one after another on that queue are correct.
+// Buffers are set with every run: one that was freed, and another made, may have the same handle.
+// Numbers are set where they have changed.
 class Executable {
  public:
   struct State;  // made by the engine
@@ -85,13 +110,14 @@ class Executable {
   Executable(const Executable&) = delete;
   Executable& operator=(const Executable&) = delete;
 
-  // Enqueues the plan's fills and launches. With `events` given, appends one event a command, or
-  // none where it throws. Operands that differ from those of the last run are checked first: throws
+  // Enqueues the plan's fills and launches, which are none for m = 0. With `events` given, appends
+  // one event a command, or none where it throws. The operands are checked first: throws
   // std::invalid_argument with the reason, nothing being enqueued, where they do not fit. Throws
-  // OpenclError.
+  // OpenclError. Allocates nothing without events.
   void enqueue(cl_command_queue queue, const Operands& operands,
                std::vector<cl_event>* events = nullptr);
   const LaunchPlan& plan() const;
+  const Problem& problem() const;
 
  private:
   std::unique_ptr<State> state_;
@@ -104,9 +130,11 @@ struct Built {
   std::string detail;
 };
 
-// One for each device and process: plans that say needs_residency are kept apart among the
-// executables of one engine. Any number of threads may call the same engine at a time; a program
-// that two of them build at once is compiled twice and kept once.
+// Any number of threads may call the same engine at a time; a program that two of them build at
+// once is compiled twice and kept once. A device may have several engines, in one context or in
+// several: runs of plans that say needs_residency are kept apart among all executables of the
+// process on the device. Such a run on a queue of another context than the last one's waits on the
+// host.
 class Engine {
  public:
   // With a context of its own for the device. Throws OpenclError.

@@ -3,8 +3,8 @@
 // and the last fallback, since it needs no local memory, no scratch and a work-group of any size.
 //
 //   x[m,k]     off_x + row * ld_x + i
-//   A[rank,k]  j * k + i, or i * rank + j where A_TRANSPOSED
-//   B[n,rank]  column * rank + j
+//   A[rank,k]  off_a + j * k + i, or off_a + i * rank + j where A_TRANSPOSED
+//   B[n,rank]  off_b + column * rank + j
 //   y[m,n]     off_y + row * ld_y + column
 // A work-group is WG_M rows by WG_N columns; groups are numbered along a row of groups first.
 
@@ -24,9 +24,9 @@
 #endif
 
 kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
-    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a,
-    global const elem* restrict b, global elem* restrict y, long off_y, long ld_y, float scale,
-    int m, int k, int n, int rank, int column_groups) {
+    global const elem* restrict x, long off_x, long ld_x, global const elem* restrict a, long off_a,
+    global const elem* restrict b, long off_b, global elem* restrict y, long off_y, long ld_y,
+    float scale, int m, int k, int n, int rank, int column_groups) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   const long row = group / column_groups * WG_M + item / WG_N;
@@ -34,7 +34,8 @@ kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
   if (row >= m || column >= n) return;
   x += off_x + row * ld_x;
   y += off_y + row * ld_y + column;
-  b += column * rank;
+  a += off_a;
+  b += off_b + column * rank;
   float sum = 0.0f;
   for (int j = 0; j < rank; ++j) {
     float h = 0.0f;

@@ -30,7 +30,7 @@
 #include "common.clh"
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_b;
+  long off_x, ld_x, off_y, ld_y, off_a, off_b;
   float scale;
   int m, k, n, column_blocks, block_tiles;
 } Call;
@@ -38,7 +38,7 @@ typedef struct {
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
     global const elem* restrict x, global const elem* restrict ab,
     global elem* restrict y, Call call) {
-  global const elem* restrict a = ab;
+  global const elem* restrict a = ab + call.off_a;
   global const elem* restrict b = ab + call.off_b;
   const int m = call.m, k = call.k, n = call.n;
   const int lane = (int)get_local_id(0);

@@ -311,7 +311,7 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
 }
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_b;
+  long off_x, ld_x, off_y, ld_y, off_a, off_b;
   float scale;
   int m, k, n, column_blocks, block_tiles;
 } Call;
@@ -319,7 +319,7 @@ typedef struct {
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
     global const elem* restrict x, global const float* restrict ab,
     global elem* restrict y, Call call) {
-  global const float* restrict a = ab;
+  global const float* restrict a = ab + call.off_a;
   global const float* restrict b = ab + call.off_b;
   const long off_x = call.off_x, ld_x = call.ld_x, off_y = call.off_y, ld_y = call.ld_y;
   const int m = call.m, k = call.k, n = call.n;

@@ -3,9 +3,10 @@
 // and multiplies by B. Nothing is computed twice, and the sum does not depend on timing.
 //
 //   x[m,k]     off_x + row * ld_x + i
-//   A[rank,k]  panels of A_TILE ranks: (j / A_TILE * k + i) * A_TILE + j % A_TILE
+//   A[rank,k]  panels of A_TILE ranks: off_a + (j / A_TILE * k + i) * A_TILE + j % A_TILE
 //   h          (slice * m + row) * rank_padded + j, float scratch, rank_padded a multiple of A_TILE
-//   B[n,rank]  panels of B_TILE columns: (column / B_TILE * rank + j) * B_TILE + column % B_TILE
+//   B[n,rank]  panels of B_TILE columns: off_b + (column / B_TILE * rank + j) * B_TILE
+//              + column % B_TILE
 //   y[m,n]     off_y + row * ld_y + column
 // A shrink group is K_LANES work-items on SHRINK_ROWS rows, one panel of A and one slice of k. An
 // expand group is EXPAND_ROWS rows by EXPAND_WG tiles of B_TILE columns.
@@ -33,7 +34,7 @@
 #include "common.clh"
 
 typedef struct {
-  long off_x, ld_x;
+  long off_x, ld_x, off_a;
   int m, k, panels, slices, slice_length;
 } Shrink;
 
@@ -54,7 +55,7 @@ kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
     rows[r] = x + call.off_x + min(row0 + r, (long)m - 1) * call.ld_x;
     sum[r] = 0.0f;
   }
-  a += (long)panel * k * A_TILE;
+  a += call.off_a + (long)panel * k * A_TILE;
   const uint begin = (uint)slice * call.slice_length;  // uint: i may step past 2^31
   const uint end = min((uint)k - begin, (uint)call.slice_length) + begin;
   for (uint i = begin + lane; i < end; i += K_LANES) {
@@ -84,7 +85,7 @@ kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
 }
 
 typedef struct {
-  long off_y, ld_y;
+  long off_y, ld_y, off_b;
   float scale;
   int m, n, rank, rank_padded, slices, column_groups;
 } Expand;
@@ -111,7 +112,7 @@ kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
   const long tile = group % call.column_groups * EXPAND_WG + item;
   const long column = tile * B_TILE;
   if (column >= call.n) return;
-  b += tile * rank * B_TILE;
+  b += call.off_b + tile * rank * B_TILE;
   FLOATS(B_TILE) sum[EXPAND_ROWS];
 #pragma unroll
   for (int r = 0; r < EXPAND_ROWS; ++r) sum[r] = 0.0f;

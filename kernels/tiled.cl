@@ -37,7 +37,7 @@
 #include "common.clh"
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_b;
+  long off_x, ld_x, off_y, ld_y, off_a, off_b;
   float scale;
   int m, k, n, rank, panels, column_blocks, block_tiles;
 } Call;
@@ -45,7 +45,7 @@ typedef struct {
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
     global const elem* restrict x, global const elem* restrict ab,
     global elem* restrict y, Call call, local float* stage, local float* h) {
-  global const elem* restrict a = ab;
+  global const elem* restrict a = ab + call.off_a;
   global const elem* restrict b = ab + call.off_b;
   const int m = call.m, k = call.k, n = call.n, rank = call.rank, panels = call.panels;
   const int item = (int)get_local_id(0);

@@ -86,6 +86,12 @@ std::string build_options(const LaunchPlan& plan) {
   return options;
 }
 
+std::uint64_t global_for(const Launch& launch, std::int64_t m) {
+  const auto& [rows, groups] = launch.row_groups;
+  if (rows == 0) return launch.global[0];
+  return static_cast<std::uint64_t>((m + rows - 1) / rows * groups) * launch.local[0];
+}
+
 bool joins_weights(const LaunchPlan& plan) {
   return std::any_of(plan.launches.begin(), plan.launches.end(), [](const Launch& launch) {
     return std::any_of(launch.args.begin(), launch.args.end(),

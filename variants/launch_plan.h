@@ -19,9 +19,9 @@ namespace loratune {
 // What the executor passes for a kernel argument. x, a, b, y, scratch: a buffer. scale: float. m,
 // k, n, rank: int. ld_* (row pitch) and off_*: long, in elements. i32: the constant `value`.
 // scratch: the buffer number `value` of the plan. local: `value` bytes of local memory. weights:
-// one buffer of A and, from element off_b on, B; a plan that has it has neither a nor b. (Each
-// buffer makes a launch 0.2 us longer with NVIDIA's driver.) Plans files hold their numbers: new
-// ones go last.
+// one buffer of A, from element off_a on, and B, from element off_b on; a plan that has it has
+// neither a nor b. (Each buffer makes a launch 0.2 us longer with NVIDIA's driver.) Plans files
+// hold their numbers: new ones go last.
 enum class Role : std::uint8_t {
   x,
   a,
@@ -52,6 +52,14 @@ struct Arg {
   bool operator==(const Arg&) const = default;
 };
 
+// How many work-groups a launch has for m rows: the groups of a block of `rows` rows, `groups`, for
+// each block. Where `rows` is 0 the launch has its own grid for every m. Grids that are the same
+// for the plan's problem are equal.
+struct RowGroups {
+  std::int64_t rows = 0, groups = 0;
+  bool operator==(const RowGroups&) const { return true; }
+};
+
 // `one_struct`: the numbers among `args` are one argument, a struct of them in their order, each
 // aligned to its size, that stands where the first of them does. (With NVIDIA's driver each number
 // of its own makes a launch 40 ns longer, a struct of ten does not.)
@@ -61,6 +69,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
+  RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };
 
@@ -92,9 +101,11 @@ struct Packing {
   bool operator==(const Packing&) const = default;
 };
 
-// The problem that a plan was made for, which every variant's plan() says: the engine refuses the
-// plan for another one, whose scratch and ranges would be too small. Plans that do the same are
-// equal whatever they were made for; those read from a file of plans do not say it.
+// The problem that a plan was made for, which every variant's plan() says. The plan serves that
+// problem and those of fewer rows: only the grids follow m, by RowGroups, and scratch that is large
+// enough for the most rows is so for all. The engine refuses the plan for another problem, whose
+// scratch and ranges would be too small. Plans that do the same are equal whatever they were made
+// for; plans read from a file of plans do not say it, and serve their own m only.
 struct MadeFor {
   std::optional<Problem> problem;
   bool operator==(const MadeFor&) const { return true; }
@@ -124,6 +135,10 @@ std::string invalid_reason(const LaunchPlan& plan);
 // `-DNAME=1 ... flags`, the text that is given to the compiler. Throws std::invalid_argument on a
 // name that is no identifier or a flag that is not allowed, so that no data can smuggle options in.
 std::string build_options(const LaunchPlan& plan);
+
+// The first dimension of the launch's grid, in work-items, for m rows: m in [1, that of the plan's
+// problem].
+std::uint64_t global_for(const Launch& launch, std::int64_t m);
 
 // Whether the kernels take A and B as one buffer, Role::weights.
 bool joins_weights(const LaunchPlan& plan);

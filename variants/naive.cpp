@@ -44,13 +44,15 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   if (config[kATransposed] != 0) plan.a.layout = Layout::transposed;
   if (problem.m == 0) return plan;
   const std::int64_t column_groups = ceil_div(problem.n, config[kWgN]);
-  plan.launches.push_back(make_launch("naive", ceil_div(problem.m, config[kWgM]) * column_groups,
+  plan.launches.push_back(make_launch("naive", {problem.m, config[kWgM], column_groups},
                                       config[kWgM] * config[kWgN],
                                       {{Role::x},
                                        {Role::off_x},
                                        {Role::ld_x},
                                        {Role::a},
+                                       {Role::off_a},
                                        {Role::b},
+                                       {Role::off_b},
                                        {Role::y},
                                        {Role::off_y},
                                        {Role::ld_y},

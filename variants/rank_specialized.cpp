@@ -83,7 +83,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
   plan.launches.push_back(
-      make_fused_launch("rank_specialized", ceil_div(problem.m, config[kRows]) * blocks.count,
+      make_fused_launch("rank_specialized", {problem.m, config[kRows], blocks.count},
                         config[kLanes], {{Role::i32, blocks.count}, {Role::i32, blocks.tiles}}));
   return plan;
 }

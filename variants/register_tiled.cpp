@@ -181,7 +181,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, columns, config[kBlockN]);
   plan.launches.push_back(
-      make_fused_launch("register_tiled", ceil_div(problem.m, block_rows(config)) * blocks.count, 1,
+      make_fused_launch("register_tiled", {problem.m, block_rows(config), blocks.count}, 1,
                         {{Role::i32, blocks.count}, {Role::i32, blocks.tiles}}));
   return plan;
 }

@@ -102,12 +102,13 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
       {static_cast<std::uint64_t>(scratch_bytes(problem, config[kSlices], config[kATile])),
        Zero::never});
   plan.launches.push_back(make_struct_launch(
-      "shrink", ceil_div(problem.m, config[kShrinkRows]) * panels * slices.count, config[kKLanes],
+      "shrink", {problem.m, config[kShrinkRows], panels * slices.count}, config[kKLanes],
       {{Role::x},
        {Role::a},
        {Role::scratch, 0},
        {Role::off_x},
        {Role::ld_x},
+       {Role::off_a},
        {Role::m},
        {Role::k},
        {Role::i32, panels},
@@ -115,12 +116,13 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
        {Role::i32, slices.length}}));
   const std::int64_t column_groups = ceil_div(problem.n, config[kBTile] * config[kExpandWg]);
   plan.launches.push_back(make_struct_launch(
-      "expand", ceil_div(problem.m, config[kExpandRows]) * column_groups, config[kExpandWg],
+      "expand", {problem.m, config[kExpandRows], column_groups}, config[kExpandWg],
       {{Role::scratch, 0},
        {Role::b},
        {Role::y},
        {Role::off_y},
        {Role::ld_y},
+       {Role::off_b},
        {Role::scale},
        {Role::m},
        {Role::n},

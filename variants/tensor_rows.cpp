@@ -145,7 +145,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = {Layout::panel, 8 * config[kColumnTiles]};
   if (problem.m == 0) return plan;
   plan.launches.push_back(
-      make_fused_launch("tensor_rows", ceil_div(problem.m, block_rows(config)) * config[kParts],
+      make_fused_launch("tensor_rows", {problem.m, block_rows(config), config[kParts]},
                         32 * config[kWarps], {{Role::rank}, {Role::i32, config[kParts]}}));
   return plan;
 }

@@ -77,14 +77,14 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
   const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(make_fused_launch(
-      "tiled", ceil_div(problem.m, config[kTileM]) * blocks.count, config[kWgSize],
-      {{Role::rank},
-       {Role::i32, ceil_div(problem.rank, config[kATile])},
-       {Role::i32, blocks.count},
-       {Role::i32, blocks.tiles},
-       {Role::local, stage_floats(config) * 4},
-       {Role::local, h_floats(config, problem) * 4}}));
+  plan.launches.push_back(make_fused_launch("tiled", {problem.m, config[kTileM], blocks.count},
+                                            config[kWgSize],
+                                            {{Role::rank},
+                                             {Role::i32, ceil_div(problem.rank, config[kATile])},
+                                             {Role::i32, blocks.count},
+                                             {Role::i32, blocks.tiles},
+                                             {Role::local, stage_floats(config) * 4},
+                                             {Role::local, h_floats(config, problem) * 4}}));
   return plan;
 }
 

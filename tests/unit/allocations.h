@@ -1,5 +1,5 @@
 // What the threads of this program allocate, counted by the operators new and delete that
-// allocations_test.cpp puts in place of the library's.
+// allocations.cpp puts in place of the library's.
 #pragma once
 
 #include <cstdint>

@@ -18,24 +18,25 @@ LaunchPlan start_plan(std::string_view source, const Problem& problem,
   return plan;
 }
 
-Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+Launch make_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                    std::vector<Arg> args) {
   Launch launch;
   launch.kernel = kernel;
-  launch.global[0] = static_cast<std::uint64_t>(groups * size);
+  launch.global[0] = static_cast<std::uint64_t>(grid.groups * size);
   launch.local[0] = static_cast<std::uint64_t>(size);
   launch.args = std::move(args);
+  launch.row_groups = grid.row_groups;
   return launch;
 }
 
-Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                           std::vector<Arg> args) {
-  Launch launch = make_launch(kernel, groups, size, std::move(args));
+  Launch launch = make_launch(kernel, grid, size, std::move(args));
   launch.one_struct = true;
   return launch;
 }
 
-Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
   std::vector<Arg> args = {{Role::x}, {Role::weights}, {Role::y}};
   args.insert(args.end(), scratch);
@@ -43,13 +44,14 @@ Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int6
                            {Role::ld_x},
                            {Role::off_y},
                            {Role::ld_y},
+                           {Role::off_a},
                            {Role::off_b},
                            {Role::scale},
                            {Role::m},
                            {Role::k},
                            {Role::n}});
   args.insert(args.end(), own);
-  return make_struct_launch(kernel, groups, size, std::move(args));
+  return make_struct_launch(kernel, grid, size, std::move(args));
 }
 
 Blocks cut(const Problem& problem, int tile, int block_columns) {

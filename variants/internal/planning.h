@@ -38,16 +38,26 @@ constexpr std::int64_t usable_local_bytes(const DeviceInfo& device) {
 LaunchPlan start_plan(std::string_view source, const Problem& problem,
                       std::initializer_list<std::pair<std::string_view, std::int64_t>> defines);
 
-// A one-dimensional launch of `groups` work-groups of `size` work-items; numbers among the
-// arguments one by one.
-Launch make_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+// The work-groups of a launch for m rows.
+struct Grid {
+  Grid(std::int64_t all_groups) : groups(all_groups) {}  // NOLINT: the same for every m
+  // `of_a_block` groups for each block of so many rows.
+  Grid(std::int64_t m, std::int64_t rows, std::int64_t of_a_block)
+      : groups(ceil_div(m, rows) * of_a_block), row_groups{rows, of_a_block} {}
+  std::int64_t groups;
+  RowGroups row_groups;
+};
+
+// A one-dimensional launch of work-groups of `size` work-items; numbers among the arguments one by
+// one. None of these may depend on m but by Role::m.
+Launch make_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                    std::vector<Arg> args);
 // The same with the numbers as one struct.
-Launch make_struct_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                           std::vector<Arg> args);
 // The same of a kernel that does the whole product: x, the weights, y and `scratch`; as the struct
-// the strides, where B begins, the scale, m, k, n and `own`, which may end in local memory.
-Launch make_fused_launch(std::string_view kernel, std::int64_t groups, std::int64_t size,
+// the strides, where A and B begin, the scale, m, k, n and `own`, which may end in local memory.
+Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 
 // The columns of y cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block wider

@@ -1,0 +1,62 @@
+#include "engine/internal/residency.h"
+
+#include <map>
+
+namespace loratune {
+namespace {
+
+cl_context context_of(cl_command_queue queue) {
+  cl_context context = nullptr;
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
+  constexpr std::size_t kBytes = sizeof(context);
+  require_success(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, kBytes, &context, nullptr),
+                  "clGetCommandQueueInfo");
+  return context;
+}
+
+}  // namespace
+
+std::shared_ptr<Residency> Residency::of(cl_device_id device) {
+  static std::mutex mutex;
+  static std::map<cl_device_id, std::weak_ptr<Residency>> all;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::weak_ptr<Residency>& known = all[device];
+  std::shared_ptr<Residency> residency = known.lock();
+  if (!residency) {
+    residency = std::make_shared<Residency>();
+    known = residency;
+  }
+  return residency;
+}
+
+std::unique_lock<std::mutex> Residency::enter(cl_command_queue queue) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (last_.get() == queue) return lock;
+  if (last_ && context_of(last_.get()) != context_of(queue)) {
+    loratune::finish(last_.get());
+  } else if (last_) {
+    cl_event done = nullptr;
+    require_success(clEnqueueMarkerWithWaitList(last_.get(), 0, nullptr, &done),
+                    "clEnqueueMarkerWithWaitList");
+    const Handle<cl_event> owned(done);
+    flush(last_.get());
+    require_success(clEnqueueBarrierWithWaitList(queue, 1, &done, nullptr),
+                    "clEnqueueBarrierWithWaitList");
+  }
+  last_ = retain(queue);
+  return lock;
+}
+
+void Residency::leave(cl_context context) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!last_) return;
+  try {
+    if (context_of(last_.get()) != context) return;
+    loratune::finish(last_.get());
+  } catch (const OpenclError&) {
+    // A queue that fails runs nothing more.
+  }
+  last_.reset();
+}
+
+}  // namespace loratune
