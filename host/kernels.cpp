@@ -133,7 +133,7 @@ HWY_INLINE void for_line_blocks(Index first, Index last, F&& work) {
 template <class T>
 HWY_INLINE TileOf<T> tile_of(const void* packed, Index depth, Index columns, Index line,
                              Index begin, Index count) {
-  const Index width = PackedView::panel(columns);
+  const Index width = panel_columns(columns);
   const Index lines = width / kLine;
   const T* panel = static_cast<const T*>(packed) + line / lines * width * depth;
   return {nullptr, 0, panel + begin * width + line % lines * kLine, width, width * depth, count};

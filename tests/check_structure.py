@@ -21,7 +21,7 @@ ROOMS = {
     "dispatch": ["variants"],
     "adapters": ["variants", "dispatch"],
     "host": ["variants"],
-    "engine": ["variants", "dispatch"],
+    "engine": ["variants", "dispatch", "host"],
     "layers": ["variants", "dispatch", "adapters", "engine"],
     "tuner": ["variants", "dispatch"],
     "harness/base": BELOW,

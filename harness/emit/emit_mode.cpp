@@ -11,6 +11,7 @@
 #include "harness/base/tool_info.h"
 #include "harness/emit/c_table.h"
 #include "harness/emit/modes.h"
+#include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/dispatcher.h"
 
 namespace loratune {
@@ -44,6 +45,12 @@ std::vector<Problem> problems_of(const Options& options, const std::optional<Tun
   return problems;
 }
 
+bool is_native(const Problem& problem, const Choice& choice, const DeviceInfo& device) {
+  const LaunchPlan plan = choice.variant->plan(problem, choice.config, device);
+  return std::any_of(plan.launches.begin(), plan.launches.end(),
+                     [](const Launch& launch) { return launch.native; });
+}
+
 }  // namespace
 
 int emit_mode(const Options& options) {
@@ -62,7 +69,11 @@ int emit_mode(const Options& options) {
   const Dispatcher dispatcher = tuned ? Dispatcher(*tuned, device) : Dispatcher(device);
   std::vector<EmittedPlan> plans;
   for (const Problem& problem : problems) {
-    const Choice choice = dispatcher.pick(problem, options.mode);
+    Choice choice = dispatcher.pick(problem, options.mode);
+    if (choice.variant != nullptr && is_native(problem, choice, device)) {
+      // A function of ours: who links nothing of ours runs the default instead.
+      choice = default_choice(problem, device, options.mode);
+    }
     if (choice.variant == nullptr) {
       throw Failure(kExitUsage, to_string(problem) + ": no variant runs it on this device");
     }

@@ -7,19 +7,14 @@
 #include <string_view>
 #include <vector>
 
-#include "loratune/variants/launch_plan.h"
 #include "loratune/variants/problem.h"
+#include "variants/internal/host_layout.h"
 
 namespace loratune::host {
 
-// A line is what one cache line holds of f32: kernels take packed columns in lines.
-inline constexpr std::int64_t kLine = 16;
 // x A^T of lines of ranks is summed in so many segments of k, each of which may be another
 // thread's.
 inline constexpr std::int64_t kSegments = 4;
-// Ranks that fill no line are taken in groups of so many, as dot products along k.
-inline constexpr std::int64_t kGroupRanks = 4;
-inline constexpr std::int64_t kWidePanel = 32;
 
 // Packed weights as the kernels read them, A as `packing_a` says and B as `packing_b`.
 struct PackedView {
@@ -28,27 +23,16 @@ struct PackedView {
   std::int64_t k = 0, n = 0, rank = 0;
 
   // Lines of ranks and of columns; none of ranks where these are in groups.
-  std::int64_t a_lines() const { return in_groups(rank) ? 0 : lines(rank); }
+  std::int64_t a_lines() const { return ranks_in_groups(rank) ? 0 : lines(rank); }
   std::int64_t b_lines() const { return lines(n); }
   std::int64_t groups() const {
-    return in_groups(rank) ? (rank + kGroupRanks - 1) / kGroupRanks : 0;
+    return ranks_in_groups(rank) ? (rank + kGroupRanks - 1) / kGroupRanks : 0;
   }
   // Columns of h: the ranks, and what fills up their last line or group.
   std::int64_t h_columns() const { return a_lines() * kLine + groups() * kGroupRanks; }
 
-  static bool in_groups(std::int64_t rank) { return rank < kLine; }
   static std::int64_t lines(std::int64_t columns) { return (columns + kLine - 1) / kLine; }
-  static std::int64_t panel(std::int64_t columns) { return columns <= kLine ? kLine : kWidePanel; }
 };
-
-// The layouts of A and B.
-inline Packing packing_a(std::int64_t rank) {
-  if (PackedView::in_groups(rank)) return {Layout::blocked, static_cast<int>(kGroupRanks), false};
-  return {Layout::panel, static_cast<int>(PackedView::panel(rank)), false};
-}
-inline Packing packing_b(std::int64_t n) {
-  return {Layout::panel, static_cast<int>(PackedView::panel(n)), false};
-}
 
 // Rows of f32: x, or h.
 struct Rows {
