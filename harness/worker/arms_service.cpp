@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 
 #include "harness/base/failure.h"
 #include "harness/base/plan_json.h"
@@ -143,12 +145,25 @@ class Arms {
     const std::vector<Factors> modules(static_cast<std::size_t>(slice_count(problem)),
                                        {factors.data(), factors.data(), problem.rank, 1.0F,
                                         problem.dora ? factors.data() : nullptr});
-    Weights weights(engine_->context(), problem, modules);
     Operands operands;
     operands.x = x.get();
     operands.y = y.get();
     const Handle<cl_command_queue> queue = make_queue(engine_->context(), engine_->device());
-    weights.set(queue.get(), plan, operands);
+    std::optional<Weights> weights;
+    std::optional<Pool> pool;  // of one adapter, which all rows have
+    std::optional<Route> route;
+    if (problem.adapters == 0) {
+      weights.emplace(engine_->context(), problem, modules);
+      weights->set(queue.get(), plan, operands);
+    } else {
+      pool.emplace(engine_->context(), problem, 1);
+      pool->set(queue.get(), 0, modules);
+      route.emplace(engine_->context(), std::max<std::int64_t>(problem.m, 1), 1);
+      const std::string refused = route->assign(
+          queue.get(), std::vector<std::int32_t>(static_cast<std::size_t>(problem.m)));
+      if (!refused.empty()) throw std::invalid_argument(refused);
+      pool->bind(queue.get(), plan, *route, operands);
+    }
     built.executable->enqueue(queue.get(), operands);
     finish(queue.get());
     return to_json(Prepared{Outcome::correct, 0, 0, {}});

@@ -19,8 +19,8 @@ std::vector<std::string> names(const std::string& key, const BenchOptions& optio
                                const Dispatcher* tuned = nullptr) {
   std::vector<std::string> names;
   for (const Rival& rival : list_rivals(problem_of(key), made_up::cpu(), options, tuned)) {
-    constexpr std::string_view kOthers[] = {"launch", "openblas", "clblast", "copy_y",
-                                            "without_dora"};
+    constexpr std::string_view kOthers[] = {"launch", "openblas",     "clblast",
+                                            "copy_y", "without_dora", "one_adapter"};
     const bool ours =
         std::find(std::begin(kOthers), std::end(kOthers), rival.name) == std::end(kOthers);
     EXPECT_EQ(rival.choice.has_value(), ours) << rival.name;
@@ -61,6 +61,14 @@ TEST(Rivals, OfAGroupAreItsModulesOneByOne) {
   const std::vector<std::string> dora = names("m3_k64_n96_r4_f32_acc_dora", options);
   EXPECT_TRUE(has(dora, "without_dora"));
   EXPECT_FALSE(has(dora, "openblas"));
+}
+
+TEST(Rivals, OfSeveralAdaptersIsOne) {
+  const BenchOptions options;
+  const std::vector<std::string> several = names("m16_k64_n96_r4_f32_acc_a8", options);
+  EXPECT_TRUE(has(several, "one_adapter"));
+  EXPECT_FALSE(has(several, "openblas"));
+  EXPECT_FALSE(has(names("m16_k64_n96_r4_f32_acc", options), "one_adapter"));
 }
 
 TEST(Rivals, OfAMergeAreACopy) {
