@@ -136,8 +136,10 @@ void add_check(OptionTable& table, Options& options) {
   table.add("--max-flops", {check}, options.max_flops, "Leave out cases of more operations")
       ->check(positive_number());
   table.add("--config", {check}, options.config, "Check this config: \"NAME=value ...\"");
-  table.add("--strides", {check}, options.strides,
-            "Offsets and padding of x and y, in elements: off_x,pad_x,off_y,pad_y");
+  table.add(
+      "--strides", {check}, options.strides,
+      "Offsets and padding of x and y, in elements: off_x,pad_x,off_y,pad_y; ,apart: a buffer "
+      "for the y of each slice");
 }
 
 void add_sweep(OptionTable& table, Options& options) {
