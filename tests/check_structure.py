@@ -34,6 +34,7 @@ ROOMS = {
     "harness/record": [*BELOW, "harness/base", "harness/worker", "harness/sweep"],
     "harness/gate": [*BELOW, "harness/base", "harness/timing", "harness/worker"],
     "harness/fleet": [*BELOW, "harness/base", "harness/worker", "harness/sweep"],
+    "harness/report": [*BELOW, "harness/base", "harness/worker", "harness/sweep", "harness/record", "harness/gate"],
 }
 ROOMS["harness/cli"] = [*BELOW, *(room for room in ROOMS if room.startswith("harness/"))]
 FOLDERS = sorted({room.split("/")[0] for room in ROOMS})

@@ -29,6 +29,7 @@ enum class Command : std::uint8_t {
   export_plans,
   gate,
   replay_gate,  // makes the verdict of a gate again
+  report,
   worker,
   help  // prints Options::help: the help text or the version
 };
@@ -119,9 +120,10 @@ struct Options {
 
   // What other modes are about.
   std::string pick_key;
-  std::string verify;              // a tuned file
-  std::string replay;              // a journal, a recording or the result of a gate
-  std::vector<std::string> merge;  // tuned files and journals
+  std::string verify;               // a tuned file
+  std::string replay;               // a journal, a recording or the result of a gate
+  std::vector<std::string> merge;   // tuned files and journals
+  std::vector<std::string> report;  // the page to write, then the files that it shows
   std::vector<std::string> benchmark_flags;
   GateArguments gate;
 

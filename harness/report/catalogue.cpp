@@ -1,0 +1,135 @@
+#include "harness/report/catalogue.h"
+
+#include <algorithm>
+
+namespace loratune {
+namespace {
+
+// Fills in what `known` does not say. False, and nothing is changed, where the two contradict.
+bool join(ReportDevice& known, const ReportDevice& other) {
+  const auto agree = [](const auto& a, const auto& b) {
+    return a == b || a == decltype(a){} || b == decltype(b){};
+  };
+  if (known.name != other.name || !known.file.empty() || !agree(known.driver, other.driver) ||
+      !agree(known.platform, other.platform) || !agree(known.compute_units, other.compute_units) ||
+      !agree(known.usable_cpus, other.usable_cpus)) {
+    return false;
+  }
+  const auto fill = [](auto& value, const auto& with) {
+    if (value == std::decay_t<decltype(value)>{}) value = with;
+  };
+  fill(known.platform, other.platform);
+  fill(known.driver, other.driver);
+  fill(known.compute_units, other.compute_units);
+  fill(known.usable_cpus, other.usable_cpus);
+  return true;
+}
+
+// A name for each device, with as much beside it as tells it from the others.
+std::vector<std::string> labels_of(const std::vector<ReportDevice>& devices) {
+  std::vector<std::string> labels;
+  for (const ReportDevice& device : devices) labels.push_back(device.name);
+  const auto qualify = [&](auto words) {
+    const std::vector<std::string> before = labels;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+      const std::string more = words(devices[i]);
+      if (!more.empty() && std::count(before.begin(), before.end(), before[i]) > 1) {
+        labels[i] += ", " + more;
+      }
+    }
+  };
+  qualify([](const ReportDevice& one) { return one.platform; });
+  qualify([](const ReportDevice& one) {
+    return one.driver.empty() ? std::string() : "driver " + one.driver;
+  });
+  qualify([](const ReportDevice& one) {
+    return one.compute_units == 0 ? std::string()
+                                  : std::to_string(one.compute_units) + " compute units";
+  });
+  qualify([](const ReportDevice& one) { return one.file; });
+  return labels;
+}
+
+// The columns of the problem's weights, k and n, and what the key says behind the rank, are read
+// off the key, so that an axis that a problem gains is shown without a word here.
+nlohmann::json described(const Problem& problem, const std::string& key) {
+  const std::string before = "_k" + std::to_string(problem.k) + "_n";
+  const std::string behind = "_r" + std::to_string(problem.rank) + "_";
+  const std::size_t columns = key.find(before) + before.size();
+  const std::size_t rank = key.find(behind, columns);
+  return {{"key", key},
+          {"m", problem.m},
+          {"k", problem.k},
+          {"n", problem.n},
+          {"rank", problem.rank},
+          {"columns", key.substr(columns, rank - columns)},
+          {"kind", key.substr(rank + behind.size())},
+          {"flops", useful_flops(problem)},
+          {"bytes", compulsory_bytes(problem)}};
+}
+
+}  // namespace
+
+ReportDevice report_device(const TunedDevice& device) {
+  return {device.name,          device.platform,    device.driver,
+          device.compute_units, device.usable_cpus, ""};
+}
+
+ReportDevice report_device(const std::string& words, const std::string& driver) {
+  const std::size_t colon = words.find(": ");
+  ReportDevice device;
+  device.driver = driver;
+  device.name = colon == std::string::npos ? words : words.substr(colon + 2);
+  if (colon != std::string::npos) device.platform = words.substr(0, colon);
+  if (device.name.empty()) device.name = "a device without a name";
+  return device;
+}
+
+std::size_t Catalogue::problem(const Problem& problem) {
+  const std::string key = to_string(problem);
+  const auto [place, fresh] = numbers_.emplace(key, problems_.size());
+  if (fresh) problems_.push_back(described(problem, key));
+  return place->second;
+}
+
+std::size_t Catalogue::device(const ReportDevice& device) {
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    if (join(devices_[i], device)) return i;
+  }
+  devices_.push_back(device);
+  return devices_.size() - 1;
+}
+
+std::size_t Catalogue::device(ReportDevice device, const std::vector<const Record*>& records,
+                              const std::string& file) {
+  const auto name_of = [](const Record& record) {
+    return std::string(to_string(record.mode)) + " " + to_string(record.problem);
+  };
+  std::size_t number = this->device(device);
+  const bool twice = std::any_of(records.begin(), records.end(), [&](const Record* record) {
+    return recorded_.contains({number, name_of(*record)});
+  });
+  if (twice) {
+    device.file = file;
+    devices_.push_back(device);
+    number = devices_.size() - 1;
+  }
+  for (const Record* record : records) recorded_.emplace(number, name_of(*record));
+  return number;
+}
+
+nlohmann::json Catalogue::devices() const {
+  const std::vector<std::string> labels = labels_of(devices_);
+  nlohmann::json list = nlohmann::json::array();
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    const ReportDevice& device = devices_[i];
+    list.push_back({{"label", labels[i]},
+                    {"name", device.name},
+                    {"platform", device.platform},
+                    {"driver", device.driver},
+                    {"compute_units", device.compute_units}});
+  }
+  return list;
+}
+
+}  // namespace loratune
