@@ -33,9 +33,11 @@ std::vector<std::string> labels_of(const std::vector<ReportDevice>& devices) {
     const std::vector<std::string> before = labels;
     for (std::size_t i = 0; i < devices.size(); ++i) {
       const std::string more = words(devices[i]);
-      if (!more.empty() && std::count(before.begin(), before.end(), before[i]) > 1) {
-        labels[i] += ", " + more;
+      bool tells = false;  // this one from another
+      for (std::size_t j = 0; j < devices.size(); ++j) {
+        tells = tells || (before[j] == before[i] && words(devices[j]) != more);
       }
+      if (tells && !more.empty()) labels[i] += ", " + more;
     }
   };
   qualify([](const ReportDevice& one) { return one.platform; });
@@ -66,6 +68,17 @@ nlohmann::json described(const Problem& problem, const std::string& key) {
           {"kind", key.substr(rank + behind.size())},
           {"flops", useful_flops(problem)},
           {"bytes", compulsory_bytes(problem)}};
+}
+
+std::string name_of(std::size_t device, const Record& record) {
+  return std::to_string(device) + " " + std::string(to_string(record.mode)) + " " +
+         to_string(record.problem);
+}
+
+bool same_measurement(const Record& one, const Record& other) {
+  return one.variant == other.variant && one.config == other.config &&
+         one.time_ns == other.time_ns && one.default_ns == other.default_ns &&
+         one.rounds == other.rounds;
 }
 
 }  // namespace
@@ -102,20 +115,19 @@ std::size_t Catalogue::device(const ReportDevice& device) {
 
 std::size_t Catalogue::device(ReportDevice device, const std::vector<const Record*>& records,
                               const std::string& file) {
-  const auto name_of = [](const Record& record) {
-    return std::string(to_string(record.mode)) + " " + to_string(record.problem);
-  };
-  std::size_t number = this->device(device);
-  const bool twice = std::any_of(records.begin(), records.end(), [&](const Record* record) {
-    return recorded_.contains({number, name_of(*record)});
+  const std::size_t number = this->device(device);
+  const bool differs = std::any_of(records.begin(), records.end(), [&](const Record* record) {
+    const auto known = recorded_.find(name_of(number, *record));
+    return known != recorded_.end() && !same_measurement(known->second, *record);
   });
-  if (twice) {
-    device.file = file;
-    devices_.push_back(device);
-    number = devices_.size() - 1;
-  }
-  for (const Record* record : records) recorded_.emplace(number, name_of(*record));
-  return number;
+  if (!differs) return number;
+  device.file = file;
+  devices_.push_back(device);
+  return devices_.size() - 1;
+}
+
+bool Catalogue::add(std::size_t device, const Record& record) {
+  return recorded_.emplace(name_of(device, record), record).second;
 }
 
 nlohmann::json Catalogue::devices() const {

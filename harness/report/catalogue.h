@@ -4,7 +4,6 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -31,10 +30,12 @@ class Catalogue {
   std::size_t problem(const Problem& problem);
   std::size_t device(const ReportDevice& device);
   // The number of the device for the records of one file. A device of which an earlier file has
-  // records of the same problems counts as another one, named by `file`: the two stand side by
-  // side.
+  // other records of the same problems counts as another one, named by `file`: the two stand side
+  // by side.
   std::size_t device(ReportDevice device, const std::vector<const Record*>& records,
                      const std::string& file);
+  // False for a record that the device has already, as a tuned file and its journal both give it.
+  bool add(std::size_t device, const Record& record);
 
   // Lists of what was numbered, in order.
   nlohmann::json problems() const { return problems_; }
@@ -44,7 +45,7 @@ class Catalogue {
   std::map<std::string, std::size_t> numbers_;  // of problems, by key
   nlohmann::json problems_ = nlohmann::json::array();
   std::vector<ReportDevice> devices_;
-  std::set<std::pair<std::size_t, std::string>> recorded_;  // device; mode and problem
+  std::map<std::string, Record> recorded_;  // by device, mode and problem
 };
 
 }  // namespace loratune

@@ -1,6 +1,6 @@
 #include "harness/report/page_data.h"
 
-#include <cmath>
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -69,6 +69,17 @@ class Document {
   void add_content(const TunedFile& file) {
     describe("tuned file", words_of(file.tool));
     add_tuned(file);
+    const auto stale =
+        std::count_if(file.records.begin(), file.records.end(), [&](const Record& r) {
+          const Variant* variant = find_variant(r.variant);
+          const KernelInfo& kernel = file.kernels.at(r.variant);
+          return variant == nullptr || kernel.source_sha256 != variant->source_sha256 ||
+                 kernel.revision != variant->revision;
+        });
+    if (stale > 0) {
+      source()["note"] = std::to_string(stale) + " of its " + std::to_string(file.records.size()) +
+                         " records are of kernels that this build has not: it passes them over";
+    }
   }
 
   void add_tuned(const TunedFile& file) {
@@ -78,7 +89,10 @@ class Document {
     for (const auto& [id, device] : file.devices) {
       numbers[id] = catalogue_.device(report_device(device), by_device[id], file_name(path_));
     }
-    for (const Record& record : file.records) add_record(record, numbers.at(record.device));
+    for (const Record& record : file.records) {
+      const std::size_t device = numbers.at(record.device);
+      if (catalogue_.add(device, record)) add_record(record, device);
+    }
     for (const Rule& rule : file.rules) add_rule(rule, numbers.at(rule.device));
   }
 

@@ -34,7 +34,7 @@ function geometricMean(values) {
 
 // Three digits, as no measurement here is worth more.
 function digits(value) {
-  if (value === 0) return "0";
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return value.toLocaleString("en-US");
   const size = Math.abs(value);
   if (size >= 99.95 && size < 1e6) return Math.round(value).toLocaleString("en-US");
   return size < 1e-4 || size >= 1e6 ? String(Number(value.toPrecision(3))) : value.toPrecision(3);
@@ -75,7 +75,8 @@ const lines = {
     return `lora-bench --bench${deviceOption(row)}${file}${mode} --problem ${problemOf(row).key}`;
   },
   time(row) {
-    if (sourceOf(row).made_by !== "lora-bench") return `scripts/peers/torch_lora.py --problem ${problemOf(row).key}`;
+    const [maker] = sourceOf(row).made_by.split(" "); // a peer is named by its library
+    if (maker !== "lora-bench") return `${shellWord(`scripts/peers/${maker}_lora.py`)} --problem ${problemOf(row).key}`;
     return `lora-bench --bench${deviceOption(row)} --problem ${problemOf(row).key}`;
   },
   recorded(row, variant, config) {
@@ -94,6 +95,22 @@ const lines = {
     return `lora-bench --pick ${key} --tuned ${shellWord(path)}`;
   },
 };
+
+const kOurs = ["tuned", "default"];
+const kNoRival = ["tuned", "launch"]; // `launch` is an empty launch: the floor, not a rival
+
+const timesByProblem = (() => {
+  const index = new Map();
+  for (const row of report.times) {
+    const key = `${row.device} ${row.problem}`;
+    if (!index.has(key)) index.set(key, new Map());
+    const rivals = index.get(key);
+    if (!rivals.has(row.rival)) rivals.set(row.rival, row);
+  }
+  return index;
+})();
+
+const timesOf = (device, problem) => timesByProblem.get(`${device} ${problem}`) ?? new Map();
 
 // Colours of variants, rivals and devices: Tol's bright scheme, which colour-blind readers can tell
 // apart and which stands out on light and on dark.

@@ -67,6 +67,7 @@ const kReasons = {
   measured: "It beat the default in paired rounds, by more than chance explains.",
   no_significant_gain: "Nothing that was tried is faster by more than chance explains, so it is the default.",
   stopped: "The sweep's time was over before anything was proven faster, so it is the default.",
+  failed_recheck: "What had won was not correct when it was checked once more, so it is the default.",
   only_default: "Nothing but the default could run, or was worth trying.",
 };
 
@@ -75,6 +76,15 @@ function whyRecord(row) {
   const seen = row.seen > 0 ? ` The sweep tried ${percentWords(row.seen)} of the configs that can run.` : "";
   const why = kReasons[row.reason] ?? `Reason: ${row.reason}.`;
   return `A record of ${problem.key}, of ${countWords(row.rounds, "paired round", "paired rounds")}. ${why}${seen}`;
+}
+
+// What the rivals of a --bench take on the very problem, the fastest first.
+function besideIt(problem) {
+  const times = timesOf(state.device, problem);
+  const tuned = times.get("tuned");
+  const rivals = [...times.values()].filter((row) => !kNoRival.includes(row.rival) && !kOurs.includes(row.rival)).sort((a, b) => a.time_ns - b.time_ns);
+  if (!tuned || !rivals.length) return [];
+  return [`Beside it, in a --bench: ${rivals.slice(0, 3).map((row) => `${row.rival} takes ${timesWords(row.time_ns / tuned.time_ns)}`).join(", ")} the time.`];
 }
 
 function configParts(config) {
@@ -121,7 +131,7 @@ function answerFor(wanted) {
     return answerOf(row.variant, row.config, [numberFact(`≤ ${percentWords(row.regret)}`, "behind the best, at worst")], why, lines.pick(key, sourceOf(row).path));
   }
   if (row) {
-    const why = [whyRecord(row)];
+    const why = [whyRecord(row), ...besideIt(row.problem)];
     if (how === "other_write") why.unshift("No record of this way to write y; one of the other way answers.");
     const source = sourceOf(row);
     const line = source.kind === "tuned file" ? lines.pick(key, source.path) : lines.record(row);
@@ -211,7 +221,7 @@ const finderForm = (() => {
     );
     node.append(element("h2", { id: "finder-title" }, "Which kernel for my shape?"), form, answer);
     // The gain that is largest is the one to look at first.
-    const rows = report.records.filter((row) => row.device === state.device);
+    const rows = report.records.filter((row) => row.device === state.device && row.mode === state.mode);
     const start = rows.length ? rows.reduce((a, b) => (b.speedup > a.speedup ? b : a)) : measured[0] ?? report.times[0];
     set(problemOf(start));
   } else {

@@ -51,22 +51,6 @@ function gainRows(by) {
   return rows.map((row, order) => ({ ...row, order }));
 }
 
-const kOurs = ["tuned", "default"];
-const kNoRival = ["tuned", "launch"]; // `launch` is an empty launch: the floor, not a rival
-
-const timesByProblem = (() => {
-  const index = new Map();
-  for (const row of report.times) {
-    const key = `${row.device} ${row.problem}`;
-    if (!index.has(key)) index.set(key, new Map());
-    const rivals = index.get(key);
-    if (!rivals.has(row.rival)) rivals.set(row.rival, row);
-  }
-  return index;
-})();
-
-const timesOf = (device, problem) => timesByProblem.get(`${device} ${problem}`) ?? new Map();
-
 function rivalRows() {
   const rows = [];
   for (const row of report.times) {
@@ -139,6 +123,10 @@ function roofsOver(rows) {
     const name = `f32 multiply-adds, ${peak >= 1000 ? `${digits(peak / 1000)} TFLOP/s` : `${digits(peak)} GFLOP/s`}`;
     roofs.push({ roof: name, intensity: Math.max(low, Math.min(high, peak / Math.max(ceilings.copy_gbps, ceilings.cache_gbps, 1e-9))), gflops: peak }, { roof: name, intensity: high, gflops: peak });
     labels.push({ label: name.replace(", ", "\n"), intensity: high, gflops: peak, place: "behind" });
+  }
+  // A layer of a chart without a row would have no extent.
+  for (const place of ["above", "below", "behind"]) {
+    if (!labels.some((one) => one.place === place)) labels.push({ label: "", intensity: low, gflops: rows[0].gflops, place });
   }
   return { roofs, labels, names: unique(roofs.map((row) => row.roof)) };
 }

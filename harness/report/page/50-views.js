@@ -10,7 +10,7 @@ function panelLists(rows, width, cells) {
   const shapes = unique(rows.map((row) => row.shape)).length;
   const perRow = Math.max(1, Math.min(panels.length, shapes <= 4 ? shapes : 4, Math.floor(width / 200)));
   const most = Math.max(...panels.map((panel) => unique(rows.filter((row) => row.panel === panel).map((row) => row.m)).length));
-  const panel = Math.floor((width - 50 - 24 * (perRow - 1)) / perRow) - 8;
+  const panel = Math.min(420, Math.floor((width - 50 - 24 * (perRow - 1)) / perRow) - 8);
   return { panels, columns: perRow, panel, cell: cells ? Math.max(26, Math.min(86, Math.floor(panel / Math.max(1, most)))) : 0 };
 }
 
@@ -146,7 +146,7 @@ const views = [
       const states = ["the best config", "timed in rounds", "probed once: slow"];
       const perRow = Math.max(1, Math.min(4, names.length, Math.floor(width / 210)));
       const rows = all.map((row) => ({ ...row, drawn: row.ratio !== undefined }));
-      return { title, lede, rows, drawn: (row) => row.drawn, lists: { parameters: names, columns: perRow, panel: Math.floor((width - 60 - 30 * perRow) / perRow), states, stateColors: [colorAt(0), colorAt(6), colorAt(1)] } };
+      return { title, lede, rows, drawn: (row) => row.drawn, lists: { parameters: names, columns: perRow, panel: Math.min(260, Math.floor((width - 60 - 30 * perRow) / perRow)), states, stateColors: [colorAt(0), colorAt(6), colorAt(1)] } };
     },
     columns: [{ name: "parameter", of: (row) => row.parameter, mono: true }, { name: "value", of: (row) => row.value, number: true }, column.time, ratioColumn("times the best", (row) => row.ratio), { name: "outcome", of: (row) => row.outcome }, column.config],
   },
