@@ -89,7 +89,9 @@ class Document {
     for (const auto& [id, device] : file.devices) {
       numbers[id] = catalogue_.device(report_device(device), by_device[id], file_name(path_));
     }
-    for (const Record& record : file.records) {
+    std::vector<Record> records = file.records;
+    std::stable_sort(records.begin(), records.end(), file_order);
+    for (const Record& record : records) {
       const std::size_t device = numbers.at(record.device);
       if (catalogue_.add(device, record)) add_record(record, device);
     }
@@ -184,7 +186,7 @@ class Document {
     describe("benchmark", file.library.empty() ? "lora-bench" : file.library);
     if (!file.date.empty()) source()["date"] = file.date;
     if (file.failed > 0) {
-      source()["note"] = std::to_string(file.failed) + " of its benchmarks have no time";
+      source()["note"] = "without a time: " + std::to_string(file.failed) + " of its benchmarks";
     }
     const std::size_t device = catalogue_.device(report_device(file.device, file.driver));
     if (file.floor_ns > 0 || file.copy_gbps > 0 || file.peak_gflops > 0) {

@@ -329,7 +329,8 @@ class Large(PageTest):
         for i, (dtype, k, n, rank, m) in enumerate(grid):
             variant, config = names[i % len(names)]
             problem = {"op": "fwd", "dtype": dtype, "accumulate": True, "k": k, "n": n, "rank": rank, "m": m}
-            tuned["records"].append({**one, "problem": problem, "variant": variant, "config": config, "time_ns": 4000 + i})
+            gain = {"speedup": 1.2 + i / 1e5, "speedup_ci": [1.1, 1.3]} if i % 2 else {}
+            tuned["records"].append({**one, "problem": problem, "variant": variant, "config": config, "time_ns": 4000 + i, **gain})
         tuned["rules"] = []
         cls.files = [Path(cls.inputs.name) / "large.json"]
         cls.files[0].write_text(json.dumps(tuned), encoding="utf-8")
@@ -339,6 +340,8 @@ class Large(PageTest):
         self.assertEqual(len(self.data["records"]), 5000)
         self.assertLess(self.page.stat().st_size, 5 << 20)
         self.assertEqual(self.marks("winners", "rect"), 5000)
+        self.assertEqual(self.marks("speedup", "symbol"), 40)
+        self.assertIn("first 40 of 2500", self.run_js("return document.getElementById('speedup').textContent"))
         self.choose(shape="512 × 1024", kind="f16_acc")
         self.assertEqual(self.marks("winners", "rect"), 100)
         self.run_js("finderForm.set({m: 64, k: 2048, columns: '8192', rank: 96, kind: 'f32_acc'})")

@@ -5,13 +5,18 @@
 
 const sortedUnique = (rows, of) => unique(rows.map(of)).sort(typeof of(rows[0] ?? {}) === "number" ? byNumber : undefined);
 
+// How the panels of a chart share its width: so many a row, so wide; a cell of a map is `cell` wide.
 function panelLists(rows, width, cells) {
+  const kLeastCell = 26;
   const panels = unique(rows.map((row) => row.panel));
   const shapes = unique(rows.map((row) => row.shape)).length;
-  const perRow = Math.max(1, Math.min(panels.length, shapes <= 4 ? shapes : 4, Math.floor(width / 200)));
-  const most = Math.max(...panels.map((panel) => unique(rows.filter((row) => row.panel === panel).map((row) => row.m)).length));
+  const tokens = new Map(panels.map((panel) => [panel, new Set()]));
+  for (const row of rows) tokens.get(row.panel).add(row.m);
+  const most = Math.max(...[...tokens.values()].map((of) => of.size));
+  const least = cells ? Math.max(90, most * kLeastCell) + 30 : 200;
+  const perRow = Math.max(1, Math.min(panels.length, shapes <= 4 ? shapes : 4, Math.floor((width - 50) / least)));
   const panel = Math.min(420, Math.floor((width - 50 - 24 * (perRow - 1)) / perRow) - 8);
-  return { panels, columns: perRow, panel, cell: cells ? Math.max(26, Math.min(86, Math.floor(panel / Math.max(1, most)))) : 0 };
+  return { panels, columns: perRow, panel, cell: cells ? Math.max(kLeastCell, Math.min(86, Math.floor(panel / most))) : 0 };
 }
 
 // Of the variants in the rows, in colours that stay the same whatever the filters leave.
@@ -67,7 +72,7 @@ const views = [
       const title = rows.length ? `Tuning makes ${rows.length} of ${all.length} problems faster than the default` : `No problem is proven faster than the default`;
       const mean = geometricMean(all.map((row) => row.speedup));
       const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `The other ${kept} keep the default, as nothing else was proven faster.` : ""}`;
-      return { title, lede, rows, lists: { ...variantLists(rows), order: rows.map((row) => row.key), width: Math.max(260, width - 330) } };
+      return { title, lede, rows, lists: { ...variantLists(rows), width: Math.max(260, width - 330) } };
     },
     columns: [column.problem, column.variant, speedupColumn, intervalColumn, column.time, { name: "default", of: (row) => row.default_ns, show: (row) => timeWords(row.default_ns), number: true }, { name: "rounds", of: (row) => row.rounds, number: true }, column.config],
   },
@@ -155,11 +160,12 @@ const views = [
     name: "Rules",
     wants: "a tuned file that has rules",
     there: () => report.rules.length > 0,
+    most: 40,
     show(width) {
       const rows = ruleRows();
       if (!rows.length) return null;
       const title = `${countWords(rows.length, "rule answers", "rules answer")} for shapes between the measured ones, and ${rows.length === 1 ? "loses" : "lose"} ${percentWords(rows[0].regret)} at worst`;
-      return { title, lede: "A rule holds for all shapes in its ranges. Its regret is what it lost, at worst, on a measured problem that was left out when the rule was made.", rows, lists: { ...variantLists(rows), order: rows.map((row) => row.label), width: Math.max(240, width - 430) } };
+      return { title, lede: "A rule holds for all shapes in its ranges. Its regret is what it lost, at worst, on a measured problem that was left out when the rule was made.", rows, lists: { ...variantLists(rows), width: Math.max(240, width - 430) } };
     },
     columns: [{ name: "ranges", of: (row) => row.label }, { name: "lost at worst", of: (row) => row.regret, show: (row) => percentWords(row.regret), number: true }, column.variant, column.config],
   },
@@ -198,7 +204,7 @@ const views = [
       const title = `The gate says ${gate.verdict}: ${counted(all.filter((row) => row.verdict !== "sentinel"), (row) => row.verdict).map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`;
       const lede = `Right of the line the candidate is slower. The grey bar is what the case could not have seen${seen.length ? `; half of the cases could have seen ${percentWords(median(seen))} or less` : ""}. ${untimed.length ? `${countWords(untimed.length, "case was", "cases were")} not timed; the table has them.` : ""}`;
       const verdicts = unique(rows.map((row) => row.verdict));
-      return { title, lede, rows: [...rows, ...untimed], drawn: (row) => row.ratio !== undefined, lists: { order: rows.map((row) => row.label), width: Math.max(260, width - 360), verdicts, verdictColors: verdicts.map(verdictColor) } };
+      return { title, lede, rows: [...rows, ...untimed], drawn: (row) => row.ratio !== undefined, lists: { width: Math.max(260, width - 360), verdicts, verdictColors: verdicts.map(verdictColor) } };
     },
     columns: [{ name: "case", of: (row) => row.label, mono: true }, { name: "verdict", of: (row) => row.verdict }, ratioColumn("ratio", (row) => row.ratio), intervalColumn, { name: "could have seen", of: (row) => row.detectable, show: (row) => (row.detectable > 0 ? percentWords(row.detectable) : ""), number: true }, { name: "rounds", of: (row) => row.rounds, number: true }, { name: "note", of: (row) => row.note, wide: true }],
   },

@@ -45,7 +45,7 @@ const drawn = new Map(); // id: what vegaEmbed made, to be freed before the next
 async function draw(view, shown, place) {
   const rows = shown.rows.filter(shown.drawn ?? (() => true)).slice(0, view.most ?? Infinity);
   const { background, ink, muted, quiet } = theme();
-  const spec = filled(charts[view.id], { background, ink, muted, quiet, mono: '"JetBrains Mono", ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace', ...shown.lists });
+  const spec = filled(charts[view.id], { background, ink, muted, quiet, mono: '"JetBrains Mono", ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace', order: rows.map((row) => row.label ?? row.key), ...shown.lists });
   const plain = rows.map(({ facts, title, line, variants, points, ...fields }, i) => ({ ...fields, i }));
   spec.datasets = { rows: plain, ...shown.data };
   const made = await vegaEmbed(place, spec, { actions: false, renderer: "svg", tooltip: false, config: chartConfig() });
