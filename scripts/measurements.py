@@ -27,6 +27,19 @@ def times_of(document):
     return times
 
 
+def joined(documents):
+    """The times of the first document's problems, with what the others know of them. Raises ValueError."""
+    times = times_of(documents[0])
+    for number, document in enumerate(documents[1:], 2):
+        found = times_of(document)
+        if not times.keys() & found.keys():
+            raise ValueError(f"file {number}: none of its problems is one of the first file")
+        for problem, arms in found.items():
+            if problem in times:
+                times[problem].update(arms)
+    return times
+
+
 def mean(values):
     """The geometric mean."""
     return math.exp(sum(map(math.log, values)) / len(values))

@@ -18,9 +18,11 @@ def print_cliffs(runs, arm):
         padded = str(replace(p, **{axis: (getattr(p, axis) + 15) // 16 * 16 for axis in ("k", "n", "rank")}))
         if padded != problem and padded in medians:
             found.setdefault((p.dtype, p.m), []).append((time / medians[padded], problem))
-    print("| problems | shapes | time / padded: median | worst | at | above 1.25 |\n| --- | --: | --: | --: | --- | --: |")
+    print("| problems | shapes | time / padded: median | worst | at | above 1.25 |\n| -- | -: | -: | -: | -- | -: |")
     for (dtype, m), of_row in sorted(found.items(), reverse=True):
         of_row.sort()
         worst, where = of_row[-1]
-        print(f"| {dtype}, {m} tokens | {len(of_row)} | {of_row[len(of_row) // 2][0]:.2f} | {worst:.2f} | "
-              f"{where.removeprefix('fwd_')} | {sum(ratio > 1.25 for ratio, _ in of_row)} |")
+        print(
+            f"| {dtype}, {m} tokens | {len(of_row)} | {of_row[len(of_row) // 2][0]:.2f} | {worst:.2f} | "
+            f"{where.removeprefix('fwd_')} | {sum(ratio > 1.25 for ratio, _ in of_row)} |"
+        )

@@ -12,8 +12,8 @@ ANY = range(0, 2**31)
 class Term:
     """A time to compare with: factor * (the time of `arm`) + us.
 
-    The arm `launch` is an empty launch, the floor. The arm `copy` was not timed: it stands for moving the problem's bytes at the
-    rate that the device copies at.
+    The arm `launch` is an empty launch, the floor. The arm `copy` was not timed: it stands for moving the
+    problem's bytes at the rate that the device copies at.
     """
 
     arm: str
@@ -27,7 +27,9 @@ class Term:
 
 @dataclass(frozen=True)
 class Goal:
-    """The geometric mean of ours / the largest term of `rival` is at most `mean`, over the problems whose fields are in `wanted`.
+    """The geometric mean of ours / the largest term of `rival` is at most `mean`.
+
+    It is over the problems whose fields are in `wanted`.
 
     mean None: there is no such limit. No problem takes longer than the largest term of `each`; without terms any may.
     """
@@ -47,24 +49,59 @@ GPU_GOALS = [
     Goal("1 token / launch floor", [Term("launch")], 1.15, wanted={"m": [1]}),
     Goal("16 tokens / launch floor", [Term("launch")], 1.3, wanted={"m": [16]}),
     Goal("1 and 16 tokens / torch_eager", [Term("torch_eager")], 0.2, wanted={"m": ONE_AND_16}),
-    Goal("1 and 16 tokens / torch_graph; each: and 0.3 us", [Term("torch_graph")], 0.85,
-         each=[Term("torch_graph", us=0.3)], wanted={"m": ONE_AND_16}),
-    Goal("512 tokens and more / torch_graph; each: or 1.15 floors", [Term("torch_graph")], 0.7,
-         each=[Term("torch_graph"), Term("launch", 1.15)], wanted={"m": AT_LEAST_512}),
-    Goal("f16, 2048 tokens and more / bytes at the copy's rate, or the floor", [Term("copy"), Term("launch")], 1.3,
-         each=[Term("copy", 1.3), Term("launch", 1.3)], wanted={"m": AT_LEAST_2048, "dtype": ["f16"]}),
+    Goal(
+        "1 and 16 tokens / torch_graph; each: and 0.3 us",
+        [Term("torch_graph")],
+        0.85,
+        each=[Term("torch_graph", us=0.3)],
+        wanted={"m": ONE_AND_16},
+    ),
+    Goal(
+        "512 tokens and more / torch_graph; each: or 1.15 floors",
+        [Term("torch_graph")],
+        0.7,
+        each=[Term("torch_graph"), Term("launch", 1.15)],
+        wanted={"m": AT_LEAST_512},
+    ),
+    Goal(
+        "f16, 2048 tokens and more / bytes at the copy's rate, or the floor",
+        [Term("copy"), Term("launch")],
+        1.3,
+        each=[Term("copy", 1.3), Term("launch", 1.3)],
+        wanted={"m": AT_LEAST_2048, "dtype": ["f16"]},
+    ),
     Goal("clblast", [Term("clblast")], 0.15),
-    Goal("1 token, f32 r8, k 512 / clblast", [Term("clblast")], 1 / 6.4,
-         wanted={"m": [1], "k": [512], "rank": [8], "dtype": ["f32"]}),
-    Goal("1 token, f32 r8, k 2048 / clblast", [Term("clblast")], 1 / 8.3,
-         wanted={"m": [1], "k": [2048], "rank": [8], "dtype": ["f32"]}),
-    Goal("split", [Term("split")], 1 / 1.3)]
+    Goal(
+        "1 token, f32 r8, k 512 / clblast",
+        [Term("clblast")],
+        1 / 6.4,
+        wanted={"m": [1], "k": [512], "rank": [8], "dtype": ["f32"]},
+    ),
+    Goal(
+        "1 token, f32 r8, k 2048 / clblast",
+        [Term("clblast")],
+        1 / 8.3,
+        wanted={"m": [1], "k": [2048], "rank": [8], "dtype": ["f32"]},
+    ),
+    Goal("split", [Term("split")], 1 / 1.3),
+]
 CPU_GOALS = [
-    Goal("f32, 128 tokens and more / openblas", [Term("openblas")], 0.5, each=[Term("openblas")],
-         wanted={"m": AT_LEAST_128, "dtype": ["f32"]}),
-    Goal("f32, 16 tokens / openblas; each: or 1.3 floors", [Term("openblas")], None,
-         each=[Term("openblas"), Term("launch", 1.3)], wanted={"m": [16], "dtype": ["f32"]}),
-    Goal("split", [Term("split")], 1 / 1.3)]
+    Goal(
+        "f32, 128 tokens and more / openblas",
+        [Term("openblas")],
+        0.5,
+        each=[Term("openblas")],
+        wanted={"m": AT_LEAST_128, "dtype": ["f32"]},
+    ),
+    Goal(
+        "f32, 16 tokens / openblas; each: or 1.3 floors",
+        [Term("openblas")],
+        None,
+        each=[Term("openblas"), Term("launch", 1.3)],
+        wanted={"m": [16], "dtype": ["f32"]},
+    ),
+    Goal("split", [Term("split")], 1 / 1.3),
+]
 
 
 def largest(terms, problem, arms, copy):
@@ -74,7 +111,7 @@ def largest(terms, problem, arms, copy):
 def print_goals(times, ours, copy):
     """`copy`: the device's rate, in bytes a us. Goals whose rivals were not timed are left out."""
     goals = GPU_GOALS if any("torch_graph" in arms for arms in times.values()) else CPU_GOALS
-    print(f"| {ours} of | wanted | measured | of so many problems | too slow each |\n| --- | --: | --: | --: | --- |")
+    print(f"| {ours} of | wanted | measured | of so many problems | too slow each |\n| -- | -: | -: | -: | -- |")
     for goal in goals:
         ratios, slow = [], []
         for key, arms in times.items():
@@ -94,4 +131,5 @@ def print_goals(times, ours, copy):
             continue
         named = ", ".join(f"{name} ({ratio:.2f})" for ratio, name in sorted(slow, reverse=True))
         each = (named or "none") if goal.each else ""
-        print(f"| {goal.name} | {'' if goal.mean is None else f'{goal.mean:.3g}'} | {mean(ratios):.3g} | {len(ratios)} | {each} |")
+        most = "" if goal.mean is None else f"{goal.mean:.3g}"
+        print(f"| {goal.name} | {most} | {mean(ratios):.3g} | {len(ratios)} | {each} |")

@@ -13,7 +13,9 @@ def plot(times, arms, ours, title, path):
     except ImportError:
         sys.exit("scripts/performance: --plot needs matplotlib (python3-matplotlib)")
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "loratune", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "loratune", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    )
     from matplotlib import pyplot
 
     of = {key: parse(key) for key in times}
@@ -28,8 +30,7 @@ def plot(times, arms, ours, title, path):
                 if found:
                     points.append((m, mean(found)))
             if points:
-                axis.plot(*zip(*points), marker="o", markersize=3, label=arm,
-                          linewidth=2.2 if arm == ours else 1.2)
+                axis.plot(*zip(*points), marker="o", markersize=3, label=arm, linewidth=2.2 if arm == ours else 1.2)
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
         axis.set_xticks(tokens, [str(m) for m in tokens])

@@ -9,7 +9,7 @@ def print_tables(times, arms, ours):
     rivals = [arm for arm in arms if arm != ours]
     of = {p: parse(p) for p in times}
     print("| problems | " + " | ".join(f"{ours} / {r}, worst" for r in rivals) + " |")
-    print("| --- |" + " --: |" * len(rivals))
+    print("| -- |" + " -: |" * len(rivals))
     rows = [("all", list(times))]
     for dtype in ("f32", "f16"):
         for m in sorted({p.m for p in of.values()}):
@@ -24,7 +24,7 @@ def print_tables(times, arms, ours):
         print(f"| {name} | " + " | ".join(cells) + " |")
     print()
     print("| tokens x in x out, rank, us | " + " | ".join(arms) + " |")
-    print("| --- |" + " --: |" * len(arms))
+    print("| -- |" + " -: |" * len(arms))
     for key, p in of.items():
         cells = [number(times[key][arm]) if arm in times[key] else "" for arm in arms]
         print(f"| {p.m} x {p.k} x {p.n}, {p.dtype} r{p.rank} | " + " | ".join(cells) + " |")
@@ -39,11 +39,13 @@ def print_matrix(times, arms):
         ranks = sorted({p.rank for p in of_dtype})
         shapes = sorted({(p.k, p.n, p.m) for p in of_dtype})
         print(f"| {dtype}: tokens x in x out | " + " | ".join(f"r{r}" for r in ranks) + " |")
-        print("| --- |" + " --- |" * len(ranks))
+        print("| -- |" + " -- |" * len(ranks))
         for k, n, m in shapes:
             cells = []
             for rank in ranks:
-                found = [times[key] for p, key in of_dtype.items() if (p.m, p.k, p.n, p.rank) == (m, k, n, rank)] or [{}]
+                found = [times[key] for p, key in of_dtype.items() if (p.m, p.k, p.n, p.rank) == (m, k, n, rank)] or [
+                    {}
+                ]
                 ours, *rest = [number(of_arm[arm]) if arm in of_arm else "-" for of_arm in found for arm in arms]
                 cells.append(", ".join([f"**{ours}**", *rest]))
             print(f"| {m} x {k} x {n} | " + " | ".join(cells) + " |")

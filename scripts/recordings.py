@@ -63,8 +63,7 @@ def cache_of(header, problem, variant, lines):
         entry["time"] = ns * MS if ns else ERRORS.get(line["outcome"], "RuntimeFailedConfig")
         if ns:
             entry["times"] = [value * MS for value in line["ns"][1:] or line["ns"]]
-        for name in ("compile_time", "verification_time", "benchmark_time", "strategy_time",
-                     "framework_time"):
+        for name in ("compile_time", "verification_time", "benchmark_time", "strategy_time", "framework_time"):
             entry[name] = 0
         entry["timestamp"] = NO_TIME
         entries[",".join(map(str, line["config"]))] = entry
@@ -87,11 +86,15 @@ def lines_of(cache):
     words = {error: word for word, error in ERRORS.items()} | {"RuntimeFailedConfig": "runtime"}
     lines = []
     for entry in cache["cache"].values():
-        line = {"problem": problem, "variant": cache["kernel_name"],
-                "config": [entry[name] for name in names], "outcome": "correct"}
+        line = {
+            "problem": problem,
+            "variant": cache["kernel_name"],
+            "config": [entry[name] for name in names],
+            "outcome": "correct",
+        }
         if isinstance(entry["time"], (int, float)):
             times = [value / MS for value in entry.get("times", [entry["time"]])]
-            line["ns"] = [entry["time"] / MS] + times
+            line["ns"] = [entry["time"] / MS, *times]
         else:
             line["outcome"] = words.get(entry["time"], "runtime")
         lines.append(line)
@@ -109,9 +112,13 @@ def t4_of(header, variant, lines):
         result = {
             "timestamp": NO_TIME,
             "configuration": dict(zip(names, line["config"])),
-            "times": {"compilation_time": 0, "framework": 0, "search_algorithm": 0,
-                      "validation": 0,
-                      "runtimes": [value * MS for value in line.get("ns", [])[1:]]},
+            "times": {
+                "compilation_time": 0,
+                "framework": 0,
+                "search_algorithm": 0,
+                "validation": 0,
+                "runtimes": [value * MS for value in line.get("ns", [])[1:]],
+            },
             "invalidity": line["outcome"] if line["outcome"] in WORDS else "correct",
             "correctness": 0 if line["outcome"] == "correctness" else 1,
             "measurements": [{"name": "time", "value": ns * MS, "unit": "ms"}] if ns else [],
@@ -125,9 +132,12 @@ def from_t4(problem, variant, names, t4):
     """The lines of a recording out of T4 results."""
     lines = []
     for result in t4["results"]:
-        line = {"problem": problem, "variant": variant,
-                "config": [result["configuration"][name] for name in names],
-                "outcome": result["invalidity"]}
+        line = {
+            "problem": problem,
+            "variant": variant,
+            "config": [result["configuration"][name] for name in names],
+            "outcome": result["invalidity"],
+        }
         if result["measurements"]:
             time = result["measurements"][0]["value"] / MS
             line["ns"] = [time] + ([v / MS for v in result["times"]["runtimes"]] or [time])

@@ -1,6 +1,6 @@
 """A build names its commit, and says -dirty where the working tree holds anything else.
 
-    python3 tests/check_commit.py ROOT CMAKE
+python3 tests/check_commit.py ROOT CMAKE
 """
 
 import os
@@ -20,8 +20,11 @@ def git(tree, *words):
 
 
 def named(tree, header):
-    subprocess.run([CMAKE, "-DGIT=git", f"-DSOURCE={tree}", f"-DOUTPUT={header}",
-                    "-P", f"{ROOT}/cmake/commit.cmake"], check=True, env=ENV)
+    subprocess.run(
+        [CMAKE, "-DGIT=git", f"-DSOURCE={tree}", f"-DOUTPUT={header}", "-P", f"{ROOT}/cmake/commit.cmake"],
+        check=True,
+        env=ENV,
+    )
     return header.read_text().split('"')[1]
 
 

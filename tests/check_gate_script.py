@@ -49,8 +49,12 @@ def main():
         git(tree, "add", ".")
         git(tree, "commit", "--quiet", "-m", "base")
         for variants in (["--variants", "new"], ["--variants=new"]):
-            done = subprocess.run([tree / "scripts/gate", "HEAD", *variants, "--tokens", "1", "--device=0", "--strict"],
-                                  capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [tree / "scripts/gate", "HEAD", *variants, "--tokens", "1", "--device=0", "--strict"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             lines = done.stdout.splitlines()
             assert done.returncode == 0, done.stderr
             assert lines[0] == "base: --tokens 1 --device=0", lines

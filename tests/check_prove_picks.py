@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(sys.argv[1])
 KEYS = ["fwd_m1_k512_n512_r8_f32_acc", "fwd_m16_k512_n512_r8_f32_acc"]
+EVERY_PROBLEM = "\n".join(KEYS) + "\n"
 STAND_IN = """#!/usr/bin/env python3
 import json, os, sys
 if "--export-plans" in sys.argv:
@@ -26,38 +27,61 @@ elif "--gate" in sys.argv:
     print(os.environ["DEFAULT" if default else "OTHER"])
 """
 SAME = f"UNCHANGED      pick/{KEYS[0]}"
-ROWS = {"faster": f"IMPROVED       pick/{KEYS[1]}   0.900  0.880..0.920  3.0 %",
-        "slower": f"REGRESSED      pick/{KEYS[1]}   1.100  1.080..1.120  3.0 %",
-        "untimed": f"ENVIRONMENT    pick/{KEYS[1]}   a sentinel differed",
-        "disturbed": f"ENVIRONMENT    pick/{KEYS[1]}   1.000  0.880..1.120  3.0 %  a sentinel differed"}
+ROWS = {
+    "faster": f"IMPROVED       pick/{KEYS[1]}   0.900  0.880..0.920  3.0 %",
+    "slower": f"REGRESSED      pick/{KEYS[1]}   1.100  1.080..1.120  3.0 %",
+    "untimed": f"ENVIRONMENT    pick/{KEYS[1]}   a sentinel differed",
+    "disturbed": f"ENVIRONMENT    pick/{KEYS[1]}   1.000  0.880..1.120  3.0 %  a sentinel differed",
+}
 
 
-def prove(folder, other, default, problems="\n".join(KEYS) + "\n"):
+def prove(folder, other, default, problems=EVERY_PROBLEM):
     bench = folder / "bench"
     bench.write_text(STAND_IN.replace("KEYS", repr(KEYS)))
     bench.chmod(0o755)
     (folder / "problems.txt").write_text(problems, encoding="utf-8")
     (folder / "tuned.json").write_text(json.dumps({"records": []}))
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts/prove-picks", folder / "tuned.json", "--other", folder / "tuned.json",
-         "--problems", folder / "problems.txt", "--bench", bench, "--out", folder / "out"],
-        capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin", "OTHER": f"{SAME}\n{ROWS[other]}", "DEFAULT": f"{SAME}\n{ROWS[default]}"})
+        [
+            sys.executable,
+            ROOT / "scripts/prove-picks",
+            folder / "tuned.json",
+            "--other",
+            folder / "tuned.json",
+            "--problems",
+            folder / "problems.txt",
+            "--bench",
+            bench,
+            "--out",
+            folder / "out",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "OTHER": f"{SAME}\n{ROWS[other]}", "DEFAULT": f"{SAME}\n{ROWS[default]}"},
+    )
     return done.returncode, done.stdout, done.stderr
 
 
 def check_keys(folder):
     short = [key.removeprefix("fwd_") for key in KEYS]
     _, plain, _ = prove(folder, "slower", "faster")
-    for text in (f"{short[0]}\n{short[1]}\n", f"\ufeff{KEYS[0]}  \n\n# a line\n  {short[1]}\t# a word\r\n",
-                 "\n".join([*KEYS, *short])):
+    for text in (
+        f"{short[0]}\n{short[1]}\n",
+        f"\ufeff{KEYS[0]}  \n\n# a line\n  {short[1]}\t# a word\r\n",
+        "\n".join([*KEYS, *short]),
+    ):
         code, out, err = prove(folder, "slower", "faster", text)
         assert code == 0 and out == plain, (text, out, err)
         assert (folder / "out/problems.txt").read_text() == "\n".join(KEYS) + "\n"
     lost = "fwd_m3_k512_n512_r8_f32_acc"
-    for text, why in ((f"{short[0]}\nm3_k512_n512_r8_f32_acc\n", f"{lost}: nothing in "),
-                      (f"{short[0]}\nm3_k512\n", "problems.txt:2: 'm3_k512' is no problem key"),
-                      (f"{KEYS[0]} {KEYS[1]}\n", "problems.txt:1: "), ("# none\n", "holds no problem key"), ("", "holds no")):
+    for text, why in (
+        (f"{short[0]}\nm3_k512_n512_r8_f32_acc\n", f"{lost}: nothing in "),
+        (f"{short[0]}\nm3_k512\n", "problems.txt:2: 'm3_k512' is no problem key"),
+        (f"{KEYS[0]} {KEYS[1]}\n", "problems.txt:1: "),
+        ("# none\n", "holds no problem key"),
+        ("", "holds no"),
+    ):
         code, out, err = prove(folder, "slower", "faster", text)
         assert code == 2 and why in err and err.count("\n") == 1 and not out, (text, code, err)
 
@@ -65,6 +89,7 @@ def check_keys(folder):
 def check_siblings(folder):
     sys.path.insert(0, str(ROOT / "scripts/peers"))
     import peer  # pylint: disable=import-outside-toplevel
+
     keys = folder / "keys.txt"
 
     def problems_of(text):
@@ -82,7 +107,10 @@ def check_siblings(folder):
     assert str(peer.parse(aligned)) == "fwd_" + aligned
 
     gate = [sys.executable, ROOT / "scripts/prove-gate", "--bench", folder / "bench", "--out", folder / "out"]
-    for key, why in (("m1_k512", "'m1_k512' is no problem key"), (KEYS[0].removeprefix("fwd_"), f"{KEYS[0]}: split does not")):
+    for key, why in (
+        ("m1_k512", "'m1_k512' is no problem key"),
+        (KEYS[0].removeprefix("fwd_"), f"{KEYS[0]}: split does not"),
+    ):
         done = subprocess.run([*gate, "--problem", key], capture_output=True, text=True, check=False)
         assert done.returncode == 2 and why in done.stderr, done.stderr
 
@@ -93,8 +121,12 @@ def check_siblings(folder):
 
     first = measured("first.json", KEYS[0])
     for key, code in ((KEYS[0].removeprefix("fwd_"), 0), (KEYS[1], 2)):
-        done = subprocess.run([sys.executable, ROOT / "scripts/performance", "--matrix", "default", first,
-                               measured("other.json", key)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, ROOT / "scripts/performance", "--matrix", "default", first, measured("other.json", key)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == code and ("none of its problems" in done.stderr) == (code == 2), done
 
 

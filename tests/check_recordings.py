@@ -1,6 +1,6 @@
 """Recordings go to Kernel Tuner caches and T4 results and come back, and damaged ones are refused.
 
-    python3 tests/check_recordings.py ROOT
+python3 tests/check_recordings.py ROOT
 """
 
 import gzip
@@ -14,8 +14,13 @@ ROOT = Path(sys.argv[1])
 sys.path.insert(0, str(ROOT / "scripts"))
 import recordings  # noqa: E402
 
-HEADER = {"schema": "loratune/recording", "version": 1, "device": {"name": "made up"}, "kernels": {},
-          "variants": [{"name": "a", "parameters": ["X", "Y"]}, {"name": "b", "parameters": ["Z"]}]}
+HEADER = {
+    "schema": "loratune/recording",
+    "version": 1,
+    "device": {"name": "made up"},
+    "kernels": {},
+    "variants": [{"name": "a", "parameters": ["X", "Y"]}, {"name": "b", "parameters": ["Z"]}],
+}
 KEY = "fwd_m1_k512_n512_r8_f32_acc"
 LINES = [
     {"problem": KEY, "variant": "b", "config": [4], "outcome": "correct", "ns": [9e3, 5e3, 7e3]},
@@ -28,8 +33,12 @@ LINES = [
 
 
 def convert(*words):
-    return subprocess.run([sys.executable, str(ROOT / "scripts/convert-recording"), *map(str, words)],
-                          capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts/convert-recording"), *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def near(a, b):
@@ -45,7 +54,7 @@ def check_round_trip(kind, folder):
     made = convert("--from", kind, "--header", source, folder / kind, back)
     assert made.returncode == 0, made.stderr
     _, problems = recordings.read(back)
-    known = {(l["variant"], *l["config"]): l for l in LINES if l["outcome"] != "skipped"}
+    known = {(line["variant"], *line["config"]): line for line in LINES if line["outcome"] != "skipped"}
     assert len(problems[KEY]) == len(known)
     assert problems[KEY][0]["config"] == LINES[0]["config"], "the default comes first"
     for line in problems[KEY]:
@@ -64,7 +73,7 @@ def check_cache(folder):
 
 def check_damage(folder):
     path = folder / "damaged"
-    whole = gzip.compress("\n".join(json.dumps(l) for l in [HEADER, *LINES]).encode())
+    whole = gzip.compress("\n".join(json.dumps(line) for line in [HEADER, *LINES]).encode())
     for content in (b"", b"{}", b"nonsense", whole[:-20], json.dumps({"schema": "x"}).encode()):
         path.write_bytes(content)
         refused = convert("--to", "t4", path, folder / "none")

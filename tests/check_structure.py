@@ -56,8 +56,12 @@ FORBIDDEN = [
     ("adapters", DEVICE, "an adapter is read without a device"),
     ("adapters", BLAS, "a runtime links no BLAS"),
     ("engine", BLAS, "a runtime links no BLAS"),
-    ("engine", OPENCL_HPP, "users compile its inline functions with macros of their own, and the linker keeps one copy:"
-     " engine/internal/opencl.h has what is needed"),
+    (
+        "engine",
+        OPENCL_HPP,
+        "users compile its inline functions with macros of their own, and the linker keeps one copy:"
+        " engine/internal/opencl.h has what is needed",
+    ),
     ("layers", BLAS, "a runtime links no BLAS"),
     ("tuner", DEVICE, "the tuner has no device"),
     ("tuner", BLAS, "the tuner computes no product"),
@@ -87,12 +91,17 @@ def check_target(room, path, included, interface):
         return
     if target != room and target not in ROOMS[room]:
         rests = ", ".join(ROOMS[room]) or "nothing"
-        yield (f"{room}/ may not depend on {target}/: it rests on {rests}. Move what is shared to one of"
-               " these, or give the room that knows both what it needs")
+        yield (
+            f"{room}/ may not depend on {target}/: it rests on {rests}. Move what is shared to one of"
+            " these, or give the room that knows both what it needs"
+        )
     inside = "/internal/" in named
     if target in INTERFACE and inside == included.startswith("loratune/"):
-        yield ("a header of internal/ is no interface: leave out loratune/" if inside
-               else f"an interface header is included by the name that users have: loratune/{named}")
+        yield (
+            "a header of internal/ is no interface: leave out loratune/"
+            if inside
+            else f"an interface header is included by the name that users have: loratune/{named}"
+        )
     if interface and inside:
         yield f"{path} is installed, {named} is not: move what users need out of internal/"
 
@@ -119,8 +128,10 @@ def check_includes(path, room, text):
 def check_threads(path, text):
     head = text.split("#pragma once")[0]
     if not re.search(r"^// Threads: \S", head, re.MULTILINE):
-        yield (f"{path}: an interface says at its head, in a line `// Threads: ...`, what threads may do with its"
-               " types and functions")
+        yield (
+            f"{path}: an interface says at its head, in a line `// Threads: ...`, what threads may do with its"
+            " types and functions"
+        )
 
 
 def check_length(path, text):
@@ -141,8 +152,10 @@ def check(root):
             text = file.read_text(encoding="utf-8")
             room = room_of(path)
             if room is None:
-                problems.append(f"{path}: stands in no room: move it into one of {', '.join(ROOMS)}, or add its"
-                                " room to tests/check_structure.py with what it rests on")
+                problems.append(
+                    f"{path}: stands in no room: move it into one of {', '.join(ROOMS)}, or add its"
+                    " room to tests/check_structure.py with what it rests on"
+                )
                 continue
             problems += check_includes(path, room, text)
             if is_interface(path, room):
@@ -154,8 +167,12 @@ def check(root):
 def circles():
     """Rooms that rest on a room that does not stand before them."""
     order = list(ROOMS)
-    return [f"{room} rests on {below}, which stands behind it: rooms in a circle cannot be told apart"
-            for room in order for below in ROOMS[room] if order.index(below) >= order.index(room)]
+    return [
+        f"{room} rests on {below}, which stands behind it: rooms in a circle cannot be told apart"
+        for room in order
+        for below in ROOMS[room]
+        if order.index(below) >= order.index(room)
+    ]
 
 
 def self_test():
@@ -219,10 +236,10 @@ def self_test():
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             for name, text in planted.items():
-                if name not in silent and is_interface(name, room_of(name)):
-                    text = "// Threads: any.\n" + text
+                speaks = name not in silent and is_interface(name, room_of(name))
+                head = "// Threads: any.\n" if speaks else ""
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
-                (root / name).write_text(text, encoding="utf-8")
+                (root / name).write_text(head + text, encoding="utf-8")
             return check(root)[0]
 
     wrong = [f"good tree, yet: {problem}" for problem in found(good)]
@@ -248,7 +265,10 @@ def main(arguments):
     problems += circles()
     if files == 0:
         problems = [f"{arguments[0]}: no source file in {', '.join(FOLDERS)}"]
-    print("\n".join(problems) or f"{files} files in {len(ROOMS)} rooms: includes point one way, none is long without a reason")
+    print(
+        "\n".join(problems)
+        or f"{files} files in {len(ROOMS)} rooms: includes point one way, none is long without a reason"
+    )
     return 1 if problems else 0
 
 

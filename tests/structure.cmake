@@ -36,3 +36,13 @@ foreach(check changed self-test)
   add_test(NAME tidy.${check} COMMAND nice -n 10 ${PROJECT_SOURCE_DIR}/scripts/tidy ${options})
   set_tests_properties(tidy.${check} PROPERTIES LABELS clang SKIP_RETURN_CODE 77 COST 1000 TIMEOUT 1800)
 endforeach()
+
+# Formatters, a linter and a speller over Python and Markdown files, where they are installed; and that each finds what
+# it is there for.
+foreach(check python markdown spelling)
+  foreach(mode "" --self-test)
+    add_test(NAME hygiene.${check}${mode}
+             COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/scripts/hygiene ${mode} ${check})
+    set_tests_properties(hygiene.${check}${mode} PROPERTIES LABELS unit SKIP_RETURN_CODE 77)
+  endforeach()
+endforeach()

@@ -24,7 +24,10 @@ except ImportError as error:
 def measure(problem, rounds):
     random = np.random.default_rng(1)
     narrow = np.float16 if problem.dtype == "f16" else np.float32
-    make = lambda *shape: random.standard_normal(shape, dtype=np.float32).astype(narrow)
+
+    def make(*shape):
+        return random.standard_normal(shape, dtype=np.float32).astype(narrow)
+
     x, a, b = make(problem.m, problem.k), make(problem.rank, problem.k), make(problem.n, problem.rank)
     y = make(problem.m, problem.n) if problem.accumulate else np.zeros((problem.m, problem.n), narrow)
     wide = [t.astype(np.float64) for t in (x, a, b, y)]

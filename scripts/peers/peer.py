@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from problems import Problem, parse, read_keys  # noqa: E402
+from problems import Problem, parse, read_keys
 
 SCALE = 1.7
 SUB_BLOCKS = 4
@@ -99,7 +99,7 @@ def paired_rounds(rivals, rounds, seed=1):
         time_block(run, finish, 20)
     times = {name: [] for name in rivals}
     for _ in range(rounds):
-        best = {name: math.inf for name in rivals}
+        best = dict.fromkeys(rivals, math.inf)
         for _ in range(SUB_BLOCKS):
             order = list(rivals)
             shuffle(order)

@@ -28,7 +28,10 @@ def error_over_bound(problem, y, oracle, magnitude):
 def measure(problem, device, rounds):
     torch.manual_seed(1)
     dtype = torch.float16 if problem.dtype == "f16" else torch.float32
-    make = lambda *shape: torch.randn(*shape, device=device).to(dtype)
+
+    def make(*shape):
+        return torch.randn(*shape, device=device).to(dtype)
+
     x, a, b = make(problem.m, problem.k), make(problem.rank, problem.k), make(problem.n, problem.rank)
     before = make(problem.m, problem.n)
     y = before.clone()
@@ -66,9 +69,12 @@ def measure(problem, device, rounds):
         labels["torch_graph"] = (graph.replay, "mm + addmm in a CUDA graph")
 
     synchronize = torch.cuda.synchronize if device == "cuda" else lambda: None
-    restore = lambda: y.copy_(before)
+
+    def restore():
+        y.copy_(before)
+
     found, rivals, errors = [], {}, {}
-    for name, (run, label) in labels.items():
+    for name, (run, _) in labels.items():
         restore()
         run()
         synchronize()
