@@ -1,4 +1,7 @@
-"""Chromium without a window, for the pages of lora-bench --report: Debian's chromium, chromium-driver and python3-selenium."""
+"""Chromium without a window, for the pages of lora-bench --report.
+
+It needs Debian's chromium, chromium-driver and python3-selenium.
+"""
 
 import shutil
 import time
@@ -26,8 +29,17 @@ class Browser:
             raise Missing("chromium or chromium-driver is not installed")
         options = Options()
         options.binary_location = program
-        for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars", f"window-size={width},{height}",
-                     f"force-device-scale-factor={scale}", "force-color-profile=srgb", "font-render-hinting=none"):
+        for flag in (
+            "headless=new",
+            "no-sandbox",
+            "disable-gpu",
+            "disable-dev-shm-usage",
+            "hide-scrollbars",
+            f"window-size={width},{height}",
+            f"force-device-scale-factor={scale}",
+            "force-color-profile=srgb",
+            "font-render-hinting=none",
+        ):
             options.add_argument("--" + flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(driver), options=options)

@@ -2,7 +2,8 @@
 
     python3 tests/browser/check_report.py ROOT LORA_BENCH EXPECTED_PICKS [TEST ...]
 
-Ends with 77 where there is no browser. EXPECTED_PICKS says what the dispatcher picks, for comparison with the page's own answers.
+Ends with 77 where there is no browser. EXPECTED_PICKS says what the dispatcher picks, for comparison with
+the page's own answers.
 """
 
 import itertools
@@ -16,65 +17,11 @@ import time
 import unittest
 from pathlib import Path
 
-ROOT, BENCH, PICKS = (Path(argument).resolve() for argument in sys.argv[1:4])
-sys.path.insert(0, str(ROOT / "scripts"))
-from browser import Browser, Missing  # noqa: E402
-
-RESULTS, DATA = ROOT / "results", ROOT / "tests/data/report"
-H200 = [RESULTS / "tuned/nvidia-h200.json", RESULTS / "bench/nvidia-h200.json.gz", RESULTS / "bench/nvidia-h200-torch.json.gz",
-        RESULTS / "recorded/nvidia-h200.jsonl.gz"]
-POCL = [RESULTS / "tuned/pocl-epyc-2-cores.json", RESULTS / "bench/pocl-epyc-2-cores.json.gz"]
-SEARCHED = [DATA / "sweep.journal", DATA / "gate.json.gz"]
-NO_BROWSER = 77
-
-
-def page_of(files, folder):
-    """Writes a page into the folder; returns its path and its data."""
-    page = Path(folder) / "page.html"
-    done = subprocess.run([BENCH, "--report", page, *files, "--json"], check=True, capture_output=True, text=True)
-    return page, json.loads(done.stdout)
+from pages import DATA, H200, NO_BROWSER, PICKS, POCL, RESULTS, SEARCHED, TIMES, TO, Browser, Missing, PageTest
 
 
 def mean(values):
     return math.exp(sum(map(math.log, values)) / len(values))
-
-
-class PageTest(unittest.TestCase):
-    files, dark = [], False
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.page, cls.data = page_of(cls.files, cls.folder.name)
-        cls.browser = Browser(dark=cls.dark)
-        cls.addClassCleanup(cls.browser.driver.quit)
-
-    def setUp(self):
-        self.browser.open(self.page)
-
-    def tearDown(self):
-        self.assertEqual(self.browser.console(), [])
-
-    def run_js(self, script, *arguments):
-        return self.browser.run(script, *arguments)
-
-    def marks(self, view, kind):
-        """How many marks of a kind the chart of a view has drawn."""
-        return self.run_js("return document.querySelectorAll(`#${arguments[0]} .chart svg .mark-${arguments[1]}.role-mark > *`).length", view, kind)
-
-    def title(self, view):
-        return self.run_js("return document.querySelector(`#${arguments[0]} h2`).textContent", view)
-
-    def choose(self, **values):
-        """Sets filters as their controls do, and waits."""
-        self.run_js("Object.assign(state, arguments[0]); fillBar(); refreshAll()", values)
-        self.browser.settle()
-
-    def of(self, name, **wanted):
-        """Rows of the page's data, with their problems."""
-        rows = [{**self.data["problems"][row["problem"]], **row} for row in self.data[name]]
-        return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
 
 
 class AllViews(PageTest):
@@ -97,15 +44,21 @@ class AllViews(PageTest):
         names = [device["label"] for device in self.data["devices"]]
         searched = self.data["progress"][0]["device"]
         self.choose(device=searched)
-        self.assertEqual(self.marks("progress", "symbol"), sum(len(row["points"]) for row in self.data["progress"]), names)
+        self.assertEqual(
+            self.marks("progress", "symbol"), sum(len(row["points"]) for row in self.data["progress"]), names
+        )
         timed = [row for row in self.data["gates"][0]["rows"] if "ratio" in row]
         self.assertEqual(self.marks("gate", "symbol"), len(timed))
         self.assertGreater(len(timed), 10)
 
     def test_no_chart_is_cut_off_or_empty(self):
         for view in ("winners", "speedup", "rivals", "roofline", "share", "parameters", "regret", "gate", "devices"):
-            chart = self.run_js("const chart = document.querySelector(`#${arguments[0]} .chart`); const svg = chart.querySelector('svg').getBoundingClientRect();"
-                                " return [svg.width, svg.height, chart.clientWidth]", view)
+            chart = self.run_js(
+                "const chart = document.querySelector(`#${arguments[0]} .chart`);"
+                " const svg = chart.querySelector('svg').getBoundingClientRect();"
+                " return [svg.width, svg.height, chart.clientWidth]",
+                view,
+            )
             self.assertGreater(chart[0], 150, view)
             self.assertGreater(chart[1], 40, view)
             self.assertLessEqual(chart[0], chart[2] + 1, f"{view} is wider than the page")
@@ -117,10 +70,12 @@ class AllViews(PageTest):
         first = max(wins, key=wins.get)
         self.assertEqual(self.title("winners"), f"{first} is the choice on {wins[first]} of 120 problems")
         tuned = {row["key"]: row["time_ns"] for row in self.of("times", device=0, rival="tuned")}
-        means = {rival: mean([row["time_ns"] / tuned[row["key"]] for row in self.of("times", device=0, rival=rival)])
-                 for rival in ("split", "openblas", "clblast", "torch_eager", "torch_mm", "torch_graph")}
+        means = {
+            rival: mean([row["time_ns"] / tuned[row["key"]] for row in self.of("times", device=0, rival=rival)])
+            for rival in ("split", "openblas", "clblast", "torch_eager", "torch_mm", "torch_graph")
+        }
         nearest = min((rival for rival in means if rival != "default"), key=means.get)
-        self.assertIn(f"{nearest}, takes {means[nearest]:.2f}×", self.title("rivals"))
+        self.assertIn(f"{nearest}, takes {means[nearest]:.2f}{TIMES}", self.title("rivals"))
         self.assertIn(self.data["gates"][0]["verdict"], self.title("gate"))
 
     def test_filters_apply_to_charts_and_tables(self):
@@ -130,12 +85,17 @@ class AllViews(PageTest):
         self.assertEqual(self.run_js("return document.getElementById('shown').textContent"), "60 records")
         self.choose(rank="64")
         self.assertEqual(self.marks("winners", "rect"), 12)
-        self.choose(shape="512 × 512", text="m16_")
+        self.choose(shape=f"512 {TIMES} 512", text="m16_")
         self.assertEqual(self.marks("winners", "rect"), 1)
         self.choose(text="no such thing")
         self.assertEqual(self.marks("winners", "rect"), 0)
-        self.assertIn("Nothing of this is left by the filters", self.run_js("return document.getElementById('winners').textContent"))
-        self.run_js("[...document.querySelectorAll('.filters button')].find((one) => one.textContent === 'Clear').click()")
+        self.assertIn(
+            "Nothing of this is left by the filters",
+            self.run_js("return document.getElementById('winners').textContent"),
+        )
+        self.run_js(
+            "[...document.querySelectorAll('.filters button')].find((one) => one.textContent === 'Clear').click()"
+        )
         self.browser.settle()
         self.assertEqual(self.marks("winners", "rect"), 120)
         pocl = self.of("records", mode="fast")[-1]["device"]
@@ -146,17 +106,28 @@ class AllViews(PageTest):
 
     def test_controls_change_their_view(self):
         before = self.title("parameters")
-        self.run_js("const select = document.querySelectorAll('#parameters select')[1]; select.value = 'split'; select.dispatchEvent(new Event('change'))")
-        self.browser.wait("return document.querySelector('#parameters .lede').textContent.includes('fastest split')", "the variant stays")
+        self.run_js(
+            "const select = document.querySelectorAll('#parameters select')[1];"
+            " select.value = 'split'; select.dispatchEvent(new Event('change'))"
+        )
+        self.browser.wait(
+            "return document.querySelector('#parameters .lede').textContent.includes('fastest split')",
+            "the variant stays",
+        )
         self.assertNotEqual(self.title("parameters"), before)
 
     def test_hover_explains_and_click_copies(self):
-        mark = "const mark = document.querySelector('#winners .chart svg .mark-rect.role-mark > *'); const box = mark.getBoundingClientRect();"
+        mark = (
+            "const mark = document.querySelector('#winners .chart svg .mark-rect.role-mark > *');"
+            " const box = mark.getBoundingClientRect();"
+        )
         at = "{bubbles: true, clientX: box.x + box.width / 2, clientY: box.y + box.height / 2}"
         self.run_js("document.getElementById('winners').scrollIntoView()")
         time.sleep(0.3)  # to scroll hides the hint
         self.run_js(f"{mark} mark.dispatchEvent(new PointerEvent('pointermove', {at}))")
-        hint = self.run_js("return document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent")
+        hint = self.run_js(
+            "return document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent"
+        )
         key = next(row["key"] for row in self.of("records", device=0) if row["key"] in hint)
         self.assertIn("config", hint)
         self.assertIn("lora-bench --bench --device 'NVIDIA H200'", hint)
@@ -183,15 +154,21 @@ class AllViews(PageTest):
     def test_keyboard(self):
         from selenium.webdriver.common.by import By
         from selenium.webdriver.common.keys import Keys
+
         body = self.browser.driver.find_element(By.TAG_NAME, "body")
         body.send_keys("t")
         self.assertEqual(self.run_js("return document.documentElement.dataset.theme"), "light")
         self.browser.settle()
         body.send_keys("/")
-        self.assertEqual(self.run_js("return document.activeElement.value"), self.run_js("return document.querySelector('.finder input').value"))
+        self.assertEqual(
+            self.run_js("return document.activeElement.value"),
+            self.run_js("return document.querySelector('.finder input').value"),
+        )
         self.assertEqual(self.run_js("return document.activeElement.tagName"), "INPUT")
         self.browser.driver.switch_to.active_element.send_keys("t")
-        self.assertEqual(self.run_js("return document.documentElement.dataset.theme"), "light", "a letter in a field is a letter")
+        self.assertEqual(
+            self.run_js("return document.documentElement.dataset.theme"), "light", "a letter in a field is a letter"
+        )
         for _ in range(8):
             self.browser.driver.switch_to.active_element.send_keys(Keys.TAB)
         self.assertNotEqual(self.run_js("return document.activeElement.tagName"), "BODY")
@@ -207,10 +184,14 @@ class AllViews(PageTest):
 
 
 class Dark(PageTest):
-    files, dark = H200 + POCL, True
+    files = H200 + POCL
+    dark = True
 
     def test_the_theme_is_the_systems_until_another_is_chosen(self):
-        paint = "return [getComputedStyle(document.body).backgroundColor, document.querySelector('#winners svg .role-axis-label text').getAttribute('fill')]"
+        paint = (
+            "return [getComputedStyle(document.body).backgroundColor,"
+            " document.querySelector('#winners svg .role-axis-label text').getAttribute('fill')]"
+        )
         dark = self.run_js(paint)
         self.assertEqual(dark[0], "rgb(15, 20, 25)")
         self.run_js("document.getElementById('theme').click()")
@@ -224,7 +205,7 @@ class Dark(PageTest):
 class Answers(PageTest):
     """What the page says for a shape is what the dispatcher picks."""
 
-    files = [RESULTS / "tuned/pocl-epyc-2-cores.json"]
+    files = (RESULTS / "tuned/pocl-epyc-2-cores.json",)
 
     def keys(self, mode):
         """Each record's, with other tokens, and shapes at and around the edges of each rule."""
@@ -236,18 +217,29 @@ class Answers(PageTest):
             keys.add(row["key"] + "_align64")
         for rule in self.data["rules"]:
             kind = self.data["problems"][rule["problem"]]["kind"]
-            edges = [sorted({low, high, max(1, low - 1), min(high + 1, 2**31 - 1)}) for low, high in (rule[name] for name in ("m", "k", "n", "rank"))]
+            edges = [
+                sorted({low, high, max(1, low - 1), min(high + 1, 2**31 - 1)})
+                for low, high in (rule[name] for name in ("m", "k", "n", "rank"))
+            ]
             corners = list(itertools.product(*edges))
-            keys |= {f"fwd_m{m}_k{k}_n{n}_r{rank}_{kind}" for m, k, n, rank in rng.sample(corners, min(25, len(corners))) if m * k < 2**31 and m * n < 2**31}
+            keys |= {
+                f"fwd_m{m}_k{k}_n{n}_r{rank}_{kind}"
+                for m, k, n, rank in rng.sample(corners, min(25, len(corners)))
+                if m * k < 2**31 and m * n < 2**31
+            }
         return sorted(keys)
 
     def test_they_are_the_dispatchers(self):
-        ask = ("return arguments[0].map((key) => { const { how, row } = findFor(partsOf(key), 0, arguments[1]);"
-               " return { how, variant: row && row.variant, config: row && row.config }; })")
+        ask = (
+            "return arguments[0].map((key) => { const { how, row } = findFor(partsOf(key), 0, arguments[1]);"
+            " return { how, variant: row && row.variant, config: row && row.config }; })"
+        )
         ways = set()
         for mode in ("fast", "batch_invariant"):
             keys = self.keys(mode)
-            done = subprocess.run([PICKS, self.files[0], mode], input="\n".join(keys), check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [PICKS, self.files[0], mode], input="\n".join(keys), check=True, capture_output=True, text=True
+            )
             expected = [json.loads(line) for line in done.stdout.splitlines()]
             self.assertEqual(len(expected), len(keys))
             for want, have in zip(expected, self.run_js(ask, keys, mode)):
@@ -256,16 +248,27 @@ class Answers(PageTest):
                     self.assertEqual(have["how"] == "default", want["default"])
                     if not want["default"]:
                         self.assertEqual(have["variant"], want["variant"])
-                        self.assertEqual(dict(part.split("=") for part in have["config"].split()), {name: str(value) for name, value in want["config"].items()})
+                        self.assertEqual(
+                            dict(part.split("=") for part in have["config"].split()),
+                            {name: str(value) for name, value in want["config"].items()},
+                        )
         self.assertEqual(ways, {"record", "rule", "other_write", "default"}, "each way to an answer was tried")
 
     def test_they_are_shown_with_their_evidence(self):
         best = max(self.of("records", mode="fast"), key=lambda row: row["speedup"])
         answer = "return document.querySelector('.answer').textContent"
         text = self.run_js(answer)
-        for part in (best["variant"], best["key"], f"{best['speedup']:.2f}×", f"{best['low']:.2f}–{best['high']:.2f}"):
+        for part in (
+            best["variant"],
+            best["key"],
+            f"{best['speedup']:.2f}{TIMES}",
+            f"{best['low']:.2f}{TO}{best['high']:.2f}",
+        ):
             self.assertIn(part, text)
-        type_in = "const field = document.querySelector('.finder input.key'); field.value = arguments[0]; field.dispatchEvent(new Event('input'))"
+        type_in = (
+            "const field = document.querySelector('.finder input.key');"
+            " field.value = arguments[0]; field.dispatchEvent(new Event('input'))"
+        )
         self.run_js(type_in, "m3_k768_n768_r5_f32_acc")
         self.assertIn("the built-in default", self.run_js(answer))
         self.assertIn("lora-bench --sweep", self.run_js(answer))
@@ -273,7 +276,10 @@ class Answers(PageTest):
         self.assertIn("A record of", self.run_js(answer), "the nearest can be chosen")
         self.run_js(type_in, "what")
         self.assertIn("A key looks like", self.run_js("return document.getElementById('finder').textContent"))
-        self.run_js("const field = document.querySelector('.finder input'); field.value = 'many'; field.dispatchEvent(new Event('input'))")
+        self.run_js(
+            "const field = document.querySelector('.finder input');"
+            " field.value = 'many'; field.dispatchEvent(new Event('input'))"
+        )
         self.assertIn("Whole numbers", self.run_js("return document.getElementById('finder').textContent"))
 
 
@@ -291,8 +297,10 @@ class Hostile(PageTest):
             device["name"] = device["platform"] = cls.NAME
         tuned["tool"]["commit"] = cls.NAME[:40]
         label = {"name": "fwd_m1_k512_n512_r8_f32_acc/" + "<b>", "wall_ns": 9000, "rounds": 3, "label": cls.NAME}
-        bench = {"context": {"device": cls.NAME, "launch_floor_ns": "4000", "copy_gb_per_s": "3000", "date": cls.NAME},
-                 "benchmarks": [label, {**label, "name": "fwd_m1_k512_n512_r8_f32_acc/tuned"}]}
+        bench = {
+            "context": {"device": cls.NAME, "launch_floor_ns": "4000", "copy_gb_per_s": "3000", "date": cls.NAME},
+            "benchmarks": [label, {**label, "name": "fwd_m1_k512_n512_r8_f32_acc/tuned"}],
+        }
         cls.files = [Path(cls.inputs.name) / "'; touch owned; #<b>.json", Path(cls.inputs.name) / "bench.json"]
         for path, value in zip(cls.files, (tuned, bench)):
             path.write_text(json.dumps(value), encoding="utf-8")
@@ -309,7 +317,13 @@ class Hostile(PageTest):
         line = self.run_js("return document.querySelector('.answer .line code').textContent")
         self.assertNotIn("\n", line)
         with tempfile.TemporaryDirectory() as folder:
-            words = subprocess.run(["bash", "-c", "lora-bench() { printf '%s\\n' \"$@\"; }; " + line], cwd=folder, check=True, capture_output=True, text=True)
+            words = subprocess.run(
+                ["bash", "-c", "lora-bench() { printf '%s\\n' \"$@\"; }; " + line],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             self.assertEqual(list(Path(folder).iterdir()), [])
         self.assertIn(str(self.files[0]), words.stdout.splitlines())
 
@@ -323,14 +337,22 @@ class Large(PageTest):
         cls.addClassCleanup(cls.inputs.cleanup)
         tuned = json.loads((RESULTS / "tuned/nvidia-h200.json").read_text(encoding="utf-8"))
         one = tuned["records"][0]
-        grid = itertools.product(("f32", "f16"), (256, 512, 768, 1024, 2048), (512, 1024, 2048, 4096, 8192), (4, 8, 12, 16, 24, 32, 48, 64, 96, 128), (1, 2, 4, 8, 16, 32, 64, 128, 256, 512))
+        grid = itertools.product(
+            ("f32", "f16"),
+            (256, 512, 768, 1024, 2048),
+            (512, 1024, 2048, 4096, 8192),
+            (4, 8, 12, 16, 24, 32, 48, 64, 96, 128),
+            (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+        )
         names = sorted({record["variant"]: record["config"] for record in tuned["records"]}.items())
         tuned["records"] = []
         for i, (dtype, k, n, rank, m) in enumerate(grid):
             variant, config = names[i % len(names)]
             problem = {"op": "fwd", "dtype": dtype, "accumulate": True, "k": k, "n": n, "rank": rank, "m": m}
             gain = {"speedup": 1.2 + i / 1e5, "speedup_ci": [1.1, 1.3]} if i % 2 else {}
-            tuned["records"].append({**one, "problem": problem, "variant": variant, "config": config, "time_ns": 4000 + i, **gain})
+            tuned["records"].append(
+                {**one, "problem": problem, "variant": variant, "config": config, "time_ns": 4000 + i, **gain}
+            )
         tuned["rules"] = []
         cls.files = [Path(cls.inputs.name) / "large.json"]
         cls.files[0].write_text(json.dumps(tuned), encoding="utf-8")
@@ -342,22 +364,28 @@ class Large(PageTest):
         self.assertEqual(self.marks("winners", "rect"), 5000)
         self.assertEqual(self.marks("speedup", "symbol"), 40)
         self.assertIn("first 40 of 2500", self.run_js("return document.getElementById('speedup').textContent"))
-        self.choose(shape="512 × 1024", kind="f16_acc")
+        self.choose(shape=f"512 {TIMES} 1024", kind="f16_acc")
         self.assertEqual(self.marks("winners", "rect"), 100)
         self.run_js("finderForm.set({m: 64, k: 2048, columns: '8192', rank: 96, kind: 'f32_acc'})")
-        self.assertIn("A record of fwd_m64_k2048_n8192_r96_f32_acc", self.run_js("return document.querySelector('.answer').textContent"))
+        self.assertIn(
+            "A record of fwd_m64_k2048_n8192_r96_f32_acc",
+            self.run_js("return document.querySelector('.answer').textContent"),
+        )
 
 
 class LittleInIt(PageTest):
     """Views without data are left out, and a sentence says which file would give them."""
 
-    files = [DATA / "sweep.journal"]
+    files = (DATA / "sweep.journal",)
 
     def test_what_is_absent_is_named(self):
         views = self.run_js("return [...document.querySelectorAll('.view')].map((view) => view.id)")
         self.assertIn("progress", views)
         self.assertNotIn("rivals", views)
-        self.assertIn("Rivals: would take a result of --bench --json.", self.run_js("return document.getElementById('footer').textContent"))
+        self.assertIn(
+            "Rivals: would take a result of --bench --json.",
+            self.run_js("return document.getElementById('footer').textContent"),
+        )
         self.assertGreater(self.marks("progress", "symbol"), 1)
 
 

@@ -96,7 +96,6 @@ const lines = {
   },
 };
 
-const kOurs = ["tuned", "default"];
 const kNoRival = ["tuned", "launch"]; // `launch` is an empty launch: the floor, not a rival
 
 const timesByProblem = (() => {

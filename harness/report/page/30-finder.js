@@ -82,7 +82,7 @@ function whyRecord(row) {
 function besideIt(problem) {
   const times = timesOf(state.device, problem);
   const tuned = times.get("tuned");
-  const rivals = [...times.values()].filter((row) => !kNoRival.includes(row.rival) && !kOurs.includes(row.rival)).sort((a, b) => a.time_ns - b.time_ns);
+  const rivals = [...times.values()].filter((row) => !row.ours && !kNoRival.includes(row.rival)).sort((a, b) => a.time_ns - b.time_ns);
   if (!tuned || !rivals.length) return [];
   return [`Beside it, in a --bench: ${rivals.slice(0, 3).map((row) => `${row.rival} takes ${timesWords(row.time_ns / tuned.time_ns)}`).join(", ")} the time.`];
 }

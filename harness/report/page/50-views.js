@@ -86,11 +86,12 @@ const views = [
       if (!rows.length) return null;
       const means = unique(rows.map((row) => row.rival)).map((rival) => [rival, geometricMean(rows.filter((row) => row.rival === rival).map((row) => row.ratio))]);
       means.sort((a, b) => a[1] - b[1]);
-      const foreign = means.filter(([rival]) => !kOurs.includes(rival));
+      const ours = new Set(rows.filter((row) => row.ours).map((row) => row.rival));
+      const foreign = means.filter(([rival]) => !ours.has(rival));
       const ahead = (rival) => rows.filter((row) => row.rival === rival && row.ratio < 1).length;
       const [nearest, mean] = foreign[0] ?? means[0];
       const of = rows.filter((row) => row.rival === nearest).length;
-      const title = `The nearest rival, ${nearest}, takes ${timesWords(mean)} the time of the tuned kernel`;
+      const title = `The nearest ${foreign.length ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the tuned kernel`;
       const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.`;
       const tokens = sortedUnique(rows, (row) => row.m);
       return { title, lede, rows, lists: { width: Math.max(260, width - 150), rivals: means.map(([rival]) => rival), tokens, tokenColors: ramp(tokens.length) } };

@@ -152,7 +152,7 @@ function fillFacts() {
     const faster = rows.filter((row) => !isDefault(row));
     facts.push([faster.length ? `${timesWords(Math.max(...faster.map((row) => row.speedup)))} at best` : "1.00×", `of the default's speed; ${faster.length} proven faster`]);
   }
-  const rivals = report.times.filter((row) => row.device === state.device && ![...kOurs, ...kNoRival].includes(row.rival));
+  const rivals = report.times.filter((row) => row.device === state.device && !row.ours && !kNoRival.includes(row.rival));
   const means = unique(rivals.map((row) => row.rival)).map((rival) => {
     const ratios = rivals.filter((row) => row.rival === rival && timesOf(row.device, row.problem).has("tuned")).map((row) => row.time_ns / timesOf(row.device, row.problem).get("tuned").time_ns);
     return [rival, ratios.length ? geometricMean(ratios) : Infinity];
