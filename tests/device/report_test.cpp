@@ -12,7 +12,7 @@ using nlohmann::json;
 
 TEST(Report, OfAJournalHasTheRecordsOfItsTunedFile) {
   const TemporaryFolder folder;
-  const auto run = [&](const Words& words) { return Process(folder, words).wait(); };
+  const auto run = [&](const Words& words) { return Process(folder, words, {}).wait(); };
   const Result swept = run({"--sweep", "--problem", "m4_k256_n256_r8_f32_acc", "--problem",
                             "m8_k256_n256_r8_f32_acc", "--evaluations", "4", "--budget", "6s"});
   ASSERT_EQ(swept.code, 0) << swept.err;
