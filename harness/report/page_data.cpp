@@ -208,8 +208,8 @@ class Document {
       const auto add = [&](const char* name, double value) {
         if (value > 0) one[name] = six_digits(value);
       };
-      const bool ours = time.rival == "tuned" || time.rival == "default" ||
-                        find_variant(time.rival) != nullptr;
+      const bool ours =
+          time.rival == "tuned" || time.rival == "default" || find_variant(time.rival) != nullptr;
       if (ours) one["ours"] = true;
       add("vs_default", time.vs_default);
       add("low", time.vs_default_lo);
