@@ -328,6 +328,25 @@ class Hostile(PageTest):
         self.assertIn(str(self.files[0]), words.stdout.splitlines())
 
 
+class BenchAlone(PageTest):
+    files = H200[1:2]
+
+    def test_a_time_answers_for_its_shape(self):
+        self.assertEqual(
+            self.run_js("return [...document.querySelectorAll('.view')].map((view) => view.id)"),
+            ["rivals", "roofline", "share"],
+        )
+        tuned = self.of("times", rival="tuned")[0]
+        self.run_js("finderForm.set(arguments[0])", tuned)
+        text = self.run_js("return document.querySelector('.answer').textContent")
+        for part in (
+            tuned["label"].split()[0],
+            "A --bench timed this very problem in 20 rounds",
+            "Beside it, in a --bench",
+        ):
+            self.assertIn(part, text)
+
+
 class Large(PageTest):
     """Five thousand records: every view of them can still be used."""
 
@@ -383,7 +402,7 @@ class LittleInIt(PageTest):
         self.assertIn("progress", views)
         self.assertNotIn("rivals", views)
         self.assertIn(
-            "Rivals: would take a result of --bench --json.",
+            "Rivals: takes a result of --bench --json",
             self.run_js("return document.getElementById('footer').textContent"),
         )
         self.assertGreater(self.marks("progress", "symbol"), 1)

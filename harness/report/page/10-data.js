@@ -96,7 +96,10 @@ const lines = {
   },
 };
 
-const kNoRival = ["tuned", "launch"]; // `launch` is an empty launch: the floor, not a rival
+// What rivals are measured by: what runs with a tuned file, or without one where --bench had none. `launch`
+// is an empty launch: the floor, and no rival.
+const kBase = report.times.some((row) => row.rival === "tuned") ? "tuned" : "default";
+const kNoRival = [kBase, "launch"];
 
 const timesByProblem = (() => {
   const index = new Map();

@@ -81,7 +81,7 @@ function whyRecord(row) {
 // What the rivals of a --bench take on the very problem, the fastest first.
 function besideIt(problem) {
   const times = timesOf(state.device, problem);
-  const tuned = times.get("tuned");
+  const tuned = times.get(kBase);
   const rivals = [...times.values()].filter((row) => !row.ours && !kNoRival.includes(row.rival)).sort((a, b) => a.time_ns - b.time_ns);
   if (!tuned || !rivals.length) return [];
   return [`Beside it, in a --bench: ${rivals.slice(0, 3).map((row) => `${row.rival} takes ${timesWords(row.time_ns / tuned.time_ns)}`).join(", ")} the time.`];
@@ -122,6 +122,18 @@ function recordedFor(wanted) {
   return { row, best };
 }
 
+// What a --bench knows of a problem: the time of what runs for it, whose label is a variant and a config.
+function timedFor(wanted) {
+  const problem = report.problems.findIndex((one) => one.key === keyOf(wanted));
+  const row = timesOf(state.device, problem).get(kBase);
+  if (!row) return null;
+  const [variant, ...config] = row.label.split(" ");
+  const numbers = [numberFact(timeWords(row.time_ns), "a run")];
+  if (row.vs_default && kBase !== "default") numbers.push(numberFact(timesWords(1 / row.vs_default), "as fast as the default"));
+  const why = [`A --bench timed this very problem in ${countWords(row.rounds, "round", "rounds")}, and ${kBase === "tuned" ? "a tuned file" : "the built-in default"} chose what ran.`, ...besideIt(problem)];
+  return answerOf(variant, config.join(" "), numbers, why, lines.time(row));
+}
+
 function answerFor(wanted) {
   const { how, row } = findFor(wanted, state.device, state.mode);
   const key = keyOf(wanted);
@@ -144,6 +156,8 @@ function answerFor(wanted) {
     if (recorded.default_ns) numbers.push(numberFact(timesWords(recorded.default_ns / best.time_ns), `as fast as the default's ${timeWords(recorded.default_ns)}`));
     return answerOf(best.variant, best.config, numbers, [`The fastest of the ${recorded.configs} configs that a recording holds of ${key}. It was not run against the default once more, as a sweep's choice is, so luck is in its lead.`], lines.recorded(recorded, best.variant, best.config));
   }
+  const timed = timedFor(wanted);
+  if (timed) return timed;
   const rows = report.records.filter((one) => one.device === state.device && one.mode === state.mode);
   const near = nearestTo(wanted, rows.length ? rows : report.recorded.filter((one) => one.device === state.device));
   const why = element("div", { class: "why" }, element("p", {}, "No record or rule here is of this shape: the library runs its built-in default for it."));
@@ -222,7 +236,7 @@ const finderForm = (() => {
     node.append(element("h2", { id: "finder-title" }, "Which kernel for my shape?"), form, answer);
     // The gain that is largest is the one to look at first.
     const rows = report.records.filter((row) => row.device === state.device && row.mode === state.mode);
-    const start = rows.length ? rows.reduce((a, b) => (b.speedup > a.speedup ? b : a)) : measured[0] ?? report.times[0];
+    const start = rows.length ? rows.reduce((a, b) => (b.speedup > a.speedup ? b : a)) : (measured[0] ?? report.times[0]);
     set(problemOf(start));
   } else {
     node.remove();

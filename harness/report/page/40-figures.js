@@ -55,10 +55,10 @@ function rivalRows() {
   const rows = [];
   for (const row of report.times) {
     if (kNoRival.includes(row.rival) || !inState(row)) continue;
-    const tuned = timesOf(row.device, row.problem).get("tuned");
+    const tuned = timesOf(row.device, row.problem).get(kBase);
     if (!tuned || timesOf(row.device, row.problem).get(row.rival) !== row) continue;
     const ratio = row.time_ns / tuned.time_ns;
-    const facts = [["rival", row.rival], ["what it runs", row.label], ["its time", timeWords(row.time_ns)], ["tuned", `${timeWords(tuned.time_ns)}, ${tuned.label}`], ["ratio", timesWords(ratio)], ["rounds", String(row.rounds)]];
+    const facts = [["rival", row.rival], ["what it runs", row.label], ["its time", timeWords(row.time_ns)], [kBase, `${timeWords(tuned.time_ns)}, ${tuned.label}`], ["ratio", timesWords(ratio)], ["rounds", String(row.rounds)]];
     const full = { ...row, ...shapeFields(row), ratio, log: Math.log(ratio), tuned_ns: tuned.time_ns };
     rows.push(described(full, full.key, facts, lines.time(row)));
   }
@@ -72,7 +72,7 @@ const ceilingsOf = (device) => report.ceilings.find((one) => one.device === devi
 function limitRows() {
   const ceilings = ceilingsOf(state.device);
   if (!ceilings) return [];
-  const benched = report.times.filter((row) => row.rival === "tuned" && inState(row));
+  const benched = report.times.filter((row) => row.rival === kBase && inState(row));
   const rows = benched.length ? benched : report.records.filter((row) => inState(row));
   return rows
     .map((row) => {
@@ -192,7 +192,7 @@ function medianCurve(rows) {
 
 function gateRows(gate) {
   return gate.rows
-    .filter((row) => row.problem === undefined || inState({ ...row, device: gate.device, mode: undefined }))
+    .filter((row) => row.problem === undefined || inState({ ...row, mode: undefined }, { anyDevice: true }))
     .map((row, order) => {
       const name = row.sentinel ? row.name : `${row.of ?? ""}${row.problem === undefined ? row.name : ` ${report.problems[row.problem].key.replace(/^fwd_/, "")}`}`;
       const facts = [

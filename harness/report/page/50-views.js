@@ -79,8 +79,8 @@ const views = [
   {
     id: "rivals",
     name: "Rivals",
-    wants: "a result of --bench --json",
-    there: () => report.times.length > 0,
+    wants: "a result of --bench --json, which times rivals beside our kernels",
+    there: () => report.times.some((row) => row.rival === kBase),
     show(width) {
       const rows = rivalRows();
       if (!rows.length) return null;
@@ -91,12 +91,12 @@ const views = [
       const ahead = (rival) => rows.filter((row) => row.rival === rival && row.ratio < 1).length;
       const [nearest, mean] = foreign[0] ?? means[0];
       const of = rows.filter((row) => row.rival === nearest).length;
-      const title = `The nearest ${foreign.length ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the tuned kernel`;
+      const title = `The nearest ${foreign.length ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the ${kBase} kernel`;
       const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.`;
       const tokens = sortedUnique(rows, (row) => row.m);
-      return { title, lede, rows, lists: { width: Math.max(260, width - 150), rivals: means.map(([rival]) => rival), tokens, tokenColors: ramp(tokens.length) } };
+      return { title, lede, rows, lists: { width: Math.max(260, width - 150), rivals: means.map(([rival]) => rival), ratioTitle: `time of the rival / time of the ${kBase} kernel`, tokens, tokenColors: ramp(tokens.length) } };
     },
-    columns: [column.problem, { name: "rival", of: (row) => row.rival }, ratioColumn("times tuned", (row) => row.ratio), column.time, { name: "tuned", of: (row) => row.tuned_ns, show: (row) => timeWords(row.tuned_ns), number: true }, { name: "what it runs", of: (row) => row.label, wide: true }],
+    columns: [column.problem, { name: "rival", of: (row) => row.rival }, ratioColumn(`times ${kBase}`, (row) => row.ratio), column.time, { name: kBase, of: (row) => row.tuned_ns, show: (row) => timeWords(row.tuned_ns), number: true }, { name: "what it runs", of: (row) => row.label, wide: true }],
   },
   {
     id: "roofline",
@@ -111,7 +111,7 @@ const views = [
       const [bound, count] = counted(rows, (row) => row.limit)[0];
       const words = { launch: "the launch itself", memory: "memory", arithmetic: "arithmetic" };
       const title = `${words[bound][0].toUpperCase()}${words[bound].slice(1)} is the limit of ${count} of ${rows.length} problems`;
-      const lede = `A dot is a tuned kernel, the mark above it the most that this device allows the problem: an empty launch takes ${timeWords(ceilings.floor_ns)}, and the roofs were measured too.${rows.some((row) => row.type.startsWith("f16")) ? " The roof of arithmetic is of f32; matrix units do more in f16." : ""}`;
+      const lede = `A dot is a kernel, the mark above it the most that this device allows the problem: an empty launch takes ${timeWords(ceilings.floor_ns)}, and the roofs were measured too.${rows.some((row) => row.type.startsWith("f16")) ? " The roof of arithmetic is of f32; matrix units do more in f16." : ""}`;
       return { title, lede, rows, data: { roofs, roofLabels: labels }, lists: { width: width - 190, roofNames: names, roofDashes: names.map((name) => (name.startsWith("cache") ? [5, 3] : [1, 0])), limits: ["launch", "memory", "arithmetic"], limitColors: [colorAt(0), colorAt(2), colorAt(1)] } };
     },
     columns: [column.problem, { name: "bound by", of: (row) => row.limit }, { name: "GFLOP/s", of: (row) => row.gflops, show: (row) => digits(row.gflops), number: true }, { name: "flop/byte", of: (row) => row.intensity, show: (row) => digits(row.intensity), number: true }, column.time, { name: "limit", of: (row) => row.limit_ns, show: (row) => timeWords(row.limit_ns), number: true }, { name: "share", of: (row) => row.share, show: (row) => percentWords(row.share), number: true }],
@@ -203,7 +203,7 @@ const views = [
       const untimed = all.filter((row) => row.ratio === undefined);
       const seen = rows.filter((row) => row.detectable > 0).map((row) => row.detectable);
       const title = `The gate says ${gate.verdict}: ${counted(all.filter((row) => row.verdict !== "sentinel"), (row) => row.verdict).map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`;
-      const lede = `Right of the line the candidate is slower. The grey bar is what the case could not have seen${seen.length ? `; half of the cases could have seen ${percentWords(median(seen))} or less` : ""}. ${untimed.length ? `${countWords(untimed.length, "case was", "cases were")} not timed; the table has them.` : ""}`;
+      const lede = `On ${report.devices[gate.device].label}. Right of the line the candidate is slower. The grey bar is what the case could not have seen${seen.length ? `; half of the cases could have seen ${percentWords(median(seen))} or less` : ""}. ${untimed.length ? `${countWords(untimed.length, "case was", "cases were")} not timed; the table has them.` : ""}`;
       const verdicts = unique(rows.map((row) => row.verdict));
       return { title, lede, rows: [...rows, ...untimed], drawn: (row) => row.ratio !== undefined, lists: { width: Math.max(260, width - 360), verdicts, verdictColors: verdicts.map(verdictColor) } };
     },

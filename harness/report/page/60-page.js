@@ -87,7 +87,7 @@ async function refresh(view) {
   if (!shown) {
     drawn.get(view.id)?.finalize();
     drawn.delete(view.id);
-    node.replaceChildren(element("h2", {}, view.name), element("p", { class: "none" }, "Nothing of this is left by the filters."));
+    node.replaceChildren(element("h2", {}, view.name), element("p", { class: "none" }, "Nothing of this is left by the filters; it may be of another device."));
     return;
   }
   const count = shown.rows.filter(shown.drawn ?? (() => true)).length;
@@ -154,12 +154,12 @@ function fillFacts() {
   }
   const rivals = report.times.filter((row) => row.device === state.device && !row.ours && !kNoRival.includes(row.rival));
   const means = unique(rivals.map((row) => row.rival)).map((rival) => {
-    const ratios = rivals.filter((row) => row.rival === rival && timesOf(row.device, row.problem).has("tuned")).map((row) => row.time_ns / timesOf(row.device, row.problem).get("tuned").time_ns);
+    const ratios = rivals.filter((row) => row.rival === rival && timesOf(row.device, row.problem).has(kBase)).map((row) => row.time_ns / timesOf(row.device, row.problem).get(kBase).time_ns);
     return [rival, ratios.length ? geometricMean(ratios) : Infinity];
   });
   if (means.some(([, mean]) => Number.isFinite(mean))) {
     const [rival, mean] = means.reduce((a, b) => (b[1] < a[1] ? b : a));
-    facts.push([timesWords(mean), `the tuned kernel's time: the nearest rival, ${rival}`]);
+    facts.push([timesWords(mean), `the ${kBase} kernel's time: the nearest rival, ${rival}`]);
   }
   const ceilings = ceilingsOf(state.device);
   if (ceilings) {
@@ -205,8 +205,8 @@ function fillFooter() {
   const absent = views.filter((view) => !view.there());
   const footer = document.getElementById("footer");
   footer.append(element("p", {}, "Made of:"), list);
-  for (const view of absent) footer.append(element("p", { class: "note" }, `${view.name}: would take ${view.wants}.`));
-  footer.append(element("p", { style: { marginTop: "14px" } }, `Page by ${report.tool}. Keys: / goes to the shape, t changes the theme.`));
+  if (absent.length) footer.append(element("p", {}, "Left out, since none of these files has it:"), element("ul", {}, ...absent.map((view) => element("li", {}, `${view.name}: takes ${view.wants}.`))));
+  footer.append(element("p", {}, `Page by ${report.tool}. Keys: / goes to the shape, t changes the theme.`));
 }
 
 // Called once the charts' library is there.
