@@ -334,8 +334,11 @@ class BenchAlone(PageTest):
     def test_a_time_answers_for_its_shape(self):
         self.assertEqual(
             self.run_js("return [...document.querySelectorAll('.view')].map((view) => view.id)"),
-            ["rivals", "roofline", "share"],
+            ["winners", "speedup", "rivals", "roofline", "share"],
         )
+        changed = [row for row in self.of("times", rival="tuned") if row["vs_default"] != 1]
+        self.assertEqual(self.marks("winners", "rect"), 60)
+        self.assertEqual(self.marks("speedup", "symbol"), len(changed))
         tuned = self.of("times", rival="tuned")[0]
         self.run_js("finderForm.set(arguments[0])", tuned)
         text = self.run_js("return document.querySelector('.answer').textContent")

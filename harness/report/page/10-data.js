@@ -19,6 +19,13 @@ for (const problem of report.problems) {
 const byNumber = (a, b) => a - b;
 const unique = (list) => [...new Set(list)];
 const isDefault = (record) => record.low === 1 && record.high === 1; // nothing is proven faster
+
+// --bench names what ran by a variant and its config.
+function choiceIn(label) {
+  const [variant, ...config] = label.split(" ");
+  return { variant, config: config.join(" ") };
+}
+
 const problemOf = (row) => report.problems[row.problem];
 const sourceOf = (row) => report.sources[row.source];
 
@@ -124,6 +131,7 @@ const variantNames = unique([
   ...report.records.map((row) => row.variant),
   ...report.rules.map((row) => row.variant),
   ...report.recorded.flatMap((row) => row.variants.map((one) => one.variant)),
+  ...report.times.filter((row) => row.rival === kBase).map((row) => choiceIn(row.label).variant),
 ]).sort();
 
 // An abbreviation for each variant that no other has: its words' first letters, or more of them.

@@ -127,11 +127,11 @@ function timedFor(wanted) {
   const problem = report.problems.findIndex((one) => one.key === keyOf(wanted));
   const row = timesOf(state.device, problem).get(kBase);
   if (!row) return null;
-  const [variant, ...config] = row.label.split(" ");
+  const { variant, config } = choiceIn(row.label);
   const numbers = [numberFact(timeWords(row.time_ns), "a run")];
   if (row.vs_default && kBase !== "default") numbers.push(numberFact(timesWords(1 / row.vs_default), "as fast as the default"));
   const why = [`A --bench timed this very problem in ${countWords(row.rounds, "round", "rounds")}, and ${kBase === "tuned" ? "a tuned file" : "the built-in default"} chose what ran.`, ...besideIt(problem)];
-  return answerOf(variant, config.join(" "), numbers, why, lines.time(row));
+  return answerOf(variant, config, numbers, why, lines.time(row));
 }
 
 function answerFor(wanted) {

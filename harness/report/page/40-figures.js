@@ -41,11 +41,30 @@ function recordedRows() {
     .sort(byShape);
 }
 
-const winnerRows = () => (report.records.some((row) => row.device === state.device) ? recordRows() : recordedRows());
+// Of a --bench what ran for each problem, where neither records nor recordings say it.
+function timedRows() {
+  return report.times
+    .filter((row) => row.rival === kBase && inState(row))
+    .map((row) => {
+      const choice = choiceIn(row.label);
+      const ratio = row.vs_default ?? 1;
+      const figures = { speedup: 1 / ratio, low: 1 / (row.high ?? ratio), high: 1 / (row.low ?? ratio), default_ns: timesOf(row.device, row.problem).get("default")?.time_ns ?? row.time_ns };
+      const full = { ...row, ...shapeFields(row), ...choice, ...figures, short: variantShort[choice.variant], ink: inkOn(variantColor(choice.variant)) };
+      const facts = [["variant", choice.variant], ["config", choice.config], ["time", timeWords(row.time_ns)], ["default", timeWords(full.default_ns)], ["speed-up", isDefault(full) ? "it is the default" : `${timesWords(full.speedup)} (${full.low.toFixed(3)} to ${full.high.toFixed(3)})`], ["rounds", String(row.rounds)]];
+      return described(full, full.key, facts, lines.time(row));
+    })
+    .sort(byShape);
+}
 
-// Records whose choice was proven faster than the default.
+const holds = (list) => list.some((row) => row.device === state.device);
+
+// What runs for each problem, and how it compares with the default: the best evidence that there is.
+const choiceRows = () => (holds(report.records) ? recordRows() : timedRows());
+const winnerRows = () => (holds(report.records) ? recordRows() : holds(report.recorded) ? recordedRows() : timedRows());
+
+// Those whose time is not the default's.
 function gainRows(by) {
-  const rows = recordRows().filter((row) => !isDefault(row));
+  const rows = choiceRows().filter((row) => !isDefault(row));
   if (by === "speed-up") rows.sort((a, b) => b.speedup - a.speedup);
   if (by === "time") rows.sort((a, b) => b.time_ns - a.time_ns);
   return rows.map((row, order) => ({ ...row, order }));

@@ -43,8 +43,8 @@ const views = [
   {
     id: "winners",
     name: "Winners",
-    wants: "a tuned file, a journal or a recording",
-    there: () => report.records.length > 0 || report.recorded.some((row) => row.variants.length > 0),
+    wants: "a tuned file, a journal, a recording or a result of --bench --json",
+    there: () => report.records.length > 0 || report.recorded.some((row) => row.variants.length > 0) || report.times.some((row) => row.rival === kBase),
     show(width) {
       const rows = winnerRows();
       if (!rows.length) return null;
@@ -60,18 +60,20 @@ const views = [
   {
     id: "speedup",
     name: "Speed-up",
-    wants: "a tuned file or a journal",
-    there: () => report.records.length > 0,
+    wants: "a tuned file, a journal, or a result of --bench --json with --tuned",
+    there: () => report.records.length > 0 || kBase === "tuned",
     controls: { sort: { label: "sorted by", options: () => ["speed-up", "time", "shape"].map((one) => [one, one]), value: "speed-up" } },
     most: 40,
     show(width, { sort }) {
-      const all = recordRows();
+      const all = choiceRows();
       const rows = gainRows(sort);
       if (!all.length) return null;
       const kept = all.length - rows.length;
-      const title = rows.length ? `Tuning makes ${rows.length} of ${all.length} problems faster than the default` : `No problem is proven faster than the default`;
+      const faster = rows.filter((row) => row.low > 1).length;
+      const slower = rows.filter((row) => row.high < 1).length;
+      const title = faster ? `Tuning makes ${faster} of ${all.length} problems faster than the default${slower ? `, and ${slower} slower` : ""}` : "No problem is proven faster than the default";
       const mean = geometricMean(all.map((row) => row.speedup));
-      const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `The other ${kept} keep the default, as nothing else was proven faster.` : ""}`;
+      const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `${kept} keep the default, as nothing else was proven faster.` : ""}`;
       return { title, lede, rows, lists: { ...variantLists(rows), width: Math.max(260, width - 330) } };
     },
     columns: [column.problem, column.variant, speedupColumn, intervalColumn, column.time, { name: "default", of: (row) => row.default_ns, show: (row) => timeWords(row.default_ns), number: true }, { name: "rounds", of: (row) => row.rounds, number: true }, column.config],
