@@ -52,20 +52,18 @@ std::vector<std::string> labels_of(const std::vector<ReportDevice>& devices) {
   return labels;
 }
 
-// The columns of the problem's weights, k and n, and what the key says behind the rank, are read
-// off the key, so that an axis that a problem gains is shown without a word here.
+// `kind` is what the key says behind the rank.
 nlohmann::json described(const Problem& problem, const std::string& key) {
-  const std::string before = "_k" + std::to_string(problem.k) + "_n";
-  const std::string behind = "_r" + std::to_string(problem.rank) + "_";
-  const std::size_t columns = key.find(before) + before.size();
-  const std::size_t rank = key.find(behind, columns);
+  const std::string columns =
+      problem.slices.count == 0 ? std::to_string(problem.n) : to_string(problem.slices);
+  const std::string align = problem.align == 0 ? "" : "_align" + std::to_string(problem.align);
   return {{"key", key},
           {"m", problem.m},
           {"k", problem.k},
           {"n", problem.n},
           {"rank", problem.rank},
-          {"columns", key.substr(columns, rank - columns)},
-          {"kind", key.substr(rank + behind.size())},
+          {"columns", columns},
+          {"kind", to_string(kind_of(problem)) + align},
           {"flops", useful_flops(problem)},
           {"bytes", compulsory_bytes(problem)}};
 }

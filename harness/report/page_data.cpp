@@ -117,14 +117,9 @@ class Document {
   }
 
   void add_rule(const Rule& rule, std::size_t device) {
-    // A problem that the rule holds for says what it is of beside its ranges.
-    Problem corner{.op = rule.op,
-                   .dtype = rule.dtype,
-                   .accumulate = rule.accumulate,
-                   .rank = static_cast<int>(rule.rank.lo),
-                   .m = rule.m.lo,
-                   .k = rule.k.lo,
-                   .n = rule.n.lo};
+    // The smallest problem that the rule holds for says what the rule is of beside its ranges.
+    const Problem corner =
+        make_problem(rule.kind, rule.m.lo, rule.k.lo, rule.n.lo, static_cast<int>(rule.rank.lo));
     rules_.push_back({{"source", source_},
                       {"device", device},
                       {"mode", to_string(rule.mode)},

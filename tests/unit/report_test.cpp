@@ -144,6 +144,27 @@ TEST_F(ReportTest, ASearchsProgressIsItsBestProbeSoFar) {
   EXPECT_EQ(progress[0]["points"], json({{1, 0, 10000}, {3, 2, 8000}, {5, 4.5, 8000}}));
 }
 
+// The page makes a key again out of these parts.
+TEST_F(ReportTest, AProblemsPartsMakeItsKey) {
+  Catalogue catalogue;
+  for (const char* key :
+       {"fwd_m1_k1024_n512_r8_f16_acc", "fwd_m1_k1024_n512_r8_f32_set",
+        "fwd_m16_k4096_n4096+1024+1024_r16_bf16_acc", "fwd_m16_k4096_n4096_r16_f32_w_f16_acc_a8",
+        "fwd_m16_k16_n16_r16_f16_acc_dora_align64"}) {
+    std::string why;
+    const auto problem = parse_problem(key, why);
+    ASSERT_TRUE(problem) << why;
+    const std::size_t number = catalogue.problem(*problem);
+    const json one = catalogue.problems()[number];
+    EXPECT_EQ(catalogue.problem(*problem), number) << "it has one number";
+    EXPECT_EQ("fwd_m" + one["m"].dump() + "_k" + one["k"].dump() + "_n" +
+                  one["columns"].get<std::string>() + "_r" + one["rank"].dump() + "_" +
+                  one["kind"].get<std::string>(),
+              key);
+  }
+  EXPECT_EQ(catalogue.problems()[2]["n"], 6144);
+}
+
 TEST_F(ReportTest, DevicesThatSeveralFilesNameAreOne) {
   const json data = page_data(all_kinds());
   EXPECT_EQ(data["devices"].size(), 5U) << "those of the tuned file";

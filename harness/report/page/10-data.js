@@ -4,10 +4,21 @@
 
 const report = JSON.parse(document.getElementById("data").textContent);
 
-// A short form of a problem's kind, which is what its key says behind the rank: f32_acc.
+// A problem's kind in words. The kind is what the key says behind the rank: f32_w_f16_acc_a8.
 function typeWords(kind) {
-  const parts = kind.split("_").filter((part) => part !== "acc");
-  return parts.map((part) => (part === "set" ? "overwrites y" : part)).join(" ");
+  const [data, ...parts] = kind.split("_");
+  const words = [data];
+  while (parts.length) {
+    const part = parts.shift();
+    const number = /\d+$/.exec(part)?.[0];
+    if (part === "w") words.push(`weights in ${parts.shift()}`);
+    else if (part === "set") words.push("overwrites y");
+    else if (part === "dora") words.push("DoRA");
+    else if (/^a\d+$/.test(part)) words.push(`${number} adapters`);
+    else if (part.startsWith("align")) words.push(`aligned to ${number}`);
+    else if (part !== "acc") words.push(part);
+  }
+  return words.join(", ");
 }
 
 for (const problem of report.problems) {

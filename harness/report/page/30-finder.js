@@ -30,7 +30,12 @@ function recordFor(wanted, device, mode) {
 function ruleFor(wanted, device, mode) {
   const n = wanted.columns.split("+").reduce((sum, one) => sum + Number(one), 0);
   const within = ([low, high], value) => low <= value && value <= high;
-  return report.rules.find((rule) => rule.device === device && rule.mode === mode && problemOf(rule).kind === wanted.kind && within(rule.m, wanted.m) && within(rule.k, wanted.k) && within(rule.n, n) && within(rule.rank, wanted.rank));
+  const slices = (columns) => (columns.includes("+") ? columns : ""); // a rule is of these very slices, or of none
+  return report.rules.find((rule) => {
+    const of = problemOf(rule);
+    if (rule.device !== device || rule.mode !== mode || of.kind !== wanted.kind || slices(of.columns) !== slices(wanted.columns)) return false;
+    return within(rule.m, wanted.m) && within(rule.k, wanted.k) && within(rule.n, n) && within(rule.rank, wanted.rank);
+  });
 }
 
 // {how, row}: how is record, other_write, rule, or default, whose row is null.
