@@ -56,6 +56,7 @@ Choice default_choice(const Problem& problem, const DeviceInfo& device, Mode mod
     for (const std::int64_t rows : {kRowsOfAnyBatch, std::int64_t{1}}) {
       some.m = rows;
       const Choice choice = default_choice(some, device);
+      if (choice.variant == nullptr) break;
       const auto runs = [&](const Problem& one) {
         return can_run(*choice.variant, choice.config, one, device);
       };
@@ -68,6 +69,7 @@ Choice default_choice(const Problem& problem, const DeviceInfo& device, Mode mod
 std::vector<Choice> fallback_choices(const Problem& problem, const DeviceInfo& device) {
   std::vector<Choice> choices;
   const auto add = [&](const Choice& choice) {
+    if (choice.variant == nullptr) return;
     const bool known = std::any_of(choices.begin(), choices.end(), [&](const Choice& other) {
       return other.variant == choice.variant && other.config == choice.config;
     });

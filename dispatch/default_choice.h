@@ -10,8 +10,8 @@
 
 namespace loratune {
 
-// The variant of the highest Fit with its default config: a choice that can run on the device, for
-// any valid problem.
+// The variant of the highest Fit with its default config: a choice that can run on the device. Its
+// variant is null where no variant covers the problem's axes.
 Choice default_choice(const Problem& problem, const DeviceInfo& device);
 
 // The same in a mode: for Mode::batch_invariant what it is for 64 rows, or else for one, if that

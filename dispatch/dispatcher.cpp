@@ -46,13 +46,8 @@ SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, Mode mode,
     const auto end = [&](const Range& range, unsigned bit) {
       return (corner >> bit & 1U) != 0 ? range.hi : range.lo;
     };
-    const Problem problem = {.op = rule.op,
-                             .dtype = rule.dtype,
-                             .accumulate = rule.accumulate,
-                             .rank = static_cast<int>(end(rule.rank, 0)),
-                             .m = end(rule.m, 1),
-                             .k = end(rule.k, 2),
-                             .n = end(rule.n, 3)};
+    const Problem problem = make_problem(rule.kind, end(rule.m, 1), end(rule.k, 2), end(rule.n, 3),
+                                         static_cast<int>(end(rule.rank, 0)));
     const SkipReason skip = check_entry(candidate, problem, mode, device);
     if (skip == SkipReason::not_deterministic) return skip;
     if (skip == SkipReason::none) best = skip;
@@ -104,7 +99,7 @@ RecordTable::RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& e
   }
 }
 
-const BoundEntry* RecordTable::find(ProblemKey key) const noexcept {
+const BoundEntry* RecordTable::find(const ProblemKey& key) const noexcept {
   if (slots_.empty()) return nullptr;
   std::size_t i = hash(key) & (slots_.size() - 1);
   while (slots_[i].key != ProblemKey{}) {
@@ -173,8 +168,7 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       if (skip != SkipReason::none) continue;
       candidate.deterministic =
           check_rule(candidate, rule, Mode::deterministic, device) == SkipReason::none;
-      entries.rules.push_back({rule_kind(rule.op, rule.dtype, rule.accumulate, rule.mode),
-                               rule.rank, rule.m, rule.k, rule.n, candidate});
+      entries.rules.push_back({rule.kind, rule.mode, rule.rank, rule.m, rule.k, rule.n, candidate});
     }
   }
 }

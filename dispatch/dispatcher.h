@@ -38,10 +38,10 @@ class Dispatcher {
   static Loaded load_bytes(std::string_view bytes, const DeviceInfo& device);
 
   // What to run. Takes no lock and allocates nothing. The variant is null only for a problem that
-  // invalid_reason() refuses. For Mode::fast and Mode::deterministic the choice may depend on m;
-  // what was measured for the former serves the latter too, where its plan gives the same bits
-  // every run. For Mode::batch_invariant the choice does not depend on m, unless the device has too
-  // little memory for it at some m.
+  // invalid_reason() refuses, or that has an axis which no variant states. For Mode::fast and
+  // Mode::deterministic the choice may depend on m; what was measured for the former serves the
+  // latter too, where its plan gives the same bits every run. For Mode::batch_invariant the choice
+  // does not depend on m, unless the device has too little memory for it at some m.
   Choice pick(const Problem& problem, Mode mode = Mode::fast) const noexcept;
 
   // The same answer in words, several lines: the record or rule, the matches, the expected

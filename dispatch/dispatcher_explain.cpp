@@ -19,6 +19,11 @@ std::string range_text(std::string_view name, const Range& range) {
   return " " + std::string(name) + " " + std::to_string(range.lo) + ".." + std::to_string(range.hi);
 }
 
+std::string columns_text(const Rule& rule) {
+  const Slices& slices = rule.kind.slices;
+  return slices.count == 0 ? range_text("n", rule.n) : " n " + to_string(slices);
+}
+
 std::string config_text(const NamedConfig& config) {
   std::string text;
   for (const auto& [name, value] : config) text += " " + name + "=" + std::to_string(value);
@@ -32,8 +37,7 @@ std::string entry_text(const Record& record) {
 
 std::string entry_text(const Rule& rule) {
   return rule.device + " rule" + range_text("m", rule.m) + range_text("k", rule.k) +
-         range_text("n", rule.n) + range_text("rank", rule.rank) + " " +
-         std::string(to_string(rule.dtype)) + (rule.accumulate ? " acc: " : " set: ") +
+         columns_text(rule) + range_text("rank", rule.rank) + " " + to_string(rule.kind) + ": " +
          rule.variant + config_text(rule.config);
 }
 
@@ -48,10 +52,15 @@ bool speaks_for(Mode entry, Mode mode) {
   return entry == mode || (entry == Mode::fast && mode == Mode::deterministic);
 }
 
+bool same_but_for_accumulate(Kind kind, const Problem& problem) {
+  kind.accumulate = problem.accumulate;
+  return kind == kind_of(problem);
+}
+
 // Whether an entry could speak for the problem, its accumulate and its alignment apart.
 bool concerns(const Record& record, const Problem& problem, Mode mode) {
   const Problem& p = record.problem;
-  return speaks_for(record.mode, mode) && p.op == problem.op && p.dtype == problem.dtype &&
+  return speaks_for(record.mode, mode) && same_but_for_accumulate(kind_of(p), problem) &&
          p.k == problem.k && p.n == problem.n && p.rank == problem.rank &&
          regardless_of_m(p, mode).m == regardless_of_m(problem, mode).m;
 }
@@ -60,7 +69,7 @@ bool concerns(const Rule& rule, const Problem& problem, Mode mode) {
   const auto in = [](const Range& range, std::int64_t value) {
     return range.lo <= value && value <= range.hi;
   };
-  return speaks_for(rule.mode, mode) && rule.op == problem.op && rule.dtype == problem.dtype &&
+  return speaks_for(rule.mode, mode) && same_but_for_accumulate(rule.kind, problem) &&
          in(rule.m, problem.m) && in(rule.k, problem.k) && in(rule.n, problem.n) &&
          in(rule.rank, problem.rank);
 }
@@ -96,6 +105,9 @@ std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
                                  : Choice{found.candidate->variant, found.candidate->config,
                                           found.device->match, found.shape};
 
+  if (choice.variant == nullptr) {
+    return "no choice: no variant of this build takes " + to_string(problem) + "\n";
+  }
   std::string text = to_string(problem) + ", mode " + std::string(to_string(mode)) + ", on " +
                      printable(s.device.name) + "\n";
   text += "picked: " + std::string(choice.variant->name) + " " +

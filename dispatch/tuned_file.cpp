@@ -46,14 +46,24 @@ json to_json(const NamedConfig& config) {
 
 json to_json(const Range& range) { return json::array({range.lo, range.hi}); }
 
+// The members of a kind, into the object of the problem or rule that has it. What is not there is
+// what a plain problem has.
+void add_kind(json& object, const Kind& kind) {
+  object["op"] = to_string(kind.op);
+  object["dtype"] = to_string(kind.types.data);
+  object["accumulate"] = kind.accumulate;
+  if (kind.types.weights != kind.types.data) object["weights"] = to_string(kind.types.weights);
+  if (kind.slices.count != 0) {
+    const auto* const first = kind.slices.columns.begin();
+    object["slices"] = std::vector<int>(first, first + kind.slices.count);
+  }
+  if (kind.adapters != 0) object["adapters"] = kind.adapters;
+  if (kind.dora) object["dora"] = true;
+}
+
 json to_json(const Problem& problem) {
-  json object = {{"op", to_string(problem.op)},
-                 {"m", problem.m},
-                 {"k", problem.k},
-                 {"n", problem.n},
-                 {"rank", problem.rank},
-                 {"dtype", to_string(problem.dtype)},
-                 {"accumulate", problem.accumulate}};
+  json object = {{"m", problem.m}, {"k", problem.k}, {"n", problem.n}, {"rank", problem.rank}};
+  add_kind(object, kind_of(problem));
   if (problem.align != 0) object["align"] = problem.align;
   return object;
 }
@@ -98,12 +108,17 @@ json to_json(const Record& r) {
 }
 
 json to_json(const Rule& r) {
-  return {{"device", r.device},          {"mode", to_string(r.mode)},
-          {"op", to_string(r.op)},       {"dtype", to_string(r.dtype)},
-          {"accumulate", r.accumulate},  {"rank", to_json(r.rank)},
-          {"m", to_json(r.m)},           {"k", to_json(r.k)},
-          {"n", to_json(r.n)},           {"variant", r.variant},
-          {"config", to_json(r.config)}, {"regret_bound", rounded(r.regret_bound)}};
+  json object = {{"device", r.device},
+                 {"mode", to_string(r.mode)},
+                 {"rank", to_json(r.rank)},
+                 {"m", to_json(r.m)},
+                 {"k", to_json(r.k)},
+                 {"n", to_json(r.n)},
+                 {"variant", r.variant},
+                 {"config", to_json(r.config)},
+                 {"regret_bound", rounded(r.regret_bound)}};
+  add_kind(object, r.kind);
+  return object;
 }
 
 template <class T>
@@ -128,8 +143,8 @@ std::string array_lines(const std::vector<T>& values, Less less) {
 
 bool rule_order(const Rule& a, const Rule& b) {
   const auto key = [](const Rule& r) {
-    return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate, r.k.lo, r.n.lo, r.rank.lo,
-                    r.m.lo, r.k.hi, r.n.hi, r.rank.hi, r.m.hi, r.variant, r.config);
+    return std::tie(r.device, r.mode, r.kind, r.k.lo, r.n.lo, r.rank.lo, r.m.lo, r.k.hi, r.n.hi,
+                    r.rank.hi, r.m.hi, r.variant, r.config);
   };
   return key(a) < key(b);
 }
@@ -221,9 +236,7 @@ NamedConfig named_config(const SearchSpace& space, const Config& config) {
 }
 
 bool overlap(const Rule& a, const Rule& b) {
-  const auto kind = [](const Rule& r) {
-    return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate);
-  };
+  const auto kind = [](const Rule& r) { return std::tie(r.device, r.mode, r.kind); };
   const auto meet = [](const Range& p, const Range& q) { return p.lo <= q.hi && q.lo <= p.hi; };
   return kind(a) == kind(b) && meet(a.m, b.m) && meet(a.rank, b.rank) && meet(a.k, b.k) &&
          meet(a.n, b.n);
@@ -232,7 +245,8 @@ bool overlap(const Rule& a, const Rule& b) {
 bool file_order(const Record& a, const Record& b) {
   const auto key = [](const Record& r) {
     const Problem& p = r.problem;
-    return std::tie(r.device, r.mode, p.op, p.dtype, p.accumulate, p.k, p.n, p.rank, p.m, p.align);
+    return std::tuple(std::string_view(r.device), r.mode, kind_of(p), p.k, p.n, p.rank, p.m,
+                      p.align);
   };
   return key(a) < key(b);
 }
@@ -244,7 +258,7 @@ std::string serialize(const TunedFile& file) {
          ",\n\"kernels\":" + object_lines(file.kernels) +
          ",\n\"records\":" + array_lines(file.records, file_order) +
          ",\n\"rules\":" + array_lines(file.rules, rule_order) +
-         ",\n\"schema\":\"loratune/tuned\",\n\"tool\":" + dump(tool) + ",\n\"version\":1}\n";
+         ",\n\"schema\":\"loratune/tuned\",\n\"tool\":" + dump(tool) + ",\n\"version\":2}\n";
 }
 
 ParsedTunedFile load_tuned_file(const std::filesystem::path& path) {

@@ -1,6 +1,7 @@
 // A TunedFile is what a sweep leaves behind and a runtime ships: for each device and problem the
 // variant and config that ran fastest, with the evidence. It is data only: no string of it reaches
-// a compiler. Its format is results/schema/tuned-v1.schema.json.
+// a compiler. Its format is results/schema/tuned-v2.schema.json; files of
+// version 1, which knows f32 and f16 alone, are read too.
 //
 // Threads: plain data, of which each thread may have copies, and functions that any number of
 // threads may call at a time.
@@ -87,10 +88,8 @@ struct Record {
 struct Rule {
   std::string device;
   Mode mode = Mode::fast;
-  Op op = Op::fwd;
-  Dtype dtype = Dtype::f32;
-  bool accumulate = true;
-  Range rank, m, k, n;
+  Kind kind;
+  Range rank, m, k, n;  // of a kind with slices n is their sum alone
   std::string variant;
   NamedConfig config;
   double regret_bound = 0;  // share of time lost at the left-out points of the grid, at worst
@@ -109,7 +108,7 @@ struct TunedFile {
   bool operator==(const TunedFile&) const = default;
 };
 
-// The order of records in a file: device, mode, dtype, accumulate, k, n, rank, m, align.
+// The order of records in a file: device, mode, kind, k, n, rank, m, align.
 bool file_order(const Record& a, const Record& b);
 
 // The bytes of the file: sorted keys, one record and one rule a line, fractions to six significant

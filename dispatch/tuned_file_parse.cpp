@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "dispatch/internal/bounded_json.h"
 #include "dispatch/internal/json_node.h"
@@ -72,16 +73,50 @@ NamedConfig read_config(const Node& node) {
   return config;
 }
 
-Problem read_problem(const Node& node) {
-  node.expect_members({"op", "m", "k", "n", "rank", "dtype", "accumulate"}, {"align"});
-  Problem problem;
+// Problems of version 1 are of one type of elements, and of one module and adapter.
+constexpr std::int64_t kPlainVersion = 1;
+constexpr std::int64_t kVersion = 2;
+
+Dtype read_dtype(const Node& node, std::int64_t version) {
+  if (version == kPlainVersion) return *parse_dtype(node.one_of({"f32", "f16"}));
+  return *parse_dtype(node.one_of({"f32", "f16", "bf16"}));
+}
+
+Slices read_slices(const Node& node) {
+  Slices slices;
+  node.for_each_element(2, kMaxSlices, [&](const Node& columns) {
+    slices.columns[static_cast<unsigned>(slices.count++)] =
+        columns.integer<std::int32_t>(1, kMaxExtent);
+  });
+  return slices;
+}
+
+// An object with the members of a kind, all of `own`, perhaps some of `optional`, and nothing else.
+Kind read_kind(const Node& node, std::int64_t version, std::initializer_list<std::string_view> own,
+               std::initializer_list<std::string_view> optional = {}) {
+  std::vector<std::string_view> required = {"op", "dtype", "accumulate"};
+  std::vector<std::string_view> allowed = optional;
+  required.insert(required.end(), own);
+  if (version != kPlainVersion) {
+    allowed.insert(allowed.end(), {"weights", "slices", "adapters", "dora"});
+  }
+  node.expect_members(required, allowed);
   node["op"].one_of({"fwd"});
-  problem.m = node["m"].integer(0, kMaxExtent);
-  problem.k = node["k"].integer(1, kMaxExtent);
-  problem.n = node["n"].integer(1, kMaxExtent);
-  problem.rank = node["rank"].integer<int>(1, kMaxRank);
-  problem.dtype = *parse_dtype(node["dtype"].one_of({"f32", "f16"}));
-  problem.accumulate = node["accumulate"].boolean();
+  Kind kind;
+  kind.types = read_dtype(node["dtype"], version);
+  kind.accumulate = node["accumulate"].boolean();
+  if (node.has("weights")) kind.types.weights = read_dtype(node["weights"], version);
+  if (node.has("slices")) kind.slices = read_slices(node["slices"]);
+  if (node.has("adapters")) kind.adapters = node["adapters"].integer<int>(1, kMaxAdapters);
+  if (node.has("dora")) kind.dora = node["dora"].boolean();
+  return kind;
+}
+
+Problem read_problem(const Node& node, std::int64_t version) {
+  const Kind kind = read_kind(node, version, {"m", "k", "n", "rank"}, {"align"});
+  Problem problem =
+      make_problem(kind, node["m"].integer(0, kMaxExtent), node["k"].integer(1, kMaxExtent),
+                   node["n"].integer(1, kMaxExtent), node["rank"].integer<int>(1, kMaxRank));
   if (node.has("align")) problem.align = node["align"].integer<int>(2, 4096);
   const std::string reason = invalid_reason(problem);
   if (!reason.empty()) node.fail(reason);
@@ -108,14 +143,14 @@ std::string read_key(const Node& node, const std::map<std::string, T>& known,
   return key;
 }
 
-Record read_record(const Node& node, const TunedFile& file) {
+Record read_record(const Node& node, const TunedFile& file, std::int64_t version) {
   node.expect_members({"device", "mode", "problem", "variant", "config", "time_ns", "default_ns",
                        "speedup", "speedup_ci", "level", "rounds", "clock", "error_over_bound",
                        "seen", "reason"});
   Record record;
   record.device = read_key(node["device"], file.devices, "devices");
   record.mode = read_mode(node["mode"]);
-  record.problem = read_problem(node["problem"]);
+  record.problem = read_problem(node["problem"], version);
   record.variant = read_key(node["variant"], file.kernels, "kernels");
   record.config = read_config(node["config"]);
   record.time_ns = node["time_ns"].integer(1, limits::kTimeNs);
@@ -140,19 +175,24 @@ Record read_record(const Node& node, const TunedFile& file) {
   return record;
 }
 
-Rule read_rule(const Node& node, const TunedFile& file) {
-  node.expect_members({"device", "mode", "op", "dtype", "accumulate", "rank", "m", "k", "n",
-                       "variant", "config", "regret_bound"});
+Rule read_rule(const Node& node, const TunedFile& file, std::int64_t version) {
   Rule rule;
+  rule.kind =
+      read_kind(node, version,
+                {"device", "mode", "rank", "m", "k", "n", "variant", "config", "regret_bound"});
   rule.device = read_key(node["device"], file.devices, "devices");
   rule.mode = read_mode(node["mode"]);
-  node["op"].one_of({"fwd"});
-  rule.dtype = *parse_dtype(node["dtype"].one_of({"f32", "f16"}));
-  rule.accumulate = node["accumulate"].boolean();
   rule.rank = read_range(node["rank"], 1, kMaxRank);
   rule.m = read_range(node["m"], 0, kMaxExtent);
   rule.k = read_range(node["k"], 1, kMaxExtent);
   rule.n = read_range(node["n"], 1, kMaxExtent);
+  const Problem least =
+      make_problem(rule.kind, rule.m.lo, rule.k.lo, rule.n.lo, static_cast<int>(rule.rank.lo));
+  const std::string reason = invalid_reason(least);
+  if (!reason.empty()) node.fail(reason);
+  if (rule.kind.slices.count != 0 && rule.n.lo != rule.n.hi) {
+    node["n"].fail("a rule for slices is for the sum of their columns");
+  }
   rule.variant = read_key(node["variant"], file.kernels, "kernels");
   rule.config = read_config(node["config"]);
   rule.regret_bound = node["regret_bound"].number(0, limits::kRegret);
@@ -194,9 +234,10 @@ class FileReader {
       bounded_json::fail("", "lacks schema or version");
     }
     read("schema", [](const Node& schema) { schema.one_of({"loratune/tuned"}); });
-    read("version", [](const Node& version) {
-      if (version.integer(0, INT32_MAX) != 1) {
-        version.fail("is another version; this build reads version 1");
+    read("version", [&](const Node& version) {
+      version_ = version.integer(0, INT32_MAX);
+      if (version_ < kPlainVersion || version_ > kVersion) {
+        version.fail("is another version; this build reads versions 1 and 2");
       }
     });
   }
@@ -237,7 +278,7 @@ class FileReader {
     });
     if (keep) file.records.reserve(records_);
     read_elements("records", limits::kRecords, [&](const Node& node) {
-      Record record = read_record(node, file);
+      Record record = read_record(node, file, version_);
       if (keep) {
         file.records.push_back(std::move(record));
         return;
@@ -249,7 +290,7 @@ class FileReader {
     });
     records_ = keys_.size();
     read_elements("rules", limits::kRules, [&](const Node& node) {
-      Rule rule = read_rule(node, file);
+      Rule rule = read_rule(node, file, version_);
       for (std::size_t i = 0; !keep && i < file.rules.size(); ++i) {
         if (overlap(rule, file.rules[i])) node.fail("overlaps rule " + std::to_string(i));
       }
@@ -296,6 +337,7 @@ class FileReader {
   Tree tree_;  // of the entry that is being read
   std::set<std::pair<std::string_view, ProblemKey>> keys_;
   std::size_t records_ = 0;
+  std::int64_t version_ = kVersion;
 };
 
 }  // namespace

@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-KEY = re.compile(r"(?:fwd_)?m([0-9]+)_k([0-9]+)_n([0-9]+)_r([0-9]+)_(f32|f16)_(acc|set)(?:_align([0-9]+))?")
+DTYPES = {"f32": 4, "f16": 2, "bf16": 2}  # and the bytes of an element
+TYPE = "|".join(DTYPES)
+KEY = re.compile(r"(?:fwd_)?m([0-9]+)_k([0-9]+)_n([0-9]+(?:\+[0-9]+){0,7})_r([0-9]+)"
+                 rf"_({TYPE})(?:_w_({TYPE}))?_(acc|set)(_dora)?(?:_a([1-9][0-9]*))?(?:_align([0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -13,22 +16,37 @@ class Problem:
     k: int
     n: int
     rank: int
-    dtype: str
+    dtype: str  # of x and y
     accumulate: bool
     align: int = 0
+    weights: str = ""  # the type of A and B; empty: dtype
+    slices: tuple = ()  # columns of modules that share x; empty: one module
+    adapters: int = 0  # with rows in the call; 0: one for all rows
+    dora: bool = False
 
     def __str__(self):
-        end = "acc" if self.accumulate else "set"
+        columns = "+".join(map(str, self.slices or (self.n,)))
+        end = ("_acc" if self.accumulate else "_set") + ("_dora" if self.dora else "")
+        end += f"_a{self.adapters}" if self.adapters else ""
         end += f"_align{self.align}" if self.align else ""
-        return f"fwd_m{self.m}_k{self.k}_n{self.n}_r{self.rank}_{self.dtype}_{end}"
+        return f"fwd_m{self.m}_k{self.k}_n{columns}_r{self.rank}_{self.types()}{end}"
+
+    def types(self):
+        """The type of x and y, and that of the weights where it is another: f32_w_f16."""
+        return self.dtype + (f"_w_{self.weights}" if self.weights else "")
+
+    def plain(self):
+        """Whether it is one module's product with one adapter, all of one type."""
+        return not (self.weights or self.slices or self.adapters or self.dora)
 
     def flops(self):
-        return 2.0 * self.m * self.rank * (self.k + self.n)
+        return 2.0 * self.m * self.rank * (max(len(self.slices), 1) * self.k + self.n)
 
     def bytes(self):
-        size = 2 if self.dtype == "f16" else 4
         y = self.m * self.n * (2 if self.accumulate else 1)
-        return size * (self.m * self.k + self.rank * (self.k + self.n) + y)
+        factors = self.rank * (max(len(self.slices), 1) * self.k + self.n) + (self.n if self.dora else 0)
+        return (DTYPES[self.dtype] * (self.m * self.k + y)
+                + DTYPES[self.weights or self.dtype] * factors * max(self.adapters, 1))
 
 
 def parse(key):
@@ -36,8 +54,11 @@ def parse(key):
     match = KEY.fullmatch(key.strip())
     if not match:
         raise ValueError(f"{key.strip()!r} is no problem key like m1_k1024_n1024_r8_f16_acc")
-    m, k, n, rank = (int(match[i]) for i in range(1, 5))
-    return Problem(m, k, n, rank, match[5], match[6] == "acc", int(match[7] or 0))
+    m, k, rank = (int(match[i]) for i in (1, 2, 4))
+    columns = tuple(map(int, match[3].split("+")))
+    weights = match[6] if match[6] != match[5] else None
+    return Problem(m, k, sum(columns), rank, match[5], match[7] == "acc", int(match[10] or 0), weights or "",
+                   columns if len(columns) > 1 else (), int(match[9] or 0), bool(match[8]))
 
 
 def read_keys(path):

@@ -13,6 +13,6 @@ planted() {
 }
 sed 's/^| all | [0-9]/| all | 77/' results/performance.md > "$changed"
 planted "a changed table"
-command='scripts/schema-table results/schema/tuned-v1.schema.json'
+command='scripts/schema-table results/schema/tuned-v2.schema.json'
 printf 'The schema is <!-- %s -->of 7 tables<!-- end -->.\n' "$command" > "$changed"
 planted "a changed figure in a sentence"

@@ -11,7 +11,7 @@ namespace {
 std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 // Parameters `depth` and later are at their smallest values, and that point is allowed.
-void descend(const Axes& axes, int depth, Config& config,
+void descend(const AxisValues& axes, int depth, Config& config,
              const std::function<bool(const Config&)>& allowed,
              const std::function<void(const Config&)>& visit) {
   if (depth == static_cast<int>(axes.size())) return visit(config);
@@ -75,22 +75,22 @@ std::string plan_text(const LaunchPlan& plan) {
 
 }  // namespace
 
-Axes axes_of(const SearchSpace& space) {
-  Axes axes;
+AxisValues axes_of(const SearchSpace& space) {
+  AxisValues axes;
   for (const Parameter& parameter : space.parameters) {
     axes.emplace_back(parameter.values.begin(), parameter.values.end());
   }
   return axes;
 }
 
-void for_each_allowed(const Axes& axes, const std::function<bool(const Config&)>& allowed,
+void for_each_allowed(const AxisValues& axes, const std::function<bool(const Config&)>& allowed,
                       const std::function<void(const Config&)>& visit) {
   Config config;
   for (const auto& values : axes) config.push_back(values.front());
   if (allowed(config)) descend(axes, 0, config, allowed, visit);
 }
 
-std::vector<Config> allowed_configs(const Variant& variant, const Axes& axes,
+std::vector<Config> allowed_configs(const Variant& variant, const AxisValues& axes,
                                     const Problem& problem, const DeviceInfo& device) {
   std::vector<Config> configs;
   if (!variant.supports(problem, device)) return configs;
@@ -100,10 +100,10 @@ std::vector<Config> allowed_configs(const Variant& variant, const Axes& axes,
   return configs;
 }
 
-Axes thinned_axes(const Variant& variant, std::span<const Problem> problems,
-                  const DeviceInfo& device, int most) {
-  Axes axes = axes_of(variant.space);
-  Axes kept(axes.size());
+AxisValues thinned_axes(const Variant& variant, std::span<const Problem> problems,
+                        const DeviceInfo& device, int most) {
+  AxisValues axes = axes_of(variant.space);
+  AxisValues kept(axes.size());
   for (const Problem& problem : problems) {
     if (!variant.supports(problem, device)) continue;
     const Config config = variant.default_config(problem, device);

@@ -49,7 +49,7 @@ std::vector<Record> strongest(std::vector<std::vector<Record>> files) {
   return kept;
 }
 
-auto kind(const Rule& r) { return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate); }
+auto kind(const Rule& r) { return std::tie(r.device, r.mode, r.kind); }
 
 auto weakness(const Rule& r) { return std::tie(r.regret_bound, r.variant, r.config); }
 
@@ -93,8 +93,8 @@ std::vector<Rule> cut(const std::vector<const Rule*>& rules, std::size_t axis) {
 // Joins boxes that differ only in their ranks, where one begins after the other ends.
 void join_ranks(std::vector<Rule>& rules) {
   const auto rest = [](const Rule& r) {
-    return std::tie(r.device, r.mode, r.op, r.dtype, r.accumulate, r.k.lo, r.k.hi, r.n.lo, r.n.hi,
-                    r.m.lo, r.m.hi, r.variant, r.config, r.regret_bound);
+    return std::tie(r.device, r.mode, r.kind, r.k.lo, r.k.hi, r.n.lo, r.n.hi, r.m.lo, r.m.hi,
+                    r.variant, r.config, r.regret_bound);
   };
   std::sort(rules.begin(), rules.end(), [&](const Rule& a, const Rule& b) {
     return std::tuple(rest(a), a.rank.lo) < std::tuple(rest(b), b.rank.lo);

@@ -16,9 +16,9 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 using Features = std::pair<std::int64_t, std::int64_t>;  // k, n
-using GroupKey = std::tuple<Dtype, bool, int>;           // dtype, accumulate, rank
+using GroupKey = std::pair<Kind, int>;                   // with the rank
 
-// The grid problems of one dtype, accumulate and rank; log ratios of every candidate that any of
+// The grid problems of one kind and rank; log ratios of every candidate that any of
 // them measured, on each of them.
 struct Group {
   std::vector<Candidate> pool;
@@ -96,7 +96,7 @@ std::map<GroupKey, Group> make_groups(std::span<const MeasuredProblem> measured,
   for (const MeasuredProblem& entry : measured) {
     const Problem& problem = entry.problem;
     if (problem.align != 0) continue;
-    members[{problem.dtype, problem.accumulate, problem.rank}].push_back(&entry);
+    members[{kind_of(problem), problem.rank}].push_back(&entry);
   }
   std::map<GroupKey, Group> groups;
   for (auto& [key, entries] : members) {
@@ -175,8 +175,8 @@ void add_rule(const Group& group, const std::vector<const std::vector<double>*>&
   std::vector<std::vector<double>> regret;
   for (const auto* log_ratios : corners) regret.push_back(regrets(*log_ratios));
   const auto runs_at = [&](const Candidate& candidate, const auto end) {
-    const Problem problem = {Op::fwd, box.dtype,  box.accumulate, static_cast<int>(box.rank.*end),
-                             0,       box.m.*end, box.k.*end,     box.n.*end};
+    const Problem problem =
+        make_problem(box.kind, box.m.*end, box.k.*end, box.n.*end, static_cast<int>(box.rank.*end));
     return can_run(*candidate.variant, candidate.config, problem, device);
   };
   // The bound says what choosing among these is worth: what was tried at all corners.
@@ -229,9 +229,9 @@ std::vector<RuleRange> make_rules(std::span<const MeasuredProblem> measured,
   std::vector<RuleRange> rules;
   std::optional<GroupKey> last;
   for (const auto& [key, group] : make_groups(measured, device)) {
-    const auto& [dtype, accumulate, rank] = key;
-    const bool lowest = !last || std::get<0>(*last) != dtype || std::get<1>(*last) != accumulate;
-    const std::int64_t rank_low = lowest ? rank : std::max(std::get<2>(*last), rank / 2) + 1;
+    const auto& [kind, rank] = key;
+    const bool lowest = !last || last->first != kind;
+    const std::int64_t rank_low = lowest ? rank : std::max(last->second, rank / 2) + 1;
     last = key;
     for (const auto& features : feature_spans(group)) {
       for (const auto& m : m_spans(group)) {
@@ -246,8 +246,7 @@ std::vector<RuleRange> make_rules(std::span<const MeasuredProblem> measured,
         }
         if (!complete || corners.size() < 2) continue;
         RuleRange box;
-        box.dtype = dtype;
-        box.accumulate = accumulate;
+        box.kind = kind;
         box.rank = {rank_low, rank};
         box.m = covered(m.lo, m.hi, m.gap());
         box.k = covered(features.lo.first, features.hi.first, features.gap());

@@ -20,8 +20,7 @@ struct MeasuredProblem {
 };
 
 struct RuleRange {
-  Dtype dtype{};
-  bool accumulate = true;
+  Kind kind;
   Range rank, m, k, n;
   Candidate choice;
   double regret_bound = 0;  // time / best time - 1 at the worst measured corner, it being left out
@@ -33,8 +32,8 @@ struct RuleLimits {
   double gain = 1.02;    // nor without a speed-up of this at every corner
 };
 
-// Rules out of a grid of problems (those without `align`), ordered by dtype, accumulate, rank, k, n
-// and m; none overlap. A rule's ranks go up to the one that was measured, from above the grid's
+// Rules out of a grid of problems (those without `align`), ordered by kind, rank, k, n and m; none
+// overlap. A rule's ranks go up to the one that was measured, from above the grid's
 // next lower one, but not from half of it or less: at that distance nothing was measured. In m, and
 // in (k, n), a rule covers one grid value or the open gap between two neighbours; its corners are
 // the grid problems at its ends, two at least, all of them measured. The choice is the candidate

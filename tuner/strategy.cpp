@@ -34,7 +34,9 @@ double doublings(std::int64_t a, std::int64_t b) {
 double distance(const Problem& a, const Problem& b) {
   return doublings(a.m, b.m) + doublings(a.k, b.k) + doublings(a.n, b.n) +
          doublings(a.rank, b.rank) + (a.dtype != b.dtype ? 2 : 0) +
-         (a.accumulate != b.accumulate ? 0.5 : 0);
+         (a.dtype == b.dtype && weights_dtype(a) != weights_dtype(b) ? 1 : 0) +
+         doublings(slice_count(a), slice_count(b)) + doublings(a.adapters, b.adapters) +
+         (a.dora != b.dora ? 0.5 : 0) + (a.accumulate != b.accumulate ? 0.5 : 0);
 }
 
 // The point of the same variant with the least distance: 1 for each parameter that differs, plus

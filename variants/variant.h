@@ -42,11 +42,27 @@ enum class Fit : std::uint8_t {
   small_problem  // the same where so little is to be done that only starting it counts
 };
 
+// What a problem may have beyond a shape, and a variant's kernels know or do not. A variant
+// declines what it does not state, so a new axis changes no variant until its author says so.
+struct Axes {
+  bool bf16 = false;      // x and y, or the weights, of bf16
+  bool mixed = false;     // weights of another type than x and y
+  bool slices = false;    // modules side by side
+  bool adapters = false;  // rows of several adapters
+  bool dora = false;      // y scaled by a vector
+};
+// The names of the axes that are stated: "bf16", "mixed", "slices", "adapters", "dora".
+std::vector<std::string_view> names_of(const Axes& axes);
+// Whether all of them that the problem has are stated.
+bool covers(const Axes& axes, const Problem& problem);
+
 // What an author states of a variant.
 struct VariantParts {
   int revision = 0;  // from 1 on; raised when plan() changes what the same config means
   SearchSpace space = {};
-  // Whether the variant can run the problem on the device with at least one config.
+  Axes axes = {};
+  // Whether the variant can run the problem on the device with at least one config. Asked only of
+  // problems that the axes cover.
   bool (*supports)(const Problem&, const DeviceInfo&) = nullptr;
   // A config that satisfies the constraint wherever supports() holds.
   Config (*default_config)(const Problem&, const DeviceInfo&) = nullptr;
@@ -84,6 +100,11 @@ struct Variant : Kernel, VariantParts {
     if (parts.fit == nullptr)
       throw "a variant states its .fit: what it is, as a default, to a problem on a device";
     // clang-format on
+  }
+
+  // Whether the axes cover the problem and the author's supports() takes it.
+  bool supports(const Problem& problem, const DeviceInfo& device) const {
+    return covers(axes, problem) && VariantParts::supports(problem, device);
   }
 };
 

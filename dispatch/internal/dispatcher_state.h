@@ -50,7 +50,7 @@ class RecordTable {
   RecordTable() = default;
   // Entries with equal keys: the first counts.
   explicit RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries);
-  const BoundEntry* find(ProblemKey key) const noexcept;
+  const BoundEntry* find(const ProblemKey& key) const noexcept;
   // Bit a is set where some key has align level a.
   unsigned align_levels() const noexcept { return align_levels_; }
 
@@ -65,23 +65,18 @@ class RecordTable {
 };
 
 struct BoundRule {
-  std::uint32_t kind = 0;
+  Kind kind;  // the problem must have the same
+  Mode mode = Mode::fast;
   Range rank, m, k, n;
   BoundEntry candidate;
 };
-
-// What a rule must share with a problem.
-constexpr std::uint32_t rule_kind(Op op, Dtype dtype, bool accumulate, Mode mode) noexcept {
-  return static_cast<std::uint32_t>(op) << 16U | static_cast<std::uint32_t>(dtype) << 8U |
-         static_cast<std::uint32_t>(mode) << 1U | static_cast<std::uint32_t>(accumulate);
-}
 
 // The file's entries for one device.
 struct DeviceEntries {
   DeviceMatch match = DeviceMatch::none;
   std::string id;
   RecordTable records;
-  std::vector<BoundRule> rules;  // by kind; within a kind no two overlap
+  std::vector<BoundRule> rules;  // within a kind and mode no two overlap
 };
 
 struct FoundEntry {
@@ -135,13 +130,14 @@ FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused
         }
         refused(FoundEntry{&entries, found, shape});
       }
-      const std::uint32_t kind = rule_kind(problem.op, problem.dtype, accumulate, of);
+      const Kind kind = kind_of(wanted);
       const auto in = [](const Range& range, std::int64_t value) {
         return range.lo <= value && value <= range.hi;
       };
       for (const BoundRule& rule : entries.rules) {
-        if (rule.kind != kind || !allowed(rule.candidate) || !in(rule.m, problem.m) ||
-            !in(rule.rank, problem.rank) || !in(rule.k, problem.k) || !in(rule.n, problem.n)) {
+        if (rule.mode != of || rule.kind != kind || !allowed(rule.candidate) ||
+            !in(rule.m, problem.m) || !in(rule.rank, problem.rank) || !in(rule.k, problem.k) ||
+            !in(rule.n, problem.n)) {
           continue;
         }
         const FoundEntry found = {&entries, &rule.candidate, ShapeMatch::rule};

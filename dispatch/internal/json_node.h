@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,8 +42,8 @@ class Node {
   [[noreturn]] void fail(std::string_view what) const { bounded_json::fail(pointer(path_), what); }
 
   // An object with all of `required`, perhaps some of `optional`, and nothing else.
-  void expect_members(std::initializer_list<std::string_view> required,
-                      std::initializer_list<std::string_view> optional = {}) const {
+  void expect_members(std::span<const std::string_view> required,
+                      std::span<const std::string_view> optional = {}) const {
     const auto in = [](const auto& names, std::string_view key) {
       return std::find(names.begin(), names.end(), key) != names.end();
     };
@@ -52,6 +53,11 @@ class Node {
     for (const std::string_view key : required) {
       if (!has(key)) fail("lacks the member " + std::string(key));
     }
+  }
+  void expect_members(std::initializer_list<std::string_view> required,
+                      std::initializer_list<std::string_view> optional = {}) const {
+    expect_members(std::span(required.begin(), required.size()),
+                   std::span(optional.begin(), optional.size()));
   }
   // `read(name, node)` is given each member.
   template <class Read>

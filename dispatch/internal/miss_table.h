@@ -18,15 +18,16 @@ class MissTable {
  public:
   static constexpr std::size_t kSlots = 1024;  // a power of two
 
-  void count(ProblemKey key) noexcept {
+  void count(const ProblemKey& key) noexcept {
     constexpr std::size_t kProbes = 16;
     const std::uint64_t start = hash(key);
     for (std::size_t i = 0; i < kProbes; ++i) {
       Slot& slot = slots_[(start + i) % kSlots];
       std::uint32_t state = slot.state.load(std::memory_order_acquire);
       if (state == kFree && slot.state.compare_exchange_strong(state, kClaimed)) {
-        slot.high.store(key.high, std::memory_order_relaxed);
-        slot.low.store(key.low, std::memory_order_relaxed);
+        for (std::size_t word = 0; word < key.words.size(); ++word) {
+          slot.words[word].store(key.words[word], std::memory_order_relaxed);
+        }
         slot.times.store(1, std::memory_order_relaxed);
         slot.state.store(kFilled, std::memory_order_release);
         return;
@@ -60,9 +61,14 @@ class MissTable {
   enum : std::uint32_t { kFree, kClaimed, kFilled };
   struct Slot {
     std::atomic<std::uint32_t> state = kFree;
-    std::atomic<std::uint64_t> high = 0, low = 0, times = 0;
+    std::atomic<std::uint64_t> times = 0;
+    std::array<std::atomic<std::uint64_t>, ProblemKey::kWords> words{};
     ProblemKey key() const noexcept {
-      return {high.load(std::memory_order_relaxed), low.load(std::memory_order_relaxed)};
+      ProblemKey key;
+      for (std::size_t word = 0; word < key.words.size(); ++word) {
+        key.words[word] = words[word].load(std::memory_order_relaxed);
+      }
+      return key;
     }
   };
   std::array<Slot, kSlots> slots_;

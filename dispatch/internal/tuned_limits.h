@@ -1,4 +1,4 @@
-// The bounds of a tuned file that are not those of a Problem; results/schema/tuned-v1.schema.json
+// The bounds of a tuned file that are not those of a Problem; results/schema/tuned-v2.schema.json
 // states the same.
 #pragma once
 

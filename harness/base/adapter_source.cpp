@@ -5,6 +5,7 @@
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
+#include "harness/base/selection.h"
 #include "loratune/adapters/load_adapter.h"
 
 namespace loratune {
@@ -15,17 +16,6 @@ namespace {
 Dtype dtype_of(const LoraModule& module) {
   const bool half = module.a.element == Element::f16 && module.b.element == Element::f16;
   return half ? Dtype::f16 : Dtype::f32;
-}
-
-std::vector<Dtype> dtypes_for(const LoraModule& module, const std::vector<std::string>& names) {
-  if (names.empty()) return {dtype_of(module)};
-  std::vector<Dtype> dtypes;
-  for (const std::string& name : names) {
-    const auto dtype = parse_dtype(name);
-    if (!dtype) usage("--dtypes: there are f32 and f16, not '" + name + "'");
-    dtypes.push_back(*dtype);
-  }
-  return dtypes;
 }
 
 void require_held(const LoraModule& module, const std::vector<float>& values, char factor) {
@@ -76,8 +66,8 @@ const LoraModule& require_module(const Adapter& adapter, const std::string& name
 
 std::vector<ModuleProblem> module_problems(const Options& options) {
   if (!options.features.empty() || !options.in.empty() || !options.out_features.empty() ||
-      !options.ranks.empty() || !options.problem_keys.empty() || !options.problems_file.empty() ||
-      options.quick) {
+      !options.ranks.empty() || !options.slices.empty() || !options.adapters.empty() ||
+      !options.problem_keys.empty() || !options.problems_file.empty() || options.quick) {
     usage(
         "--adapter says shapes and ranks; beside it --tokens, --dtypes and --set choose problems");
   }
@@ -86,14 +76,16 @@ std::vector<ModuleProblem> module_problems(const Options& options) {
       options.adapter.module.empty() ? nullptr : &require_module(adapter, options.adapter.module);
   const std::vector<std::int64_t> tokens =
       options.tokens.empty() ? std::vector<std::int64_t>{1, 16, 128, 512} : options.tokens;
+  const std::vector<Types> chosen = read_types(options.dtypes);
   std::vector<ModuleProblem> problems;
   for (const LoraModule& module : adapter.modules) {
     if (!module.matched || (only != nullptr && only != &module)) continue;
-    for (const Dtype dtype : dtypes_for(module, options.dtypes)) {
-      if (dtype != dtype_of(module)) module_weights(module, dtype);  // f16 may not hold them
+    for (const Types& types : chosen.empty() ? std::vector<Types>{dtype_of(module)} : chosen) {
+      // f16 may not hold them.
+      if (types.weights != dtype_of(module)) module_weights(module, types.weights);
       for (const std::int64_t m : tokens) {
         Problem problem;
-        problem.dtype = dtype;
+        set_types(problem, types);
         problem.accumulate = !options.set;
         problem.rank = static_cast<int>(module.rank());
         problem.m = m;

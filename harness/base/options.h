@@ -74,8 +74,8 @@ struct Options {
   // Selection.
   std::string device;  // substring or index; empty: the first GPU, else the first device
   std::vector<std::int64_t> tokens, in, out_features, features;
-  std::vector<int> ranks;
-  std::vector<std::string> dtypes, variants, problem_keys;
+  std::vector<int> ranks, adapters;
+  std::vector<std::string> dtypes, slices, variants, problem_keys;
   std::string problems_file;
   bool set = false;  // overwrite y instead of adding to it
   bool quick = false;

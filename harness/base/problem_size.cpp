@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "harness/base/failure.h"
+#include "loratune/dispatch/default_choice.h"
 
 namespace loratune {
 namespace {
@@ -20,13 +21,16 @@ std::string in_gib(double bytes) {
 }  // namespace
 
 std::string too_large_reason(const Problem& p, const DeviceInfo& device, double memory_bytes) {
+  if (default_choice(p, device).variant == nullptr) return "is taken by no variant of this build";
   // In double: the products of the largest extents are beyond 64 bits.
   const auto m = static_cast<double>(p.m);
   const auto k = static_cast<double>(p.k);
   const auto n = static_cast<double>(p.n);
-  const auto rank = static_cast<double>(p.rank);
-  const double inputs = m * k + rank * (k + n);
-  const double largest = std::max({m * k, m * n, rank * k, rank * n}) * element_bytes(p.dtype);
+  const double a = static_cast<double>(h_columns(p)) * k;
+  const double b = static_cast<double>(p.rank) * n;
+  const double inputs = m * k + (a + b) * std::max(p.adapters, 1);
+  const double largest = std::max(std::max(m * k, m * n) * element_bytes(p.dtype),
+                                  std::max(a, b) * element_bytes(weights_dtype(p)));
   if (largest > static_cast<double>(device.max_alloc_bytes)) {
     return "needs a buffer of " + in_gib(largest) + ", the device allows " +
            in_gib(static_cast<double>(device.max_alloc_bytes));

@@ -95,12 +95,32 @@ std::vector<const Variant*> select_variants(const Options& options) {
   return chosen;
 }
 
+bool gives_shapes(const Options& o) {
+  return !o.tokens.empty() || !o.features.empty() || !o.in.empty() || !o.out_features.empty() ||
+         !o.slices.empty() || !o.ranks.empty() || !o.adapters.empty();
+}
+
+bool gives_grid(const Options& o) { return gives_shapes(o) || !o.dtypes.empty() || o.set; }
+
+std::vector<Types> read_types(const std::vector<std::string>& names) {
+  std::vector<Types> types;
+  for (const std::string& name : names) {
+    const auto one = parse_types(name);
+    if (!one) {
+      usage(
+          "--dtypes: there are f32, f16 and bf16, and f32_w_f16 where the weights have another "
+          "type, not '" +
+          printable(name) + "'");
+    }
+    types.push_back(*one);
+  }
+  return types;
+}
+
 namespace {
 
 std::vector<Problem> listed_problems(const Options& options) {
-  if (!options.tokens.empty() || !options.features.empty() || !options.in.empty() ||
-      !options.out_features.empty() || !options.ranks.empty() || !options.dtypes.empty() ||
-      options.set) {
+  if (gives_grid(options)) {
     usage("--problem and --problems name whole problems; leave out the options that make a grid");
   }
   std::vector<Problem> problems;
@@ -126,47 +146,88 @@ std::vector<Problem> listed_problems(const Options& options) {
   return problems;
 }
 
-std::vector<Problem> grid_problems(const Options& o) {
+// Of a problem the extents that make its weights' shape.
+struct Shape {
+  std::int64_t k = 0, n = 0;
+  Slices slices;
+};
+
+template <class List>
+List or_else(const List& given, List otherwise) {
+  return given.empty() ? otherwise : given;
+}
+
+// Without --in a group reads rows as long as its first slice is wide, as queries do.
+std::vector<Shape> grouped_shapes(const Options& o) {
+  if (!o.features.empty() || !o.out_features.empty()) {
+    usage("--slices says the columns of y; beside it --in gives those of x");
+  }
+  std::vector<Shape> shapes;
+  for (const std::string& text : o.slices) {
+    const auto slices = parse_slices(text);
+    if (!slices) {
+      usage("--slices: '" + printable(text) + "' is no group of 2.." + std::to_string(kMaxSlices) +
+            " modules like 4096+1024+1024");
+    }
+    Shape shape;
+    shape.slices = *slices;
+    for (const std::int32_t columns : slices->columns) shape.n += columns;
+    for (const std::int64_t k : or_else(o.in, {slices->columns[0]})) {
+      shape.k = k;
+      shapes.push_back(shape);
+    }
+  }
+  return shapes;
+}
+
+std::vector<Shape> grid_shapes(const Options& o) {
   using Extents = std::vector<std::int64_t>;
-  const auto or_else = [](const auto& given, auto otherwise) {
-    return given.empty() ? otherwise : given;
-  };
+  if (!o.slices.empty()) return grouped_shapes(o);
   if (!o.features.empty() && (!o.in.empty() || !o.out_features.empty())) {
     usage("--features means k = n; give it, or --in and --out-features");
   }
-  std::vector<std::pair<std::int64_t, std::int64_t>> shapes;
+  std::vector<Shape> shapes;
   if (o.in.empty() && o.out_features.empty()) {
     const Extents square =
         or_else(o.features, o.quick ? Extents{512, 2048} : Extents{512, 1024, 2048});
-    for (const std::int64_t size : square) shapes.emplace_back(size, size);
+    for (const std::int64_t size : square) shapes.push_back({size, size, {}});
   } else {
     for (const std::int64_t k : or_else(o.in, o.out_features)) {
-      for (const std::int64_t n : or_else(o.out_features, Extents{k})) shapes.emplace_back(k, n);
+      for (const std::int64_t n : or_else(o.out_features, Extents{k})) shapes.push_back({k, n, {}});
     }
   }
+  return shapes;
+}
+
+std::vector<Problem> grid_problems(const Options& o) {
+  using Extents = std::vector<std::int64_t>;
+  const std::vector<Shape> shapes = grid_shapes(o);
   const Extents tokens =
       or_else(o.tokens, o.quick ? Extents{1, 16, 128} : Extents{1, 16, 128, 512});
   const std::vector<int> ranks =
       or_else(o.ranks, o.quick ? std::vector<int>{8, 64} : std::vector<int>{4, 8, 16, 32, 64});
-  const std::vector<std::string> dtypes = or_else(
-      o.dtypes, o.quick ? std::vector<std::string>{"f32"} : std::vector<std::string>{"f32", "f16"});
+  const std::vector<Types> types =
+      or_else(read_types(o.dtypes), o.quick ? std::vector<Types>{Dtype::f32}
+                                            : std::vector<Types>{Dtype::f32, Dtype::f16});
   std::vector<Problem> problems;
-  for (const std::string& name : dtypes) {
-    const auto dtype = parse_dtype(name);
-    if (!dtype) usage("--dtypes: there are f32 and f16, not '" + name + "'");
-    for (const int rank : ranks) {
-      for (const auto& [k, n] : shapes) {
-        for (const std::int64_t m : tokens) {
-          Problem problem;
-          problem.dtype = *dtype;
-          problem.accumulate = !o.set;
-          problem.rank = rank;
-          problem.m = m;
-          problem.k = k;
-          problem.n = n;
-          const std::string why = invalid_reason(problem);
-          if (!why.empty()) usage(why);
-          problems.push_back(problem);
+  for (const Types& one : types) {
+    for (const int adapters : or_else(o.adapters, {0})) {
+      for (const int rank : ranks) {
+        for (const auto& [k, n, slices] : shapes) {
+          for (const std::int64_t m : tokens) {
+            Problem problem;
+            set_types(problem, one);
+            problem.accumulate = !o.set;
+            problem.rank = rank;
+            problem.m = m;
+            problem.k = k;
+            problem.n = n;
+            problem.slices = slices;
+            problem.adapters = adapters;
+            const std::string why = invalid_reason(problem);
+            if (!why.empty()) usage(why);
+            problems.push_back(problem);
+          }
         }
       }
     }

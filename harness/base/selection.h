@@ -23,6 +23,14 @@ std::vector<std::size_t> matching_devices(const std::string& selector,
 // matches, or several.
 Device select_device(const std::string& selector);
 
+// Whether an option gives the extents, ranks, slices or adapters of a grid of problems; and whether
+// one makes a grid at all, by types or --set too.
+bool gives_shapes(const Options& options);
+bool gives_grid(const Options& options);
+
+// What --dtypes names, `f32_w_bf16` for one. Throws Failure (kExitUsage) for what is no type.
+std::vector<Types> read_types(const std::vector<std::string>& names);
+
 // The problems that the options select, each once: those of the adapter's modules with --adapter;
 // without options the default grid. Throws Failure
 // for a shape out of range, an unreadable file, or a file without a problem.

@@ -259,16 +259,10 @@ std::string why_nothing(const Options& options) {
 }  // namespace
 
 int check_mode(const Options& options) {
-  for (const std::string& dtype : options.dtypes) {
-    if (!parse_dtype(dtype)) {
-      throw Failure(kExitUsage, "--dtypes: there are f32 and f16, not '" + dtype + "'");
-    }
-  }
-  const bool selected = !options.problem_keys.empty() || !options.problems_file.empty() ||
-                        !options.tokens.empty() || !options.features.empty() ||
-                        !options.in.empty() || !options.out_features.empty() ||
-                        !options.ranks.empty() || !options.config.empty() || options.quick ||
-                        !options.adapter.path.empty();
+  read_types(options.dtypes);
+  const bool selected = gives_shapes(options) || !options.problem_keys.empty() ||
+                        !options.problems_file.empty() || !options.config.empty() ||
+                        options.quick || !options.adapter.path.empty();
   select_variants(options);
   if (selected) select_problems(options);  // so that bad input is told before a device is sought
   const DeviceInfo device = select_device(options.device).info;

@@ -31,6 +31,7 @@ json variant_json(const Variant& variant) {
           {"revision", variant.revision},
           {"source_sha256", variant.source_sha256},
           {"needs", variant.needs},
+          {"axes", names_of(variant.axes)},
           {"points", product_size(variant.space)},
           {"parameters", parameters}};
 }
@@ -72,6 +73,9 @@ int list_mode(const Options& options) {
     if (!variant->needs.empty()) {
       std::printf("    needs %s\n", std::string(variant->needs).c_str());
     }
+    std::string axes;
+    for (const std::string_view name : names_of(variant->axes)) axes += " " + std::string(name);
+    if (!axes.empty()) std::printf("    axes%s\n", axes.c_str());
     for (const Parameter& parameter : variant->space.parameters) {
       std::printf("    %-12s", std::string(parameter.name).c_str());
       for (const int value : parameter.values) std::printf(" %d", value);

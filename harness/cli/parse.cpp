@@ -77,7 +77,14 @@ void add_selection(OptionTable& table, Options& options) {
   table.add_list("--out-features", kSelects, options.out_features, "Columns of y, n")
       ->check(extent);
   table.add_list("--ranks", kSelects, options.ranks, "Ranks of the adapter")->check(rank);
-  table.add_list("--dtypes", kSelects, options.dtypes, "f32, f16");
+  table.add_list("--slices", kSelects, options.slices,
+                 "Modules that share x, by their columns of y: 4096+1024+1024");
+  table
+      .add_list("--adapters", kSelects, options.adapters,
+                "Adapters that have rows in a call, of a pool; 0 is one adapter for all rows")
+      ->check(whole_number(0, kMaxAdapters));
+  table.add_list("--dtypes", kSelects, options.dtypes,
+                 "f32, f16, bf16; f32_w_f16 where weights have another type than x and y");
   table.add_list("--variants", kSelects, options.variants, "Variants by name");
   table.add_list("--problem", kSelects, options.problem_keys,
                  "Problems by key, like m1_k1024_n1024_r8_f16_acc");

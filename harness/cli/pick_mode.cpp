@@ -45,6 +45,9 @@ int pick_mode(const Options& options) {
     dispatcher = std::move(loaded.dispatcher);
   }
   const Choice choice = dispatcher->pick(*problem, options.mode);
+  if (choice.variant == nullptr) {
+    throw Failure(kExitUsage, "--pick: no variant of this build takes " + to_string(*problem));
+  }
   const std::string explanation = dispatcher->explain(*problem, options.mode);
   if (options.json) {
     nlohmann::json config = nlohmann::json::object();

@@ -26,9 +26,7 @@ namespace loratune {
 namespace {
 
 bool selects_problems(const Options& o) {
-  return !o.tokens.empty() || !o.in.empty() || !o.out_features.empty() || !o.features.empty() ||
-         !o.ranks.empty() || !o.dtypes.empty() || !o.problem_keys.empty() ||
-         !o.problems_file.empty() || o.set || o.quick;
+  return gives_grid(o) || !o.problem_keys.empty() || !o.problems_file.empty() || o.quick;
 }
 
 Dispatcher make_dispatcher(const Options& options, const DeviceInfo& device) {

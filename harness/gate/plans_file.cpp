@@ -89,6 +89,9 @@ std::vector<PlanCase> make_cases(std::span<const Problem> problems,
   std::vector<PlanCase> cases;
   for (const Problem& problem : problems) {
     const Choice pick = dispatcher.pick(problem, mode);
+    if (pick.variant == nullptr) {
+      throw Failure(kExitUsage, "no variant of this build takes " + to_string(problem));
+    }
     cases.push_back(
         {"pick/" + to_string(problem), problem, pick.variant->plan(problem, pick.config, device)});
     for (const Variant* variant : variants) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <string>
 #include <utility>
 
 namespace loratune {
@@ -12,8 +14,14 @@ namespace {
 constexpr std::size_t kAxes = 6;
 using Point = std::array<std::int64_t, kAxes>;
 
+// Types, slices and what else makes a kind are one axis: of most lists of problems it has few
+// values.
 Point point_of(const Problem& p) {
-  return {static_cast<std::int64_t>(p.dtype), p.accumulate ? 1 : 0, p.rank, p.m, p.k, p.n};
+  Kind rest = kind_of(p);
+  rest.accumulate = true;
+  const std::string name = to_string(rest.slices) + "_" + to_string(rest);
+  const auto axis = static_cast<std::int64_t>(std::hash<std::string>()(name));
+  return {axis, p.accumulate ? 1 : 0, p.rank, p.m, p.k, p.n};
 }
 
 // How often each value of an axis, and each pair of values of two axes, was taken.

@@ -51,7 +51,7 @@ class Spaces {
  private:
   std::vector<const Variant*> variants_;
   DeviceInfo device_;
-  std::vector<Axes> axes_;
+  std::vector<AxisValues> axes_;
 };
 
 Recording start_recording(const std::vector<const Variant*>& variants, const DeviceInfo& device) {

@@ -10,10 +10,10 @@ std::vector<AdapterGain> adapter_gains(const std::vector<ModuleProblem>& problem
   std::vector<AdapterGain> gains;
   for (const auto& [module, problem] : problems) {
     auto gain = std::find_if(gains.begin(), gains.end(), [&p = problem](const AdapterGain& one) {
-      return one.tokens == p.m && one.dtype == p.dtype;
+      return one.tokens == p.m && one.types == types_of(p);
     });
     if (gain == gains.end()) {
-      gain = gains.insert(gains.end(), {problem.m, problem.dtype, 0, 0, 0, 0});
+      gain = gains.insert(gains.end(), {problem.m, types_of(problem), 0, 0, 0, 0});
     }
     const auto record =
         std::find_if(tuned.records.begin(), tuned.records.end(),
@@ -35,7 +35,7 @@ std::string to_string(const AdapterGain& gain) {
   std::snprintf(
       text, sizeof text,
       "pass through %d modules, %lld tokens, %s: %.1f us tuned, %.1f us by default, %.2fx",
-      gain.modules, static_cast<long long>(gain.tokens), std::string(to_string(gain.dtype)).c_str(),
+      gain.modules, static_cast<long long>(gain.tokens), to_string(gain.types).c_str(),
       gain.tuned_ns * 1e-3, gain.default_ns * 1e-3, gain.default_ns / gain.tuned_ns);
   std::string line = text;
   if (gain.missing > 0) line += "; " + std::to_string(gain.missing) + " modules have no record";

@@ -13,7 +13,7 @@ namespace loratune {
 // `missing` counts modules whose problem has no record.
 struct AdapterGain {
   std::int64_t tokens = 0;
-  Dtype dtype = Dtype::f32;
+  Types types;
   int modules = 0, missing = 0;
   double tuned_ns = 0, default_ns = 0;
 };

@@ -57,8 +57,7 @@ std::vector<Rule> rules_of(std::span<const Decided> decided, Mode mode, const De
     Rule rule;
     rule.device = "d0";
     rule.mode = mode;
-    rule.dtype = range.dtype;
-    rule.accumulate = range.accumulate;
+    rule.kind = range.kind;
     rule.rank = range.rank;
     rule.m = mode == Mode::batch_invariant ? Range{1, kMaxExtent} : range.m;
     rule.k = range.k;
@@ -79,9 +78,8 @@ bool measured_again(const Rule& rule, const TunedFile& file) {
   };
   return std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
     const Problem& p = record.problem;
-    return record.device == rule.device && record.mode == rule.mode && p.op == rule.op &&
-           p.dtype == rule.dtype && p.accumulate == rule.accumulate && p.align == 0 &&
-           holds(rule.m, p.m) && holds(rule.k, p.k) && holds(rule.n, p.n) &&
+    return record.device == rule.device && record.mode == rule.mode && kind_of(p) == rule.kind &&
+           p.align == 0 && holds(rule.m, p.m) && holds(rule.k, p.k) && holds(rule.n, p.n) &&
            rule.rank.lo <= p.rank && p.rank <= rule.rank.hi;
   });
 }

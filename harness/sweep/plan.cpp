@@ -85,8 +85,9 @@ std::string budget_note(const SweepOptions& options, int devices) {
 }
 
 std::string group_key(const Problem& p) {
-  return std::string(to_string(p.op)) + "_r" + std::to_string(p.rank) + "_" +
-         std::string(to_string(p.dtype)) + (p.accumulate ? "_acc" : "_set");
+  const std::string slices = p.slices.count == 0 ? "" : "_n" + to_string(p.slices);
+  return std::string(to_string(p.op)) + slices + "_r" + std::to_string(p.rank) + "_" +
+         to_string(kind_of(p));
 }
 
 std::vector<Problem> shard_of(const std::vector<Problem>& problems, Mode mode, int shard,

@@ -52,7 +52,7 @@ Throughput throughput(const Problem& problem, double time_ns, const Ceilings& ce
                      number(roof) + " at most on so many bytes";
     return result;
   }
-  const double peak = ceilings.peak_gflops * (problem.dtype == Dtype::f16 ? kMatrixUnits : 1);
+  const double peak = ceilings.peak_gflops * (element_bytes(problem.dtype) == 2 ? kMatrixUnits : 1);
   if (peak > 0 && gflops > kTolerance * peak) {
     result.refused = "bad clock: the time means " + number(gflops) + " GFLOP/s, the device does " +
                      number(peak) + " at most";

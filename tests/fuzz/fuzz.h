@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "harness/base/failure.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune::fuzz {
 
@@ -51,6 +52,13 @@ bool takes(Action action) {
     expect_printable(line);
     return false;
   }
+}
+
+// Whether no variant of this build is a default of the problem on the device.
+inline bool nothing_takes(const Problem& problem, const DeviceInfo& device) {
+  return std::none_of(variants().begin(), variants().end(), [&](const Variant* variant) {
+    return variant->supports(problem, device) && variant->fit(problem, device) != Fit::never;
+  });
 }
 
 // A file in memory that holds the bytes.

@@ -8,7 +8,7 @@ file(REMOVE_RECURSE ${WORK_DIR})
 set(prefix ${WORK_DIR}/prefix)
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix} --component development)
 
-if(NOT EXISTS ${prefix}/share/loratune/schema/tuned-v1.schema.json)
+if(NOT EXISTS ${prefix}/share/loratune/schema/tuned-v2.schema.json)
   message(FATAL_ERROR "the schema is not installed")
 endif()
 file(GLOB_RECURSE headers ${prefix}/include/*.h)

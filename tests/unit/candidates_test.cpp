@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(Variants, CandidatesTest,
 
 TEST(Candidates, AVariantThatSupportsNothingHasNoConfigs) {
   Variant variant = *find_variant("naive");
-  variant.supports = [](const Problem&, const DeviceInfo&) { return false; };
+  variant.VariantParts::supports = [](const Problem&, const DeviceInfo&) { return false; };
   EXPECT_TRUE(sample_configs(variant, group(), device(DeviceType::cpu), 10, 1).empty());
 }
 

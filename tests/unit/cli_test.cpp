@@ -374,8 +374,36 @@ TEST(SelectProblems, CrossesWhatIsGiven) {
   EXPECT_NE(refusal([] { problems({"--list", "--features", "64", "--in", "64"}); }), "");
 }
 
+TEST(SelectProblems, CrossesTypesSlicesAndAdapters) {
+  const auto made =
+      problems({"--list", "--tokens", "16", "--ranks", "8", "--dtypes", "bf16,f32_w_f16",
+                "--slices", "64+32+32,128+128", "--adapters", "0,8"});
+  std::set<std::string> keys;
+  for (const Problem& problem : made) keys.insert(to_string(problem));
+  EXPECT_EQ(keys.size(), 8U);
+  EXPECT_TRUE(keys.contains("fwd_m16_k64_n64+32+32_r8_bf16_acc"));
+  EXPECT_TRUE(keys.contains("fwd_m16_k128_n128+128_r8_f32_w_f16_acc_a8"));
+  const auto rows = problems({"--list", "--in", "32,96", "--slices", "64+64"});
+  EXPECT_EQ(rows.front().k, 32);
+  EXPECT_EQ(rows.front().n, 128);
+  EXPECT_EQ(problems({"--list", "--adapters", "8"}).size(), 120U);
+  const std::pair<Words, std::string> refused[] = {
+      {{"--slices", "64"}, "'64' is no group"},
+      {{"--slices", "64+x"}, "'64+x' is no group"},
+      {{"--slices", "64+64", "--features", "64"}, "--slices says"},
+      {{"--slices", "64+64", "--out-features", "64"}, "--slices says"},
+      {{"--adapters", "65536"}, "65536"},
+      {{"--adapters", "-1"}, "-1"},
+      {{"--dtypes", "f32_w_f64"}, "f32_w_f64"}};
+  for (const auto& [words, what] : refused) {
+    const std::string line = refusal([&, &of = words] { problems(with({"--list"}, of)); });
+    EXPECT_NE(line.find(what), std::string::npos) << line;
+  }
+}
+
 TEST(SelectProblems, AGridBesideWholeProblemsIsRefused) {
-  for (const char* grid : {"--tokens", "--features", "--in", "--out-features", "--ranks"}) {
+  for (const char* grid :
+       {"--tokens", "--features", "--in", "--out-features", "--ranks", "--adapters"}) {
     EXPECT_NE(refusal([&] {
                 problems({"--list", "--problem", "fwd_m1_k64_n64_r4_f32_acc", grid, "4"});
               }),

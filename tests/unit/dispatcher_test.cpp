@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "dispatch/internal/dispatcher_state.h"
@@ -83,13 +85,18 @@ TEST(Dispatcher, ExactRecord) {
 TEST(Dispatcher, AnotherProblemIsAnother) {
   const Dispatcher dispatcher(only(committed(), {fictional::record("d0", problem(), 8)}), device());
   ASSERT_EQ(picked(dispatcher.pick(problem())), 8);
-  std::vector<Problem> others(6, problem());
+  std::vector<Problem> others(11, problem());
   others[0].m = 2;
   others[1].k = 1025;
   others[2].n = 1023;
   others[3].rank = 7;
   others[4].dtype = Dtype::f32;
   others[5].k = kMaxExtent;
+  others[6].dtype = Dtype::bf16;
+  others[7].weights = Dtype::f32;
+  others[8].slices = *parse_slices("512+512");
+  others[9].adapters = 8;
+  others[10].dora = true;
   for (const Problem& other : others) {
     EXPECT_TRUE(is_default(dispatcher.pick(other), other, device())) << to_string(other);
   }
@@ -140,6 +147,81 @@ TEST(ProblemKey, DistinctAndReversible) {
   EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
 }
 
+// Of each axis beyond the shape two values or more, on one problem.
+std::vector<Problem> with_every_axis() {
+  std::vector<Problem> all;
+  for (const Types types : {Types(Dtype::bf16), Types(Dtype::f16, Dtype::f32),
+                            Types(Dtype::f32, Dtype::bf16), Types(Dtype::bf16, Dtype::f32)}) {
+    for (const char* slices :
+         {"", "512+512", "1023+1", "1+1023", "1020+1+1+2", "128+128+128+128+128+128+128+128"}) {
+      for (const int adapters : {0, 1, 255, 256, kMaxAdapters}) {
+        for (const bool dora : {false, true}) {
+          Problem p = problem();
+          set_types(p, types);
+          if (*slices != 0) p.slices = *parse_slices(slices);
+          p.adapters = adapters;
+          p.dora = dora;
+          all.push_back(p);
+        }
+      }
+    }
+  }
+  return all;
+}
+
+TEST(ProblemKey, HoldsEveryAxis) {
+  std::vector<ProblemKey> keys = {make_key(problem(), Mode::fast)};
+  std::set<std::uint64_t> hashes;
+  for (const Problem& p : with_every_axis()) {
+    EXPECT_TRUE(is_valid(p)) << to_string(p);
+    keys.push_back(make_key(p, Mode::fast));
+    hashes.insert(hash(keys.back()));
+    EXPECT_EQ(problem_of(keys.back()), p) << to_string(p);
+    Problem stated = p;
+    stated.weights = weights_dtype(p);
+    EXPECT_EQ(make_key(stated, Mode::fast), keys.back());
+  }
+  std::sort(keys.begin(), keys.end());
+  EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
+  EXPECT_EQ(hashes.size(), with_every_axis().size());
+}
+
+// A record or a rule of each axis is found for its own problem, and for no other.
+TEST(Dispatcher, EveryAxisIsFoundByItself) {
+  const std::vector<Problem> all = with_every_axis();
+  for (const bool of_rules : {false, true}) {
+    std::vector<Record> records;
+    std::vector<Rule> rules;
+    for (const Problem& p : all) {
+      if (p.adapters == 255 && of_rules) {
+        rules.push_back(fictional::rule("d0", {8, 8}, {1, 1}, 8));
+        rules.back().kind = kind_of(p);
+        rules.back().n = {1024, 1024};
+      } else if (p.adapters == 255) {
+        records.push_back(fictional::record("d0", p, 8));
+      }
+    }
+    const TunedFile file = only(committed(), records, rules);
+    EXPECT_TRUE(parse_tuned_file(serialize(file)).file) << parse_tuned_file(serialize(file)).error;
+    const Dispatcher dispatcher(file, device());
+    for (const Problem& p : all) {
+      if (!find_variant("naive")->supports(p, device())) continue;
+      EXPECT_EQ(picked(dispatcher.pick(p)) == 8, p.adapters == 255) << to_string(p);
+    }
+  }
+}
+
+TEST(Dispatcher, WhatNoVariantTakesHasNoChoice) {
+  const Dispatcher dispatcher(committed(), device());
+  for (const Problem& p : with_every_axis()) {
+    const bool taken = std::any_of(variants().begin(), variants().end(), [&](const Variant* one) {
+      return one->supports(p, device()) && one->fit(p, device()) != Fit::never;
+    });
+    EXPECT_EQ(dispatcher.pick(p).variant != nullptr, taken) << to_string(p);
+    EXPECT_EQ(says(dispatcher.explain(p), "no choice: no variant"), !taken) << to_string(p);
+  }
+}
+
 TEST(ProblemKey, ValidAsTheProblemSays) {
   std::vector<Problem> all;
   for (const std::int64_t extent : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{1}, kMaxExtent,
@@ -156,6 +238,21 @@ TEST(ProblemKey, ValidAsTheProblemSays) {
     all[all.size() - 1].align = value;
     all[all.size() - 1].dtype = Dtype::f32;
   }
+  std::vector<Problem> beyond(11, problem());
+  beyond[0].slices = {{1024}, 1};
+  beyond[1].slices = {{512, 511}, 2};
+  beyond[2].slices = {{512, 512, 1}, 2};
+  beyond[3].slices = {{1025, -1}, 2};
+  beyond[4].slices = {{128, 128, 128, 128, 128, 128, 128, 128}, 9};
+  beyond[5].slices = {{1024}, 0};
+  beyond[6].adapters = -1;
+  beyond[7].adapters = kMaxAdapters + 1;
+  beyond[8].dora = true;
+  beyond[8].accumulate = false;
+  beyond[9].dtype = static_cast<Dtype>(3);
+  beyond[10].weights = static_cast<Dtype>(3);
+  for (const Problem& p : beyond) EXPECT_FALSE(is_valid(p)) << to_string(p);
+  all.insert(all.end(), beyond.begin(), beyond.end());
   const Dispatcher dispatcher(committed(), device());
   for (const Problem& p : all) {
     EXPECT_EQ(is_valid(p), invalid_reason(p).empty()) << to_string(p);
@@ -325,7 +422,7 @@ TEST(Dispatcher, ARuleMayNotRunAllOfItsRange) {
   rule.variant = "split";
   rule.config = named_config(split->space, wide);
   Rule other = fictional::rule("d0", {8, 8}, {1, 9}, 8);
-  other.accumulate = false;
+  other.kind.accumulate = false;
   other.n = {1, 4096};
   const Dispatcher dispatcher(only(committed(), {}, {rule, other}), device());
   EXPECT_EQ(dispatcher.pick(problem()).config, wide);

@@ -41,8 +41,8 @@ TEST_P(EnumerateTest, FindsAllThatTheConstraintAllows) {
 TEST_P(EnumerateTest, ThinnedAxesKeepTheDefaultsAndTheLimit) {
   const Variant& variant = *GetParam();
   const DeviceInfo device = made_up::nvidia();
-  const Axes whole = axes_of(variant.space);
-  const Axes thin = thinned_axes(variant, kProblems, device, 60);
+  const AxisValues whole = axes_of(variant.space);
+  const AxisValues thin = thinned_axes(variant, kProblems, device, 60);
   ASSERT_EQ(thin.size(), whole.size());
   for (std::size_t i = 0; i < thin.size(); ++i) {
     EXPECT_TRUE(std::includes(whole[i].begin(), whole[i].end(), thin[i].begin(), thin[i].end()));
@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Variants, EnumerateTest,
                          [](const auto& instance) { return std::string(instance.param->name); });
 
 TEST(Enumerate, PassesOverWhatSharesARefusedBeginning) {
-  const Axes axes(4, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  const AxisValues axes(4, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   int asked = 0;
   int visited = 0;
   for_each_allowed(

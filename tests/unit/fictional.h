@@ -62,7 +62,7 @@ inline Record record(const std::string& device_id, const Problem& of, int wg_n) 
 inline Rule rule(const std::string& device_id, Range rank, Range m, int wg_n) {
   Rule rule;
   rule.device = device_id;
-  rule.dtype = Dtype::f16;
+  rule.kind.types = Dtype::f16;
   rule.rank = rank;
   rule.m = m;
   rule.k = rule.n = {512, 2048};
@@ -107,7 +107,7 @@ inline TunedFile file() {
   file.records.back().config = {{"LANES", 32}};
   file.rules = {rule("d0", {5, 8}, {16, 64}, 128), rule("d0", {5, 8}, {16, 256}, 256),
                 rule("d3", {5, 8}, {16, 128}, 1)};
-  file.rules[1].accumulate = false;
+  file.rules[1].kind.accumulate = false;
   return file;
 }
 

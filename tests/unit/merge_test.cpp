@@ -66,7 +66,8 @@ TunedFile random_file(std::uint64_t seed) {
         fictional::rule(dice.roll(2) == 0 ? "d0" : "here", range(4), range(4), 1 << dice.roll(2));
     rule.k = range(3);
     rule.n = range(3);
-    rule.accumulate = dice.roll(2) == 0;
+    rule.kind.accumulate = dice.roll(2) == 0;
+    if (dice.roll(2) == 0) rule.kind.adapters = 8;
     rule.regret_bound = 0.01 * dice.roll(3);
     const bool taken = std::any_of(file.rules.begin(), file.rules.end(),
                                    [&](const Rule& r) { return overlap(r, rule); });
@@ -180,10 +181,10 @@ TEST(MergeTunedFiles, KeepsTheRecordsTogetherThatMustHaveOneChoice) {
 }
 
 // The rule that holds for a shape, its ranges left empty; nothing where there is none.
-std::optional<Rule> rule_at(const TunedFile& file, const TunedDevice& device, bool accumulate,
+std::optional<Rule> rule_at(const TunedFile& file, const TunedDevice& device, const Kind& kind,
                             const std::array<std::int64_t, 4>& at) {
   for (Rule rule : file.rules) {
-    if (file.devices.at(rule.device) != device || rule.accumulate != accumulate) continue;
+    if (file.devices.at(rule.device) != device || rule.kind != kind) continue;
     const std::array<Range, 4> ranges = {rule.rank, rule.m, rule.k, rule.n};
     bool inside = true;
     for (std::size_t i = 0; i < 4; ++i) {
@@ -203,14 +204,17 @@ TEST(MergeTunedFiles, GivesEachShapeTheRuleOfTheLowerRegretBound) {
     const TunedFile a = random_file(2 * seed);
     const TunedFile b = random_file(2 * seed + 1);
     const TunedFile merged = merge({a, b});
-    for (int point = 0; point < 3 * 2 * 4 * 4 * 3 * 3; ++point) {
+    for (int point = 0; point < 3 * 2 * 4 * 4 * 3 * 3 * 2; ++point) {
       const TunedDevice of = device(point % 3);
-      const bool accumulate = point / 3 % 2 == 0;
+      Kind kind;
+      kind.types = Dtype::f16;
+      kind.accumulate = point / 3 % 2 == 0;
+      kind.adapters = point / 864 == 0 ? 0 : 8;
       const std::array<std::int64_t, 4> at = {1 + point / 6 % 4, 1 + point / 24 % 4,
                                               1 + point / 96 % 3, 1 + point / 288 % 3};
-      const auto mine = rule_at(a, of, accumulate, at);
-      const auto theirs = rule_at(b, of, accumulate, at);
-      const auto got = rule_at(merged, of, accumulate, at);
+      const auto mine = rule_at(a, of, kind, at);
+      const auto theirs = rule_at(b, of, kind, at);
+      const auto got = rule_at(merged, of, kind, at);
       ASSERT_EQ(got.has_value(), mine || theirs) << seed;
       if (!got) continue;
       ASSERT_TRUE(got == mine || got == theirs) << seed;
@@ -272,7 +276,7 @@ TEST(MergeTunedFiles, KeepsTheRulesOfARealFile) {
   for (const Rule& rule : file.rules) {
     const std::array<std::int64_t, 4> at = {rule.rank.hi, rule.m.lo, rule.k.hi, rule.n.lo};
     const auto& of = file.devices.at(rule.device);
-    EXPECT_EQ(rule_at(merged, of, rule.accumulate, at), rule_at(file, of, rule.accumulate, at));
+    EXPECT_EQ(rule_at(merged, of, rule.kind, at), rule_at(file, of, rule.kind, at));
   }
 }
 

@@ -29,6 +29,7 @@ constinit const Variant kVariant(
     kKernel, {.revision = 1,
               .space = {kParameters, [](const Config& c, const Problem& p,
                                         const DeviceInfo&) { return c[0] < 100 || p.rank <= 10; }},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
               .supports = [](const Problem&, const DeviceInfo&) { return true; },
               .default_config = [](const Problem&, const DeviceInfo&) { return Config{0}; },
               .plan = plan,
@@ -73,8 +74,8 @@ std::vector<MeasuredProblem> grid(const Cost& cost, const std::vector<int>& rank
 
 bool holds(const RuleRange& rule, const Problem& p) {
   const auto in = [](const Range& range, std::int64_t v) { return range.lo <= v && v <= range.hi; };
-  return rule.dtype == p.dtype && rule.accumulate == p.accumulate && in(rule.rank, p.rank) &&
-         in(rule.m, p.m) && in(rule.k, p.k) && in(rule.n, p.n);
+  return rule.kind == kind_of(p) && in(rule.rank, p.rank) && in(rule.m, p.m) && in(rule.k, p.k) &&
+         in(rule.n, p.n);
 }
 
 const RuleRange* find(const std::vector<RuleRange>& rules, const Problem& p) {
@@ -314,6 +315,39 @@ TEST(Rules, KindsDoNotMix) {
   EXPECT_EQ(find(rules, p), nullptr);
   p = problem(7, 700, 700, 32);
   EXPECT_EQ(find(rules, p), nullptr);
+}
+
+// What makes another kind of problem: types, slices, adapters, dora.
+TEST(Rules, EveryAxisIsAKindOfItsOwn) {
+  std::vector<Problem> kinds(4);
+  kinds[0].weights = Dtype::bf16;
+  kinds[1].slices = *parse_slices("300+212");
+  kinds[2].adapters = 8;
+  kinds[3].dora = true;
+  std::vector<MeasuredProblem> measured;
+  const auto of_kind = [&](std::size_t i, std::int64_t m) {
+    Problem p = problem(m, 512, 512, 8);
+    p.weights = kinds[i].weights;
+    p.slices = kinds[i].slices;
+    p.adapters = kinds[i].adapters;
+    p.dora = kinds[i].dora;
+    return p;
+  };
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const int best = i % 2 == 0 ? 1 : 2;
+    for (const std::int64_t m : {1, 16}) {
+      measured.push_back(measure(
+          of_kind(i, m), [best](const Problem&, int value) { return value == best ? 0.5 : 0.9; }));
+    }
+  }
+  const auto rules = make_rules(measured, kDevice);
+  EXPECT_EQ(rules.size(), kinds.size());
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const RuleRange* rule = find(rules, of_kind(i, 8));
+    ASSERT_NE(rule, nullptr) << to_string(of_kind(i, 8));
+    EXPECT_EQ(rule->choice, candidate(i % 2 == 0 ? 1 : 2));
+  }
+  EXPECT_EQ(find(rules, problem(8, 512, 512, 8)), nullptr) << "of no plain problem";
 }
 
 // Pairs that do not grow together give no box between them, and none overlap.

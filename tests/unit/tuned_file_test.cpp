@@ -151,9 +151,10 @@ std::vector<Document> documents() {
     return text;
   }();
   std::vector<Document> all = {
-      good("/version", "1"),
-      good("/version", "1.0"),
-      bad("/version", "2"),
+      good("/version", "2"),
+      good("/version", "2.0"),
+      bad("/version", "0"),
+      bad("/version", "3"),
       bad("/version", "true"),
       bad("/version", "\"1\""),
       bad("/schema", "\"loratune/plans\""),
@@ -244,7 +245,32 @@ std::vector<Document> documents() {
       bad("/records/0/problem/rank", "0"),
       bad("/records/0/problem/rank", "1025"),
       good("/records/0/problem/rank", "1024"),
-      bad("/records/0/problem/dtype", "\"bf16\""),
+      good("/records/0/problem/dtype", "\"bf16\""),
+      bad("/records/0/problem/dtype", "\"f64\""),
+      good("/records/0/problem/weights", "\"f32\""),
+      good("/records/0/problem/weights", "\"f16\""),
+      bad("/records/0/problem/weights", "\"f64\""),
+      bad("/records/0/problem/weights", "null"),
+      good("/records/0/problem/slices", "[1000,24]"),
+      subtle("/records/0/problem/slices", "[1000,25]"),
+      bad("/records/0/problem/slices", "[1024]"),
+      bad("/records/0/problem/slices", "[]"),
+      bad("/records/0/problem/slices", "[1024,0]"),
+      bad("/records/0/problem/slices", "[1016,1,1,1,1,1,1,1,1]"),
+      bad("/records/0/problem/slices", "\"512+512\""),
+      good("/records/0/problem/adapters", "65535"),
+      bad("/records/0/problem/adapters", "0"),
+      bad("/records/0/problem/adapters", "65536"),
+      good("/records/0/problem/dora", "true"),
+      good("/records/0/problem/dora", "false"),
+      bad("/records/0/problem/dora", "1"),
+      good("/rules/0/dtype", "\"bf16\""),
+      good("/rules/0/weights", "\"bf16\""),
+      subtle("/rules/0/slices", "[256,256]"),
+      bad("/rules/0/slices", "[512]"),
+      good("/rules/0/adapters", "8"),
+      bad("/rules/0/dora", "true"),
+      good("/rules/1/dora", "true"),
       bad("/records/0/problem/accumulate", "1"),
       good("/records/0/problem/align", "64"),
       bad("/records/0/problem/align", "3"),
@@ -317,6 +343,9 @@ std::vector<Document> documents() {
   all.push_back(
       bad("/records/0/problem",
           R"({"op":"fwd","m":1,"k":1,"n":1,"rank":1,"dtype":"f32","accumulate":true,"align":2})"));
+  all.push_back(bad(
+      "/records/0/problem",
+      R"({"op":"fwd","m":1,"k":1,"n":1,"rank":1,"dtype":"f16","accumulate":false,"dora":true})"));
   all.push_back(
       good("/records/0/problem",
            R"({"op":"fwd","m":1,"k":1,"n":1,"rank":1,"dtype":"f32","accumulate":true,"align":4})"));
@@ -372,6 +401,57 @@ TEST(TunedFile, WhatEarlierBuildsDidNotWriteIsUnknown) {
   EXPECT_EQ(json::parse(serialize(*parsed.file)), old);
 }
 
+// A file of version 1 is read as one of version 2, and holds nothing that version 1 did not know.
+TEST(TunedFile, FilesOfVersion1AreRead) {
+  json first = json::parse(serialize(fictional::file()));
+  first["version"] = 1;
+  const ParsedTunedFile parsed = parse_tuned_file(first.dump());
+  ASSERT_TRUE(parsed.file) << parsed.error;
+  EXPECT_EQ(serialize(*parsed.file), serialize(fictional::file()));
+  const auto refused = [&](const char* pointer, const json& value) {
+    json newer = first;
+    newer[json::json_pointer(pointer)] = value;
+    EXPECT_NE(error_of(newer.dump()), "") << pointer;
+    newer["version"] = 2;
+    EXPECT_EQ(error_of(newer.dump()), "") << pointer;
+  };
+  refused("/records/0/problem/dtype", "bf16");
+  refused("/records/0/problem/weights", "f32");
+  refused("/records/0/problem/slices", {512, 512});
+  refused("/records/0/problem/adapters", 8);
+  refused("/records/0/problem/dora", true);
+  refused("/rules/0/dtype", "bf16");
+  refused("/rules/0/weights", "f32");
+  refused("/rules/0/adapters", 8);
+}
+
+TEST(TunedFile, EveryAxisComesBack) {
+  TunedFile file = fictional::file();
+  Problem p = fictional::problem(64);
+  set_types(p, {Dtype::f32, Dtype::bf16});
+  p.slices = *parse_slices("512+256+256");
+  p.adapters = 8;
+  p.dora = true;
+  file.records.push_back(fictional::record("d0", p, 8));
+  file.rules.push_back(fictional::rule("d0", {8, 8}, {1, 64}, 8));
+  file.rules.back().kind = kind_of(p);
+  file.rules.back().n = {1024, 1024};
+  const std::string bytes = serialize(file);
+  const ParsedTunedFile parsed = parse_tuned_file(bytes);
+  ASSERT_TRUE(parsed.file) << parsed.error;
+  EXPECT_EQ(serialize(*parsed.file), bytes);
+  const auto& records = parsed.file->records;
+  EXPECT_TRUE(std::any_of(records.begin(), records.end(),
+                          [&](const Record& record) { return record.problem == p; }));
+  const auto& rules = parsed.file->rules;
+  EXPECT_TRUE(std::any_of(rules.begin(), rules.end(),
+                          [&](const Rule& rule) { return rule.kind == kind_of(p); }));
+  // What is as usual is not written.
+  p.weights = p.dtype;
+  file.records.back().problem = p;
+  EXPECT_EQ(serialize(file).find("\"weights\":\"f32\""), std::string::npos);
+}
+
 TEST(TunedFile, TheSchemaAgrees) {
   const TemporaryFolder folder;
   std::vector<bool> expected;
@@ -386,7 +466,7 @@ TEST(TunedFile, TheSchemaAgrees) {
 
   const std::string command = std::string("/usr/bin/python3 ") + LORATUNE_SOURCE_DIR +
                               "/tests/check_schema.py " + LORATUNE_SOURCE_DIR +
-                              "/results/schema/tuned-v1.schema.json " + folder.path().string();
+                              "/results/schema/tuned-v2.schema.json " + folder.path().string();
   FILE* pipe = ::popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);
   std::string answers;
@@ -415,9 +495,10 @@ TEST(TunedFile, ErrorsPointAtTheFault) {
   points(text_of({"/devices/d0/a~1b~0c", "1", false, false}), "/devices/d0/a~1b~0c");
   points(text_of({"/rules/0/accumulate", "true", false, false}), "/rules/1");
   points(text_of({"/devices/d0/\x1b]0;x", "1", false, false}), "/devices/d0/\\x1b]0;x");
+  points(text_of({"/rules/0/slices", "[256,256]", false, false}), "/rules/0/n");
   points("", "");
   points("[]", "");
-  EXPECT_NE(error_of(text_of({"/version", "2", false, false})).find("another version"),
+  EXPECT_NE(error_of(text_of({"/version", "3", false, false})).find("another version"),
             std::string::npos);
 }
 
