@@ -28,6 +28,8 @@
 
 namespace loratune {
 
+class Route;
+
 // What a slice of a group has of its own. y: a buffer for its rows, where these do not stand beside
 // those of the other slices in one; all slices have one or none has. a, b and their offsets: of
 // plans of parts. The scale is a factor beside that of all slices.
@@ -58,6 +60,12 @@ struct Operands {
   // Weights of another shape may be just as long.
   std::optional<Problem> weights_of;
   std::array<SliceOperands, kMaxSlices> slices{};
+  // Of problems with adapters, as Pool::bind() says them: the table of the pool's slots, how many
+  // there are, the elements from the weights of one to those of the next, and the rows' slots.
+  cl_mem slots = nullptr;
+  int slot_count = 0;
+  std::int64_t ld_slot = 0;
+  const Route* route = nullptr;
   bool operator==(const Operands&) const = default;
 };
 

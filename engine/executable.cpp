@@ -6,7 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/internal/native.h"
 #include "engine/internal/operands.h"
+#include "loratune/engine/route.h"
 #include "loratune/variants/packing.h"
 
 namespace loratune {
@@ -50,6 +52,7 @@ class Numbers {
 
  private:
   void set_struct() {
+    if (bound_.kernel == nullptr) return;
     const std::size_t padded = (size_ + align_ - 1) / align_ * align_;
     cl_kernel kernel = bound_.kernel.get();
     cl_int code = clSetKernelArg(kernel, at_, padded, bound_.numbers.data());
@@ -79,9 +82,25 @@ cl_mem buffer_of(const Arg& arg, const Operands& operands, const Problem& proble
       return operands.a;
     case Role::b:
       return operands.b;
+    case Role::slots:
+      return operands.slots;
+    case Role::route:
+      return operands.route->buffer();
     default:
       return nullptr;
   }
+}
+
+// Work-items along the first dimension for so many rows, or for those of the route.
+std::size_t items_for(const Launch& launch, std::int64_t m, const Route* route) {
+  const auto& [rows, groups] = launch.row_groups;
+  if (route == nullptr || rows == 0) return global_for(launch, m);
+  return static_cast<std::size_t>(route->blocks(rows) * groups) * launch.local[0];
+}
+
+bool is_long(Role role) {
+  return (role >= Role::ld_x && role <= Role::off_y) || role == Role::off_g ||
+         role == Role::ld_slot || role == Role::blocks;
 }
 
 }  // namespace
@@ -117,6 +136,10 @@ std::int64_t Executable::State::number(const Arg& arg, const Operands& operands)
       return first_b + gains_before(plan.b, problem, slice);
     case Role::off_y:
       return output_of(operands, problem, slice).off;
+    case Role::ld_slot:
+      return operands.ld_slot;
+    case Role::blocks:
+      return operands.route->first_block(arg.value);
     default:
       return arg.value;
   }
@@ -144,14 +167,18 @@ BoundKernel Executable::State::bind_kernel(Handle<cl_kernel> kernel, const Launc
 void Executable::State::set_arguments(std::size_t launch, const Operands& operands) {
   BoundKernel& bound = kernels[launch];
   Numbers numbers(bound, plan.launches[launch].one_struct);
+  const bool launch_is_native = plan.launches[launch].native;
   for (const Arg& arg : plan.launches[launch].args) {
     if (arg.role == Role::scratch || arg.role == Role::local) {
       numbers.next();
     } else if (!is_number(arg)) {
-      set_argument(bound.kernel.get(), numbers.next(), buffer_of(arg, operands, problem));
+      const cl_uint at = numbers.next();
+      if (!launch_is_native) {
+        set_argument(bound.kernel.get(), at, buffer_of(arg, operands, problem));
+      }
     } else if (arg.role == Role::scale) {
       numbers.add(scale_of(operands, static_cast<int>(arg.value)));
-    } else if ((arg.role >= Role::ld_x && arg.role <= Role::off_y) || arg.role == Role::off_g) {
+    } else if (is_long(arg.role)) {
       numbers.add(static_cast<cl_long>(number(arg, operands)));
     } else {
       numbers.add(static_cast<cl_int>(number(arg, operands)));
@@ -212,8 +239,12 @@ void Executable::enqueue(cl_command_queue queue, const Operands& operands,
   for (std::size_t l = 0; l < state.plan.launches.size(); ++l) {
     const Launch& launch = state.plan.launches[l];
     Sizes global = sizes(launch.global);
-    global[0] = global_for(launch, m);
+    global[0] = items_for(launch, m, state.problem.adapters > 0 ? operands.route : nullptr);
+    if (global[0] == 0) continue;  // no row has an adapter
     add([&](cl_event* event) {
+      if (launch.native) {
+        return enqueue_native(queue, state.kernels[l].numbers, operands, event);
+      }
       loratune::launch(queue, state.kernels[l].kernel.get(), static_cast<cl_uint>(launch.dims),
                        global, sizes(launch.local), event);
     });

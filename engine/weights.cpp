@@ -276,24 +276,19 @@ void Weights::use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes) {
   state_->arena = Arena{arena, begin + skipped, std::max<std::int64_t>(bytes - skipped, 0), 0};
 }
 
-namespace {
-
-// Joined or not, B begins at the next multiple of kWeightsAlign.
-std::int64_t arena_bytes(const Problem& shape, const LaunchPlan& plan) {
+std::int64_t packed_bytes(const Problem& shape, const LaunchPlan& plan) {
   const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, weights_dtype(shape)));
   const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, weights_dtype(shape)));
   return joined_off_b(plan.a, shape) * bytes_a +
          whole_places(packed_b_size(plan.b, shape) * bytes_b);
 }
 
-}  // namespace
-
 std::int64_t Weights::bytes_of(const LaunchPlan& plan) const {
   const Problem& shape = state_->shape;
-  if (plan.parts.empty()) return arena_bytes(shape, plan);
+  if (plan.parts.empty()) return packed_bytes(shape, plan);
   std::int64_t bytes = 0;
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
-    bytes += arena_bytes(slice_problem(shape, static_cast<int>(i)), plan.parts[i]);
+    bytes += packed_bytes(slice_problem(shape, static_cast<int>(i)), plan.parts[i]);
   }
   return bytes;
 }

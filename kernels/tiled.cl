@@ -38,27 +38,31 @@
 
 typedef struct {
   long off_x, ld_x;
+#if ADAPTERS
+  Pool pool;
+#endif
   Module modules[MODULES];
-  int m, k, column_blocks, rank, panels;
+  int m, k, column_blocks, rank;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
-    global const elem* restrict x, global const weight* restrict ab, OUTPUTS, Call call,
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS POOL, Call call,
     local float* stage, local float* h) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   int block = (int)(group % call.column_blocks);
   const int which = find_module(call.modules, &block);
   const Module module = call.modules[which];
+  const Block rows = FIND_BLOCK(call, which, group / call.column_blocks, TILE_M, call.rank);
+  ab += rows.weights;
   global const weight* restrict a = ab + module.off_a;
   global const weight* restrict b = ab + module.off_b;
-  const int m = call.m, k = call.k, n = module.n, rank = call.rank, panels = call.panels;
-  const long row0 = group / call.column_blocks * TILE_M;
-  const int rows = (int)min((long)m - row0, (long)TILE_M);
+  const int k = call.k, n = module.n, rank = rows.rank;
+  const int panels = (rank + A_TILE - 1) / A_TILE;
   const int k_lane = item % K_LANES;
   const int panel_lane = item / K_LANES;
   const int rank_padded = panels * A_TILE;
-  x += call.off_x + row0 * call.ld_x;
+  x += call.off_x;
 
   for (int panel0 = 0; panel0 < panels; panel0 += PANEL_LANES) {
     const int panel = panel0 + panel_lane;
@@ -71,7 +75,8 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       barrier(CLK_LOCAL_MEM_FENCE);
       for (int r = 0; r < TILE_M; ++r) {
         for (int i = item; i < length; i += WG_SIZE) {
-          stage[r * TILE_K + i] = r < rows ? LOAD(x + r * call.ld_x + k0 + i) : 0.0f;
+          stage[r * TILE_K + i] =
+              r < rows.count ? LOAD(x + ROW(rows, r) * call.ld_x + k0 + i) : 0.0f;
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);
@@ -100,11 +105,11 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
   barrier(CLK_LOCAL_MEM_FENCE);
 
   const long tile0 = (long)block * module.block_tiles;
-  global elem* y = OUTPUT(which) + module.off_y + row0 * module.ld_y;
+  global elem* y = OUTPUT(which) + module.off_y;
   for (int t = item; t < module.block_tiles; t += WG_SIZE) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
-    const global weight* b_panel = b + (tile0 + t) * rank * B_TILE;
+    const global weight* b_panel = b + (tile0 + t) * call.rank * B_TILE;
     FLOATS(B_TILE) sum[TILE_M];
 #pragma unroll
     for (int r = 0; r < TILE_M; ++r) sum[r] = 0.0f;
@@ -114,6 +119,6 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       for (int r = 0; r < TILE_M; ++r) sum[r] += h[r * rank_padded + j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-    put_rows(y + column, module.ld_y, rows, columns, module.scale, GAINS(ab, module, column), sum);
+    put_block(y + column, module.ld_y, rows, columns, GAINS(ab, module, column), sum);
   }
 }

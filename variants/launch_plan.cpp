@@ -51,6 +51,11 @@ std::string launch_reason(const Launch& launch, std::size_t scratch_buffers) {
     if (arg.value < 0 && (arg.role == Role::scratch || arg.role == Role::local)) {
       return launch.kernel + " takes a buffer of number or size " + std::to_string(arg.value);
     }
+    if (arg.role == Role::blocks &&
+        (arg.value < 1 || arg.value > kMostRouteRows || (arg.value & (arg.value - 1)) != 0 ||
+         arg.value != launch.row_groups.rows)) {
+      return launch.kernel + " takes blocks of " + std::to_string(arg.value) + " rows of a route";
+    }
     if (arg.role == Role::local && arg.value > kMostLocal) {
       return launch.kernel + " takes " + std::to_string(arg.value) + " bytes of local memory";
     }

@@ -22,8 +22,10 @@ namespace loratune {
 // one buffer of A, from element off_a on, and B, from element off_b on; a plan that has it has
 // neither a nor b. (Each buffer makes a launch 0.2 us longer with NVIDIA's driver.) off_g: where
 // the factors of DoRA begin in the buffer of B, in its elements. Of a group, `value` is the slice
-// that y, scale, n, ld_y, off_a, off_b, off_g and off_y are of. Plans files hold their numbers: new
-// ones go last.
+// that y, scale, n, ld_y, off_a, off_b, off_g and off_y are of. slots, route: the tables of a pool
+// and of a call's route, buffers of int. ld_slot: long, the elements from the weights of a slot to
+// those of the next. blocks: long, where the blocks of `value` rows begin in the route. Plans files
+// hold their numbers: new ones go last.
 enum class Role : std::uint8_t {
   x,
   a,
@@ -46,7 +48,11 @@ enum class Role : std::uint8_t {
   local,
   i32,
   weights,
-  off_g
+  off_g,
+  slots,
+  route,
+  ld_slot,
+  blocks
 };
 
 // Whether `value` is a slice where the role is an argument's.
@@ -60,6 +66,9 @@ struct Arg {
   std::int64_t value = 0;
   bool operator==(const Arg&) const = default;
 };
+
+// Rows that a block of a route has are a power of two up to this one.
+inline constexpr int kMostRouteRows = 64;
 
 // How many work-groups a launch has for m rows: the groups of a block of `rows` rows, `groups`, for
 // each block. Where `rows` is 0 the launch has its own grid for every m. Grids that are the same
@@ -78,6 +87,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
+  bool native = false;  // a function of the engine's, of the kernel's name, run by the host
   RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };

@@ -60,6 +60,7 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo&)
   const int most = config[kKLanes] == 1 ? kMaxTileVectors : kMaxDotVectors;
   return config[kRows] * config[kRankVecs] <= most &&
          (config[kRankVecs] == 1 || tile <= pow2_ceil(problem.rank)) &&
+         (problem.adapters == 0 || is_block_of_route(block_rows(config))) &&
          (config[kRowTiles] == 1 ||
           block_rows(config) * ceil_div(problem.rank, tile) * tile <= kMaxHFloats);
 }
@@ -182,7 +183,7 @@ std::int32_t group_block_n(const Problem& problem, const DeviceInfo& device, int
 
 // Picks the tiling and the block size with which the last thread ends soonest. Where rows are few
 // and weights many, it shares out the columns as well.
-Config default_config(const Problem& problem, const DeviceInfo& device) {
+Config default_of_rows(const Problem& problem, const DeviceInfo& device) {
   const Tilings suitable = suitable_tilings(problem, device);
   const SharingCosts& costs = is_amd(device) ? kSharingOfAnAmd : kSharing;
   const std::int64_t m = std::max<std::int64_t>(problem.m, 1);
@@ -210,6 +211,22 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
     if (shared != kBlockNValues.end()) best[kBlockN] = *shared;
   }
   return best;
+}
+
+// Blocks of a route's rows, of as many rows as an adapter has.
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  if (problem.adapters == 0) return default_of_rows(problem, device);
+  Problem alone = problem;
+  alone.adapters = 0;
+  alone.m = rows_of_an_adapter(problem);
+  Config config = default_of_rows(alone, device);
+  const auto power = [](std::int32_t value) {
+    const int above = pow2_ceil(value);
+    return above == value ? value : above / 2;
+  };
+  config[kRows] = power(config[kRows]);
+  config[kRowTiles] = std::min(power(config[kRowTiles]), kMostRouteRows / config[kRows]);
+  return config;
 }
 
 double flops(const Problem& problem, const Config& config) {
@@ -258,7 +275,7 @@ constinit const Variant variant(
     kKernel,
     {.revision = 3,
      .space = {kParameters, constraint},
-     .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+     .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
      .supports = supports,
      .default_config = default_config,
      .plan = plan,

@@ -86,7 +86,7 @@ Fit fit(const Problem& problem, const DeviceInfo& device) {
 constinit const Variant variant(
     kKernel, {.revision = 1,
               .space = {kParameters, constraint},
-              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
               .supports = supports,
               .default_config = default_config,
               .plan = plan,

@@ -15,11 +15,11 @@ inline constexpr int kMaxNumbers = 96;  // of a launch that passes them as one s
 // Whether the argument is a number, and no buffer or local memory.
 inline bool is_number(const Arg& arg) {
   return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local &&
-         arg.role != Role::weights;
+         arg.role != Role::weights && arg.role != Role::slots && arg.role != Role::route;
 }
 
-// A launch's kernel and the numbers that it is set to, where these are known, as bytes one behind
-// the other.
+// A launch's kernel, null for a native one, and the numbers that it is set to, where these are
+// known, as bytes one behind the other.
 struct BoundKernel {
   Handle<cl_kernel> kernel;
   std::vector<unsigned char> numbers;

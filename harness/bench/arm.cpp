@@ -12,7 +12,9 @@
 namespace loratune {
 namespace {
 
-// Copies of the weights, of which every run takes the next: in each, B stands behind A.
+constexpr double kUnitF32 = 0x1p-24;
+
+// Copies of the weights, B behind A in each copy. Every run takes the next copy.
 struct HostRing {
   std::vector<float> values;
   std::size_t step = 0, copies = 1, next = 0;
@@ -140,19 +142,17 @@ BenchArm copy_arm(Engine& engine, Checker& checker) {
   return arm;
 }
 
-BenchArm without_dora_arm(Engine& engine, const Case& with_dora, Cache cache) {
+BenchArm other_case_arm(Engine& engine, const Case& other, Cache cache, const std::string& what) {
   struct Own {
     Own(Engine& of, const Case& plain, Cache kind) : checker(of, plain), ring(of, checker, kind) {}
     Checker checker;
     WeightRing ring;
   };
-  Case plain = with_dora;
-  plain.problem.dora = false;
-  const auto own = std::make_shared<Own>(engine, plain, cache);
-  const Choice choice = default_choice(plain.problem, engine.info());
+  const auto own = std::make_shared<Own>(engine, other, cache);
+  const Choice choice = default_choice(other.problem, engine.info());
   BenchArm arm = plan_arm(engine, own->checker, own->ring,
-                          choice.variant->plan(plain.problem, choice.config, engine.info()));
-  arm.label = "without DoRA: " + std::string(choice.variant->name) + " " +
+                          choice.variant->plan(other.problem, choice.config, engine.info()));
+  arm.label = what + ": " + std::string(choice.variant->name) + " " +
               to_string(choice.variant->space, choice.config);
   arm.computes = false;
   if (arm.outcome != Outcome::correct) return arm;

@@ -51,9 +51,9 @@ BenchArm launch_arm(Probes& probes);
 // held against.
 BenchArm copy_arm(Engine& engine, Checker& checker);
 
-// The default plan of the case's problem without DoRA, on operands of its own: what the factors of
-// the columns cost beside it.
-BenchArm without_dora_arm(Engine& engine, const Case& with_dora, Cache cache);
+// The default of another case, on operands of its own: what the problem costs without DoRA, or with
+// one adapter for all rows. `what` says in the label which.
+BenchArm other_case_arm(Engine& engine, const Case& other, Cache cache, const std::string& what);
 
 // Two cblas_sgemm on the host, of a group one and one a slice, on all its cores; narrow operands
 // are widened beforehand, and y stays f32. The weights rotate over copies that take more than twice

@@ -1,6 +1,7 @@
 #include "harness/bench/arm_set.h"
 
 #include "harness/bench/clblast_arm.h"
+#include "harness/bench/host_arm.h"
 
 namespace loratune {
 namespace {
@@ -40,8 +41,17 @@ ArmSet::ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint
 BenchArm ArmSet::other_arm(const std::string& name, Engine& engine, Probes& probes) {
   if (name == "launch") return launch_arm(probes);
   if (name == "copy_y") return copy_arm(engine, checker_);
-  if (name == "without_dora") return without_dora_arm(engine, checker_.problem_case(), cache_);
+  Case other = checker_.problem_case();
+  if (name == "without_dora") {
+    other.problem.dora = false;
+    return other_case_arm(engine, other, cache_, "without DoRA");
+  }
+  if (name == "one_adapter") {
+    other.problem.adapters = 0;
+    return other_case_arm(engine, other, cache_, "one adapter for all rows");
+  }
   if (name == "openblas") return openblas_arm(checker_, cache_bytes_);
+  if (name == "host") return host_arm(checker_, cache_bytes_);
   return clblast_arm(engine, checker_, cache_bytes_);
 }
 

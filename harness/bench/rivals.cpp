@@ -11,7 +11,7 @@
 namespace loratune {
 namespace {
 
-constexpr int kMostArms = 12;
+constexpr int kMostArms = 13;
 
 }  // namespace
 
@@ -45,7 +45,9 @@ std::vector<Rival> list_rivals(const Problem& problem, const DeviceInfo& device,
   // A merge, whose x is no wider than the rank, moves little but y.
   if (problem.m > 0 && problem.k <= problem.rank) all.push_back({"copy_y", std::nullopt});
   if (problem.m > 0 && problem.dora) all.push_back({"without_dora", std::nullopt});
-  if (problem.m > 0 && !problem.dora) {
+  if (problem.m > 0 && problem.adapters > 0) all.push_back({"one_adapter", std::nullopt});
+  if (problem.m > 0 && !problem.dora && problem.adapters == 0) {
+    if (slice_count(problem) == 1) all.push_back({"host", std::nullopt});
     all.push_back({"openblas", std::nullopt});
     if (have_clblast() && slice_count(problem) == 1) all.push_back({"clblast", std::nullopt});
   }

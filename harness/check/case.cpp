@@ -100,7 +100,81 @@ CaseData real_data(const Problem& p, std::mt19937_64& random) {
   return data;
 }
 
+// Data of one module or group with a slot for each adapter and two more, of which one is empty.
+CaseData pool_data(const Case& problem_case) {
+  const Problem& p = problem_case.problem;
+  const bool mixed = problem_case.fill == Fill::exact || problem_case.fill == Fill::overflow;
+  Case alone = problem_case;
+  alone.problem.adapters = 0;
+  alone.weights = {};
+  CaseData data = make_data(alone);
+  data.a.clear();
+  data.b.clear();
+  data.g.clear();
+  data.slice_scale.fill(1.0F);
+  const auto adapters =
+      static_cast<int>(std::min<std::int64_t>(p.adapters, std::max<std::int64_t>(p.m, 1)));
+  std::mt19937_64 random(problem_case.seed + 1);
+  data.pool.resize(static_cast<std::size_t>(adapters) + 2);
+  for (int i = 0; i < adapters; ++i) {
+    Problem one = alone.problem;
+    one.m = 0;
+    if (mixed) one.rank = std::max(1, p.rank >> (i % 3));
+    const CaseData made = mixed ? exact_data(one, random) : real_data(one, random);
+    // Slot 0 stays empty, and adapters stand from the last slot on.
+    SlotData& slot = data.pool[static_cast<std::size_t>(adapters + 1 - i)];
+    slot = {one.rank, made.a, made.b, made.g, made.slice_scale};
+  }
+  data.slots.resize(static_cast<std::size_t>(p.m));
+  for (std::size_t row = 0; row < data.slots.size(); ++row) {
+    data.slots[row] = mixed ? static_cast<std::int32_t>(random() % (data.pool.size() + 1)) - 1
+                            : adapters + 1 - static_cast<int>(row) % adapters;
+  }
+  // A negative zero in a row that is left alone shows an added zero.
+  for (std::int64_t row = 0; row < p.m; ++row) {
+    if (is_left_alone(data, row)) data.y[count(row, p.n)] = -0.0F;
+  }
+  return data;
+}
+
 }  // namespace
+
+bool is_left_alone(const CaseData& data, std::int64_t row) {
+  if (data.pool.empty()) return false;
+  const std::int32_t slot = data.slots[static_cast<std::size_t>(row)];
+  return slot < 0 || data.pool[static_cast<std::size_t>(slot)].rank == 0;
+}
+
+std::vector<AdapterPart> adapter_parts(const Problem& p, const CaseData& data) {
+  std::vector<AdapterPart> parts;
+  for (std::size_t slot = 0; slot < data.pool.size(); ++slot) {
+    const SlotData& own = data.pool[slot];
+    AdapterPart part;
+    for (std::int64_t row = 0; row < p.m; ++row) {
+      const std::int32_t of_row = data.slots[static_cast<std::size_t>(row)];
+      if (of_row < 0 || static_cast<std::size_t>(of_row) != slot || own.rank == 0) continue;
+      part.rows.push_back(row);
+      const auto add = [&](std::vector<float>& to, const std::vector<float>& from,
+                           std::int64_t cols) {
+        to.insert(to.end(), from.begin() + row * cols, from.begin() + (row + 1) * cols);
+      };
+      add(part.data.x, data.x, p.k);
+      add(part.data.y, data.y, p.n);
+    }
+    if (part.rows.empty()) continue;
+    part.problem = p;
+    part.problem.adapters = 0;
+    part.problem.m = static_cast<std::int64_t>(part.rows.size());
+    part.problem.rank = own.rank;
+    part.data.a = own.a;
+    part.data.b = own.b;
+    part.data.g = own.g;
+    part.data.scale = data.scale;
+    part.data.slice_scale = own.slice_scale;
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
 
 std::string_view to_string(Fill fill) {
   constexpr std::string_view kNames[] = {"exact", "real", "nan_row", "overflow"};
@@ -108,6 +182,7 @@ std::string_view to_string(Fill fill) {
 }
 
 CaseData make_data(const Case& problem_case) {
+  if (problem_case.problem.adapters > 0) return pool_data(problem_case);
   const Problem& p = problem_case.problem;
   std::mt19937_64 random(problem_case.seed);
   if (problem_case.fill == Fill::exact) return exact_data(p, random);
@@ -141,6 +216,19 @@ Oracle run_oracle(const Problem& p, const CaseData& data) {
   oracle.value.resize(data.y.size());
   oracle.magnitude.resize(data.y.size());
   if (data.y.empty()) return oracle;
+  if (p.adapters > 0) {
+    oracle.value.assign(data.y.begin(), data.y.end());
+    for (const AdapterPart& part : adapter_parts(p, data)) {
+      const Oracle of_part = run_oracle(part.problem, part.data);
+      for (std::size_t i = 0; i < part.rows.size(); ++i) {
+        const auto from = static_cast<std::int64_t>(i) * p.n;
+        const std::int64_t to = part.rows[i] * p.n;
+        std::copy_n(of_part.value.begin() + from, p.n, oracle.value.begin() + to);
+        std::copy_n(of_part.magnitude.begin() + from, p.n, oracle.magnitude.begin() + to);
+      }
+    }
+    return oracle;
+  }
   const auto widen = [](const std::vector<float>& values, bool absolute) {
     std::vector<double> wide(values.begin(), values.end());
     if (absolute) {

@@ -32,6 +32,13 @@ struct Case {
   bool apart = false;
 };
 
+// What a slot of a pool holds: of each module of a group the same rank, 0 of an empty slot.
+struct SlotData {
+  int rank = 0;
+  std::vector<float> a, b, g;
+  std::array<float, kMaxSlices> slice_scale{1, 1, 1, 1, 1, 1, 1, 1};
+};
+
 // Dense row-major operands in float, every value one of its tensor's type. Of a group a holds the A
 // of each slice one below the other, b as many rows as y has columns, and the scale of a slice is
 // the product of both. g, in full float: DoRA's factors of the columns.
@@ -39,8 +46,24 @@ struct CaseData {
   std::vector<float> x, a, b, y, g;
   float scale = 1.0F;
   std::array<float, kMaxSlices> slice_scale{1, 1, 1, 1, 1, 1, 1, 1};
+  // With adapters these take the place of a, b and g: the slots of a pool, and that of each row. In
+  // exact data ranks are mixed, slots are empty, and rows have an empty slot or -1; else the rows
+  // have the problem's adapters in turn, of its rank.
+  std::vector<SlotData> pool;
+  std::vector<std::int32_t> slots;
 };
 CaseData make_data(const Case& problem_case);
+
+// The rows of one adapter, as a problem of their own.
+struct AdapterPart {
+  Problem problem;
+  CaseData data;
+  std::vector<std::int64_t> rows;
+};
+std::vector<AdapterPart> adapter_parts(const Problem& problem, const CaseData& data);
+
+// Whether the row has no adapter, so that its y is to stay as it is.
+bool is_left_alone(const CaseData& data, std::int64_t row);
 
 // The result in double, and for each element |y| + |scale| |x| |A|^T |B|^T, with DoRA |g| times
 // that: what rounding errors are proportional to.

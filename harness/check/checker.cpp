@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 #include "loratune/variants/slices.h"
 #include "variants/internal/reference.h"
@@ -35,27 +36,31 @@ double element_error(const Problem& p, float got, double want, double magnitude)
   return std::fabs(got - want) / allowed;
 }
 
-// The weights of each slice by itself, as who reads adapters has them.
-std::unique_ptr<Weights> make_weights(cl_context context, const Problem& p, const CaseData& data) {
-  std::vector<std::vector<unsigned char>> stored;
-  std::vector<Factors> factors;
-  const auto store = [&](const std::vector<float>& all, std::int64_t first, std::int64_t elements) {
-    stored.push_back(
-        to_storage(weights_dtype(p), {all.begin() + first, all.begin() + first + elements}));
-    return stored.back().data();
-  };
-  for (int i = 0; i < slice_count(p); ++i) {
-    const std::int64_t columns = slice_columns(p, i);
-    const std::int64_t first = columns_before(p, i);
-    Factors& one = factors.emplace_back();
-    one.a = store(data.a, i * p.rank * p.k, p.rank * p.k);
-    one.b = store(data.b, first * p.rank, columns * p.rank);
-    one.g = p.dora ? data.g.data() + first : nullptr;
-    one.rank = p.rank;
-    one.scale = data.slice_scale[static_cast<unsigned>(i)];
+// The factors of each slice by itself, of weights_dtype(), as who reads adapters has them.
+struct StoredFactors {
+  StoredFactors(const Problem& p, int rank, const std::vector<float>& a,
+                const std::vector<float>& b, const std::vector<float>& g,
+                const std::array<float, kMaxSlices>& slice_scale) {
+    const auto store = [&](const std::vector<float>& all, std::int64_t first,
+                           std::int64_t elements) {
+      bytes.push_back(
+          to_storage(weights_dtype(p), {all.begin() + first, all.begin() + first + elements}));
+      return bytes.back().data();
+    };
+    for (int i = 0; i < slice_count(p); ++i) {
+      const std::int64_t columns = slice_columns(p, i);
+      const std::int64_t first = columns_before(p, i);
+      Factors& one = factors.emplace_back();
+      one.a = store(a, i * rank * p.k, rank * p.k);
+      one.b = store(b, first * rank, columns * rank);
+      one.g = p.dora ? g.data() + first : nullptr;
+      one.rank = rank;
+      one.scale = slice_scale[static_cast<unsigned>(i)];
+    }
   }
-  return std::make_unique<Weights>(context, p, factors);
-}
+  std::vector<std::vector<unsigned char>> bytes;
+  std::vector<Factors> factors;
+};
 
 bool compared_exactly(Fill fill) { return fill == Fill::exact; }
 
@@ -68,11 +73,31 @@ Checker::Checker(Engine& engine, const Case& problem_case)
       oracle_(run_oracle(problem_case.problem, data_)),
       queue_(make_queue(engine.context(), engine.device())) {
   const Problem& p = case_.problem;
-  weights_ = make_weights(engine.context(), p, data_);
+  if (p.adapters > 0) {
+    make_pool();
+  } else {
+    const StoredFactors stored(p, p.rank, data_.a, data_.b, data_.g, data_.slice_scale);
+    weights_ = std::make_unique<Weights>(engine.context(), p, stored.factors);
+  }
   // NaN in the gaps of x: a kernel that reads one and uses it is wrong at once.
   x_ = make_tensor(data_.x, p.m, p.k, case_.off_x, case_.pad_x, kPoison);
   make_outputs();
   write(x_);
+}
+
+void Checker::make_pool() {
+  const Problem& p = case_.problem;
+  const int slots = static_cast<int>(data_.pool.size());
+  pool_ = std::make_unique<Pool>(engine_.context(), p, slots);
+  for (int slot = 0; slot < slots; ++slot) {
+    const SlotData& own = data_.pool[static_cast<std::size_t>(slot)];
+    if (own.rank == 0) continue;
+    const StoredFactors stored(p, own.rank, own.a, own.b, own.g, own.slice_scale);
+    pool_->set(queue(), slot, stored.factors);
+  }
+  route_ = std::make_unique<Route>(engine_.context(), std::max<std::int64_t>(p.m, 1), slots);
+  const std::string why = route_->assign(queue(), data_.slots);
+  if (!why.empty()) throw std::logic_error(why);
 }
 
 void Checker::make_outputs() {
@@ -169,6 +194,18 @@ CheckResult Checker::compare(const Tensor& y, const std::vector<Window>& now) co
   for (std::int64_t row = 0; row < p.m; ++row) {
     const Window& window = now[now.size() == 1 ? 0 : static_cast<std::size_t>(row)];
     const std::int64_t first = y.off + row * y.ld - window.begin;
+    if (is_left_alone(data_, row)) {
+      const auto bytes = static_cast<std::size_t>(element_bytes(p.dtype));
+      const std::size_t begin = static_cast<std::size_t>(first) * bytes;
+      const Window& before = y.windows[now.size() == 1 ? 0 : static_cast<std::size_t>(row)];
+      if (std::memcmp(window.bytes.data() + begin, before.bytes.data() + begin,
+                      static_cast<std::size_t>(y.cols) * bytes) != 0) {
+        return {Outcome::correctness, std::numeric_limits<double>::infinity(),
+                "row " + std::to_string(row) + " of y has no adapter and was written (" +
+                    std::string(to_string(case_.fill)) + " fill)"};
+      }
+      continue;
+    }
     for (std::int64_t i = 0; i < y.cols; ++i) {
       const std::int64_t column = y.first_column + i;
       const auto index = static_cast<std::size_t>(row * p.n + column);
@@ -222,7 +259,11 @@ Operands Checker::operands(const LaunchPlan& plan) {
     operands.slices[i].off_y = y_[i].off;
     operands.slices[i].ld_y = y_[i].ld;
   }
-  weights_->set(queue(), plan, operands);
+  if (pool_) {
+    pool_->bind(queue(), plan, *route_, operands);
+  } else {
+    weights_->set(queue(), plan, operands);
+  }
   operands.scale = data_.scale;
   return operands;
 }
@@ -292,6 +333,16 @@ CheckResult Checker::check(Executable& executable) {
 double reference_error(const Variant& variant, const Config& config, const DeviceInfo& device,
                        const Case& problem_case, const CaseData& data, const Oracle& oracle) {
   const Problem& p = problem_case.problem;
+  if (p.adapters > 0) {
+    double worst_part = 0;
+    for (const AdapterPart& part : adapter_parts(p, data)) {
+      Case alone = problem_case;
+      alone.problem = part.problem;
+      worst_part = std::max(worst_part, reference_error(variant, config, device, alone, part.data,
+                                                        run_oracle(part.problem, part.data)));
+    }
+    return worst_part;
+  }
   std::vector<float> y = data.y;
   for (int i = 0; i < slice_count(p); ++i) {
     const Problem alone = slice_problem(p, i);

@@ -9,6 +9,7 @@
 #include "engine/internal/opencl.h"
 #include "harness/check/case.h"
 #include "loratune/engine/engine.h"
+#include "loratune/engine/pool.h"
 #include "loratune/variants/variant.h"
 
 namespace loratune {
@@ -60,6 +61,7 @@ class Checker {
   };
   Tensor make_tensor(const std::vector<float>& values, std::int64_t rows, std::int64_t cols,
                      std::int64_t off, std::int64_t pad, float gap) const;
+  void make_pool();
   void make_outputs();
   std::vector<Window> read(const Tensor& tensor) const;
   void write(const Tensor& tensor) const;
@@ -75,7 +77,9 @@ class Checker {
   CaseData data_;
   Oracle oracle_;
   Handle<cl_command_queue> queue_;
-  std::unique_ptr<Weights> weights_;
+  std::unique_ptr<Weights> weights_;  // of problems without adapters
+  std::unique_ptr<Pool> pool_;        // of problems with some
+  std::unique_ptr<Route> route_;
   Tensor x_;
   std::vector<Tensor> y_;  // one, or one a slice
 };

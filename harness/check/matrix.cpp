@@ -1,4 +1,3 @@
-// long because: the classes of cases share what makes a shape, and each is a few lines of one list.
 #include "harness/check/matrix.h"
 
 #include <algorithm>
@@ -8,13 +7,12 @@
 #include <set>
 
 #include "harness/base/problem_size.h"
-#include "harness/check/covering.h"
+#include "harness/check/shapes.h"
 #include "tuner/candidates.h"
 
 namespace loratune {
 namespace {
 
-constexpr double kMostKernelFlops = 2e8;  // of a case: naive would take minutes on the largest
 constexpr double kMostReferenceFlops = 5e7;
 constexpr int kConfigsPerClass = 12;  // of each pair of types and accumulate
 
@@ -51,83 +49,6 @@ void keep_own_part(std::vector<T>& cases, const Types& types) {
   std::erase_if(cases, [&, own = static_cast<std::size_t>(turn) % parts](const T&) {
     return index++ % parts != own;
   });
-}
-
-// Row strides of a case: tensors stand at an offset with rows apart, or not.
-struct Strides {
-  std::int64_t off_x, pad_x, off_y, pad_y;
-};
-constexpr Strides kStrides[] = {{0, 0, 0, 0}, {5, 3, 0, 0}, {0, 0, 3, 7}, {1, 13, 9, 1}};
-
-Case make_shape(const Types& types, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
-                int rank, const Strides& strides = kStrides[0]) {
-  Case shape;
-  set_types(shape.problem, types);
-  shape.problem.accumulate = accumulate;
-  shape.problem.m = m;
-  shape.problem.k = k;
-  shape.problem.n = n;
-  shape.problem.rank = rank;
-  shape.off_x = strides.off_x;
-  shape.pad_x = strides.pad_x;
-  shape.off_y = strides.off_y;
-  shape.pad_y = strides.pad_y;
-  shape.seed = static_cast<std::uint64_t>(m * 1000003 + k * 10007 + n * 101 + rank);
-  return shape;
-}
-
-// A case of the variant's default config, or nothing where it does not support the problem. Shapes
-// that would take it too many flops lose rows, then columns.
-std::optional<MatrixCase> default_case(const Variant& variant, const DeviceInfo& device, Case shape,
-                                       std::vector<Fill> fills) {
-  Problem& p = shape.problem;
-  if (!variant.supports(p, device)) return std::nullopt;
-  Config config = variant.default_config(p, device);
-  while (variant.flops(p, config) > kMostKernelFlops &&
-         (p.m > 2 || (p.n > 64 && p.slices.count == 0))) {
-    if (p.m > 2) {
-      p.m = (p.m + 1) / 2;
-    } else {
-      p.n = (p.n + 1) / 2;
-    }
-    config = variant.default_config(p, device);
-  }
-  return MatrixCase{&variant, config, shape, std::move(fills), device};
-}
-
-const std::vector<Fill> kBothFills = {Fill::exact, Fill::real};
-
-// All rows of the boundary axes, or the covering set of them.
-std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full) {
-  if (!full) return covering_set(sizes);
-  std::vector<std::vector<int>> rows = {{}};
-  for (const int size : sizes) {
-    std::vector<std::vector<int>> longer;
-    for (const auto& row : rows) {
-      for (int value = 0; value < size; ++value) {
-        longer.push_back(row);
-        longer.back().push_back(value);
-      }
-    }
-    rows = std::move(longer);
-  }
-  return rows;
-}
-
-constexpr int kTypicalRanks[] = {8, 25};
-
-Problem typical_problem(const Types& types, bool accumulate, int rank) {
-  return make_shape(types, accumulate, 17, 512, 512, rank).problem;
-}
-
-// The widest of the tiles that still leaves the boundary axis its other values, else `otherwise`.
-std::int64_t widest(const std::vector<std::int64_t>& tiles, std::int64_t otherwise) {
-  constexpr std::int64_t kMost = 512;
-  std::int64_t widest = 0;
-  for (const std::int64_t tile : tiles) {
-    if (tile <= kMost) widest = std::max(widest, tile);
-  }
-  return widest >= 2 ? widest : otherwise;
 }
 
 std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device,
@@ -201,8 +122,8 @@ std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& co
   return std::nullopt;
 }
 
-// The config stays the one whose tiles are tried. The other two extents are small, or, where the
-// config is not allowed on such a shape, those of the problem that the config is for.
+// A case keeps the config whose tiles it tries. The other two extents are small, or, where the
+// config is not allowed on such a shape, the extents of the problem that the config is for.
 std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device,
                                    const Types& types, bool accumulate) {
   constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other
@@ -245,70 +166,11 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
   return cases;
 }
 
-// Columns of the slices; {} is one module.
-using Columns = std::vector<std::int32_t>;
-
-std::vector<Columns> group_columns(const Variant& variant, const DeviceInfo& device,
-                                   const Types& types, bool accumulate) {
-  const Problem typical = typical_problem(types, accumulate, kTypicalRanks[0]);
-  const Tiles tiles = variant.tiles(typical, variant.default_config(typical, device));
-  const auto n_tile = static_cast<std::int32_t>(widest(tiles.n, 16));
-  return {{}, {5, 70}, {n_tile - 1, n_tile, n_tile + 1}, {1, 1, 2, 1, 3, 1, 1, 1}};
-}
-
-// The default config on the covering set, and other configs on one group with DoRA where there may
-// be.
-std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& device,
-                                    const Types& types, bool accumulate, bool full) {
-  const std::vector<Columns> groups = group_columns(variant, device, types, accumulate);
-  constexpr std::int64_t kMs[] = {0, 1, 3, 17};
-  constexpr std::int64_t kKs[] = {1, 67, 563};
-  constexpr int kRanks[] = {1, 4, 25, 64};
-  const auto shape = [&](std::int64_t m, std::int64_t k, const Columns& columns, int rank,
-                         bool dora, bool apart, const Strides& strides) {
-    Slices slices;
-    std::int64_t n = 203;
-    if (!columns.empty()) {
-      n = 0;
-      for (const std::int32_t of_slice : columns) {
-        slices.columns[static_cast<unsigned>(slices.count++)] = of_slice;
-        n += of_slice;
-      }
-    }
-    Case made = make_shape(types, accumulate, m, k, n, rank, strides);
-    made.problem.slices = slices;
-    made.problem.dora = dora;
-    made.apart = apart && !columns.empty();
-    return made;
-  };
-  std::vector<MatrixCase> cases;
-  const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
-  for (const auto& row : boundary_rows(
-           {size(kMs), size(kKs), size(groups), size(kRanks), size(kStrides), 2, 2}, full)) {
-    const Columns& columns = groups[static_cast<std::size_t>(row[2])];
-    const bool dora = accumulate && row[5] == 1;
-    if (columns.empty() && !dora) continue;  // the other classes' cases
-    const auto made = default_case(variant, device,
-                                   shape(kMs[row[0]], kKs[row[1]], columns, kRanks[row[3]], dora,
-                                         row[6] == 1, kStrides[row[4]]),
-                                   kBothFills);
-    if (made) cases.push_back(*made);
-  }
-  for (const int rank : kTypicalRanks) {
-    const Case group = shape(19, 203, {301, 64, 33}, rank, accumulate, rank == 25, kStrides[3]);
-    if (!variant.supports(group.problem, device)) continue;
-    for (const Config& config : sample_configs(variant, {&group.problem, 1}, device, 3, 1)) {
-      cases.push_back({&variant, config, group, kBothFills, device});
-    }
-  }
-  return cases;
-}
-
 }  // namespace
 
 std::string_view to_string(ShapeClass shape_class) {
-  constexpr std::string_view kNames[] = {"boundary", "edges",  "ranks", "values",
-                                         "configs",  "groups", "huge",  "small_device"};
+  constexpr std::string_view kNames[] = {"boundary", "edges",    "ranks", "values",      "configs",
+                                         "groups",   "adapters", "huge",  "small_device"};
   return kNames[static_cast<unsigned>(shape_class)];
 }
 
@@ -347,14 +209,17 @@ std::span<const Types> matrix_types() { return kTypes; }
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full) {
-  if (shape_class == ShapeClass::edges || shape_class == ShapeClass::configs ||
-      shape_class == ShapeClass::groups) {
-    std::vector<MatrixCase> cases =
-        shape_class == ShapeClass::edges    ? edge_cases(variant, device, types, accumulate)
-        : shape_class == ShapeClass::groups ? group_cases(variant, device, types, accumulate, full)
-                                            : config_cases(variant, device, types, accumulate);
-    keep_own_part(cases, types);
-    return cases;
+  const std::optional<std::vector<MatrixCase>> made =
+      shape_class == ShapeClass::edges     ? edge_cases(variant, device, types, accumulate)
+      : shape_class == ShapeClass::configs ? config_cases(variant, device, types, accumulate)
+      : shape_class == ShapeClass::groups  ? group_cases(variant, device, types, accumulate, full)
+      : shape_class == ShapeClass::adapters
+          ? adapter_cases(variant, device, types, accumulate, full)
+          : std::optional<std::vector<MatrixCase>>();
+  if (made) {
+    std::vector<MatrixCase> own = *made;
+    keep_own_part(own, types);
+    return own;
   }
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
@@ -385,6 +250,7 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
       break;
     case ShapeClass::edges:
     case ShapeClass::configs:
+    case ShapeClass::adapters:
     case ShapeClass::groups:
       break;
   }

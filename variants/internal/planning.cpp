@@ -16,6 +16,7 @@ LaunchPlan start_plan(std::string_view source, const Problem& problem,
   }
   plan.defines.emplace_back("ACCUMULATE", problem.accumulate ? 1 : 0);
   if (slice_count(problem) > 1) plan.defines.emplace_back("MODULES", slice_count(problem));
+  if (problem.adapters > 0) plan.defines.emplace_back("ADAPTERS", 1);
   if (problem.dora) plan.defines.emplace_back("DORA", 1);
   std::sort(plan.defines.begin(), plan.defines.end());
   plan.flags = {"-cl-std=CL1.2", "-cl-mad-enable"};
@@ -89,7 +90,9 @@ Launch make_module_launch(std::string_view kernel, const Problem& problem, std::
                           std::initializer_list<Arg> own) {
   std::vector<Arg> args = {{Role::x}, {Role::weights}};
   add_outputs(args, problem);
+  if (problem.adapters > 0) args.insert(args.end(), {{Role::route}, {Role::slots}});
   args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
+  if (problem.adapters > 0) args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, rows}});
   add_modules(args, problem, blocks);
   args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}});
   args.insert(args.end(), own);

@@ -66,6 +66,16 @@ Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_
 Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 
+// Rows that a block of a route may have.
+constexpr bool is_block_of_route(std::int64_t rows) {
+  return rows >= 1 && rows <= kMostRouteRows && (rows & (rows - 1)) == 0;
+}
+
+// Rows of a call that an adapter has, on average.
+constexpr std::int64_t rows_of_an_adapter(const Problem& problem) {
+  return problem.adapters == 0 ? problem.m : ceil_div(problem.m, problem.adapters);
+}
+
 // The columns of a module cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block
 // wider than the module is the block of all of it, so that such configs have equal plans.
 struct Blocks {
