@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/internal/executable.h"
+#include "engine/internal/native.h"
 #include "loratune/variants/packing.h"
 #include "loratune/variants/slices.h"
 
@@ -113,7 +114,9 @@ const DeviceInfo& Engine::info() const { return state_->device.info; }
 
 cl_program Engine::State::program_of(const LaunchPlan& plan, std::string& log) {
   const std::string key = program_key(plan);
-  if (plan.launches.empty()) return nullptr;
+  const bool native = std::all_of(plan.launches.begin(), plan.launches.end(),
+                                  [](const Launch& launch) { return launch.native; });
+  if (native) return nullptr;  // there is nothing to compile
   {
     const std::lock_guard<std::mutex> lock(mutex);
     const auto found = programs.find(key);
@@ -153,6 +156,12 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
       state->scratch.push_back(make_buffer(context(), scratch.bytes));
     }
     for (const Launch& launch : plan.launches) {
+      if (launch.native) {
+        std::string why = prepare_native(problem, plan, launch, device.info);
+        if (!why.empty()) return {nullptr, Outcome::constraints, std::move(why)};
+        state->kernels.push_back(state->bind_kernel(nullptr, launch));
+        continue;
+      }
       // A kernel of its own, though the program is shared: arguments belong to the kernel.
       Handle<cl_kernel> kernel = make_kernel(program, launch.kernel);
       std::string why = refusal(kernel.get(), launch, device.handle, device.info);

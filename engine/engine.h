@@ -56,7 +56,7 @@ struct Operands {
   cl_mem a = nullptr, b = nullptr;
   std::int64_t off_a = 0, off_b = 0;
   float scale = 1.0F;
-  // The problem whose weights a and b hold, where that is known: its k, n, rank and dtype count.
+  // The problem whose weights a and b hold, where that is known: k, n, rank and their type count.
   // Weights of another shape may be just as long.
   std::optional<Problem> weights_of;
   std::array<SliceOperands, kMaxSlices> slices{};
@@ -72,8 +72,8 @@ struct Operands {
 // What packed weights in a larger buffer are aligned to: the widest load of the kernels.
 inline constexpr std::int64_t kWeightsAlign = 128;  // bytes
 
-// The factors of one module: a[rank,k] and b[columns,rank], dense, row-major, in the dtype of the
-// problem's weights (f16: the bits). A rank below the problem's is filled up with zeros. g: DoRA's
+// The factors of one module: a[rank,k] and b[columns,rank], dense, row-major, of weights_dtype() of
+// the problem (f16, bf16: the bits). A rank below the problem's is filled up with zeros. g: DoRA's
 // factors of the columns.
 struct Factors {
   const void* a = nullptr;
@@ -88,10 +88,10 @@ struct Factors {
 // updates them, or gives them an arena, is alone with them.
 class Weights {
  public:
-  // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
-  // copied, so that layouts can be made later. Of a group a holds the A of each slice one below the
-  // other. Throws std::invalid_argument for a null pointer, or a shape that is none or has DoRA,
-  // and OpenclError.
+  // a[rank,k] and b[n,rank]: dense, row-major, of weights_dtype(shape) (f16, bf16: the bits). Both
+  // are copied, so that layouts can be made later. Of a group a holds the A of each slice one below
+  // the other. Throws std::invalid_argument for a null pointer, or a shape that is none or has
+  // DoRA, and OpenclError.
   Weights(cl_context context, const Problem& shape, const void* a, const void* b);
   // Of the modules of a group in their order, or of one module. Throws std::invalid_argument also
   // where there are not as many as slices, for a rank of none or above the problem's, and for

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/internal/native.h"
 #include "engine/internal/operands.h"
 #include "loratune/engine/route.h"
 #include "loratune/variants/packing.h"
@@ -51,6 +52,7 @@ class Numbers {
 
  private:
   void set_struct() {
+    if (bound_.kernel == nullptr) return;
     const std::size_t padded = (size_ + align_ - 1) / align_ * align_;
     cl_kernel kernel = bound_.kernel.get();
     cl_int code = clSetKernelArg(kernel, at_, padded, bound_.numbers.data());
@@ -165,11 +167,15 @@ BoundKernel Executable::State::bind_kernel(Handle<cl_kernel> kernel, const Launc
 void Executable::State::set_arguments(std::size_t launch, const Operands& operands) {
   BoundKernel& bound = kernels[launch];
   Numbers numbers(bound, plan.launches[launch].one_struct);
+  const bool launch_is_native = plan.launches[launch].native;
   for (const Arg& arg : plan.launches[launch].args) {
     if (arg.role == Role::scratch || arg.role == Role::local) {
       numbers.next();
     } else if (!is_number(arg)) {
-      set_argument(bound.kernel.get(), numbers.next(), buffer_of(arg, operands, problem));
+      const cl_uint at = numbers.next();
+      if (!launch_is_native) {
+        set_argument(bound.kernel.get(), at, buffer_of(arg, operands, problem));
+      }
     } else if (arg.role == Role::scale) {
       numbers.add(scale_of(operands, static_cast<int>(arg.value)));
     } else if (is_long(arg.role)) {
@@ -236,6 +242,9 @@ void Executable::enqueue(cl_command_queue queue, const Operands& operands,
     global[0] = items_for(launch, m, state.problem.adapters > 0 ? operands.route : nullptr);
     if (global[0] == 0) continue;  // no row has an adapter
     add([&](cl_event* event) {
+      if (launch.native) {
+        return enqueue_native(queue, state.kernels[l].numbers, operands, event);
+      }
       loratune::launch(queue, state.kernels[l].kernel.get(), static_cast<cl_uint>(launch.dims),
                        global, sizes(launch.local), event);
     });

@@ -87,6 +87,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
+  bool native = false;  // a function of the engine's, of the kernel's name, run by the host
   RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };
@@ -111,7 +112,7 @@ struct Scratch {
 enum class Layout : std::uint8_t { row_major, transposed, panel, blocked };
 inline constexpr int kLayoutBlock = 16;  // columns of a block
 
-// `as_f32`: f16 elements become floats.
+// `as_f32`: elements of f16 or bf16 become floats.
 struct Packing {
   Layout layout = Layout::row_major;
   int tile = 1;

@@ -18,8 +18,8 @@ inline bool is_number(const Arg& arg) {
          arg.role != Role::weights && arg.role != Role::slots && arg.role != Role::route;
 }
 
-// A launch's kernel and the numbers that it is set to, where these are known, as bytes one behind
-// the other.
+// A launch's kernel, null for a native one, and the numbers that it is set to, where these are
+// known, as bytes one behind the other.
 struct BoundKernel {
   Handle<cl_kernel> kernel;
   std::vector<unsigned char> numbers;

@@ -45,7 +45,8 @@ json to_json(const LaunchPlan& plan) {
                         {"local", launch.local},
                         {"args", args},
                         {"one_struct", launch.one_struct},
-                        {"row_groups", {launch.row_groups.rows, launch.row_groups.groups}}});
+                        {"row_groups", {launch.row_groups.rows, launch.row_groups.groups}},
+                        {"native", launch.native}});
   }
   json scratch = json::array();
   for (const Scratch& buffer : plan.scratch) {
@@ -88,6 +89,7 @@ LaunchPlan plan_from_json(const json& value, bool is_part) {
     launch.global = sizes_from(item.at("global"));
     launch.local = sizes_from(item.at("local"));
     launch.one_struct = item.value("one_struct", false);
+    launch.native = item.value("native", false);
     if (item.contains("row_groups")) {
       const json& row_groups = item["row_groups"];
       launch.row_groups = {whole_from<std::int64_t>(row_groups.at(0), "plan: rows of a block", 0),

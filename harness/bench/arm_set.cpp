@@ -1,6 +1,7 @@
 #include "harness/bench/arm_set.h"
 
 #include "harness/bench/clblast_arm.h"
+#include "harness/bench/host_arm.h"
 
 namespace loratune {
 namespace {
@@ -50,6 +51,7 @@ BenchArm ArmSet::other_arm(const std::string& name, Engine& engine, Probes& prob
     return other_case_arm(engine, other, cache_, "one adapter for all rows");
   }
   if (name == "openblas") return openblas_arm(checker_, cache_bytes_);
+  if (name == "host") return host_arm(checker_, cache_bytes_);
   return clblast_arm(engine, checker_, cache_bytes_);
 }
 

@@ -11,7 +11,7 @@
 namespace loratune {
 namespace {
 
-constexpr int kMostArms = 12;
+constexpr int kMostArms = 13;
 
 }  // namespace
 
@@ -47,6 +47,7 @@ std::vector<Rival> list_rivals(const Problem& problem, const DeviceInfo& device,
   if (problem.m > 0 && problem.dora) all.push_back({"without_dora", std::nullopt});
   if (problem.m > 0 && problem.adapters > 0) all.push_back({"one_adapter", std::nullopt});
   if (problem.m > 0 && !problem.dora && problem.adapters == 0) {
+    if (slice_count(problem) == 1) all.push_back({"host", std::nullopt});
     all.push_back({"openblas", std::nullopt});
     if (have_clblast() && slice_count(problem) == 1) all.push_back({"clblast", std::nullopt});
   }

@@ -38,8 +38,8 @@ struct ProblemState {
   std::map<int, Arm> arms;
 };
 
-// While it lives the process may take so many bytes more than it has. Writable memory is counted
-// (RLIMIT_DATA), not addresses, of which drivers of GPUs reserve more than there is memory.
+// While a MemoryLimit lives, the process may take so many bytes more than it has. What counts is
+// writable memory (RLIMIT_DATA), not addresses: GPU drivers reserve more addresses than memory.
 class MemoryLimit {
  public:
   explicit MemoryLimit(std::int64_t more_bytes) {
@@ -95,7 +95,7 @@ class Arms {
 
   json open(const json& message) {
     const bool times = message.at("times").get<bool>();
-    // PoCL compiles in its threads: those of several processes would be on the same cores.
+    // PoCL compiles in its threads: pinned, the threads of several processes would share cores.
     if (!times) unsetenv("POCL_AFFINITY");
     engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
     if (times) probes_ = std::make_unique<Probes>(*engine_);
@@ -207,8 +207,8 @@ class Arms {
     LaunchPlan plan;  // of packing alone
     plan.a = packing_from_json(message.at("a"));
     plan.b = packing_from_json(message.at("b"));
-    const auto a = to_storage(problem.dtype, checker.data().a);
-    const auto b = to_storage(problem.dtype, checker.data().b);
+    const auto a = to_storage(weights_dtype(problem), checker.data().a);
+    const auto b = to_storage(weights_dtype(problem), checker.data().b);
     arm.timed.run = [=, this, &checker, &problem] {
       Weights(engine_->context(), problem, a.data(), b.data()).buffers(checker.queue(), plan);
     };
