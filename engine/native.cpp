@@ -1,5 +1,6 @@
 #include "engine/internal/native.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <exception>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <mutex>
 
+#include "engine/internal/executable.h"
 #include "host/internal/host_state.h"
 
 namespace loratune {
@@ -63,12 +65,21 @@ void CL_CALLBACK run_forward(void* arguments) {
                 call.pool->session);
 }
 
-// The launch's number of threads, which stands behind the rank.
-int threads_of(const Launch& launch) {
-  for (std::size_t i = 0; i + 1 < launch.args.size(); ++i) {
-    if (launch.args[i].role == Role::rank) return static_cast<int>(launch.args[i + 1].value);
-  }
-  return 0;
+// Whether the arguments are three buffers and the numbers of a ForwardNumbers, of which the last
+// five are the problem's. The threads are set.
+bool takes_forward_numbers(const Problem& problem, const Launch& launch, std::int64_t& threads) {
+  constexpr std::size_t kBuffers = 3;
+  constexpr std::size_t kNumbers = 15;
+  const std::vector<Arg>& args = launch.args;
+  if (!launch.one_struct || args.size() != kBuffers + kNumbers) return false;
+  const bool buffers = args[0].role == Role::x && args[1].role == Role::weights &&
+                       args[2].role == Role::y &&
+                       std::all_of(args.begin() + kBuffers, args.end(), is_number);
+  threads = args[14].value;
+  return buffers && args[13].role == Role::rank && threads >= 1 && threads <= kMostHostThreads &&
+         args[15].value == static_cast<int>(problem.dtype) &&
+         args[16].value == static_cast<int>(weights_dtype(problem)) &&
+         args[17].value == (problem.accumulate ? 1 : 0);
 }
 
 }  // namespace
@@ -78,16 +89,15 @@ std::string prepare_native(const Problem& problem, const LaunchPlan& plan, const
   if (!device.native_kernels) return "the device runs no native kernels";
   const std::string why = host::declined(problem);
   if (!why.empty()) return why;
-  const int threads = threads_of(launch);
-  if (launch.kernel != "forward_host" || !launch.one_struct || launch.args.size() != 18 ||
-      threads < 1 || threads > kMostHostThreads) {
+  std::int64_t threads = 0;
+  if (launch.kernel != "forward_host" || !takes_forward_numbers(problem, launch, threads)) {
     return "there is no native kernel " + launch.kernel + " with such arguments";
   }
   if (plan.a != host::packing_a(problem.rank) || plan.b != host::packing_b(problem.n)) {
     return "A or B are not packed as forward_host reads them";
   }
   try {
-    Pool& pool = pool_of(threads);
+    Pool& pool = pool_of(static_cast<int>(threads));
     const std::lock_guard<std::mutex> alone(pool.mutex);
     host::reserve(problem, {nullptr, nullptr, problem.k, problem.n, problem.rank}, pool.session);
   } catch (const std::exception&) {
