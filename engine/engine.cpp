@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/internal/executable.h"
+#include "engine/internal/native.h"
 #include "engine/internal/programs.h"
 #include "loratune/variants/packing.h"
 
@@ -98,7 +99,9 @@ cl_device_id Engine::device() const { return state_->device.handle; }
 const DeviceInfo& Engine::info() const { return state_->device.info; }
 
 cl_program Engine::State::program_of(const LaunchPlan& plan, std::string& log) {
-  return plan.launches.empty() ? nullptr : programs->get(plan, log);
+  const bool native = std::all_of(plan.launches.begin(), plan.launches.end(),
+                                  [](const Launch& launch) { return launch.native; });
+  return native ? nullptr : programs->get(plan, log);  // else there is nothing to compile
 }
 
 Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
@@ -124,6 +127,12 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
       if (state->own_scratch) state->scratch.push_back(make_buffer(context(), scratch.bytes));
     }
     for (const Launch& launch : plan.launches) {
+      if (launch.native) {
+        std::string why = prepare_native(problem, plan, launch, device.info);
+        if (!why.empty()) return {nullptr, Outcome::constraints, std::move(why)};
+        state->kernels.push_back(state->bind_kernel(nullptr, launch));
+        continue;
+      }
       // A kernel of its own, though the program is shared: arguments belong to the kernel.
       Handle<cl_kernel> kernel = make_kernel(program, launch.kernel);
       std::string why = refusal(kernel.get(), launch, device.handle, device.info);

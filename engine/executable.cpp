@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/internal/native.h"
 #include "engine/internal/operands.h"
 #include "loratune/variants/packing.h"
 
@@ -50,6 +51,7 @@ class Numbers {
 
  private:
   void set_struct() {
+    if (bound_.kernel == nullptr) return;
     const std::size_t padded = (size_ + align_ - 1) / align_ * align_;
     cl_kernel kernel = bound_.kernel.get();
     cl_int code = clSetKernelArg(kernel, at_, padded, bound_.numbers.data());
@@ -144,6 +146,7 @@ void Executable::State::set_arguments(std::size_t launch, const Operands& operan
                                       const Parts& parts) {
   BoundKernel& bound = kernels[launch];
   Numbers numbers(bound, plan.launches[launch].one_struct);
+  const bool launch_is_native = plan.launches[launch].native;
   for (const Arg& arg : plan.launches[launch].args) {
     if (arg.role == Role::scratch && !own_scratch) {
       set_argument(bound.kernel.get(), numbers.next(),
@@ -151,7 +154,8 @@ void Executable::State::set_arguments(std::size_t launch, const Operands& operan
     } else if (arg.role == Role::scratch || arg.role == Role::local) {
       numbers.next();
     } else if (!is_number(arg)) {
-      set_argument(bound.kernel.get(), numbers.next(), buffer_of(arg.role, operands));
+      const cl_uint at = numbers.next();
+      if (!launch_is_native) set_argument(bound.kernel.get(), at, buffer_of(arg.role, operands));
     } else if (arg.role == Role::scale) {
       numbers.add(operands.scale);
     } else if (arg.role >= Role::ld_x && arg.role <= Role::off_y) {
@@ -242,6 +246,7 @@ void Executable::State::run(cl_command_queue queue, const Operands& operands, Be
     global[0] = global_for(one, m);
     add(
         [&](cl_event* event) {
+          if (one.native) return enqueue_native(queue, kernels[l].numbers, operands, event);
           launch(queue, kernels[l].kernel.get(), static_cast<cl_uint>(one.dims), global,
                  sizes(one.local), event);
         },

@@ -20,8 +20,8 @@ inline bool is_number(const Arg& arg) {
          arg.role != Role::weights;
 }
 
-// A launch's kernel and the numbers that it is set to, where these are known, as bytes one behind
-// the other.
+// A launch's kernel, null for a native one, and the numbers that it is set to, where these are
+// known, as bytes one behind the other.
 struct BoundKernel {
   Handle<cl_kernel> kernel;
   std::vector<unsigned char> numbers;

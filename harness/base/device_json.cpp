@@ -22,7 +22,8 @@ nlohmann::json to_json(const DeviceInfo& d) {
           {"max_alloc_bytes", d.max_alloc_bytes},
           {"nv_compute_capability", d.nv_compute_capability},
           {"intel_ip_version", d.intel_ip_version},
-          {"usable_cpus", d.usable_cpus}};
+          {"usable_cpus", d.usable_cpus},
+          {"native_kernels", d.native_kernels}};
 }
 
 DeviceInfo device_from_json(const nlohmann::json& json) {
@@ -54,6 +55,7 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
     d.usable_cpus = json.at("usable_cpus").get<double>();
     if (!(d.usable_cpus >= 0 && d.usable_cpus <= d.compute_units)) d.usable_cpus = 0;
   }
+  d.native_kernels = json.value("native_kernels", false);
   if (json.contains("device_version")) json.at("device_version").get_to(d.device_version);
   return d;
 }
@@ -62,6 +64,7 @@ bool same_device(DeviceInfo stored, const DeviceInfo& now) {
   if (stored.device_version.empty()) stored.device_version = now.device_version;
   if (stored.intel_ip_version == 0) stored.intel_ip_version = now.intel_ip_version;
   if (stored.nv_compute_capability == 0) stored.nv_compute_capability = now.nv_compute_capability;
+  stored.native_kernels = now.native_kernels;
   stored.max_alloc_bytes = now.max_alloc_bytes;
   return stored == now;
 }

@@ -27,10 +27,11 @@ enum class Command : std::uint8_t {
   convert,  // writes --adapter as another tool's
   merge,
   export_plans,
+  emit,  // writes picks as C and OpenCL C
   gate,
   replay_gate,  // makes the verdict of a gate again
   worker,
-  help  // prints Options::help: the help text or the version
+  help  // prints Options::help: the help text, the version, or a page
 };
 
 // An adapter of another tool, and what its files do not say. `module` names one of it.
@@ -118,6 +119,8 @@ struct Options {
   ConvertArguments convert;
 
   // What other modes are about.
+  std::string print;  // man, bash or zsh
+  std::string emit;   // the folder to write
   std::string pick_key;
   std::string verify;              // a tuned file
   std::string replay;              // a journal, a recording or the result of a gate

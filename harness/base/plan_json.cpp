@@ -44,7 +44,8 @@ json to_json(const LaunchPlan& plan) {
                         {"global", launch.global},
                         {"local", launch.local},
                         {"args", args},
-                        {"one_struct", launch.one_struct}});
+                        {"one_struct", launch.one_struct},
+                        {"native", launch.native}});
   }
   json scratch = json::array();
   for (const Scratch& buffer : plan.scratch) {
@@ -83,6 +84,7 @@ LaunchPlan plan_from_json(const json& value) {
     launch.global = sizes_from(item.at("global"));
     launch.local = sizes_from(item.at("local"));
     launch.one_struct = item.value("one_struct", false);
+    launch.native = item.value("native", false);
     for (const json& arg : item.at("args")) {
       launch.args.push_back({enum_from(arg.at(0), Role::weights),
                              whole_from<std::int64_t>(arg.at(1), "plan: an argument")});

@@ -1,6 +1,7 @@
 #include "harness/bench/arm_set.h"
 
 #include "harness/bench/clblast_arm.h"
+#include "harness/bench/host_arm.h"
 
 namespace loratune {
 namespace {
@@ -39,6 +40,7 @@ ArmSet::ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint
 BenchArm ArmSet::other_arm(const std::string& name, Engine& engine, Probes& probes) {
   if (name == "launch") return launch_arm(probes);
   if (name == "openblas") return openblas_arm(checker_, cache_bytes_);
+  if (name == "host") return host_arm(checker_, cache_bytes_);
   return clblast_arm(engine, checker_, cache_bytes_);
 }
 

@@ -10,7 +10,7 @@
 namespace loratune {
 namespace {
 
-constexpr int kMostArms = 12;
+constexpr int kMostArms = 13;
 
 }  // namespace
 
@@ -33,6 +33,7 @@ std::vector<Rival> list_rivals(const Problem& problem, const DeviceInfo& device,
   }
   all.push_back({"launch", std::nullopt});
   if (problem.m > 0) {
+    all.push_back({"host", std::nullopt});
     all.push_back({"openblas", std::nullopt});
     if (have_clblast()) all.push_back({"clblast", std::nullopt});
   }

@@ -20,6 +20,7 @@
 #include "harness/check/modes.h"
 #include "harness/cli/modes.h"
 #include "harness/cli/parse.h"
+#include "harness/emit/modes.h"
 #include "harness/fleet/modes.h"
 #include "harness/gate/modes.h"
 #include "harness/record/modes.h"
@@ -82,6 +83,8 @@ int run(int argc, char** argv) {
       return merge_mode(options);
     case Command::export_plans:
       return export_plans_mode(options);
+    case Command::emit:
+      return emit_mode(options);
     case Command::gate:
     case Command::replay_gate:
       return gate_mode(options);

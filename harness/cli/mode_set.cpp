@@ -32,6 +32,8 @@ std::string words_of(Command mode) {
       return "--merge";
     case Command::export_plans:
       return "--export-plans";
+    case Command::emit:
+      return "--emit";
     case Command::gate:
       return "--gate";
     case Command::replay_gate:

@@ -24,10 +24,6 @@
 namespace loratune {
 namespace {
 
-bool selects_problems(const Options& o) {
-  return gives_grid(o) || !o.problem_keys.empty() || !o.problems_file.empty() || o.quick;
-}
-
 Dispatcher make_dispatcher(const Options& options, const DeviceInfo& device) {
   if (options.tuned.empty()) return Dispatcher(device);
   Dispatcher::Loaded loaded = Dispatcher::load(options.tuned, device);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include "made_up_devices.h"
@@ -19,8 +20,8 @@ std::vector<std::string> names(const std::string& key, const BenchOptions& optio
                                const Dispatcher* tuned = nullptr) {
   std::vector<std::string> names;
   for (const Rival& rival : list_rivals(problem_of(key), made_up::cpu(), options, tuned)) {
-    const bool ours = rival.name != "launch" && rival.name != "openblas" && rival.name != "clblast";
-    EXPECT_EQ(rival.choice.has_value(), ours) << rival.name;
+    const std::set<std::string> others = {"launch", "host", "openblas", "clblast"};
+    EXPECT_EQ(rival.choice.has_value(), !others.contains(rival.name)) << rival.name;
     names.push_back(rival.name);
   }
   return names;
@@ -35,7 +36,8 @@ TEST(Rivals, AreThePicksTheVariantsAskedForAndOtherLibraries) {
   options.variants = {find_variant("naive")};
   const std::vector<std::string> plain = names("m3_k64_n64_r4_f32_acc", options);
   EXPECT_EQ(plain.front(), "default");
-  for (const char* name : {"naive", "launch", "openblas"}) EXPECT_TRUE(has(plain, name)) << name;
+  for (const char* name : {"naive", "launch", "host", "openblas"})
+    EXPECT_TRUE(has(plain, name)) << name;
   const Dispatcher tuned(made_up::cpu());
   EXPECT_EQ(names("m3_k64_n64_r4_f32_acc", options, &tuned).front(), "tuned");
 }
@@ -43,7 +45,9 @@ TEST(Rivals, AreThePicksTheVariantsAskedForAndOtherLibraries) {
 TEST(Rivals, ThatHaveNothingToDoOrRepeatTooMuchAreLeftOut) {
   BenchOptions options;
   options.variants = {find_variant("naive")};
-  EXPECT_FALSE(has(names("m0_k64_n64_r4_f32_acc", options), "openblas"));
+  for (const char* name : {"host", "openblas"}) {
+    EXPECT_FALSE(has(names("m0_k64_n64_r4_f32_acc", options), name)) << name;
+  }
   EXPECT_FALSE(has(names("m512_k2048_n2048_r64_f32_acc", options), "naive"));
 }
 
