@@ -91,9 +91,12 @@ std::int32_t loratune_plan(const loratune_dispatcher* dispatcher, const loratune
   return guarded(detail, [&] {
     const Dispatcher& from = *object(dispatcher, "dispatcher").dispatcher;
     const auto [wanted, mode] = asked(problem);
-    const Choice choice = from.pick(wanted, mode);
-    to_c(choice);  // refuses what there is no kernel for
-    return answer(json, plan_text(wanted, mode, choice, from.device()));
+    to_c(from.pick(wanted, mode));  // refuses what there is no kernel for
+    for (const Choice& choice : from.choices(wanted, mode)) {
+      if (is_native(choice.variant->plan(wanted, choice.config, from.device()))) continue;
+      return answer(json, plan_text(wanted, mode, choice, from.device()));
+    }
+    throw Refused(LORATUNE_UNSUPPORTED, "only the engine can run the problem");
   });
 }
 

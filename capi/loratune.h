@@ -180,9 +180,10 @@ typedef struct loratune_choice {
 int32_t loratune_pick(const loratune_dispatcher* dispatcher, const loratune_problem* problem,
                       loratune_choice* choice);
 
-/* The pick as JSON that any executor can run: source, defines, options, packing of A and B, scratch
+/* The pick, or the first choice after it that needs no function of the engine's own, as JSON that any
+ * executor can run: source, defines, options, packing of A and B, scratch
  * and launches with the role, type and (where it is known before the call) value of each kernel
- * argument. docs/plan-json.md describes the members. */
+ * argument. docs/other-languages.md describes the members. */
 int32_t loratune_plan(const loratune_dispatcher* dispatcher, const loratune_problem* problem,
                       loratune_text* json, loratune_text* detail);
 

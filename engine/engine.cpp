@@ -9,6 +9,7 @@
 #include "engine/internal/native.h"
 #include "engine/internal/programs.h"
 #include "loratune/variants/packing.h"
+#include "loratune/variants/slices.h"
 
 namespace loratune {
 namespace {
@@ -29,7 +30,21 @@ std::string plan_reason(const Problem& problem, const LaunchPlan& plan) {
   if (made_for && *made_for != problem) {
     return "it was made for " + to_string(*made_for) + ", not for " + to_string(problem);
   }
-  return invalid_reason(plan);
+  why = invalid_reason(plan);
+  if (!why.empty()) return why;
+  if (!plan.parts.empty() && std::cmp_not_equal(plan.parts.size(), slice_count(problem))) {
+    return "it has " + std::to_string(plan.parts.size()) + " parts, the problem " +
+           std::to_string(slice_count(problem)) + " slices";
+  }
+  for (const Launch& launch : plan.launches) {
+    for (const Arg& arg : launch.args) {
+      if (is_of_slice(arg.role) && (arg.value < 0 || arg.value >= slice_count(problem))) {
+        return launch.kernel + " takes what slice " + std::to_string(arg.value) + " of " +
+               std::to_string(slice_count(problem)) + " has";
+      }
+    }
+  }
+  return {};
 }
 
 // Why the built kernel cannot run the launch, or nothing.
@@ -113,6 +128,11 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
   state->joins = joins_weights(plan);
   state->joined_off_b = joined_off_b(plan.a, problem);
   state->residency = state_->residency;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    Built part = build(slice_problem(problem, static_cast<int>(i)), plan.parts[i]);
+    if (!part.executable) return part;
+    state->parts.push_back(std::move(part.executable));
+  }
   const Device& device = state_->device;
   try {
     std::string log;

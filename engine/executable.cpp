@@ -8,6 +8,7 @@
 
 #include "engine/internal/native.h"
 #include "engine/internal/operands.h"
+#include "loratune/engine/route.h"
 #include "loratune/variants/packing.h"
 
 namespace loratune {
@@ -69,34 +70,52 @@ class Numbers {
   std::size_t size_ = 0, align_ = 1;
 };
 
-// The buffer that a role stands for, or null.
-cl_mem buffer_of(Role role, const Operands& operands) {
-  switch (role) {
+// The buffer that an argument stands for, or null.
+cl_mem buffer_of(const Arg& arg, const Operands& operands, const Problem& problem) {
+  switch (arg.role) {
     case Role::x:
       return operands.x;
     case Role::y:
-      return operands.y;
+      return output_of(operands, problem, static_cast<int>(arg.value)).buffer;
     case Role::a:
     case Role::weights:
       return operands.a;
     case Role::b:
       return operands.b;
+    case Role::slots:
+      return operands.slots;
+    case Role::route:
+      return operands.route->buffer();
     default:
       return nullptr;
   }
+}
+
+// Work-items along the first dimension for so many rows, or for those of the route.
+std::size_t items_for(const Launch& launch, std::int64_t m, const Route* route) {
+  const auto& [rows, groups] = launch.row_groups;
+  if (route == nullptr || rows == 0) return global_for(launch, m);
+  return static_cast<std::size_t>(route->blocks(rows) * groups) * launch.local[0];
+}
+
+bool is_long(Role role) {
+  return (role >= Role::ld_x && role <= Role::off_y) || role == Role::off_g ||
+         role == Role::ld_slot || role == Role::blocks;
 }
 
 }  // namespace
 
 // The number of a role that stands for one, the scale apart.
 std::int64_t Executable::State::number(const Arg& arg, const Operands& operands) const {
+  const int slice = static_cast<int>(arg.value);  // where the role is one of a slice
+  const std::int64_t first_b = joins ? operands.off_a + joined_off_b : operands.off_b;
   switch (arg.role) {
     case Role::m:
       return rows_of(operands, problem);
     case Role::k:
       return problem.k;
     case Role::n:
-      return problem.n;
+      return slice_columns(problem, slice);
     case Role::rank:
       return problem.rank;
     case Role::ld_x:
@@ -106,15 +125,21 @@ std::int64_t Executable::State::number(const Arg& arg, const Operands& operands)
     case Role::ld_b:
       return packed_ld(plan.b, problem.n, problem.rank);
     case Role::ld_y:
-      return pitch_of(operands.ld_y, problem.n);
+      return output_of(operands, problem, slice).pitch;
     case Role::off_x:
       return operands.off_x;
     case Role::off_a:
-      return operands.off_a;
+      return operands.off_a + packed_a_before(plan.a, problem, slice);
     case Role::off_b:
-      return joins ? operands.off_a + joined_off_b : operands.off_b;
+      return first_b + packed_b_before(plan.b, problem, slice);
+    case Role::off_g:
+      return first_b + gains_before(plan.b, problem, slice);
     case Role::off_y:
-      return operands.off_y;
+      return output_of(operands, problem, slice).off;
+    case Role::ld_slot:
+      return operands.ld_slot;
+    case Role::blocks:
+      return operands.route->first_block(arg.value);
     default:
       return arg.value;
   }
@@ -143,28 +168,45 @@ BoundKernel Executable::State::bind_kernel(Handle<cl_kernel> kernel, const Launc
 }
 
 void Executable::State::set_arguments(std::size_t launch, const Operands& operands,
-                                      const Parts& parts) {
+                                      const ScratchParts& given) {
   BoundKernel& bound = kernels[launch];
   Numbers numbers(bound, plan.launches[launch].one_struct);
   const bool launch_is_native = plan.launches[launch].native;
   for (const Arg& arg : plan.launches[launch].args) {
     if (arg.role == Role::scratch && !own_scratch) {
       set_argument(bound.kernel.get(), numbers.next(),
-                   parts.buffers[static_cast<std::size_t>(arg.value)]);
+                   given.buffers[static_cast<std::size_t>(arg.value)]);
     } else if (arg.role == Role::scratch || arg.role == Role::local) {
       numbers.next();
     } else if (!is_number(arg)) {
       const cl_uint at = numbers.next();
-      if (!launch_is_native) set_argument(bound.kernel.get(), at, buffer_of(arg.role, operands));
+      if (!launch_is_native) {
+        set_argument(bound.kernel.get(), at, buffer_of(arg, operands, problem));
+      }
     } else if (arg.role == Role::scale) {
-      numbers.add(operands.scale);
-    } else if (arg.role >= Role::ld_x && arg.role <= Role::off_y) {
+      numbers.add(scale_of(operands, static_cast<int>(arg.value)));
+    } else if (is_long(arg.role)) {
       numbers.add(static_cast<cl_long>(number(arg, operands)));
     } else {
       numbers.add(static_cast<cl_int>(number(arg, operands)));
     }
   }
   numbers.finish();
+}
+
+void Executable::State::enqueue_parts(cl_command_queue queue, const Operands& operands,
+                                      std::vector<cl_event>* events) {
+  std::vector<cl_event> made;
+  const auto release = [](std::vector<cl_event>* all) {
+    for (const cl_event event : *all) Handle<cl_event>{event};
+  };
+  std::unique_ptr<std::vector<cl_event>, decltype(release)> unless_all(&made, release);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    parts[i]->enqueue(queue, part_operands(operands, problem, static_cast<int>(i)),
+                      events == nullptr ? nullptr : &made);
+  }
+  unless_all.release();
+  if (events != nullptr) events->insert(events->end(), made.begin(), made.end());
 }
 
 Executable::Executable(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -184,12 +226,15 @@ std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer) {
 
 std::int64_t Executable::scratch_bytes() const {
   const LaunchPlan& plan = state_->plan;
+  std::int64_t most = 0;  // parts follow one another
+  for (const auto& part : state_->parts) most = std::max(most, part->scratch_bytes());
+  if (!state_->parts.empty()) return most;
   return state_->own_scratch ? 0 : scratch_begin(plan, plan.scratch.size());
 }
 
-Parts Executable::State::parts_of(const Operands& operands) const {
-  Parts parts;
-  if (own_scratch || plan.scratch.empty()) return parts;
+ScratchParts Executable::State::scratch_of(const Operands& operands) const {
+  ScratchParts given;
+  if (own_scratch || plan.scratch.empty()) return given;
   const auto refuse = [](const std::string& why) {
     throw std::invalid_argument("operands: scratch " + why);
   };
@@ -206,33 +251,37 @@ Parts Executable::State::parts_of(const Operands& operands) const {
            " on, its buffer has " + std::to_string(bytes));
   }
   if (plan.scratch.size() == 1 && operands.off_scratch == 0) {
-    parts.buffers[0] = operands.scratch;
-    return parts;
+    given.buffers[0] = operands.scratch;
+    return given;
   }
   for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
     const auto begin = static_cast<std::size_t>(operands.off_scratch + scratch_begin(plan, i));
-    parts.made.push_back(part_of(operands.scratch, begin, plan.scratch[i].bytes));
-    parts.buffers[i] = parts.made.back().get();
+    given.made.push_back(part_of(operands.scratch, begin, plan.scratch[i].bytes));
+    given.buffers[i] = given.made.back().get();
   }
-  return parts;
+  return given;
+}
+
+std::int64_t Executable::State::checked_rows(const Operands& operands) const {
+  const std::string why = invalid_reason(problem, plan, operands);
+  if (!why.empty()) throw std::invalid_argument("operands: " + why);
+  return rows_of(operands, problem);
 }
 
 template <class Begin, class Add>
 void Executable::State::run(cl_command_queue queue, const Operands& operands, Begin begin,
                             Add add) {
-  const std::string why = invalid_reason(problem, plan, operands);
-  if (!why.empty()) throw std::invalid_argument("operands: " + why);
-  const std::int64_t m = rows_of(operands, problem);
+  const std::int64_t m = checked_rows(operands);
   if (m == 0) return begin();
-  const Parts parts = parts_of(operands);
-  for (std::size_t l = 0; l < kernels.size(); ++l) set_arguments(l, operands, parts);
+  const ScratchParts given = scratch_of(operands);
+  for (std::size_t l = 0; l < kernels.size(); ++l) set_arguments(l, operands, given);
   begin();
   for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
     const Scratch& one = plan.scratch[i];
     // What stands in the caller's scratch between the runs is anything.
     const bool fresh = dirty || !own_scratch;
     if (one.zero == Zero::each_run || (one.zero == Zero::once && fresh)) {
-      cl_mem buffer = own_scratch ? scratch[i].get() : parts.buffers[i];
+      cl_mem buffer = own_scratch ? scratch[i].get() : given.buffers[i];
       add([&](cl_event* event) { fill_buffer(queue, buffer, cl_uchar{0}, one.bytes, event); },
           false);
     }
@@ -243,7 +292,8 @@ void Executable::State::run(cl_command_queue queue, const Operands& operands, Be
   for (std::size_t l = 0; l < plan.launches.size(); ++l) {
     const Launch& one = plan.launches[l];
     Sizes global = sizes(one.global);
-    global[0] = global_for(one, m);
+    global[0] = items_for(one, m, problem.adapters > 0 ? operands.route : nullptr);
+    if (global[0] == 0) continue;  // no row has an adapter
     add(
         [&](cl_event* event) {
           if (one.native) return enqueue_native(queue, kernels[l].numbers, operands, event);
@@ -257,6 +307,10 @@ void Executable::State::run(cl_command_queue queue, const Operands& operands, Be
 
 void Executable::enqueue(cl_command_queue queue, const Operands& operands,
                          std::vector<cl_event>* events) {
+  if (!state_->parts.empty()) {
+    if (state_->checked_rows(operands) > 0) state_->enqueue_parts(queue, operands, events);
+    return;
+  }
   std::vector<Handle<cl_event>> made;
   state_->run(
       queue, operands, [] {},
@@ -279,6 +333,16 @@ void Executable::enqueue(cl_command_queue queue, const Operands& operands, const
                     "clEnqueueBarrierWithWaitList");
   };
   if (sync.done != nullptr) *sync.done = nullptr;
+  if (!state_->parts.empty() && state_->checked_rows(operands) > 0) {
+    wait();
+    const std::size_t parts = state_->parts.size();
+    for (std::size_t i = 0; i < parts; ++i) {
+      state_->parts[i]->enqueue(queue,
+                                part_operands(operands, state_->problem, static_cast<int>(i)),
+                                Sync{{}, i + 1 == parts ? sync.done : nullptr});
+    }
+    return;
+  }
   state_->run(queue, operands, wait,
               [&](auto&& command, bool last) { command(last ? sync.done : nullptr); });
   // A run of no rows has no command whose event it could be.

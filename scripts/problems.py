@@ -25,11 +25,14 @@ class Problem:
     dora: bool = False
 
     def __str__(self):
-        columns = "+".join(map(str, self.slices or (self.n,)))
         end = ("_acc" if self.accumulate else "_set") + ("_dora" if self.dora else "")
         end += f"_a{self.adapters}" if self.adapters else ""
         end += f"_align{self.align}" if self.align else ""
-        return f"fwd_m{self.m}_k{self.k}_n{columns}_r{self.rank}_{self.types()}{end}"
+        return f"fwd_m{self.m}_k{self.k}_n{self.columns()}_r{self.rank}_{self.types()}{end}"
+
+    def columns(self):
+        """n, or the columns of each slice: 4096+1024+1024."""
+        return "+".join(map(str, self.slices or (self.n,)))
 
     def types(self):
         """The type of x and y, and that of the weights where it is another: f32_w_f16."""

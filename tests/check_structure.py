@@ -38,6 +38,7 @@ ROOMS = {
     "harness/emit": [*BELOW, "harness/base"],
     "harness/opencl": [],
     "harness/fleet": [*BELOW, "harness/base", "harness/worker", "harness/sweep"],
+    "harness/report": [*BELOW, "harness/base", "harness/worker", "harness/sweep", "harness/record", "harness/gate"],
 }
 ROOMS["harness/cli"] = [*BELOW, *(room for room in ROOMS if room.startswith("harness/"))]
 FOLDERS = sorted({room.split("/")[0] for room in ROOMS})

@@ -12,12 +12,12 @@
 
 namespace loratune {
 
-inline constexpr int kMaxNumbers = 32;  // of a launch that passes them as one struct
+inline constexpr int kMaxNumbers = 96;  // of a launch that passes them as one struct
 
 // Whether the argument is a number, and no buffer or local memory.
 inline bool is_number(const Arg& arg) {
   return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local &&
-         arg.role != Role::weights;
+         arg.role != Role::weights && arg.role != Role::slots && arg.role != Role::route;
 }
 
 // A launch's kernel, null for a native one, and the numbers that it is set to, where these are
@@ -31,7 +31,7 @@ struct BoundKernel {
 // The scratch of one run, where it stands in a buffer of the caller's: the buffer itself, or parts
 // of it that live as long as this.
 inline constexpr std::size_t kMostParts = 8;
-struct Parts {
+struct ScratchParts {
   std::array<cl_mem, kMostParts> buffers{};
   std::vector<Handle<cl_mem>> made;
 };
@@ -44,9 +44,13 @@ struct Executable::State {
   // memory.
   BoundKernel bind_kernel(Handle<cl_kernel> kernel, const Launch& launch) const;
   // Sets the launch's buffers, and those numbers that have changed.
-  void set_arguments(std::size_t launch, const Operands& operands, const Parts& parts);
+  void set_arguments(std::size_t launch, const Operands& operands, const ScratchParts& given);
+  void enqueue_parts(cl_command_queue queue, const Operands& operands,
+                     std::vector<cl_event>* events);
   std::int64_t number(const Arg& arg, const Operands& operands) const;
-  Parts parts_of(const Operands& operands) const;
+  // The rows of the call. Throws std::invalid_argument for operands that do not fit.
+  std::int64_t checked_rows(const Operands& operands) const;
+  ScratchParts scratch_of(const Operands& operands) const;
   // Checks the operands, calls `begin`, then for each command `add` with a function that enqueues
   // it and takes the place of its event, or null, and with whether it is the last.
   template <class Begin, class Add>
@@ -54,10 +58,11 @@ struct Executable::State {
 
   LaunchPlan plan;
   Problem problem;
-  bool joins = false;                   // A and B are one buffer
-  std::int64_t joined_off_b = 0;        // of B behind A in it
-  std::vector<BoundKernel> kernels;     // one a launch
-  std::vector<Handle<cl_mem>> scratch;  // its own
+  std::vector<std::unique_ptr<Executable>> parts;  // of a plan of parts
+  bool joins = false;                              // A and B are one buffer
+  std::int64_t joined_off_b = 0;                   // of B behind A in it
+  std::vector<BoundKernel> kernels;                // one a launch
+  std::vector<Handle<cl_mem>> scratch;             // its own
   bool own_scratch = true;
   std::shared_ptr<Residency> residency;  // the device's
   bool dirty = true;                     // scratch that is zeroed once has to be, again

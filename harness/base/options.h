@@ -30,6 +30,7 @@ enum class Command : std::uint8_t {
   emit,  // writes picks as C and OpenCL C
   gate,
   replay_gate,  // makes the verdict of a gate again
+  report,
   worker,
   help  // prints Options::help: the help text, the version, or a page
 };
@@ -122,9 +123,10 @@ struct Options {
   std::string print;  // man, bash or zsh
   std::string emit;   // the folder to write
   std::string pick_key;
-  std::string verify;              // a tuned file
-  std::string replay;              // a journal, a recording or the result of a gate
-  std::vector<std::string> merge;  // tuned files and journals
+  std::string verify;               // a tuned file
+  std::string replay;               // a journal, a recording or the result of a gate
+  std::vector<std::string> merge;   // tuned files and journals
+  std::vector<std::string> report;  // the page to write, then the files that it shows
   std::vector<std::string> benchmark_flags;
   GateArguments gate;
 

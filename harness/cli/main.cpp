@@ -24,6 +24,7 @@
 #include "harness/fleet/modes.h"
 #include "harness/gate/modes.h"
 #include "harness/record/modes.h"
+#include "harness/report/modes.h"
 #include "harness/sweep/modes.h"
 #include "harness/worker/arms_service.h"
 #include "loratune/engine/device.h"
@@ -88,6 +89,8 @@ int run(int argc, char** argv) {
     case Command::gate:
     case Command::replay_gate:
       return gate_mode(options);
+    case Command::report:
+      return report_mode(options);
     case Command::worker:
       return serve({{kArmsService, arms_service},
                     {kBenchService, bench_service},

@@ -38,6 +38,8 @@ std::string words_of(Command mode) {
       return "--gate";
     case Command::replay_gate:
       return "--replay of a gate";
+    case Command::report:
+      return "--report";
     case Command::worker:
       return "--worker";
     case Command::help:

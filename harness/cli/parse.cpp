@@ -30,8 +30,8 @@ constexpr ModeSet kTimes = kInTime | ModeSet{gate};
 constexpr ModeSet kSeeded = kTimes | ModeSet{simulate};
 constexpr ModeSet kWrites = {sweep, replay_sweep, merge, gate, forward, convert};
 constexpr ModeSet kReports = {gate, replay_gate};
-constexpr ModeSet kHasJson = {list,  list_adapter, check, sweep, replay_sweep, simulate,
-                              bench, verify,       pick,  merge, gate,         replay_gate};
+constexpr ModeSet kHasJson = {list,   list_adapter, check, sweep, replay_sweep, simulate, bench,
+                              verify, pick,         merge, gate,  replay_gate,  report};
 
 constexpr auto kMostInt = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
 constexpr auto kMostExtent = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -53,6 +53,9 @@ void add_modes(OptionTable& table, Options& options) {
   table.mode_flag("--convert", convert, "Write --adapter as the folder --out of another tool");
   table.mode_option("--merge", "FILE...", merge, options.merge,
                     "Join tuned files, or journals, into the file --out");
+  table.mode_option("--report", "PAGE FILE...", report, options.report,
+                    "Write a page for a browser that shows tuned files, journals, recordings, "
+                    "results of --bench --json and gates");
   table.mode_option("--export-plans", "FILE", export_plans, options.gate.plans,
                     "Write what would run, as data for --gate");
   table.mode_option(
@@ -136,8 +139,10 @@ void add_check(OptionTable& table, Options& options) {
   table.add("--max-flops", {check}, options.max_flops, "Leave out cases of more operations")
       ->check(positive_number());
   table.add("--config", {check}, options.config, "Check this config: \"NAME=value ...\"");
-  table.add("--strides", {check}, options.strides,
-            "Offsets and padding of x and y, in elements: off_x,pad_x,off_y,pad_y");
+  table.add(
+      "--strides", {check}, options.strides,
+      "Offsets and padding of x and y, in elements: off_x,pad_x,off_y,pad_y; ,apart: a buffer "
+      "for the y of each slice");
 }
 
 void add_sweep(OptionTable& table, Options& options) {

@@ -34,8 +34,8 @@ class WeightRing {
 
  private:
   struct Form {
-    cl_mem a, b;  // the checker's, the same for all plans of a layout
-    std::vector<Handle<cl_mem>> copies_a, copies_b;
+    Operands source;  // the checker's, the same for all plans of a layout
+    std::vector<Handle<cl_mem>> copies;
     std::vector<Operands> operands;
   };
   std::vector<Handle<cl_mem>> copies(cl_mem source, std::int64_t count) const;

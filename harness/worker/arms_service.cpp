@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 
 #include "harness/base/failure.h"
 #include "harness/base/plan_json.h"
@@ -137,19 +139,31 @@ class Arms {
     };
     const Handle<cl_mem> x = zeros(problem.m * problem.k, problem.dtype);
     const Handle<cl_mem> y = zeros(problem.m * problem.n, problem.dtype);
-    const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
-    const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
-    const bool joined = joins_weights(plan);
-    const Handle<cl_mem> a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
-                                   packed_dtype(plan.a, problem.dtype));
-    Handle<cl_mem> b;
-    if (!joined) b = zeros(size_b, packed_dtype(plan.b, problem.dtype));
+    // Every slice has the same zeros.
+    const std::vector<float> factors(
+        static_cast<std::size_t>(std::max(problem.k, problem.n) * problem.rank));
+    const std::vector<Factors> modules(static_cast<std::size_t>(slice_count(problem)),
+                                       {factors.data(), factors.data(), problem.rank, 1.0F,
+                                        problem.dora ? factors.data() : nullptr});
     Operands operands;
     operands.x = x.get();
     operands.y = y.get();
-    operands.a = a.get();
-    operands.b = b.get();
     const Handle<cl_command_queue> queue = make_queue(engine_->context(), engine_->device());
+    std::optional<Weights> weights;
+    std::optional<Pool> pool;  // of one adapter, which all rows have
+    std::optional<Route> route;
+    if (problem.adapters == 0) {
+      weights.emplace(engine_->context(), problem, modules);
+      weights->set(queue.get(), plan, operands);
+    } else {
+      pool.emplace(engine_->context(), problem, 1);
+      pool->set(queue.get(), 0, modules);
+      route.emplace(engine_->context(), std::max<std::int64_t>(problem.m, 1), 1);
+      const std::string refused = route->assign(
+          queue.get(), std::vector<std::int32_t>(static_cast<std::size_t>(problem.m)));
+      if (!refused.empty()) throw std::invalid_argument(refused);
+      pool->bind(queue.get(), plan, *route, operands);
+    }
     built.executable->enqueue(queue.get(), operands);
     finish(queue.get());
     return to_json(Prepared{Outcome::correct, 0, 0, {}});

@@ -122,7 +122,7 @@ class Dispatcher(Handle):
 
     def plan(self, problem: Problem | str) -> dict[str, Any]:
         """The pick as all that an executor needs: source, options, packing, scratch, launches.
-        docs/plan-json.md describes the members."""
+        docs/other-languages.md describes the members."""
         return json.loads(self._text(library().loratune_plan, problem))
 
     def explain(self, problem: Problem | str) -> str:

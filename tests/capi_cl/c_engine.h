@@ -139,9 +139,9 @@ inline void expect_near(const std::vector<float>& got, const std::vector<double>
   }
 }
 
-// Rows of x and y on the device, and a call for them.
-struct Rows {
-  explicit Rows(std::int64_t m, unsigned seed = 9)
+// CallRows of x and y on the device, and a call for them.
+struct CallRows {
+  explicit CallRows(std::int64_t m, unsigned seed = 9)
       : x(numbers(static_cast<std::size_t>(m * kK), seed)),
         y(numbers(static_cast<std::size_t>(m * kN), seed + 1)),
         wanted(y.begin(), y.end()),

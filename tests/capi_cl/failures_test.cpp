@@ -49,7 +49,7 @@ void expect_survived(std::atomic<int>& before, std::int32_t code) {
   const Adapter adapter;
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made, 4);
-  Rows rows(4);
+  CallRows rows(4);
   rows.call.weights = on_device.get();
   Text detail;
   cl_event done = nullptr;

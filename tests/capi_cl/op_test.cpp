@@ -16,7 +16,7 @@ TEST(COp, RunsAnyNumberOfRows) {
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made, 5);
   for (const std::int64_t m : {5, 1, 2, 17, 5, 64}) {
-    Rows rows(m);
+    CallRows rows(m);
     rows.call.weights = on_device.get();
     ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << m;
     add(adapter, 0.5, rows.x, rows.wanted);
@@ -30,7 +30,7 @@ TEST(COp, OutlivesWhatItWasMadeOf) {
   WeightsHandle on_device = weights(made, adapter);
   OpHandle forward = op(made);
   made.reset();
-  Rows rows(3);
+  CallRows rows(3);
   rows.call.weights = on_device.get();
   EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
   add(adapter, 0.5, rows.x, rows.wanted);
@@ -43,7 +43,7 @@ TEST(COp, WaitsForEventsAndGivesOne) {
   const Adapter adapter;
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made);
-  Rows rows(4);
+  CallRows rows(4);
   cl_int code = CL_SUCCESS;
   const Handle<cl_event> gate(clCreateUserEvent(test_context(), &code));
   ASSERT_EQ(code, CL_SUCCESS);
@@ -80,7 +80,7 @@ TEST(COp, UsesWhatTheWeightsWereUpdatedTo) {
   const EngineHandle made = engine();
   const WeightsHandle on_device = weights(made, Adapter());
   const OpHandle forward = op(made);
-  Rows rows(2);
+  CallRows rows(2);
   rows.call.weights = on_device.get();
   const Adapter later(kRank, 77);
   const loratune_weights_source source = later.source();
@@ -107,7 +107,7 @@ TEST(COp, AdaptersTogetherAreOneOfTheSumOfTheirRanks) {
   ASSERT_EQ(loratune_weights_concat(made.get(), pointers, 2, &joined, nullptr), LORATUNE_SUCCESS);
   const WeightsHandle owned(joined, loratune_weights_destroy);
   const OpHandle forward = op(made, 0, 8);
-  Rows rows(3);
+  CallRows rows(3);
   rows.call.weights = joined;
   ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
   add(one, 0.5, rows.x, rows.wanted);
@@ -147,7 +147,7 @@ TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
       {[](auto& c) { c.size = 0; }, LORATUNE_INVALID_STRUCT},
       {[](auto& c) { c.size = 0xfffffff8; }, LORATUNE_INVALID_STRUCT},
       {[&](auto& c) { c.weights = other_rank.get(); }, LORATUNE_INVALID_OPERANDS}};
-  Rows rows(4);
+  CallRows rows(4);
   for (const auto& [plant, status] : kFaults) {
     Text detail;
     loratune_call call = rows.call;
@@ -202,7 +202,7 @@ TEST(COp, RunsInScratchOfTheCallers) {
     std::uint64_t bytes = 0;
     ASSERT_EQ(loratune_op_scratch_bytes(forward.get(), m, &bytes, nullptr), LORATUNE_SUCCESS);
     EXPECT_GE(bytes, static_cast<std::uint64_t>(4 * m * kRank));
-    Rows rows(m);
+    CallRows rows(m);
     rows.call.weights = on_device.get();
     EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
     for (const std::int64_t offset : {0, 4096}) {
@@ -231,7 +231,7 @@ TEST(COp, IsGivenNoStructOfAnotherSize) {
   const EngineHandle made = engine();
   const OpHandle forward = op(made);
   const WeightsHandle on_device = weights(made, Adapter());
-  Rows rows(1);
+  CallRows rows(1);
   expect_sizes_refused<loratune_engine_options>([](loratune_engine_options* options) {
     loratune_engine* none = nullptr;
     return loratune_engine_create(options, &none, nullptr);
@@ -279,7 +279,7 @@ TEST(COp, IsGivenNoFactorsOfAnotherSize) {
 TEST(COp, HasObjectsThatAreToldApart) {
   const EngineHandle made = engine();
   const OpHandle forward = op(made);
-  Rows rows(1);
+  CallRows rows(1);
   rows.call.weights = reinterpret_cast<const loratune_weights*>(made.get());
   EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_HANDLE);
   alignas(16) unsigned char foreign[64] = {};
@@ -327,7 +327,7 @@ TEST(COp, ManyThreadsShareAnEngineAndItsWeights) {
     threads.emplace_back([&, t] {
       const OpHandle forward = op(made);
       for (const std::int64_t m : {1, 3, 8}) {
-        Rows rows(m, static_cast<unsigned>(t));
+        CallRows rows(m, static_cast<unsigned>(t));
         rows.call.weights = on_device.get();
         add(adapter, 25, rows.x, rows.wanted);
         for (int i = 0; i < 50; ++i) {

@@ -50,7 +50,7 @@ int compiled_in(const std::filesystem::path& folder) {
   const Adapter adapter;
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made);
-  Rows rows(3);
+  CallRows rows(3);
   rows.call.weights = on_device.get();
   const int before = from_source;
   EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
@@ -93,7 +93,7 @@ TEST(Programs, ThatCannotBeBuiltLeaveTheEngineUsable) {
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made, 2);
   EXPECT_EQ(builds_that_fail, 0);
-  Rows rows(2);
+  CallRows rows(2);
   rows.call.weights = on_device.get();
   EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
   add(adapter, 0.5, rows.x, rows.wanted);
