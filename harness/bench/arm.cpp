@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kUnitF32 = 0x1p-24;
 
-// Copies of the weights, of which every run takes the next: in each, B stands behind A.
+// Copies of the weights, B behind A in each copy. Every run takes the next copy.
 struct HostRing {
   std::vector<float> values;
   std::size_t step = 0, copies = 1, next = 0;

@@ -28,7 +28,7 @@ std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& devi
   const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
   const auto at = [](const auto& axis, int i) { return axis[static_cast<std::size_t>(i)]; };
   std::vector<Case> shapes;
-  // dtype and accumulate are axes of the covering set: each of the four takes its rows of it.
+  // dtype and accumulate are axes of the covering set: each pair of the two takes its own rows.
   for (const auto& row :
        boundary_rows({size(ks), size(ns), size(ranks), size(ms), size(kStrides), 2, 2}, full)) {
     if ((row[5] == 1) != (dtype == Dtype::f16) || (row[6] == 1) != accumulate) continue;
@@ -83,8 +83,8 @@ std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& co
   return std::nullopt;
 }
 
-// The config stays the one whose tiles are tried. The other two extents are small, or, where the
-// config is not allowed on such a shape, those of the problem that the config is for.
+// A case keeps the config whose tiles it tries. The other two extents are small, or, where the
+// config is not allowed on such a shape, the extents of the problem that the config is for.
 std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
                                    bool accumulate) {
   constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other

@@ -11,6 +11,15 @@ namespace {
 
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
+// What the option of a mode may turn out to mean: a file says which replay it is for, and --adapter
+// what is listed.
+ModeSet meant_by(Command mode) {
+  using enum Command;
+  if (mode == replay_sweep) return {replay_sweep, simulate, replay_gate};
+  if (mode == list) return {list, list_adapter};
+  return {mode};
+}
+
 std::string version_line() {
   const ToolInfo tool = tool_info();
   return tool.name + " " + tool.version + ", commit " + tool.commit;
@@ -168,11 +177,18 @@ std::vector<OptionDoc> OptionTable::docs() const {
   return docs;
 }
 
+// Of one mode what it does and what it reads, without the other modes.
 std::string OptionTable::help() {
   const std::vector<ModeRow> chosen = this->chosen();
   if (chosen.size() == 1) {
+    const std::string& name = chosen[0].name;
+    app_.description(name + ": " + app_.get_option(name)->get_description());
+    const ModeSet modes = meant_by(chosen[0].mode);
     for (const Row& row : rows_) {
-      if (!row.modes.contains(chosen[0].mode)) row.option->group("");
+      if (!row.modes.meets(modes)) row.option->group("");
+    }
+    for (const ModeRow& row : modes_) {
+      if (row.name != name) app_.get_option(row.name)->group("");
     }
   }
   return app_.help();

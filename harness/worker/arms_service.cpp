@@ -38,8 +38,8 @@ struct ProblemState {
   std::map<int, Arm> arms;
 };
 
-// While it lives the process may take so many bytes more than it has. Writable memory is counted
-// (RLIMIT_DATA), not addresses, of which drivers of GPUs reserve more than there is memory.
+// While a MemoryLimit lives, the process may take so many bytes more than it has. What counts is
+// writable memory (RLIMIT_DATA), not addresses: GPU drivers reserve more addresses than memory.
 class MemoryLimit {
  public:
   explicit MemoryLimit(std::int64_t more_bytes) {
@@ -95,7 +95,7 @@ class Arms {
 
   json open(const json& message) {
     const bool times = message.at("times").get<bool>();
-    // PoCL compiles in its threads: those of several processes would be on the same cores.
+    // PoCL compiles in its threads: pinned, the threads of several processes would share cores.
     if (!times) unsetenv("POCL_AFFINITY");
     engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
     if (times) probes_ = std::make_unique<Probes>(*engine_);

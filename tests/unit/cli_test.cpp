@@ -72,6 +72,21 @@ TEST(CommandLine, HelpOfAModeHasTheOptionsThatItReads) {
   }
 }
 
+TEST(CommandLine, HelpOfAModeBeginsWithWhatItDoes) {
+  const std::string sweep = parse({"--sweep", "--help"}).help;
+  EXPECT_TRUE(sweep.starts_with("--sweep: Check, tune, and write the tuned file\n")) << sweep;
+  EXPECT_EQ(sweep.find("--merge"), std::string::npos) << "another mode";
+  const std::string record = parse({"--sweep", "--record", "r", "--help"}).help;
+  EXPECT_TRUE(record.starts_with("--record: ")) << record;
+  EXPECT_NE(record.find("--configs"), std::string::npos);
+  const std::string replay = parse({"--replay", "r", "--help"}).help;
+  for (const char* option : {"--forget", "--strategy", "--junit"}) {
+    EXPECT_NE(replay.find(option), std::string::npos)
+        << option << ": a replay of some file takes it";
+  }
+  EXPECT_NE(parse({"--list", "--help"}).help.find("--adapter"), std::string::npos);
+}
+
 TEST(CommandLine, VersionNamesTheBuild) {
   const Options options = parse({"--version"});
   EXPECT_EQ(options.command, Command::help) << "prints, and is good";
