@@ -116,6 +116,7 @@ std::string next_steps(const TunedFile& file, const std::string& path) {
   const std::string word = shell_word(path);
   text += "  lora-bench --pick " + short_key(shown->problem) + " --tuned " + word +
           "    # what a runtime runs, and why\n";
+  text += "  lora-bench --report report.html " + word + "    # a page for a browser\n";
   text += "  lora-bench --verify " + word + "    # a dozen picks against the default, again\n";
   if (open > 0) {
     text += "  a larger --budget: " + count_of(open, "problem was", "problems were") +
