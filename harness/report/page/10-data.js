@@ -159,7 +159,7 @@ const variantNames = unique([
 
 // An abbreviation for each variant that no other has: its words' first letters, or more of them.
 const variantShort = (() => {
-  const short = {};
+  const short = Object.create(null); // a file may call a variant __proto__
   for (const name of variantNames) {
     const words = name.split("_");
     for (let length = 1; ; ++length) {

@@ -245,7 +245,10 @@ function costRows(recorded, variant) {
           : outcome === "slow"
             ? "probed once: slow"
             : "cannot run";
-      const config = one.config.replace(new RegExp(`(^| )${parameter.name}=-?\\d+`), `$1${parameter.name}=${value}`);
+      const config = one.config
+        .split(" ")
+        .map((part) => (part === `${parameter.name}=${parameter.best}` ? `${parameter.name}=${value}` : part))
+        .join(" ");
       const facts = [
         ["parameter", `${parameter.name} = ${value}${best ? ", the best" : `, the best has ${parameter.best}`}`],
         ["time", time_ns === undefined ? "none" : timeWords(time_ns)],
