@@ -147,7 +147,7 @@ const timesOf = (device, problem) => timesByProblem.get(`${device} ${problem}`) 
 // Colours of variants, rivals and devices: Tol's bright scheme, which colour-blind readers can tell
 // apart and which stands out on light and on dark.
 const kPalette = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#9aa5b1", "#997700", "#994455"];
-const kInkOn = { "#ccbb44": "#17202a", "#66ccee": "#17202a", "#9aa5b1": "#17202a" };
+const kInkOn = { "#ee6677": "#17202a", "#ccbb44": "#17202a", "#66ccee": "#17202a", "#9aa5b1": "#17202a" };
 const colorAt = (index) => kPalette[index % kPalette.length];
 
 const variantNames = unique([
