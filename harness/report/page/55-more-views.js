@@ -15,8 +15,9 @@ function verdictColor(verdict) {
     MISSING: 5,
     IMPROVED: 2,
     PASS: 0,
-    ENVIRONMENT: 3,
-    FLAKY_SUSPECT: 7,
+    INCONCLUSIVE: 3,
+    ENVIRONMENT: 7,
+    FLAKY_SUSPECT: 4,
     sentinel: 6,
   };
   return colorAt(index[verdict] ?? 6);
@@ -162,7 +163,7 @@ views.push(
       const gate = report.gates[Number(number)];
       const all = gateRows(gate);
       if (!all.length) return null;
-      const rank = { REGRESSED: 0, IMPROVED: 1 };
+      const rank = { REGRESSED: 0, IMPROVED: 1, sentinel: 3 };
       const rows = all
         .filter((row) => row.ratio !== undefined)
         .sort((a, b) => (rank[a.verdict] ?? 2) - (rank[b.verdict] ?? 2) || b.ratio - a.ratio)
