@@ -117,7 +117,7 @@ const views = [
         ? `Tuning makes ${faster} of ${all.length} problems faster than the default${slower ? `, and ${slower} slower` : ""}`
         : "No problem is proven faster than the default";
       const mean = geometricMean(all.map((row) => row.speedup));
-      const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `${kept} keep the default, as nothing else was proven faster.` : ""}`;
+      const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `${kept} ${kept === 1 ? "keeps" : "keep"} the default, as nothing else was proven faster.` : ""}`;
       return { title, lede, rows, lists: { ...variantLists(rows), width: Math.max(260, width - 330) } };
     },
     columns: [
