@@ -117,8 +117,9 @@ class Weights {
   ~Weights();
 
   // Layouts made from now on stand in the `bytes` bytes of the caller's buffer from `begin` on, one
-  // behind the other, instead of in buffers of their own, if the plan's kernels take them there:
-  // offsets_weights(). The caller keeps the buffer for as long as the Weights. Throws std::invalid_argument where it has not these bytes, and OpenclError.
+  // behind the other, instead of in buffers of their own, but for plans whose kernels take weights
+  // from the beginning of a buffer on only. The caller keeps the buffer for as long as the Weights.
+  // Throws std::invalid_argument where it has not these bytes, and OpenclError.
   void use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes);
 
   // The bytes that such a plan's layouts take in an arena.

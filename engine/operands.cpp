@@ -144,6 +144,10 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
   if (why.empty() && problem.adapters > 0) why = route_reason(operands, m);
   const bool joined = joins_weights(plan);
+  if (why.empty() && joined && !places_weights(plan) && operands.off_a != 0) {
+    why = "off_a is " + std::to_string(operands.off_a) +
+          ", the plan's kernels take weights from the beginning of their buffer on";
+  }
   const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, weights_dtype(problem)));
   const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, weights_dtype(problem)));
   const std::int64_t size_b = packed_b_size(plan.b, problem);
@@ -163,10 +167,6 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   }
   const Span b{"b", operands.b, bytes_b, 1, size_b, operands.off_b, size_b};
   const bool known = operands.weights_of.has_value();
-  if (why.empty() && operands.off_a != 0 && !offsets_weights(plan)) {
-    why = offset_text(a) +
-          " elements, the kernels of this plan take weights at the beginning of a " + "buffer only";
-  }
   if (why.empty()) why = weights_reason(a, known);
   if (why.empty() && !joined) why = weights_reason(b, known);
   for (int i = 0; i < outputs && why.empty(); ++i) {

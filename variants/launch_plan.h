@@ -165,12 +165,11 @@ std::uint64_t global_for(const Launch& launch, std::int64_t m);
 // Kernels that a run enqueues, those of the parts included.
 int launch_count(const LaunchPlan& plan);
 
+// Whether weights may stand anywhere in their buffers: the kernels are told where, by Role::off_a.
+bool places_weights(const LaunchPlan& plan);
+
 // Whether the kernels take A and B as one buffer, Role::weights.
 bool joins_weights(const LaunchPlan& plan);
-
-// Whether the kernels take A wherever it begins in its buffer, by Role::off_a. Else a buffer begins
-// with it.
-bool offsets_weights(const LaunchPlan& plan);
 
 // A key that is equal exactly for plans that share a program: source, defines and flags. Of a plan
 // of parts, for plans whose parts do.

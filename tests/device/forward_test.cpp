@@ -266,7 +266,7 @@ TEST_F(Forwards, TakeAllOperandsFromOneBuffer) {
 TEST_F(Forwards, KeepsWeightsOutOfAnArenaWhereKernelsTakeNoOffset) {
   const Choice choice = default_choice(shape_of(4), test_engine().info());
   LaunchPlan plan = choice.variant->plan(shape_of(4), choice.config, test_engine().info());
-  ASSERT_TRUE(offsets_weights(plan));
+  ASSERT_TRUE(places_weights(plan));
   Operands call = operands(4);
   weights_.set(queue_.get(), plan, call);
   call.off_a = kWeightsAlign / 4;
@@ -275,7 +275,7 @@ TEST_F(Forwards, KeepsWeightsOutOfAnArenaWhereKernelsTakeNoOffset) {
   for (Launch& launch : plan.launches) {
     std::erase_if(launch.args, [](const Arg& arg) { return arg.role == Role::off_a; });
   }
-  ASSERT_FALSE(offsets_weights(plan));
+  ASSERT_FALSE(places_weights(plan));
   const std::string why = invalid_reason(shape_of(4), plan, call);
   EXPECT_NE(why.find("beginning"), std::string::npos) << why;
 
