@@ -4,9 +4,11 @@
 #include <array>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 
 #include "engine/internal/executable.h"
 #include "host/internal/host_state.h"
@@ -32,13 +34,54 @@ Pool& pool_of(int threads) {
   return *pool;
 }
 
-// What a native kernel is given: the driver copies it, and puts the buffers' addresses in.
+// Where buffers stand in memory, for as long as they live.
+struct Addresses {
+  std::mutex mutex;
+  std::unordered_map<cl_mem, std::byte*> of;
+};
+
+Addresses& addresses() {  // never destroyed, as buffers may outlive all else
+  static auto& all = *new Addresses;
+  return all;
+}
+
+void CL_CALLBACK forget_address(cl_mem buffer, void*) {
+  Addresses& known = addresses();
+  const std::lock_guard<std::mutex> lock(known.mutex);
+  known.of.erase(buffer);
+}
+
+// The address by which the host maps the buffer; the first time it is asked for by two commands of
+// the queue, for which nobody waits. Throws OpenclError.
+std::byte* address_of(cl_command_queue queue, cl_mem buffer) {
+  Addresses& known = addresses();
+  {
+    const std::lock_guard<std::mutex> lock(known.mutex);
+    const auto found = known.of.find(buffer);
+    if (found != known.of.end()) return found->second;
+  }
+  cl_int code = CL_SUCCESS;
+  void* mapped = clEnqueueMapBuffer(queue, buffer, CL_FALSE, CL_MAP_READ, 0, buffer_bytes(buffer),
+                                    0, nullptr, nullptr, &code);
+  require_success(code, "clEnqueueMapBuffer");
+  require_success(clEnqueueUnmapMemObject(queue, buffer, mapped, 0, nullptr, nullptr),
+                  "clEnqueueUnmapMemObject");
+  require_success(clSetMemObjectDestructorCallback(buffer, forget_address, nullptr),
+                  "clSetMemObjectDestructorCallback");
+  const std::lock_guard<std::mutex> lock(known.mutex);
+  return known.of.emplace(buffer, static_cast<std::byte*>(mapped)).first->second;
+}
+
+// What a native kernel is given: the driver copies it. `places` is where the driver puts the
+// addresses of the buffers that it keeps until the kernel has run. They are not used: PoCL 3.1
+// sorts the buffers, but not their places.
 struct NativeCall {
   ForwardNumbers numbers;
   const std::byte* x;
   const std::byte* weights;
   std::byte* y;
   Pool* pool;
+  std::array<void*, 3> places;
 };
 
 // Takes no memory: prepare_native() has.
@@ -111,11 +154,17 @@ void enqueue_native(cl_command_queue queue, const std::vector<unsigned char>& nu
   NativeCall call{};
   std::memcpy(&call.numbers, numbers.data(), sizeof call.numbers);
   call.pool = &pool_of(call.numbers.threads);
-  const std::array<cl_mem, 3> buffers = {operands.x, operands.a, operands.y};
-  std::array<const void*, 3> places = {&call.x, &call.weights, &call.y};
-  require_success(clEnqueueNativeKernel(queue, run_forward, &call, sizeof call, buffers.size(),
-                                        buffers.data(), places.data(), 0, nullptr, event),
-                  "clEnqueueNativeKernel");
+  call.x = address_of(queue, operands.x);
+  call.weights = address_of(queue, operands.a);
+  call.y = address_of(queue, operands.y);
+  std::array<cl_mem, 3> buffers = {operands.x, operands.a, operands.y};
+  std::sort(buffers.begin(), buffers.end(), std::less<>());
+  const auto different = std::unique(buffers.begin(), buffers.end()) - buffers.begin();
+  std::array<const void*, 3> places = {&call.places[0], &call.places[1], &call.places[2]};
+  require_success(
+      clEnqueueNativeKernel(queue, run_forward, &call, sizeof call, static_cast<cl_uint>(different),
+                            buffers.data(), places.data(), 0, nullptr, event),
+      "clEnqueueNativeKernel");
 }
 
 }  // namespace loratune
