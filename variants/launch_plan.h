@@ -87,7 +87,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
-  bool native = false;  // a function of the engine's, of the kernel's name, run by the host
+  bool native = false;        // a function of the engine's, of the kernel's name, run by the host
   RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };
@@ -167,6 +167,10 @@ int launch_count(const LaunchPlan& plan);
 
 // Whether the kernels take A and B as one buffer, Role::weights.
 bool joins_weights(const LaunchPlan& plan);
+
+// Whether the kernels take A wherever it begins in its buffer, by Role::off_a. Else a buffer begins
+// with it.
+bool offsets_weights(const LaunchPlan& plan);
 
 // A key that is equal exactly for plans that share a program: source, defines and flags. Of a plan
 // of parts, for plans whose parts do.
