@@ -193,7 +193,7 @@ const Form& Pool::State::form(cl_command_queue queue, const LaunchPlan& plan) {
   form.plan.a = plan.a;
   form.plan.b = plan.b;
   Launch launch;
-  launch.args = {{Role::weights}};
+  launch.args = {{Role::weights}, {Role::off_a}};
   form.plan.launches = {launch};
   form.slot_bytes = packed_bytes(shape, form.plan);
   form.buffer = make_buffer(context.get(), slots.size() * static_cast<std::size_t>(form.slot_bytes),

@@ -287,7 +287,7 @@ std::int64_t packed_bytes(const Problem& shape, const LaunchPlan& plan) {
 
 std::int64_t Weights::bytes_of(const LaunchPlan& plan) const {
   const Problem& shape = state_->shape;
-  if (places_weights(plan)) return packed_bytes(shape, plan);
+  if (plan.parts.empty()) return places_weights(plan) ? packed_bytes(shape, plan) : 0;
   std::int64_t bytes = 0;
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
     if (!places_weights(plan.parts[i])) continue;

@@ -114,7 +114,9 @@ bool takes(const LaunchPlan& plan, Role role) {
 
 }  // namespace
 
-bool places_weights(const LaunchPlan& plan) { return takes(plan, Role::off_a); }
+bool places_weights(const LaunchPlan& plan) {
+  return takes(plan, Role::off_a) || !takes(plan, Role::weights);
+}
 
 bool joins_weights(const LaunchPlan& plan) { return takes(plan, Role::weights); }
 

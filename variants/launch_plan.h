@@ -165,7 +165,8 @@ std::uint64_t global_for(const Launch& launch, std::int64_t m);
 // Kernels that a run enqueues, those of the parts included.
 int launch_count(const LaunchPlan& plan);
 
-// Whether weights may stand anywhere in their buffers: the kernels are told where, by Role::off_a.
+// Whether weights may stand anywhere in their buffers: kernels that take both as one are told
+// where, by Role::off_a.
 bool places_weights(const LaunchPlan& plan);
 
 // Whether the kernels take A and B as one buffer, Role::weights.
