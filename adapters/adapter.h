@@ -25,7 +25,7 @@ inline constexpr Format kFormats[] = {Format::peft, Format::mlx_lm, Format::go_m
 std::string_view to_string(Format format);
 std::optional<Format> parse_format(std::string_view name);
 
-// A matrix of rows x cols. Where `transposed` the bytes are those of its transpose.
+// A matrix of rows x cols. With `transposed`, the bytes hold the transposed matrix.
 struct Factor {
   Element element = Element::f32;
   std::int64_t rows = 0, cols = 0;
@@ -40,13 +40,16 @@ std::vector<std::byte> rows_of(const Factor& factor);
 Factor transpose(Factor factor);
 
 // `path` is the module's name in the model, as the file spells it. `alpha` is what a config says or
-// would have to say; the product uses `scale` alone. `matched`: the config names this module among
-// those that it is for, so the tool that wrote the adapter would use it.
+// would have to say; the product uses `scale` alone. `matched`: the config names this module, so
+// the tool that wrote the adapter would use the module. `magnitude`: with DoRA, which
+// LoadOptions::dora asks for, what each of the `out` rows of W + scale B A is scaled to, one a row;
+// without rows where there is no DoRA. dora_gains() makes factors of them.
 struct LoraModule {
   std::string path;
   Factor a, b;
   double alpha = 0, scale = 0;
   bool matched = true;
+  Factor magnitude = {};
 
   std::int64_t rank() const { return a.rows; }
   std::int64_t in() const { return a.cols; }

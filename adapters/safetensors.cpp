@@ -70,9 +70,9 @@ std::string span_text(std::uint64_t begin, std::uint64_t end) {
   return "its data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "]";
 }
 
-// Follows the header from word to word and keeps its tensors, so that no tree of it is made. The
+// Follows the header from word to word and keeps its tensors, so that no tree of JSON is made. The
 // header is an object of the tensors, each an object of dtype, shape and data_offsets, and of
-// __metadata__, an object of texts, or null as MLX writes it.
+// __metadata__, which is an object of texts, or null as MLX writes it.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderReader(std::string_view file, std::span<const std::byte> data) : file_(file), data_(data) {}

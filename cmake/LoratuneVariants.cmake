@@ -43,11 +43,13 @@ foreach(kernel IN LISTS kernels)
     message(FATAL_ERROR "kernels/${kernel} has no variants/${name}.cpp: a variant is these two files")
   endif()
   set(header ${generated}/kernels/${name}.cl.h)
+  file(STRINGS ${PROJECT_SOURCE_DIR}/kernels/${kernel} native REGEX "^// runs ")
+  list(TRANSFORM native REPLACE "^// runs " "${PROJECT_SOURCE_DIR}/")
   add_custom_command(
     OUTPUT ${header}
     COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DKERNELS=${PROJECT_SOURCE_DIR}/kernels -DOUT=${header}
             -P ${PROJECT_SOURCE_DIR}/cmake/embed_kernels.cmake
-    DEPENDS ${PROJECT_SOURCE_DIR}/kernels/${kernel} ${kernel_includes}
+    DEPENDS ${PROJECT_SOURCE_DIR}/kernels/${kernel} ${kernel_includes} ${native}
             ${PROJECT_SOURCE_DIR}/cmake/embed_kernels.cmake
     COMMENT "Embedding kernels/${kernel}")
   list(APPEND LORATUNE_VARIANT_SOURCES ${header})

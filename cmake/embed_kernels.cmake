@@ -15,7 +15,15 @@ function(expand path out)
 endfunction()
 
 expand("${KERNELS}/${NAME}.cl" text)
-string(SHA256 hash "${text}")
+# Of a native kernel the text is in other files: `// runs PATH` lines name them from the root.
+string(REGEX MATCHALL "// runs [^\n]+" lines "${text}")
+set(hashed "${text}")
+foreach(line IN LISTS lines)
+  string(REPLACE "// runs " "" path "${line}")
+  file(READ "${KERNELS}/../${path}" native)
+  string(APPEND hashed "${native}")
+endforeach()
+string(SHA256 hash "${hashed}")
 file(WRITE "${OUT}" "// Generated from kernels/${NAME}.cl.
 #pragma once
 

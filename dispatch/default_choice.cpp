@@ -36,16 +36,7 @@ std::vector<Fitting> by_fit(const Problem& problem, const DeviceInfo& device) {
 }  // namespace
 
 Choice default_choice(const Problem& problem, const DeviceInfo& device) {
-  // No list: a pick allocates nothing.
-  const Variant* best = nullptr;
-  Fit highest = Fit::never;
-  for (const Variant* variant : variants()) {
-    if (!variant->supports(problem, device)) continue;
-    const Fit fit = variant->fit(problem, device);
-    if (fit <= highest) continue;
-    best = variant;
-    highest = fit;
-  }
+  const Variant* best = best_fit(problem, device);
   return best == nullptr ? Choice{} : planned_for(*best, problem, device);
 }
 

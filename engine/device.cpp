@@ -115,6 +115,9 @@ DeviceInfo query_device(cl_device_id device) {
   if (info.type == DeviceType::cpu) {
     info.usable_cpus = usable_cpus(info.compute_units, cpu_limits());
   }
+  const auto runs =
+      device_info<cl_device_exec_capabilities>(device, CL_DEVICE_EXECUTION_CAPABILITIES);
+  info.native_kernels = info.type == DeviceType::cpu && (runs & CL_EXEC_NATIVE_KERNEL) != 0;
   info.preferred_multiple = preferred_multiple(device);
   const auto sizes = device_infos<std::size_t>(device, CL_DEVICE_MAX_WORK_ITEM_SIZES);
   info.max_work_group_size = static_cast<std::int64_t>(

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "engine/internal/executable.h"
+#include "engine/internal/native.h"
 #include "loratune/variants/packing.h"
+#include "loratune/variants/slices.h"
 
 namespace loratune {
 namespace {
@@ -29,7 +31,21 @@ std::string plan_reason(const Problem& problem, const LaunchPlan& plan) {
   if (made_for && *made_for != problem) {
     return "it was made for " + to_string(*made_for) + ", not for " + to_string(problem);
   }
-  return invalid_reason(plan);
+  why = invalid_reason(plan);
+  if (!why.empty()) return why;
+  if (!plan.parts.empty() && std::cmp_not_equal(plan.parts.size(), slice_count(problem))) {
+    return "it has " + std::to_string(plan.parts.size()) + " parts, the problem " +
+           std::to_string(slice_count(problem)) + " slices";
+  }
+  for (const Launch& launch : plan.launches) {
+    for (const Arg& arg : launch.args) {
+      if (is_of_slice(arg.role) && (arg.value < 0 || arg.value >= slice_count(problem))) {
+        return launch.kernel + " takes what slice " + std::to_string(arg.value) + " of " +
+               std::to_string(slice_count(problem)) + " has";
+      }
+    }
+  }
+  return {};
 }
 
 // Why the built kernel cannot run the launch, or nothing.
@@ -98,7 +114,9 @@ const DeviceInfo& Engine::info() const { return state_->device.info; }
 
 cl_program Engine::State::program_of(const LaunchPlan& plan, std::string& log) {
   const std::string key = program_key(plan);
-  if (plan.launches.empty()) return nullptr;
+  const bool native = std::all_of(plan.launches.begin(), plan.launches.end(),
+                                  [](const Launch& launch) { return launch.native; });
+  if (native) return nullptr;  // there is nothing to compile
   {
     const std::lock_guard<std::mutex> lock(mutex);
     const auto found = programs.find(key);
@@ -124,6 +142,11 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
   state->joins = joins_weights(plan);
   state->joined_off_b = joined_off_b(plan.a, problem);
   state->residency = state_->residency;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    Built part = build(slice_problem(problem, static_cast<int>(i)), plan.parts[i]);
+    if (!part.executable) return part;
+    state->parts.push_back(std::move(part.executable));
+  }
   const Device& device = state_->device;
   try {
     std::string log;
@@ -133,6 +156,12 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
       state->scratch.push_back(make_buffer(context(), scratch.bytes));
     }
     for (const Launch& launch : plan.launches) {
+      if (launch.native) {
+        std::string why = prepare_native(problem, plan, launch, device.info);
+        if (!why.empty()) return {nullptr, Outcome::constraints, std::move(why)};
+        state->kernels.push_back(state->bind_kernel(nullptr, launch));
+        continue;
+      }
       // A kernel of its own, though the program is shared: arguments belong to the kernel.
       Handle<cl_kernel> kernel = make_kernel(program, launch.kernel);
       std::string why = refusal(kernel.get(), launch, device.handle, device.info);

@@ -12,9 +12,11 @@
 // operands and a queue of its own; these belong to one thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +27,20 @@
 #include "loratune/variants/problem.h"
 
 namespace loratune {
+
+class Route;
+
+// What a slice of a group has of its own. y: a buffer for its rows, where these do not stand beside
+// those of the other slices in one; all slices have one or none has. a, b and their offsets: of
+// plans of parts. The scale is a factor beside that of all slices.
+struct SliceOperands {
+  cl_mem y = nullptr;
+  std::int64_t off_y = 0, ld_y = 0;
+  cl_mem a = nullptr, b = nullptr;
+  std::int64_t off_a = 0, off_b = 0;
+  float scale = 1.0F;
+  bool operator==(const SliceOperands&) const = default;
+};
 
 // Where a call's operands stand: plain data, of one thread at a time. They may all stand in one
 // buffer, as long as y overlaps nothing else. Offsets and row pitches are in elements; a pitch of 0
@@ -43,11 +59,29 @@ struct Operands {
   // The problem whose weights a and b hold, where that is known: k, n, rank and their type count.
   // Weights of another shape may be just as long.
   std::optional<Problem> weights_of;
+  std::array<SliceOperands, kMaxSlices> slices{};
+  // Of problems with adapters, as Pool::bind() says them: the table of the pool's slots, how many
+  // there are, the elements from the weights of one to those of the next, and the rows' slots.
+  cl_mem slots = nullptr;
+  int slot_count = 0;
+  std::int64_t ld_slot = 0;
+  const Route* route = nullptr;
   bool operator==(const Operands&) const = default;
 };
 
 // What packed weights in a larger buffer are aligned to: the widest load of the kernels.
 inline constexpr std::int64_t kWeightsAlign = 128;  // bytes
+
+// The factors of one module: a[rank,k] and b[columns,rank], dense, row-major, of weights_dtype() of
+// the problem (f16, bf16: the bits). A rank below the problem's is filled up with zeros. g: DoRA's
+// factors of the columns.
+struct Factors {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  int rank = 0;
+  float scale = 1.0F;
+  const float* g = nullptr;
+};
 
 // The adapter of one problem shape on the device, in every layout that a plan has asked for. Any
 // number of threads may ask the same Weights for buffers at a time; each layout is made once. Who
@@ -55,9 +89,14 @@ inline constexpr std::int64_t kWeightsAlign = 128;  // bytes
 class Weights {
  public:
   // a[rank,k] and b[n,rank]: dense, row-major, of weights_dtype(shape) (f16, bf16: the bits). Both
-  // are copied, so that layouts can be made later. Throws std::invalid_argument for a null pointer,
-  // or a shape that is none, and OpenclError.
+  // are copied, so that layouts can be made later. Of a group a holds the A of each slice one below
+  // the other. Throws std::invalid_argument for a null pointer, or a shape that is none or has
+  // DoRA, and OpenclError.
   Weights(cl_context context, const Problem& shape, const void* a, const void* b);
+  // Of the modules of a group in their order, or of one module. Throws std::invalid_argument also
+  // where there are not as many as slices, for a rank of none or above the problem's, and for
+  // factors of columns that are there and not wanted, or the other way round.
+  Weights(cl_context context, const Problem& shape, std::span<const Factors> modules);
   // Weights that were moved from may only be assigned to or destroyed.
   Weights(Weights&&) noexcept;
   Weights& operator=(Weights&&) noexcept;
@@ -74,15 +113,17 @@ class Weights {
   // Other values, from a step of training: written into the buffers that there are, of every layout
   // made so far, by blocking writes on the queue. Throws as the constructor does.
   void update(cl_command_queue queue, const void* a, const void* b);
+  void update(cl_command_queue queue, std::span<const Factors> modules);
 
   // The buffers that such a plan's operands have as a and b, in its layouts; made by blocking
   // writes on the queue when first asked for. They live as long as the Weights. Throws OpenclError,
-  // and std::invalid_argument for a plan that was made for weights of another shape, or where the
-  // arena is full.
+  // and std::invalid_argument for a plan that was made for weights of another shape, or of parts,
+  // or where the arena is full.
   std::pair<cl_mem, cl_mem> buffers(cl_command_queue queue, const LaunchPlan& plan);
 
   // Makes these buffers the operands', with the offsets that they have in an arena, and says there
-  // which shape they have. Allocates nothing for layouts that are there.
+  // which shape they have; of a plan of parts, those of each slice, and of a group the scales of
+  // its modules. Allocates nothing for layouts that are there.
   void set(cl_command_queue queue, const LaunchPlan& plan, Operands& operands);
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -13,13 +14,44 @@ namespace loratune {
 namespace {
 
 constexpr std::size_t kBuckets = 32;
+constexpr std::size_t kAdapterBuckets = 18;  // none, 1, 2, 4 to 65536
 
-// The bucket of m rows: 0 for 1, and one for those above each power of two, up to the next.
-std::size_t bucket_of(std::int64_t m) {
-  return static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(m - 1)));
+// The bucket of a number: 0 for 1, and one for those above each power of two, up to the next.
+std::size_t bucket_of(std::int64_t number) {
+  return static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(number - 1)));
 }
 
 std::int64_t most_of(std::size_t bucket) { return std::min(std::int64_t{1} << bucket, kMaxExtent); }
+
+// A call of one row on buffers of its own.
+struct TrialCall {
+  TrialCall(const Engine& engine, cl_command_queue queue, const Problem& shape) {
+    const auto zeros = [&](std::int64_t elements) {
+      const auto bytes = static_cast<std::size_t>(elements * element_bytes(shape.dtype));
+      Handle<cl_mem> buffer = make_buffer(engine.context(), bytes);
+      fill_buffer(queue, buffer.get(), cl_uchar{0}, bytes);
+      return buffer;
+    };
+    x = zeros(shape.k);
+    y = zeros(shape.n);
+    operands.x = x.get();
+    operands.y = y.get();
+    operands.m = 1;
+  }
+  Handle<cl_mem> x, y;
+  Operands operands;
+};
+
+// The reason why a call throws std::invalid_argument, or nothing.
+template <class Call>
+std::string reason_of(Call call) {
+  try {
+    call();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -30,19 +62,36 @@ struct Forward::State {
     const bool hinted = m <= shape.m && bucket == bucket_of(shape.m) && shape.m < most_of(bucket);
     return hinted ? kBuckets : bucket;
   }
-
+  // Calls a function with a number of rows of each place up to `most` rows, until one gives a
+  // reason.
+  template <class Run>
+  std::string for_each_place(std::int64_t most, Run run) const {
+    if (most < 1) return {};
+    const std::size_t last = bucket_of(std::min(most, kMaxExtent));
+    for (std::size_t bucket = 0; bucket <= last; ++bucket) {
+      std::string why = run(most_of(bucket));
+      if (!why.empty()) return why;
+    }
+    return shape.m >= 1 && shape.m <= most ? run(shape.m) : std::string();
+  }
   std::unique_ptr<Executable> build(const Problem& problem, std::string& why) const;
+  std::string rows_reason(Operands& call) const;
+  Forward& forward_of_rank(int rank);
 
   Engine& engine;
   const Dispatcher& dispatcher;
   Problem shape;
   Mode mode;
-  std::array<std::unique_ptr<Executable>, kBuckets + 1> executables = {};
+  // By adapters, none or up to a power of two, and by rows.
+  using Places = std::array<std::unique_ptr<Executable>, kBuckets + 1>;
+  std::array<Places, kAdapterBuckets> executables = {};
+  std::map<int, std::unique_ptr<Forward>> alone = {};  // for all rows of one adapter, by its rank
 };
 
 Forward::Forward(Engine& engine, const Dispatcher& dispatcher, const Problem& shape, Mode mode) {
   const std::string why = invalid_reason(shape);
   if (!why.empty()) throw std::invalid_argument("forward: " + why);
+  if (shape.adapters > 0) throw std::invalid_argument("forward: a call's route says its adapters");
   state_.reset(new State{engine, dispatcher, shape, mode});
 }
 Forward::~Forward() = default;
@@ -52,6 +101,10 @@ const Problem& Forward::shape() const { return state_->shape; }
 // The pick, or where its kernel cannot be built, the first fallback that can.
 std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::string& why) const {
   const auto try_to = [&](const Choice& choice) {
+    if (choice.variant == nullptr) {
+      why = to_string(problem) + ": no variant takes it on this device";
+      return std::unique_ptr<Executable>();
+    }
     Built built =
         engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
     if (!built.executable && why.empty()) why = to_string(problem) + ": " + built.detail;
@@ -66,66 +119,114 @@ std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::s
   return executable;
 }
 
-Executable* Forward::executable(std::int64_t m, std::string& why) {
+Executable* Forward::executable(std::int64_t m, std::string& why, int adapters) {
   why.clear();
   const std::size_t place = state_->place_of(m);
-  std::unique_ptr<Executable>& executable = state_->executables[place];
+  const std::size_t group = adapters == 0 ? 0 : bucket_of(adapters) + 1;
+  std::unique_ptr<Executable>& executable = state_->executables.at(group)[place];
   if (!executable) {
     Problem problem = state_->shape;
     if (place < kBuckets) problem.m = most_of(place);
+    problem.adapters =
+        group == 0 ? 0 : static_cast<int>(std::min<std::int64_t>(most_of(group - 1), kMaxAdapters));
     executable = state_->build(problem, why);
   }
   return executable.get();
 }
 
+// Makes m the call's, and says why there is none.
+std::string Forward::State::rows_reason(Operands& call) const {
+  if (call.m < 0) call.m = shape.m;
+  return call.m > kMaxExtent ? "m is " + std::to_string(call.m) + ", not below 2^31" : "";
+}
+
 std::string Forward::enqueue(cl_command_queue queue, Weights& weights, const Operands& operands,
                              std::vector<cl_event>* events) {
   Operands call = operands;
-  if (call.m < 0) call.m = state_->shape.m;
-  if (call.m == 0) return {};
-  if (call.m > kMaxExtent) return "m is " + std::to_string(call.m) + ", not below 2^31";
-  std::string why;
+  std::string why = state_->rows_reason(call);
+  if (!why.empty() || call.m == 0) return why;
   Executable* const found = executable(call.m, why);
   if (found == nullptr) return why;
-  try {
+  return reason_of([&] {
     weights.set(queue, found->plan(), call);
     found->enqueue(queue, call, events);
-  } catch (const std::invalid_argument& error) {
-    return error.what();
+  });
+}
+
+Forward& Forward::State::forward_of_rank(int rank) {
+  std::unique_ptr<Forward>& forward = alone[rank];
+  if (!forward) {
+    Problem problem = shape;
+    problem.rank = rank;
+    forward = std::make_unique<Forward>(engine, dispatcher, problem, mode);
   }
-  return {};
+  return *forward;
+}
+
+std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& route,
+                             const Operands& operands, std::vector<cl_event>* events) {
+  Operands call = operands;
+  std::string why = state_->rows_reason(call);
+  if (!why.empty() || call.m == 0) return why;
+  const int only = route.only();
+  if (route.rows() == call.m && only >= 0 && only < pool.slots()) {
+    Weights* const weights = pool.alone(only);
+    if (weights != nullptr) {
+      return state_->forward_of_rank(pool.rank(only)).enqueue(queue, *weights, call, events);
+    }
+  }
+  if (route.active() > kMaxAdapters) {
+    return std::to_string(route.active()) + " adapters in one call, more than " +
+           std::to_string(kMaxAdapters);
+  }
+  Executable* const found = executable(call.m, why, std::max(route.active(), 1));
+  if (found == nullptr) return why;
+  return reason_of([&] {
+    pool.bind(queue, found->plan(), route, call);
+    found->enqueue(queue, call, events);
+  });
 }
 
 std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int64_t most) {
-  const Problem& shape = state_->shape;
-  const std::int64_t bytes = element_bytes(shape.dtype);
-  const auto zeros = [&](std::int64_t elements) {
-    Handle<cl_mem> buffer =
-        make_buffer(state_->engine.context(), static_cast<std::size_t>(elements * bytes));
-    fill_buffer(queue, buffer.get(), cl_uchar{0}, static_cast<std::size_t>(elements * bytes));
-    return buffer;
-  };
-  const Handle<cl_mem> x = zeros(shape.k);
-  const Handle<cl_mem> y = zeros(shape.n);
+  const TrialCall trial(state_->engine, queue, state_->shape);
+  const std::string why = state_->for_each_place(most, [&](std::int64_t m) {
+    std::string wrong;
+    Executable* const found = executable(m, wrong);
+    if (found == nullptr) return wrong;
+    return reason_of([&] {
+      Operands call = trial.operands;
+      weights.set(queue, found->plan(), call);
+      found->enqueue(queue, call);
+    });
+  });
+  finish(queue);
+  return why;
+}
+
+std::string Forward::prepare(cl_command_queue queue, Pool& pool, std::int64_t most, int adapters) {
+  const TrialCall trial(state_->engine, queue, state_->shape);
+  Route route(state_->engine.context(), 1, pool.slots());
   std::string why;
-  const auto run = [&](std::int64_t m) {
-    Executable* const found = executable(m, why);
-    if (found == nullptr) return;
-    Operands one;
-    one.x = x.get();
-    one.y = y.get();
-    one.m = 1;
-    try {
-      weights.set(queue, found->plan(), one);
-      found->enqueue(queue, one);
-    } catch (const std::invalid_argument& error) {
-      why = error.what();
+  for (std::int32_t slot = 0; slot < pool.slots() && why.empty(); ++slot) {
+    Weights* const weights = pool.alone(slot);
+    if (weights != nullptr) {
+      why = state_->forward_of_rank(pool.rank(slot)).prepare(queue, *weights, most);
     }
-  };
-  if (most < 1) return why;
-  const std::size_t last = bucket_of(std::min(most, kMaxExtent));
-  for (std::size_t bucket = 0; bucket <= last && why.empty(); ++bucket) run(most_of(bucket));
-  if (why.empty() && shape.m >= 1 && shape.m <= most) run(shape.m);
+    if (why.empty() && pool.rank(slot) > 0) why = route.assign(queue, {&slot, 1});
+  }
+  for (int active = 1; why.empty(); active *= 2) {
+    why = state_->for_each_place(most, [&](std::int64_t m) {
+      std::string wrong;
+      Executable* const found = executable(m, wrong, active);
+      if (found == nullptr || route.rows() == 0) return wrong;
+      return reason_of([&] {
+        Operands call = trial.operands;
+        pool.bind(queue, found->plan(), route, call);
+        found->enqueue(queue, call);
+      });
+    });
+    if (active >= std::min(adapters, kMaxAdapters)) break;
+  }
   finish(queue);
   return why;
 }

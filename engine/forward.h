@@ -13,13 +13,13 @@
 
 #include "loratune/dispatch/dispatcher.h"
 #include "loratune/engine/engine.h"
+#include "loratune/engine/pool.h"
 
 namespace loratune {
 
 // The engine and the dispatcher outlive it. Calls of m rows share a plan with those of all m
-// between two powers of two, the larger one included: it is the pick for that power of two. So
-// there are at most 32 plans, and after prepare() a call that they hold builds and allocates
-// nothing.
+// between two powers of two, the larger one included: it is the pick for that power of two. After
+// prepare() a call of no more rows builds and allocates nothing.
 class Forward {
  public:
   // m of `shape` is a hint: calls of just as many rows get the pick for that number. Throws
@@ -44,9 +44,22 @@ class Forward {
                                     const Operands& operands,
                                     std::vector<cl_event>* events = nullptr);
 
+  // The same for rows of the pool's adapters, of whose shape the Forward is: it scales each row by
+  // operands.scale and the scale of its adapter's modules. The plan is the pick for the rows and
+  // the adapters that have some, both as powers of two. Where one adapter has all rows they take
+  // the plan of its rank for one adapter.
+  [[nodiscard]] std::string enqueue(cl_command_queue queue, Pool& pool, const Route& route,
+                                    const Operands& operands,
+                                    std::vector<cl_event>* events = nullptr);
+  // Builds and packs what calls of up to `most` rows of up to `adapters` adapters take, and for
+  // each filled slot what its rows alone do, and runs each kernel once.
+  [[nodiscard]] std::string prepare(cl_command_queue queue, Pool& pool, std::int64_t most,
+                                    int adapters);
+
   // The executable that calls of m rows run, built where there is none yet; null, with the reason
-  // in `why`, where none can be built. m in [1, 2^31). It lives as long as the Forward.
-  Executable* executable(std::int64_t m, std::string& why);
+  // in `why`, where none can be built. m in [1, 2^31), of rows of so many adapters, or for 0 of
+  // weights that all rows have. It lives as long as the Forward.
+  Executable* executable(std::int64_t m, std::string& why, int adapters = 0);
 
   const Problem& shape() const;
 

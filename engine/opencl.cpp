@@ -157,6 +157,20 @@ void copy_buffer(cl_command_queue queue, cl_mem from, cl_mem to, std::size_t off
                   "clEnqueueCopyBuffer");
 }
 
+void copy_rows(cl_command_queue queue, const Rows& from, const Rows& to, std::size_t row_bytes,
+               std::size_t rows) {
+  const auto origin = [](const Rows& all) {
+    return Sizes{all.begin % all.pitch, all.begin / all.pitch, 0};
+  };
+  const Sizes from_at = origin(from);
+  const Sizes to_at = origin(to);
+  const Sizes region = {row_bytes, rows, 1};
+  require_success(
+      clEnqueueCopyBufferRect(queue, from.buffer, to.buffer, from_at.data(), to_at.data(),
+                              region.data(), from.pitch, 0, to.pitch, 0, 0, nullptr, nullptr),
+      "clEnqueueCopyBufferRect");
+}
+
 void launch(cl_command_queue queue, cl_kernel kernel, cl_uint dims, const Sizes& global,
             const Sizes& local, cl_event* event) {
   require_success(clEnqueueNDRangeKernel(queue, kernel, dims, nullptr, global.data(), local.data(),

@@ -1,10 +1,12 @@
 // Whether operands fit a plan: shapes, pitches and offsets against the sizes of the buffers.
 #include "engine/internal/operands.h"
 
+#include <array>
 #include <string_view>
 
 #include "engine/internal/opencl.h"
 #include "engine/internal/weights_shape.h"
+#include "loratune/engine/route.h"
 #include "loratune/variants/packing.h"
 
 namespace loratune {
@@ -20,9 +22,13 @@ struct Span {
 std::int64_t size_of(cl_mem buffer) { return static_cast<std::int64_t>(buffer_bytes(buffer)); }
 
 // The name ends where its explanation begins: "a, which holds both matrices,".
-std::string offset_text(const Span& span) {
+std::string first_word(const Span& span) {
   const std::string_view name = span.name;
-  return "off_" + std::string(name.substr(0, name.find(','))) + " is " + std::to_string(span.off);
+  return std::string(name.substr(0, name.find(',')));
+}
+
+std::string offset_text(const Span& span) {
+  return "off_" + first_word(span) + " is " + std::to_string(span.off);
 }
 
 std::string offset_reason(const Span& span) {
@@ -34,8 +40,8 @@ std::string offset_reason(const Span& span) {
 std::string tensor_reason(const Span& span) {
   if (span.buffer == nullptr) return std::string(span.name) + " has no buffer";
   if (span.off < 0) return offset_reason(span);
-  const std::string name = span.name;
   if (span.pitch < span.row) {
+    const std::string name = first_word(span);
     return "ld_" + name + " is " + std::to_string(span.pitch) + ", a row of " + name + " has " +
            std::to_string(span.row) + " elements";
   }
@@ -44,7 +50,7 @@ std::string tensor_reason(const Span& span) {
       span.off <= size && span.row <= size - span.off &&
       (span.rows == 1 || span.pitch <= (size - span.off - span.row) / (span.rows - 1));
   if (fits) return {};
-  return name + " does not fit: " + std::to_string(span.rows) + " rows of " +
+  return first_word(span) + " does not fit: " + std::to_string(span.rows) + " rows of " +
          std::to_string(span.row) + " elements at offset " + std::to_string(span.off) +
          " and pitch " + std::to_string(span.pitch) + ", its buffer holds " + std::to_string(size);
 }
@@ -84,6 +90,23 @@ bool overlap(const Span& a, const Span& b) {
   return (at < b_end && bt < a_end) || a_end - pitch > bt || b_end - pitch > at;
 }
 
+// Why the rows of a problem with adapters cannot find theirs, or nothing.
+std::string route_reason(const Operands& operands, std::int64_t m) {
+  const Route* const route = operands.route;
+  if (route == nullptr || operands.slots == nullptr) {
+    return "the problem has adapters, the call no pool and route";
+  }
+  if (route->rows() != m) {
+    return "the route is of " + std::to_string(route->rows()) + " rows, the call of " +
+           std::to_string(m);
+  }
+  if (route->slots() > operands.slot_count) {
+    return "the route is over " + std::to_string(route->slots()) + " slots, the pool has " +
+           std::to_string(operands.slot_count);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
@@ -93,34 +116,64 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
     return "m is " + std::to_string(m) + ", the plan is for " +
            (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
   }
-  if (m == 0 || plan.launches.empty()) return {};
+  if (m == 0) return {};
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    const int slice = static_cast<int>(i);
+    const std::string why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
+                                           part_operands(operands, problem, slice));
+    if (!why.empty()) return "slice " + std::to_string(i) + ": " + why;
+  }
+  if (plan.launches.empty()) return {};
   const std::int64_t io = element_bytes(problem.dtype);
   const Span x{
       "x", operands.x, io, m, problem.k, operands.off_x, pitch_of(operands.ld_x, problem.k)};
-  const Span y{
-      "y", operands.y, io, m, problem.n, operands.off_y, pitch_of(operands.ld_y, problem.n)};
   std::string why = tensor_reason(x);
-  if (why.empty()) why = tensor_reason(y);
-  if (why.empty() && operands.weights_of) why = shape_reason(*operands.weights_of, problem);
+  // y, or that of each slice.
+  const bool apart = operands.slices[0].y != nullptr;
+  const int outputs = apart ? slice_count(problem) : 1;
+  std::array<Span, kMaxSlices> ys{};
+  for (int i = 0; i < outputs && why.empty(); ++i) {
+    const Output output = output_of(operands, problem, i);
+    Span& y = ys[static_cast<unsigned>(i)];
+    y = {"y",        output.buffer, io, m, apart ? slice_columns(problem, i) : problem.n,
+         output.off, output.pitch};
+    why = tensor_reason(y);
+    if (!why.empty() && apart) why = "slice " + std::to_string(i) + ": " + why;
+  }
+  if (!why.empty()) return why;
+  if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
+  if (why.empty() && problem.adapters > 0) why = route_reason(operands, m);
   const bool joined = joins_weights(plan);
   const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, weights_dtype(problem)));
   const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, weights_dtype(problem)));
-  const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
-  const std::int64_t size_a = joined ? joined_off_b(plan.a, problem) + size_b
-                                     : packed_size(plan.a, problem.rank, problem.k);
-  const Span a{joined ? "a, which holds both matrices," : "a",
-               operands.a,
-               bytes_a,
-               1,
-               size_a,
-               operands.off_a,
-               size_a};
+  const std::int64_t size_b = packed_b_size(plan.b, problem);
+  const std::int64_t size_a =
+      joined ? joined_off_b(plan.a, problem) + size_b : packed_a_size(plan.a, problem);
+  Span a{joined ? "a, which holds both matrices," : "a",
+         operands.a,
+         bytes_a,
+         1,
+         size_a,
+         operands.off_a,
+         size_a};
+  if (problem.adapters > 0) {
+    a.rows = operands.slot_count;
+    a.pitch = operands.ld_slot;
+    if (why.empty()) why = tensor_reason(a);
+  }
   const Span b{"b", operands.b, bytes_b, 1, size_b, operands.off_b, size_b};
   const bool known = operands.weights_of.has_value();
   if (why.empty()) why = weights_reason(a, known);
   if (why.empty() && !joined) why = weights_reason(b, known);
-  if (why.empty() && overlap(x, y)) why = "x and y overlap";
-  if (why.empty() && (overlap(a, y) || (!joined && overlap(b, y)))) why = "y and weights overlap";
+  for (int i = 0; i < outputs && why.empty(); ++i) {
+    const Span& y = ys[static_cast<unsigned>(i)];
+    if (overlap(x, y)) return "x and y overlap";
+    if (overlap(a, y) || (!joined && overlap(b, y))) return "y and weights overlap";
+    for (int before = 0; before < i; ++before) {
+      if (!overlap(ys[static_cast<unsigned>(before)], y)) continue;
+      return "y of slices " + std::to_string(before) + " and " + std::to_string(i) + " overlap";
+    }
+  }
   return why;
 }
 

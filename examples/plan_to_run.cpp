@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   const cl_context context = clCreateContext(nullptr, 1, &device, nullptr, nullptr, nullptr);
   const cl_command_queue queue = clCreateCommandQueue(context, device, 0, nullptr);
 
-  loratune::Engine engine(context, device);  // one for each device and process
+  loratune::Engine engine(context, device);
   loratune::Dispatcher dispatcher(engine.info());
   if (argc == 2) {
     auto loaded = loratune::Dispatcher::load(argv[1], engine.info());

@@ -3,10 +3,11 @@
 // and the last fallback, since it needs no local memory, no scratch and a work-group of any size.
 //
 //   x[m,k]     off_x + row * ld_x + i
-//   A[rank,k]  off_a + j * k + i, or off_a + i * rank + j where A_TRANSPOSED
-//   B[n,rank]  off_b + column * rank + j
+//   A[rank,k]  j * k + i, or i * rank + j where A_TRANSPOSED
+//   B[n,rank]  column * rank + j
 //   y[m,n]     off_y + row * ld_y + column
-// A work-group is WG_M rows by WG_N columns; groups are numbered along a row of groups first.
+// A work-group is WG_M rows by WG_N columns of one module; groups are numbered along a row of groups
+// of all modules first.
 
 #include "storage.clh"
 
@@ -23,19 +24,28 @@
 #define A_TRANSPOSED 0  // 1: A is packed as [k, rank]
 #endif
 
+typedef struct {
+  long off_x, ld_x;
+  Module modules[MODULES];
+  int m, k, column_blocks, rank;
+} Call;
+
 kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
-    global const elem* restrict x, long off_x, long ld_x, global const weight* restrict a, long off_a,
-    global const weight* restrict b, long off_b, global elem* restrict y, long off_y, long ld_y,
-    float scale, int m, int k, int n, int rank, int column_groups) {
+    global const elem* restrict x, global const weight* restrict a, global const weight* restrict b,
+    OUTPUTS, Call call) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const long row = group / column_groups * WG_M + item / WG_N;
-  const long column = group % column_groups * WG_N + item % WG_N;
-  if (row >= m || column >= n) return;
-  x += off_x + row * ld_x;
-  y += off_y + row * ld_y + column;
-  a += off_a;
-  b += off_b + column * rank;
+  int block = (int)(group % call.column_blocks);
+  const int which = find_module(call.modules, &block);
+  const Module module = call.modules[which];
+  const long row = group / call.column_blocks * WG_M + item / WG_N;
+  const long column = (long)block * WG_N + item % WG_N;
+  if (row >= call.m || column >= module.n) return;
+  const int k = call.k, rank = call.rank;
+  x += call.off_x + row * call.ld_x;
+  a += module.off_a;
+  const global weight* b_row = b + module.off_b + column * rank;
+  global elem* y = OUTPUT(which) + module.off_y + row * module.ld_y + column;
   float sum = 0.0f;
   for (int j = 0; j < rank; ++j) {
     float h = 0.0f;
@@ -47,11 +57,7 @@ kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
       h += LOAD(x + i) * LOAD_WEIGHT(a + (long)j * k + i);
 #endif
     }
-    sum += h * LOAD_WEIGHT(b + j);
+    sum += h * LOAD_WEIGHT(b_row + j);
   }
-#if ACCUMULATE
-  STORE(LOAD(y) + scale * sum, y);
-#else
-  STORE(scale * sum, y);
-#endif
+  STORE(NEW_OUTPUT(LOAD(y), module.scale * sum, GAINS(b, module, column)[0]), y);
 }

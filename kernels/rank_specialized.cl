@@ -1,7 +1,8 @@
 // rank_specialized: one launch, the rank a compile-time constant, so that h = x A^T of a
 // work-item's rows stays in registers and every loop over ranks is written out. A work-group's
 // LANES share k, add their sums up through local memory, take all of h back into registers, and
-// share the columns of a block. Groups that share rows each compute h again: BLOCK_N sets how many.
+// share the columns of a block. Groups that share rows each compute h again, that of their module:
+// BLOCK_N sets how many.
 //
 //   x[m,k]     off_x + row * ld_x + i
 //   A[rank,k]  one panel of RANK_PADDED ranks: i * RANK_PADDED + j
@@ -30,19 +31,21 @@
 #include "storage.clh"
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_a, off_b;
-  float scale;
-  int m, k, n, column_blocks, block_tiles;
+  long off_x, ld_x;
+  Module modules[MODULES];
+  int m, k, column_blocks;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
-    global const elem* restrict x, global const weight* restrict ab,
-    global elem* restrict y, Call call) {
-  global const weight* restrict a = ab + call.off_a;
-  global const weight* restrict b = ab + call.off_b;
-  const int m = call.m, k = call.k, n = call.n;
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS, Call call) {
   const int lane = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
+  int block = (int)(group % call.column_blocks);
+  const int which = find_module(call.modules, &block);
+  const Module module = call.modules[which];
+  global const weight* restrict a = ab + module.off_a;
+  global const weight* restrict b = ab + module.off_b;
+  const int m = call.m, k = call.k, n = module.n;
   const long row0 = group / call.column_blocks * ROWS;
 
   const global elem* x_rows[ROWS];  // a row past the end reads the last one and is not stored
@@ -91,10 +94,10 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
   }
 #endif
 
-  const long tile0 = group % call.column_blocks * call.block_tiles;
+  const long tile0 = (long)block * module.block_tiles;
   const int rows = (int)min((long)m - row0, (long)ROWS);
-  y += call.off_y + row0 * call.ld_y;
-  for (int t = lane; t < call.block_tiles; t += LANES) {
+  global elem* y = OUTPUT(which) + module.off_y + row0 * module.ld_y;
+  for (int t = lane; t < module.block_tiles; t += LANES) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
     const global weight* b_panel = b + (tile0 + t) * (RANK * B_TILE);
@@ -108,6 +111,6 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
       for (int r = 0; r < ROWS; ++r) out[r] += h[r][j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-    put_rows(y + column, call.ld_y, rows, columns, call.scale, out);
+    put_rows(y + column, module.ld_y, rows, columns, module.scale, GAINS(ab, module, column), out);
   }
 }

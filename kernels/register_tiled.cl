@@ -5,7 +5,7 @@
 // low ranks) or along the ranks (K_LANES 1: an outer product for each element of k, which loads
 // less for each product at high ranks). Then y, in tiles of rows by COLUMN_VECS vectors of 16
 // columns, an outer product a rank. Few rows give few groups: BLOCK_N cuts the columns too, and
-// each group of a row block computes its h again.
+// each group of a row block computes the h of its module again.
 // A and B are float whatever x and y are: each of their elements is used for every few rows, and to
 // convert it each time takes longer than the products.
 //
@@ -55,6 +55,25 @@
 
 #define WEIGHTS(p) (*(const global float16*)(p))
 
+// Rows of a tile stand one below the other, or, of an adapter of a pool, where a list says.
+#if ADAPTERS
+#define LIST , const global int* list
+#define PASS_LIST(list) , list
+#define LISTED(r) ((long)list[r])
+#define FROM_ROW(tensor, pitch, block, r) (tensor)
+#define TILES_OF(rank) (((rank) + RANK_TILE - 1) / RANK_TILE)
+#define RANKS(rank) (rank)
+#else
+#define LIST
+#define PASS_LIST(list)
+#define LISTED(r) (r)
+#define FROM_ROW(tensor, pitch, block, r) ((tensor) + ROW(block, r) * (pitch))
+#define TILES_OF(rank) RANK_TILES
+#define RANKS(rank) RANK
+#endif
+// Row r of a tile of y; one past the end is the last one.
+#define Y_ROW(r) (y + (ADAPTERS ? LISTED(min(r, rows - 1)) : LISTED(r)) * ld_y)
+
 // One access; vload16 and vstore16 are several in some compilers.
 #if BF16
 typedef ushort16 __attribute__((aligned(2))) any_ushort16;
@@ -77,30 +96,29 @@ typedef float16 __attribute__((aligned(4))) any_float16;
 #endif
 #endif
 
-#if ACCUMULATE
-#define PUT_OUT(width, v, p) STORE_ANY(width, LOAD_ANY(width, p) + (v), p)
-#else
-#define PUT_OUT(width, v, p) STORE_ANY(width, (v), p)
-#endif
+// g: the factors of the columns, which stand at multiples of 16 floats.
+#define GAIN(width, g) (*(const global FLOATS(width)*)(g))
+#define PUT_OUT(width, v, p, g) \
+  STORE_ANY(width, NEW_OUTPUT(LOAD_ANY(width, p), (v), GAIN(width, g)), p)
 
-// Writes or adds the first `count` < 16 lanes.
-inline void put_part(global elem* p, int count, float16 value) {
+// Puts the first `count` < 16 lanes.
+inline void put_part(global elem* p, const global float* g, int count, float16 value) {
   float part[LANES];
   vstore16(value, 0, part);
   int i = 0;
   if (count & 8) {
-    PUT_OUT(8, vload8(0, part), p);
+    PUT_OUT(8, vload8(0, part), p, g);
     i = 8;
   }
   if (count & 4) {
-    PUT_OUT(4, vload4(0, part + i), p + i);
+    PUT_OUT(4, vload4(0, part + i), p + i, g + i);
     i += 4;
   }
   if (count & 2) {
-    PUT_OUT(2, vload2(0, part + i), p + i);
+    PUT_OUT(2, vload2(0, part + i), p + i, g + i);
     i += 2;
   }
-  if (count & 1) PUT_OUT(1, part[i], p + i);
+  if (count & 1) PUT_OUT(1, part[i], p + i, g + i);
 }
 
 #if K_LANES == 16
@@ -138,11 +156,11 @@ inline float16 load_part(const global elem* p, int count) {
 
 // ROWS x RANK_TILE of h. Rows past the end read the last one. tails: what k leaves over.
 inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const float* tails,
-                        const global float* a, float* h) {
+                        const global float* a, float* h LIST) {
   const global elem* x_rows[ROWS];
   float16 sum[16];
 #pragma unroll
-  for (int r = 0; r < ROWS; ++r) x_rows[r] = x + min(r, rows - 1) * ld_x;
+  for (int r = 0; r < ROWS; ++r) x_rows[r] = x + LISTED(min(r, rows - 1)) * ld_x;
 #pragma unroll
   for (int s = 0; s < 16; ++s) sum[s] = 0.0f;
   for (uint i = 0; i < (uint)k; i += LANES) {  // uint: i may step past 2^31
@@ -178,16 +196,16 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
 }
 
 // All of h of ROWS rows.
-inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global float* a,
-                        float* h) {
+inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, int rank,
+                        const global float* a, float* h LIST) {
   const long tile_size = ((long)k + LANES - 1) / LANES * LANES * RANK_TILE;
   float tails[ROWS * LANES];
   for (int r = 0; r < ROWS && k % LANES > 0; ++r) {
-    const global elem* end = x + min(r, rows - 1) * ld_x + k / LANES * LANES;
+    const global elem* end = x + LISTED(min(r, rows - 1)) * ld_x + k / LANES * LANES;
     vstore16(load_part(end, k % LANES), r, tails);
   }
-  for (int t = 0; t < RANK_TILES; ++t) {
-    shrink_tile(x, ld_x, rows, k, tails, a + t * tile_size, h + t * RANK_TILE);
+  for (int t = 0; t < TILES_OF(rank); ++t) {
+    shrink_tile(x, ld_x, rows, k, tails, a + t * tile_size, h + t * RANK_TILE PASS_LIST(list));
   }
 }
 
@@ -211,12 +229,12 @@ inline void widen(const global elem* const* x_rows, int count, float* wide) {
 
 // The same with vectors of ranks.
 inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const global float* a,
-                        float* h) {
+                        float* h LIST) {
   const global elem* x_rows[ROWS];
   float16 sum[ROWS][RANK_TILE / LANES];
 #pragma unroll
   for (int r = 0; r < ROWS; ++r) {
-    x_rows[r] = x + min(r, rows - 1) * ld_x;
+    x_rows[r] = x + LISTED(min(r, rows - 1)) * ld_x;
 #pragma unroll
     for (int v = 0; v < RANK_TILE / LANES; ++v) sum[r][v] = 0.0f;
   }
@@ -251,29 +269,29 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
   }
 }
 
-inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, const global float* a,
-                        float* h) {
-  for (int t = 0; t < RANK_TILES; ++t) {
-    shrink_tile(x, ld_x, rows, k, a + (long)t * k * RANK_TILE, h + t * RANK_TILE);
+inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, int rank,
+                        const global float* a, float* h LIST) {
+  for (int t = 0; t < TILES_OF(rank); ++t) {
+    shrink_tile(x, ld_x, rows, k, a + (long)t * k * RANK_TILE, h + t * RANK_TILE PASS_LIST(list));
   }
 }
 
 #endif
 
 // A register tile of y, of which the first `rows` and `columns` exist.
-inline void expand(const float* h, const global float* b, global elem* y, long ld_y, int rows,
-                   int columns, float scale) {
+inline void expand(const float* h, int rank, const global float* b, global elem* y, long ld_y,
+                   int rows, int columns, float scale, const global float* g LIST) {
   float16 sum[Y_ROWS][COLUMN_VECS];
 #pragma unroll
   for (int r = 0; r < Y_ROWS; ++r) {
 #pragma unroll
     for (int v = 0; v < COLUMN_VECS; ++v) {
       sum[r][v] = 0.0f;
-      if (v % (NARROW ? 2 : 1) == 0) FETCH(y + r * ld_y + v * LANES);  // a cache line
+      if (v % (NARROW ? 2 : 1) == 0) FETCH(Y_ROW(r) + v * LANES);  // a cache line
     }
   }
 #pragma unroll 4
-  for (int j = 0; j < RANK; ++j) {
+  for (int j = 0; j < RANKS(rank); ++j) {
     float16 weights[COLUMN_VECS];
 #pragma unroll
     for (int v = 0; v < COLUMN_VECS; ++v) {
@@ -292,7 +310,7 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
       if (r < rows) {
 #pragma unroll
         for (int v = 0; v < COLUMN_VECS; ++v) {
-          PUT_OUT(16, scale * sum[r][v], y + r * ld_y + v * LANES);
+          PUT_OUT(16, scale * sum[r][v], Y_ROW(r) + v * LANES, g + v * LANES);
         }
       }
     }
@@ -308,49 +326,56 @@ inline void expand(const float* h, const global float* b, global elem* y, long l
       int column = 0;
 #pragma unroll 1
       for (; column + LANES <= columns; column += LANES) {
-        PUT_OUT(16, scale * vload16(0, edge + r * COLUMNS + column), y + r * ld_y + column);
+        PUT_OUT(16, scale * vload16(0, edge + r * COLUMNS + column), Y_ROW(r) + column,
+                g + column);
       }
-      put_part(y + r * ld_y + column, columns - column,
+      put_part(Y_ROW(r) + column, g + column, columns - column,
                scale * vload16(0, edge + r * COLUMNS + column));
     }
   }
 }
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_a, off_b;
-  float scale;
-  int m, k, n, column_blocks, block_tiles;
+  long off_x, ld_x;
+#if ADAPTERS
+  Pool pool;
+#endif
+  Module modules[MODULES];
+  int m, k, column_blocks;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
-    global const elem* restrict x, global const float* restrict ab,
-    global elem* restrict y, Call call) {
-  global const float* restrict a = ab + call.off_a;
-  global const float* restrict b = ab + call.off_b;
-  const long off_x = call.off_x, ld_x = call.ld_x, off_y = call.off_y, ld_y = call.ld_y;
-  const int m = call.m, k = call.k, n = call.n;
-  const int column_blocks = call.column_blocks, block_tiles = call.block_tiles;
-  const float scale = call.scale;
-  float h[BLOCK_ROWS * RANK_PADDED];
+    global const elem* restrict x, global const float* restrict ab, OUTPUTS POOL, Call call) {
   const long group = (long)get_group_id(0);
-  const long row0 = group / column_blocks * BLOCK_ROWS;
-  const int rows = (int)min((long)m - row0, (long)BLOCK_ROWS);
+  int column_block = (int)(group % call.column_blocks);
+  const int which = find_module(call.modules, &column_block);
+  const Module module = call.modules[which];
+  const Block rows = FIND_BLOCK(call, which, group / call.column_blocks, BLOCK_ROWS, RANK);
+  ab += rows.weights;
+  global const float* restrict a = ab + module.off_a;
+  global const float* restrict b = ab + module.off_b;
+  const long ld_x = call.ld_x, ld_y = module.ld_y;
+  const int k = call.k, n = module.n;
+  const int block_tiles = module.block_tiles;
+  float h[BLOCK_ROWS * RANK_PADDED];
 
-  x += off_x + row0 * ld_x;
-  for (int r = 0; r < rows; r += ROWS) {
-    shrink_rows(x + r * ld_x, ld_x, rows - r, k, a, h + r * RANK_PADDED);
+  x += call.off_x;
+  for (int r = 0; r < rows.count; r += ROWS) {
+    shrink_rows(FROM_ROW(x, ld_x, rows, r), ld_x, rows.count - r, k, rows.rank, a,
+                h + r * RANK_PADDED PASS_LIST(rows.rows + r));
   }
 
-  y += off_y + row0 * ld_y;
-  const int first = (int)(group % column_blocks) * block_tiles;
+  global elem* y = OUTPUT(which) + module.off_y;
+  const int first = column_block * block_tiles;
   const int end = min(first + block_tiles, (n - 1) / COLUMNS + 1);
   for (int block = first; block < end; block += B_BLOCK_TILES) {
-    for (int r = 0; r < rows; r += Y_ROWS) {
+    for (int r = 0; r < rows.count; r += Y_ROWS) {
       for (int t = block; t < min(block + B_BLOCK_TILES, end); ++t) {
         const long column = (long)t * COLUMNS;
         const int columns = (int)min((long)n - column, (long)COLUMNS);
-        expand(h + r * RANK_PADDED, b + column * RANK, y + r * ld_y + column, ld_y, rows - r,
-               columns, scale);
+        expand(h + r * RANK_PADDED, rows.rank, b + column * RANK,
+               FROM_ROW(y, ld_y, rows, r) + column, ld_y, rows.count - r, columns, rows.scale,
+               GAINS(ab, module, column) PASS_LIST(rows.rows + r));
       }
     }
   }

@@ -3,13 +3,14 @@
 // and multiplies by B. Nothing is computed twice, and the sum does not depend on timing.
 //
 //   x[m,k]     off_x + row * ld_x + i
-//   A[rank,k]  panels of A_TILE ranks: off_a + (j / A_TILE * k + i) * A_TILE + j % A_TILE
-//   h          (slice * m + row) * rank_padded + j, float scratch, rank_padded a multiple of A_TILE
-//   B[n,rank]  panels of B_TILE columns: off_b + (column / B_TILE * rank + j) * B_TILE
-//              + column % B_TILE
+//   A[rank,k]  panels of A_TILE ranks: (j / A_TILE * k + i) * A_TILE + j % A_TILE
+//   h          ((slice * m + row) * MODULES + module) * rank_padded + j, float scratch, rank_padded
+//              a multiple of A_TILE
+//   B[n,rank]  panels of B_TILE columns: (column / B_TILE * rank + j) * B_TILE + column % B_TILE
 //   y[m,n]     off_y + row * ld_y + column
-// A shrink group is K_LANES work-items on SHRINK_ROWS rows, one panel of A and one slice of k. An
-// expand group is EXPAND_ROWS rows by EXPAND_WG tiles of B_TILE columns.
+// A shrink group is K_LANES work-items on SHRINK_ROWS rows, one panel of A and one slice of k; the
+// panels of all modules follow one another. An expand group is EXPAND_ROWS rows by EXPAND_WG tiles
+// of B_TILE columns of one module.
 
 #ifndef A_TILE
 #define A_TILE 4  // ranks that a shrink work-item accumulates: 1, 2, 4, 8 or 16
@@ -41,7 +42,7 @@ typedef struct {
 kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
     global const elem* restrict x, global const weight* restrict a, global float* restrict h,
     Shrink call) {
-  const int m = call.m, k = call.k, panels = call.panels;
+  const int m = call.m, k = call.k, panels = call.panels;  // of all modules
   const int lane = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   const int slice = (int)(group % call.slices);
@@ -85,34 +86,39 @@ kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
 }
 
 typedef struct {
-  long off_y, ld_y, off_b;
-  float scale;
-  int m, n, rank, rank_padded, slices, column_groups;
+  Module modules[MODULES];
+  int m, rank, rank_padded, slices, column_blocks;
 } Expand;
 
 kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
-    global const float* restrict h, global const weight* restrict b, global elem* restrict y,
-    Expand call, local float* h_rows) {
+    global const float* restrict h, global const weight* restrict b, OUTPUTS, Expand call,
+    local float* h_rows) {
   const int m = call.m, rank = call.rank;
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const long row0 = group / call.column_groups * EXPAND_ROWS;
+  int block = (int)(group % call.column_blocks);
+  const int which = find_module(call.modules, &block);
+  const Module module = call.modules[which];
+  const long row0 = group / call.column_blocks * EXPAND_ROWS;
   const int rows = (int)min((long)m - row0, (long)EXPAND_ROWS);
+  const long ld_h = (long)MODULES * call.rank_padded;
+  h += row0 * ld_h + which * call.rank_padded;
   for (int i = item; i < EXPAND_ROWS * rank; i += EXPAND_WG) {
     const int r = i / rank;
     float sum = 0.0f;
     if (r < rows) {
-      const global float* partial = h + (row0 + r) * call.rank_padded + i % rank;
-      for (int s = 0; s < call.slices; ++s) sum += partial[(long)s * m * call.rank_padded];
+      const global float* partial = h + r * ld_h + i % rank;
+      for (int s = 0; s < call.slices; ++s) sum += partial[(long)s * m * ld_h];
     }
     h_rows[i] = sum;
   }
   barrier(CLK_LOCAL_MEM_FENCE);
 
-  const long tile = group % call.column_groups * EXPAND_WG + item;
+  const long tile = (long)block * EXPAND_WG + item;
   const long column = tile * B_TILE;
-  if (column >= call.n) return;
-  b += call.off_b + tile * rank * B_TILE;
+  if (column >= module.n) return;
+  const global float* g = GAINS(b, module, column);
+  b += module.off_b + tile * rank * B_TILE;
   FLOATS(B_TILE) sum[EXPAND_ROWS];
 #pragma unroll
   for (int r = 0; r < EXPAND_ROWS; ++r) sum[r] = 0.0f;
@@ -121,7 +127,7 @@ kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
 #pragma unroll
     for (int r = 0; r < EXPAND_ROWS; ++r) sum[r] += h_rows[r * rank + j] * weights;
   }
-  y += call.off_y + row0 * call.ld_y + column;
-  const int columns = (int)min((long)call.n - column, (long)B_TILE);
-  put_rows(y, call.ld_y, rows, columns, call.scale, sum);
+  global elem* y = OUTPUT(which) + module.off_y + row0 * module.ld_y + column;
+  const int columns = (int)min((long)module.n - column, (long)B_TILE);
+  put_rows(y, module.ld_y, rows, columns, module.scale, g, sum);
 }

@@ -1,7 +1,7 @@
 // tiled: one launch. A work-group owns TILE_M tokens and a block of columns. It stages its tokens'
 // x through local memory, TILE_K at a time, leaves h = x A^T in local memory, and expands from
-// there; h never exists in global memory. Groups that share tokens each compute h again, which is
-// the price of the single launch: BLOCK_N sets it.
+// there; h never exists in global memory. Groups that share tokens each compute h again, that of
+// their module, which is the price of the single launch: BLOCK_N sets it.
 //
 //   x[m,k]     off_x + row * ld_x + i
 //   A[rank,k]  panels of A_TILE ranks: (j / A_TILE * k + i) * A_TILE + j % A_TILE
@@ -37,25 +37,32 @@
 #include "storage.clh"
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_a, off_b;
-  float scale;
-  int m, k, n, rank, panels, column_blocks, block_tiles;
+  long off_x, ld_x;
+#if ADAPTERS
+  Pool pool;
+#endif
+  Module modules[MODULES];
+  int m, k, column_blocks, rank;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
-    global const elem* restrict x, global const weight* restrict ab,
-    global elem* restrict y, Call call, local float* stage, local float* h) {
-  global const weight* restrict a = ab + call.off_a;
-  global const weight* restrict b = ab + call.off_b;
-  const int m = call.m, k = call.k, n = call.n, rank = call.rank, panels = call.panels;
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS POOL, Call call,
+    local float* stage, local float* h) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
-  const long row0 = group / call.column_blocks * TILE_M;
-  const int rows = (int)min((long)m - row0, (long)TILE_M);
+  int block = (int)(group % call.column_blocks);
+  const int which = find_module(call.modules, &block);
+  const Module module = call.modules[which];
+  const Block rows = FIND_BLOCK(call, which, group / call.column_blocks, TILE_M, call.rank);
+  ab += rows.weights;
+  global const weight* restrict a = ab + module.off_a;
+  global const weight* restrict b = ab + module.off_b;
+  const int k = call.k, n = module.n, rank = rows.rank;
+  const int panels = (rank + A_TILE - 1) / A_TILE;
   const int k_lane = item % K_LANES;
   const int panel_lane = item / K_LANES;
   const int rank_padded = panels * A_TILE;
-  x += call.off_x + row0 * call.ld_x;
+  x += call.off_x;
 
   for (int panel0 = 0; panel0 < panels; panel0 += PANEL_LANES) {
     const int panel = panel0 + panel_lane;
@@ -68,7 +75,8 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       barrier(CLK_LOCAL_MEM_FENCE);
       for (int r = 0; r < TILE_M; ++r) {
         for (int i = item; i < length; i += WG_SIZE) {
-          stage[r * TILE_K + i] = r < rows ? LOAD(x + r * call.ld_x + k0 + i) : 0.0f;
+          stage[r * TILE_K + i] =
+              r < rows.count ? LOAD(x + ROW(rows, r) * call.ld_x + k0 + i) : 0.0f;
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);
@@ -96,12 +104,12 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
   }
   barrier(CLK_LOCAL_MEM_FENCE);
 
-  const long tile0 = group % call.column_blocks * call.block_tiles;
-  y += call.off_y + row0 * call.ld_y;
-  for (int t = item; t < call.block_tiles; t += WG_SIZE) {
+  const long tile0 = (long)block * module.block_tiles;
+  global elem* y = OUTPUT(which) + module.off_y;
+  for (int t = item; t < module.block_tiles; t += WG_SIZE) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
-    const global weight* b_panel = b + (tile0 + t) * rank * B_TILE;
+    const global weight* b_panel = b + (tile0 + t) * call.rank * B_TILE;
     FLOATS(B_TILE) sum[TILE_M];
 #pragma unroll
     for (int r = 0; r < TILE_M; ++r) sum[r] = 0.0f;
@@ -111,6 +119,6 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       for (int r = 0; r < TILE_M; ++r) sum[r] += h[r * rank_padded + j] * weights;
     }
     const int columns = (int)min((long)n - column, (long)B_TILE);
-    put_rows(y + column, call.ld_y, rows, columns, call.scale, sum);
+    put_block(y + column, module.ld_y, rows, columns, GAINS(ab, module, column), sum);
   }
 }

@@ -103,6 +103,23 @@ CPU_GOALS = [
     Goal("split", [Term("split")], 1 / 1.3),
 ]
 
+# Of forward_host, where both run on the same number of threads.
+HOST_GOALS = [
+    Goal(
+        "f32, 1 and 16 tokens / openblas",
+        [Term("openblas")],
+        0.7,
+        each=[Term("openblas")],
+        wanted={"m": [1, 16], "dtype": ["f32"]},
+    ),
+    Goal(
+        "f32, 128 tokens and more / openblas",
+        [Term("openblas")],
+        1,
+        wanted={"m": AT_LEAST_128, "dtype": ["f32"]},
+    ),
+]
+
 
 def largest(terms, problem, arms, copy):
     return max(term.of(problem, arms, copy) for term in terms)
@@ -111,6 +128,8 @@ def largest(terms, problem, arms, copy):
 def print_goals(times, ours, copy):
     """`copy`: the device's rate, in bytes a us. Goals whose rivals were not timed are left out."""
     goals = GPU_GOALS if any("torch_graph" in arms for arms in times.values()) else CPU_GOALS
+    if ours == "host":
+        goals = HOST_GOALS
     print(f"| {ours} of | wanted | measured | of so many problems | too slow each |\n| -- | -: | -: | -: | -- |")
     for goal in goals:
         ratios, slow = [], []

@@ -33,7 +33,7 @@ def print_tables(times, arms, ours):
     print("| -- |" + " -: |" * len(arms))
     for key, p in of.items():
         cells = [number(times[key][arm]) if arm in times[key] else "" for arm in arms]
-        print(f"| {p.m} x {p.k} x {p.n}, {p.types()} r{p.rank} | " + " | ".join(cells) + " |")
+        print(f"| {p.m} x {p.k} x {p.columns()}, {p.types()} r{p.rank} | " + " | ".join(cells) + " |")
 
 
 def print_matrix(times, arms):
@@ -41,16 +41,18 @@ def print_matrix(times, arms):
     for types in types_of(map(parse, times)):
         of_types = {p: key for key in times if (p := parse(key)).types() == types}
         ranks = sorted({p.rank for p in of_types})
-        shapes = sorted({(p.k, p.n, p.m) for p in of_types})
+        shapes = sorted({(p.k, p.n, p.columns(), p.m) for p in of_types})
         print(f"| {types}: tokens x in x out | " + " | ".join(f"r{r}" for r in ranks) + " |")
         print("| -- |" + " -- |" * len(ranks))
-        for k, n, m in shapes:
+        for k, _, columns, m in shapes:
             cells = []
             for rank in ranks:
-                found = [times[key] for p, key in of_types.items() if (p.m, p.k, p.n, p.rank) == (m, k, n, rank)] or [
-                    {}
-                ]
+                found = [
+                    times[key]
+                    for p, key in of_types.items()
+                    if (p.m, p.k, p.columns(), p.rank) == (m, k, columns, rank)
+                ] or [{}]
                 ours, *rest = [number(of_arm[arm]) if arm in of_arm else "-" for of_arm in found for arm in arms]
                 cells.append(", ".join([f"**{ours}**", *rest]))
-            print(f"| {m} x {k} x {n} | " + " | ".join(cells) + " |")
+            print(f"| {m} x {k} x {columns} | " + " | ".join(cells) + " |")
         print()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 DTYPES = {"f32": 4, "f16": 2, "bf16": 2}  # and the bytes of an element
 TYPE = "|".join(DTYPES)
-KEY = re.compile(r"(?:fwd_)?m([0-9]+)_k([0-9]+)_n([0-9]+(?:\+[0-9]+){0,7})_r([0-9]+)"
-                 rf"_({TYPE})(?:_w_({TYPE}))?_(acc|set)(_dora)?(?:_a([1-9][0-9]*))?(?:_align([0-9]+))?")
+KEY = re.compile(
+    r"(?:fwd_)?m([0-9]+)_k([0-9]+)_n([0-9]+(?:\+[0-9]+){0,7})_r([0-9]+)"
+    rf"_({TYPE})(?:_w_({TYPE}))?_(acc|set)(_dora)?(?:_a([1-9][0-9]*))?(?:_align([0-9]+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,14 @@ class Problem:
     dora: bool = False
 
     def __str__(self):
-        columns = "+".join(map(str, self.slices or (self.n,)))
         end = ("_acc" if self.accumulate else "_set") + ("_dora" if self.dora else "")
         end += f"_a{self.adapters}" if self.adapters else ""
         end += f"_align{self.align}" if self.align else ""
-        return f"fwd_m{self.m}_k{self.k}_n{columns}_r{self.rank}_{self.types()}{end}"
+        return f"fwd_m{self.m}_k{self.k}_n{self.columns()}_r{self.rank}_{self.types()}{end}"
+
+    def columns(self):
+        """n, or the columns of each slice: 4096+1024+1024."""
+        return "+".join(map(str, self.slices or (self.n,)))
 
     def types(self):
         """The type of x and y, and that of the weights where it is another: f32_w_f16."""
@@ -45,8 +50,9 @@ class Problem:
     def bytes(self):
         y = self.m * self.n * (2 if self.accumulate else 1)
         factors = self.rank * (max(len(self.slices), 1) * self.k + self.n) + (self.n if self.dora else 0)
-        return (DTYPES[self.dtype] * (self.m * self.k + y)
-                + DTYPES[self.weights or self.dtype] * factors * max(self.adapters, 1))
+        return DTYPES[self.dtype] * (self.m * self.k + y) + DTYPES[self.weights or self.dtype] * factors * max(
+            self.adapters, 1
+        )
 
 
 def parse(key):
@@ -57,8 +63,19 @@ def parse(key):
     m, k, rank = (int(match[i]) for i in (1, 2, 4))
     columns = tuple(map(int, match[3].split("+")))
     weights = match[6] if match[6] != match[5] else None
-    return Problem(m, k, sum(columns), rank, match[5], match[7] == "acc", int(match[10] or 0), weights or "",
-                   columns if len(columns) > 1 else (), int(match[9] or 0), bool(match[8]))
+    return Problem(
+        m,
+        k,
+        sum(columns),
+        rank,
+        match[5],
+        match[7] == "acc",
+        int(match[10] or 0),
+        weights or "",
+        columns if len(columns) > 1 else (),
+        int(match[9] or 0),
+        bool(match[8]),
+    )
 
 
 def read_keys(path):

@@ -3,7 +3,7 @@
     python3 tests/check_structure.py [--self-test] ROOT
 
 ROOMS lists every room, and what each rests on: rooms that stand before it, so that there is no
-circle. A header of variants/, dispatch/ and engine/ is interface, unless it stands in internal/:
+circle. A header of variants/, dispatch/, host/ and engine/ is interface, unless it stands in internal/:
 it is installed, is included as <loratune/...>, includes nothing internal, and says at its head what
 threads may do with what it declares.
 """
@@ -14,13 +14,14 @@ import tempfile
 from pathlib import Path
 
 # Of each room the rooms that it rests on. `below` stands for all rooms before the first of harness/.
-BELOW = ["variants", "dispatch", "adapters", "engine", "layers", "tuner"]
+BELOW = ["variants", "dispatch", "adapters", "host", "engine", "layers", "tuner"]
 ROOMS = {
     "kernels": [],
     "variants": ["kernels"],
     "dispatch": ["variants"],
     "adapters": ["variants", "dispatch"],
-    "engine": ["variants", "dispatch"],
+    "host": ["variants"],
+    "engine": ["variants", "dispatch", "host"],
     "layers": ["variants", "dispatch", "adapters", "engine"],
     "tuner": ["variants", "dispatch"],
     "harness/base": BELOW,
@@ -33,11 +34,14 @@ ROOMS = {
     "harness/sweep": [*BELOW, "harness/base", "harness/timing", "harness/worker"],
     "harness/record": [*BELOW, "harness/base", "harness/worker", "harness/sweep"],
     "harness/gate": [*BELOW, "harness/base", "harness/timing", "harness/worker"],
+    "harness/emit": [*BELOW, "harness/base"],
+    "harness/opencl": [],
     "harness/fleet": [*BELOW, "harness/base", "harness/worker", "harness/sweep"],
+    "harness/report": [*BELOW, "harness/base", "harness/worker", "harness/sweep", "harness/record", "harness/gate"],
 }
 ROOMS["harness/cli"] = [*BELOW, *(room for room in ROOMS if room.startswith("harness/"))]
 FOLDERS = sorted({room.split("/")[0] for room in ROOMS})
-INTERFACE = {"variants", "dispatch", "adapters", "engine", "layers"}
+INTERFACE = {"variants", "dispatch", "adapters", "host", "engine", "layers"}
 MAX_LINES = 400
 SUFFIXES = {".h", ".cpp", ".cl", ".clh"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -54,6 +58,8 @@ FORBIDDEN = [
     ("dispatch", BLAS, "a runtime links no BLAS"),
     ("adapters", DEVICE, "an adapter is read without a device"),
     ("adapters", BLAS, "a runtime links no BLAS"),
+    ("host", DEVICE, "what runs on the host needs no device"),
+    ("host", BLAS, "a runtime links no BLAS"),
     ("engine", BLAS, "a runtime links no BLAS"),
     (
         "engine",
@@ -213,6 +219,8 @@ def self_test():
         "engine/b.cpp": '#include "tuner/race.h"\n',
         "adapters/b.cpp": '#include "loratune/engine/engine.h"\n',
         "adapters/c.cpp": "#include <cblas.h>\n",
+        "host/b.cpp": '#include "loratune/engine/engine.h"\n',
+        "host/c.cpp": "#include <cblas.h>\n",
         "engine/c.cpp": "#include <CL/opencl.hpp>\n",
         "engine/d.h": "#include <CL/cl.h>\n",
         "tuner/b.cpp": '#include "harness/worker/worker.h"\n',

@@ -45,7 +45,7 @@ int farthest(const std::vector<std::int32_t>& values, const std::vector<std::int
 }
 
 // A text that is equal for equal plans of one variant and problem. It leaves out the source, which
-// is the same in all of them.
+// is the same in all of them, but for that of parts.
 std::string plan_text(const LaunchPlan& plan) {
   std::string text;
   const auto add = [&](auto number) { text += std::to_string(number) + ' '; };
@@ -70,6 +70,7 @@ std::string plan_text(const LaunchPlan& plan) {
     }
   }
   add(plan.align);
+  for (const LaunchPlan& part : plan.parts) text += part.source + plan_text(part);
   return text;
 }
 

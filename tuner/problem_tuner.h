@@ -46,7 +46,7 @@ struct Verdict {
   int choice = 0;  // index of the candidate; 0 is the default
   std::string reason;
   // Wall time of a run: slope where both have one, else median, else the default's probe; 0 where
-  // nothing was timed. Of a final where there was one: of the one that proved least.
+  // nothing was timed. Where finals were run, the times are of the final that proved least.
   double time_ns = 0, default_ns = 0;
   // default's time / choice's time, paired. `level` and `rounds` are of the race that the times
   // come from; both 0 where there was none, `level` also where it was too short for an interval.

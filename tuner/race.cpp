@@ -127,7 +127,7 @@ void Race::fail(const Round& round, const RoundReply& reply) {
   }
   standings_[at(reply.failed)].outcome =
       reply.failure == Outcome::correct ? Outcome::runtime : reply.failure;
-  // The arm may be the one that had put the anchor behind.
+  // Perhaps it was this arm that had put the anchor behind.
   standings_[kAnchor].dropped = false;
   if (reply.failed == kAnchor) end_ = RaceEnd::anchor_lost;
 }

@@ -15,7 +15,7 @@ namespace loratune {
 struct Looks {
   std::vector<int> rounds;  // rising
 
-  // At least one look, none with fewer rounds than the one before.
+  // Whether there is a look, and no look comes after fewer rounds than the look before it.
   bool valid() const;
   int first() const { return rounds.front(); }
   int last() const { return rounds.back(); }

@@ -25,6 +25,7 @@ struct DeviceInfo {
   // Of a CPU device: the CPUs whose time the process may use, by its affinity and its cgroups'
   // quotas, where these are fewer than the compute units; else 0.
   double usable_cpus = 0;
+  bool native_kernels = false;  // runs functions of the process in a queue's order
   int preferred_multiple = 1;  // work-items that run in step (warp, wavefront); 1 where unknown
   std::int64_t max_work_group_size = 1;
   std::int64_t local_mem_bytes = 0;

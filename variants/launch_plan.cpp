@@ -51,6 +51,11 @@ std::string launch_reason(const Launch& launch, std::size_t scratch_buffers) {
     if (arg.value < 0 && (arg.role == Role::scratch || arg.role == Role::local)) {
       return launch.kernel + " takes a buffer of number or size " + std::to_string(arg.value);
     }
+    if (arg.role == Role::blocks &&
+        (arg.value < 1 || arg.value > kMostRouteRows || (arg.value & (arg.value - 1)) != 0 ||
+         arg.value != launch.row_groups.rows)) {
+      return launch.kernel + " takes blocks of " + std::to_string(arg.value) + " rows of a route";
+    }
     if (arg.role == Role::local && arg.value > kMostLocal) {
       return launch.kernel + " takes " + std::to_string(arg.value) + " bytes of local memory";
     }
@@ -70,6 +75,12 @@ std::string invalid_reason(const LaunchPlan& plan) {
   }
   for (const Launch& launch : plan.launches) {
     if (why.empty()) why = launch_reason(launch, plan.scratch.size());
+  }
+  if (why.empty() && !plan.parts.empty() && !plan.launches.empty()) {
+    why = "it has parts and launches of its own";
+  }
+  for (const LaunchPlan& part : plan.parts) {
+    if (why.empty()) why = part.parts.empty() ? invalid_reason(part) : "a part has parts";
   }
   return why;
 }
@@ -99,6 +110,16 @@ bool joins_weights(const LaunchPlan& plan) {
   });
 }
 
-std::string program_key(const LaunchPlan& plan) { return build_options(plan) + '\n' + plan.source; }
+int launch_count(const LaunchPlan& plan) {
+  int count = static_cast<int>(plan.launches.size());
+  for (const LaunchPlan& part : plan.parts) count += launch_count(part);
+  return count;
+}
+
+std::string program_key(const LaunchPlan& plan) {
+  std::string key = build_options(plan) + '\n' + plan.source;
+  for (const LaunchPlan& part : plan.parts) key += '\n' + program_key(part);
+  return key;
+}
 
 }  // namespace loratune

@@ -20,7 +20,11 @@ namespace loratune {
 // k, n, rank: int. ld_* (row pitch) and off_*: long, in elements. i32: the constant `value`.
 // scratch: the buffer number `value` of the plan. local: `value` bytes of local memory. weights:
 // one buffer of A, from element off_a on, and B, from element off_b on; a plan that has it has
-// neither a nor b. (Each buffer makes a launch 0.2 us longer with NVIDIA's driver.) Plans files
+// neither a nor b. (Each buffer makes a launch 0.2 us longer with NVIDIA's driver.) off_g: where
+// the factors of DoRA begin in the buffer of B, in its elements. Of a group, `value` is the slice
+// that y, scale, n, ld_y, off_a, off_b, off_g and off_y are of. slots, route: the tables of a pool
+// and of a call's route, buffers of int. ld_slot: long, the elements from the weights of a slot to
+// those of the next. blocks: long, where the blocks of `value` rows begin in the route. Plans files
 // hold their numbers: new ones go last.
 enum class Role : std::uint8_t {
   x,
@@ -43,14 +47,28 @@ enum class Role : std::uint8_t {
   scratch,
   local,
   i32,
-  weights
+  weights,
+  off_g,
+  slots,
+  route,
+  ld_slot,
+  blocks
 };
+
+// Whether `value` is a slice where the role is an argument's.
+constexpr bool is_of_slice(Role role) {
+  return role == Role::y || role == Role::scale || role == Role::n || role == Role::ld_y ||
+         (role >= Role::off_a && role <= Role::off_y) || role == Role::off_g;
+}
 
 struct Arg {
   Role role{};
   std::int64_t value = 0;
   bool operator==(const Arg&) const = default;
 };
+
+// Rows that a block of a route has are a power of two up to this one.
+inline constexpr int kMostRouteRows = 64;
 
 // How many work-groups a launch has for m rows: the groups of a block of `rows` rows, `groups`, for
 // each block. Where `rows` is 0 the launch has its own grid for every m. Grids that are the same
@@ -69,6 +87,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
+  bool native = false;  // a function of the engine's, of the kernel's name, run by the host
   RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };
@@ -122,6 +141,9 @@ struct LaunchPlan {
                   // the element
   bool deterministic = true;     // the same bits every run
   bool needs_residency = false;  // correct only while all work-groups are resident at once
+  // Of a group, in place of all above but the last three: the plan of each slice alone, one run
+  // after the other. Parts have no parts.
+  std::vector<LaunchPlan> parts;
   MadeFor made_for;
   bool operator==(const LaunchPlan&) const = default;
 };
@@ -140,10 +162,14 @@ std::string build_options(const LaunchPlan& plan);
 // problem].
 std::uint64_t global_for(const Launch& launch, std::int64_t m);
 
+// Kernels that a run enqueues, those of the parts included.
+int launch_count(const LaunchPlan& plan);
+
 // Whether the kernels take A and B as one buffer, Role::weights.
 bool joins_weights(const LaunchPlan& plan);
 
-// A key that is equal exactly for plans that share a program: source, defines and flags.
+// A key that is equal exactly for plans that share a program: source, defines and flags. Of a plan
+// of parts, for plans whose parts do.
 std::string program_key(const LaunchPlan& plan);
 
 }  // namespace loratune

@@ -43,25 +43,14 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                 {"A_TRANSPOSED", config[kATransposed]}});
   if (config[kATransposed] != 0) plan.a.layout = Layout::transposed;
   if (problem.m == 0) return plan;
-  const std::int64_t column_groups = ceil_div(problem.n, config[kWgN]);
-  plan.launches.push_back(make_launch("naive", {problem.m, config[kWgM], column_groups},
-                                      config[kWgM] * config[kWgN],
-                                      {{Role::x},
-                                       {Role::off_x},
-                                       {Role::ld_x},
-                                       {Role::a},
-                                       {Role::off_a},
-                                       {Role::b},
-                                       {Role::off_b},
-                                       {Role::y},
-                                       {Role::off_y},
-                                       {Role::ld_y},
-                                       {Role::scale},
-                                       {Role::m},
-                                       {Role::k},
-                                       {Role::n},
-                                       {Role::rank},
-                                       {Role::i32, column_groups}}));
+  const ModuleBlocks blocks = cut(problem, config[kWgN], config[kWgN]);
+  std::vector<Arg> args = {{Role::x}, {Role::a}, {Role::b}};
+  add_outputs(args, problem);
+  args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
+  add_modules(args, problem, blocks);
+  args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}, {Role::rank}});
+  plan.launches.push_back(make_struct_launch("naive", {problem.m, config[kWgM], blocks.count},
+                                             config[kWgM] * config[kWgN], std::move(args)));
   return plan;
 }
 
@@ -73,15 +62,16 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::last_resort; }
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 1,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.bf16 = true, .mixed = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 1,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config&, const DeviceInfo&, const HostTensors& t) {
   for (std::int64_t row = 0; row < problem.m; ++row) {

@@ -49,11 +49,50 @@ inline std::int64_t packed_ld(const Packing& packing, std::int64_t rows, std::in
   return (cols + packing.tile - 1) / packing.tile * packing.tile;
 }
 
-// The value of the argument off_b, in elements: where B begins behind a packed A of rank x k in one
-// buffer, at a multiple of 128 bytes. Both have elements of A's packed type.
+// `elements` up to the next multiple of 128 bytes.
+inline std::int64_t whole_lines(std::int64_t elements, Dtype dtype) {
+  const std::int64_t line = 128 / element_bytes(dtype);
+  return (elements + line - 1) / line * line;
+}
+
+// The packed A of a group's slices stand one behind the other, and so do the B. Elements of those
+// before slice i in [0, slice_count].
+inline std::int64_t packed_a_before(const Packing& a, const Problem& problem, int i) {
+  return i * packed_size(a, problem.rank, problem.k);
+}
+inline std::int64_t packed_b_before(const Packing& b, const Problem& problem, int i) {
+  std::int64_t elements = 0;
+  for (int before = 0; before < i; ++before) {
+    elements += packed_size(b, slice_columns(problem, before), problem.rank);
+  }
+  return elements;
+}
+
+// With DoRA the factors of the columns, floats, stand behind all B, and those of a slice behind
+// those of the slice before it, each at a multiple of 128 bytes. Where the factors of slice i
+// begin, in elements of the packed B; those of slice_count end there.
+inline std::int64_t gains_before(const Packing& b, const Problem& problem, int i) {
+  const Dtype dtype = packed_dtype(b, weights_dtype(problem));
+  std::int64_t elements = whole_lines(packed_b_before(b, problem, slice_count(problem)), dtype);
+  for (int before = 0; before < i; ++before) {
+    elements += whole_lines(slice_columns(problem, before), Dtype::f32) * 4 / element_bytes(dtype);
+  }
+  return elements;
+}
+
+// Elements of all A and of all B, with the factors of DoRA.
+inline std::int64_t packed_a_size(const Packing& a, const Problem& problem) {
+  return packed_a_before(a, problem, slice_count(problem));
+}
+inline std::int64_t packed_b_size(const Packing& b, const Problem& problem) {
+  const int count = slice_count(problem);
+  return problem.dora ? gains_before(b, problem, count) : packed_b_before(b, problem, count);
+}
+
+// The value of the argument off_b, in elements: where B begins behind a packed A in one buffer, at
+// a multiple of 128 bytes. Both have elements of A's packed type.
 inline std::int64_t joined_off_b(const Packing& a, const Problem& problem) {
-  const std::int64_t whole = 128 / element_bytes(packed_dtype(a, weights_dtype(problem)));
-  return (packed_size(a, problem.rank, problem.k) + whole - 1) / whole * whole;
+  return whole_lines(packed_a_size(a, problem), packed_dtype(a, weights_dtype(problem)));
 }
 
 inline std::int64_t packed_index(const Packing& packing, std::int64_t rows, std::int64_t cols,

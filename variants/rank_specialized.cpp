@@ -81,10 +81,9 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.a = {Layout::panel, static_cast<int>(padded_rank(config, problem.rank))};
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
-  const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(
-      make_fused_launch("rank_specialized", {problem.m, config[kRows], blocks.count},
-                        config[kLanes], {{Role::i32, blocks.count}, {Role::i32, blocks.tiles}}));
+  plan.launches.push_back(make_module_launch("rank_specialized", problem, config[kRows],
+                                             config[kLanes],
+                                             cut(problem, config[kBTile], config[kBlockN])));
   return plan;
 }
 
@@ -113,15 +112,16 @@ Fit fit(const Problem& problem, const DeviceInfo& device) {
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 2,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.bf16 = true, .mixed = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -60,6 +60,7 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo&)
   const int most = config[kKLanes] == 1 ? kMaxTileVectors : kMaxDotVectors;
   return config[kRows] * config[kRankVecs] <= most &&
          (config[kRankVecs] == 1 || tile <= pow2_ceil(problem.rank)) &&
+         (problem.adapters == 0 || is_block_of_route(block_rows(config))) &&
          (config[kRowTiles] == 1 ||
           block_rows(config) * ceil_div(problem.rank, tile) * tile <= kMaxHFloats);
 }
@@ -136,9 +137,53 @@ std::int64_t weights_of_a_thread(const Problem& problem, const DeviceInfo& devic
   return is_amd(device) ? (3 << 20) / std::max<std::int64_t>(2, problem.m) : 3 << 16;
 }
 
+// When the last thread is done with the groups of one block of rows, in flops. A thread that asks
+// for work gets its share of the groups that are left, one behind the other; the first is awake
+// before the others.
+double flops_of_the_last_group(const Problem& problem, const ModuleBlocks& blocks, int tile,
+                               int threads, const SharingCosts& costs) {
+  const auto work_of = [&](std::int64_t columns) {
+    return 2.0 * static_cast<double>(problem.m) * problem.rank *
+           static_cast<double>(problem.k + columns);
+  };
+  std::vector<double> work;
+  for (int i = 0; i < slice_count(problem); ++i) {
+    const Blocks& own = blocks.of_module[static_cast<unsigned>(i)];
+    for (std::int64_t b = 0; b < own.count; ++b) {
+      work.push_back(
+          work_of(std::min(own.tiles * tile, slice_columns(problem, i) - b * own.tiles * tile)));
+    }
+  }
+  std::vector<double> free_at(static_cast<std::size_t>(std::max(threads, 1)), costs.wake_up);
+  free_at[0] = 0;
+  for (std::size_t next = 0; next < work.size();) {
+    double& thread = *std::min_element(free_at.begin(), free_at.end());
+    const std::size_t share = (work.size() - next - 1) / free_at.size() + 1;
+    for (const std::size_t end = next + share; next < end; ++next)
+      thread += work[next] + costs.block;
+  }
+  return *std::max_element(free_at.begin(), free_at.end());
+}
+
+// Blocks of columns that let threads share few rows of a group; the widest of those that do as
+// well.
+std::int32_t group_block_n(const Problem& problem, const DeviceInfo& device, int tile) {
+  const SharingCosts& costs = is_amd(device) ? kSharingOfAnAmd : kSharing;
+  std::int32_t best = kBlockNValues.back();
+  double least = std::numeric_limits<double>::infinity();
+  for (auto columns = kBlockNValues.rbegin(); columns != kBlockNValues.rend(); ++columns) {
+    const double flops = flops_of_the_last_group(problem, cut(problem, tile, *columns), tile,
+                                                 device.compute_units, costs);
+    if (flops >= least) continue;
+    least = flops;
+    best = *columns;
+  }
+  return best;
+}
+
 // Picks the tiling and the block size with which the last thread ends soonest. Where rows are few
 // and weights many, it shares out the columns as well.
-Config default_config(const Problem& problem, const DeviceInfo& device) {
+Config default_of_rows(const Problem& problem, const DeviceInfo& device) {
   const Tilings suitable = suitable_tilings(problem, device);
   const SharingCosts& costs = is_amd(device) ? kSharingOfAnAmd : kSharing;
   const std::int64_t m = std::max<std::int64_t>(problem.m, 1);
@@ -156,14 +201,32 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
       best = config;
     }
   }
-  if (problem.m <= kRowsOfOneTile &&
-      problem.rank * (problem.k + problem.n) >= weights_of_a_thread(problem, device)) {
+  if (problem.m <= kRowsOfOneTile && slice_count(problem) > 1) {
+    best[kBlockN] = group_block_n(problem, device, best[kColumnVecs] * kLanes);
+  } else if (problem.m <= kRowsOfOneTile &&
+             problem.rank * (problem.k + problem.n) >= weights_of_a_thread(problem, device)) {
     const auto shared = std::find_if(
         kBlockNValues.begin(), kBlockNValues.end(),
         [&](std::int32_t columns) { return ceil_div(problem.n, columns) <= device.compute_units; });
     if (shared != kBlockNValues.end()) best[kBlockN] = *shared;
   }
   return best;
+}
+
+// Blocks of a route's rows, of as many rows as an adapter has.
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  if (problem.adapters == 0) return default_of_rows(problem, device);
+  Problem alone = problem;
+  alone.adapters = 0;
+  alone.m = rows_of_an_adapter(problem);
+  Config config = default_of_rows(alone, device);
+  const auto power = [](std::int32_t value) {
+    const int above = pow2_ceil(value);
+    return above == value ? value : above / 2;
+  };
+  config[kRows] = power(config[kRows]);
+  config[kRowTiles] = std::min(power(config[kRowTiles]), kMostRouteRows / config[kRows]);
+  return config;
 }
 
 double flops(const Problem& problem, const Config& config) {
@@ -183,10 +246,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, rank_tile(config), true};
   plan.b = {Layout::panel, columns, true};
   if (problem.m == 0) return plan;
-  const Blocks blocks = cut(problem, columns, config[kBlockN]);
-  plan.launches.push_back(
-      make_fused_launch("register_tiled", {problem.m, block_rows(config), blocks.count}, 1,
-                        {{Role::i32, blocks.count}, {Role::i32, blocks.tiles}}));
+  plan.launches.push_back(make_module_launch("register_tiled", problem, block_rows(config), 1,
+                                             cut(problem, columns, config[kBlockN])));
   return plan;
 }
 
@@ -214,7 +275,7 @@ constinit const Variant variant(
     kKernel,
     {.revision = 3,
      .space = {kParameters, constraint},
-     .axes = {.bf16 = true, .mixed = true},
+     .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
      .supports = supports,
      .default_config = default_config,
      .plan = plan,

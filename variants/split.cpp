@@ -30,7 +30,8 @@ Slices cut(std::int64_t k, int wish) {
 }
 
 std::int64_t scratch_bytes(const Problem& problem, int slices, int a_tile) {
-  return cut(problem.k, slices).count * problem.m * ceil_div(problem.rank, a_tile) * a_tile * 4;
+  return cut(problem.k, slices).count * problem.m * slice_count(problem) *
+         ceil_div(problem.rank, a_tile) * a_tile * 4;
 }
 
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
@@ -73,7 +74,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   while (!fits() && config[kExpandRows] > 1) config[kExpandRows] /= 2;
   if (!fits()) config[kATile] = 4;
   if (cpu) return config;
-  const std::int64_t groups = ceil_div(problem.m, rows) * ceil_div(problem.rank, config[kATile]);
+  const std::int64_t groups =
+      ceil_div(problem.m, rows) * slice_count(problem) * ceil_div(problem.rank, config[kATile]);
   const std::int64_t wish =
       std::min(ceil_div(4 * device.compute_units, std::max<std::int64_t>(groups, 1)),
                ceil_div(problem.k, 4 * config[kKLanes]));
@@ -101,8 +103,9 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.scratch.push_back(
       {static_cast<std::uint64_t>(scratch_bytes(problem, config[kSlices], config[kATile])),
        Zero::never});
+  const std::int64_t all_panels = slice_count(problem) * panels;
   plan.launches.push_back(make_struct_launch(
-      "shrink", {problem.m, config[kShrinkRows], panels * slices.count}, config[kKLanes],
+      "shrink", {problem.m, config[kShrinkRows], all_panels * slices.count}, config[kKLanes],
       {{Role::x},
        {Role::a},
        {Role::scratch, 0},
@@ -111,26 +114,23 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
        {Role::off_a},
        {Role::m},
        {Role::k},
-       {Role::i32, panels},
+       {Role::i32, all_panels},
        {Role::i32, slices.count},
        {Role::i32, slices.length}}));
-  const std::int64_t column_groups = ceil_div(problem.n, config[kBTile] * config[kExpandWg]);
-  plan.launches.push_back(make_struct_launch(
-      "expand", {problem.m, config[kExpandRows], column_groups}, config[kExpandWg],
-      {{Role::scratch, 0},
-       {Role::b},
-       {Role::y},
-       {Role::off_y},
-       {Role::ld_y},
-       {Role::off_b},
-       {Role::scale},
-       {Role::m},
-       {Role::n},
-       {Role::rank},
-       {Role::i32, panels * config[kATile]},
-       {Role::i32, slices.count},
-       {Role::i32, column_groups},
-       {Role::local, config[kExpandRows] * problem.rank * 4}}));
+  const ModuleBlocks blocks =
+      loratune::cut(problem, config[kBTile], config[kBTile] * config[kExpandWg]);
+  std::vector<Arg> args = {{Role::scratch, 0}, {Role::b}};
+  add_outputs(args, problem);
+  add_modules(args, problem, blocks);
+  args.insert(args.end(), {{Role::m},
+                           {Role::rank},
+                           {Role::i32, panels * config[kATile]},
+                           {Role::i32, slices.count},
+                           {Role::i32, blocks.count},
+                           {Role::local, config[kExpandRows] * problem.rank * 4}});
+  plan.launches.push_back(make_struct_launch("expand",
+                                             {problem.m, config[kExpandRows], blocks.count},
+                                             config[kExpandWg], std::move(args)));
   return plan;
 }
 
@@ -145,15 +145,16 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::any_device; }
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 2,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.bf16 = true, .mixed = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

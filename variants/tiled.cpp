@@ -48,14 +48,14 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   const std::int32_t size = at_most(
       kParameters[kWgSize], std::min<std::int64_t>(device.max_work_group_size, cpu ? 16 : 128));
   const int a_tile = std::min(cpu ? 16 : 4, std::max(pow2_ceil(problem.rank), 4));
-  Config config = {
-      size,
-      at_most(kParameters[kTileM], std::clamp<std::int64_t>(problem.m, 1, cpu ? 8 : 4)),
-      128,
-      at_most(kParameters[kKLanes], cpu ? 1 : size / 2),
-      a_tile,
-      cpu ? 16 : 4,
-      cpu || problem.m > 256 ? 4096 : 256};
+  const std::int64_t rows = rows_of_an_adapter(problem);
+  Config config = {size,
+                   at_most(kParameters[kTileM], std::clamp<std::int64_t>(rows, 1, cpu ? 8 : 4)),
+                   128,
+                   at_most(kParameters[kKLanes], cpu ? 1 : size / 2),
+                   a_tile,
+                   cpu ? 16 : 4,
+                   cpu || problem.m > 256 ? 4096 : 256};
   while (!constraint(config, problem, device) && config[kTileM] > 1) config[kTileM] /= 2;
   if (!constraint(config, problem, device)) config[kTileK] = 32;
   return constraint(config, problem, device) ? config : kSmallest;
@@ -76,15 +76,11 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.a = {Layout::panel, config[kATile]};
   plan.b = {Layout::panel, config[kBTile]};
   if (problem.m == 0) return plan;
-  const Blocks blocks = cut(problem, config[kBTile], config[kBlockN]);
-  plan.launches.push_back(make_fused_launch("tiled", {problem.m, config[kTileM], blocks.count},
-                                            config[kWgSize],
-                                            {{Role::rank},
-                                             {Role::i32, ceil_div(problem.rank, config[kATile])},
-                                             {Role::i32, blocks.count},
-                                             {Role::i32, blocks.tiles},
-                                             {Role::local, stage_floats(config) * 4},
-                                             {Role::local, h_floats(config, problem) * 4}}));
+  plan.launches.push_back(make_module_launch("tiled", problem, config[kTileM], config[kWgSize],
+                                             cut(problem, config[kBTile], config[kBlockN]),
+                                             {{Role::rank},
+                                              {Role::local, stage_floats(config) * 4},
+                                              {Role::local, h_floats(config, problem) * 4}}));
   return plan;
 }
 
@@ -95,19 +91,23 @@ Tiles tiles(const Problem&, const Config& config) {
                 block_width(config[kBTile], config[kBlockN])}};
 }
 
-Fit fit(const Problem&, const DeviceInfo&) { return Fit::never; }
+// A default of rows of several adapters only.
+Fit fit(const Problem& problem, const DeviceInfo&) {
+  return problem.adapters > 0 ? Fit::any_device : Fit::never;
+}
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 2,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.bf16 = true, .mixed = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -42,6 +42,19 @@ const Variant* find_variant(std::string_view name) {
   return nullptr;
 }
 
+const Variant* best_fit(const Problem& problem, const DeviceInfo& device) {
+  const Variant* best = nullptr;
+  Fit highest = Fit::never;
+  for (const Variant* variant : variants()) {
+    if (!variant->supports(problem, device)) continue;
+    const Fit fit = variant->fit(problem, device);
+    if (fit <= highest) continue;
+    best = variant;
+    highest = fit;
+  }
+  return best;
+}
+
 bool can_run(const Variant& variant, const Config& config, const Problem& problem,
              const DeviceInfo& device) {
   return contains(variant.space, config) && variant.supports(problem, device) &&

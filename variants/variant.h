@@ -113,6 +113,10 @@ std::span<const Variant* const> variants();
 // Nullptr for a name that no variant has. For names that users write: in code, ask variants().
 const Variant* find_variant(std::string_view name);
 
+// The variant of the highest Fit for the problem on the device, the first of equal ones: what is
+// the default. Nullptr where none supports it.
+const Variant* best_fit(const Problem& problem, const DeviceInfo& device);
+
 // supports() and the constraint together: what every pick re-checks.
 bool can_run(const Variant& variant, const Config& config, const Problem& problem,
              const DeviceInfo& device);

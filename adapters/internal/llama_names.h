@@ -1,5 +1,5 @@
 // llama.cpp has its own names for a model's modules, and for llama models its own order of the rows
-// of queries and keys. Other tools have those of the model.
+// of queries and keys. Other tools have the model's names and the model's order.
 #pragma once
 
 #include <memory>

@@ -10,16 +10,16 @@
 
 namespace loratune {
 
-inline constexpr int kMaxNumbers = 32;  // of a launch that passes them as one struct
+inline constexpr int kMaxNumbers = 96;  // of a launch that passes them as one struct
 
 // Whether the argument is a number, and no buffer or local memory.
 inline bool is_number(const Arg& arg) {
   return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local &&
-         arg.role != Role::weights;
+         arg.role != Role::weights && arg.role != Role::slots && arg.role != Role::route;
 }
 
-// A launch's kernel and the numbers that it is set to, where these are known, as bytes one behind
-// the other.
+// A launch's kernel, null for a native one, and the numbers that it is set to, where these are
+// known, as bytes one behind the other.
 struct BoundKernel {
   Handle<cl_kernel> kernel;
   std::vector<unsigned char> numbers;
@@ -32,13 +32,16 @@ struct Executable::State {
   BoundKernel bind_kernel(Handle<cl_kernel> kernel, const Launch& launch) const;
   // Sets the launch's buffers, and those numbers that have changed.
   void set_arguments(std::size_t launch, const Operands& operands);
+  void enqueue_parts(cl_command_queue queue, const Operands& operands,
+                     std::vector<cl_event>* events);
   std::int64_t number(const Arg& arg, const Operands& operands) const;
 
   LaunchPlan plan;
   Problem problem;
-  bool joins = false;                // A and B are one buffer
-  std::int64_t joined_off_b = 0;     // of B behind A in it
-  std::vector<BoundKernel> kernels;  // one a launch
+  std::vector<std::unique_ptr<Executable>> parts;  // of a plan of parts
+  bool joins = false;                              // A and B are one buffer
+  std::int64_t joined_off_b = 0;                   // of B behind A in it
+  std::vector<BoundKernel> kernels;                // one a launch
   std::vector<Handle<cl_mem>> scratch;
   std::shared_ptr<Residency> residency;  // the device's
   bool dirty = true;                     // scratch that is zeroed once has to be, again

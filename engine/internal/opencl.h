@@ -102,6 +102,13 @@ void copy_buffer(cl_command_queue queue, cl_mem from, cl_mem to, std::size_t off
                  std::size_t bytes);
 
 using Sizes = std::array<std::size_t, 3>;
+// Enqueues a copy of rows of bytes. Where they begin, and how far they are apart, in bytes.
+struct Rows {
+  cl_mem buffer;
+  std::size_t begin, pitch;
+};
+void copy_rows(cl_command_queue queue, const Rows& from, const Rows& to, std::size_t row_bytes,
+               std::size_t rows);
 // Enqueues one launch of the kernel.
 void launch(cl_command_queue queue, cl_kernel kernel, cl_uint dims, const Sizes& global,
             const Sizes& local, cl_event* event = nullptr);

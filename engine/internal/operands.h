@@ -2,6 +2,7 @@
 #pragma once
 
 #include "loratune/engine/engine.h"
+#include "loratune/variants/slices.h"
 
 namespace loratune {
 
@@ -12,5 +13,41 @@ inline std::int64_t rows_of(const Operands& operands, const Problem& problem) {
 
 // The pitch of rows of that length.
 inline std::int64_t pitch_of(std::int64_t ld, std::int64_t row) { return ld == 0 ? row : ld; }
+
+// Where the rows of a slice stand in y, or in a buffer of their own.
+struct Output {
+  cl_mem buffer;
+  std::int64_t off, pitch;
+};
+inline Output output_of(const Operands& operands, const Problem& problem, int slice) {
+  const SliceOperands& own = operands.slices[static_cast<unsigned>(slice)];
+  if (own.y != nullptr) {
+    return {own.y, own.off_y, pitch_of(own.ld_y, slice_columns(problem, slice))};
+  }
+  return {operands.y, operands.off_y + columns_before(problem, slice),
+          pitch_of(operands.ld_y, problem.n)};
+}
+
+inline float scale_of(const Operands& operands, int slice) {
+  return operands.scale * operands.slices[static_cast<unsigned>(slice)].scale;
+}
+
+// The operands of a slice alone.
+inline Operands part_operands(const Operands& operands, const Problem& problem, int slice) {
+  const SliceOperands& own = operands.slices[static_cast<unsigned>(slice)];
+  const Output output = output_of(operands, problem, slice);
+  Operands part = operands;
+  part.slices = {};
+  part.y = output.buffer;
+  part.off_y = output.off;
+  part.ld_y = output.pitch;
+  part.a = own.a;
+  part.b = own.b;
+  part.off_a = own.off_a;
+  part.off_b = own.off_b;
+  part.scale = scale_of(operands, slice);
+  if (part.weights_of) part.weights_of = slice_problem(*part.weights_of, slice);
+  return part;
+}
 
 }  // namespace loratune

@@ -43,7 +43,7 @@ std::string pci_place(const Device& device) {
   return text;
 }
 
-// An abstract name, which is as long as it may be: what is left of it is a hash of all of it.
+// An abstract name of the greatest length: what does not fit is replaced by a hash of the whole.
 sockaddr_un socket_name(const std::string& scope, const std::string& place) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;

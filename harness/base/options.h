@@ -27,10 +27,12 @@ enum class Command : std::uint8_t {
   convert,  // writes --adapter as another tool's
   merge,
   export_plans,
+  emit,  // writes picks as C and OpenCL C
   gate,
   replay_gate,  // makes the verdict of a gate again
+  report,
   worker,
-  help  // prints Options::help: the help text or the version
+  help  // prints Options::help: the help text, the version, or a page
 };
 
 // An adapter of another tool, and what its files do not say. `module` names one of it.
@@ -118,10 +120,13 @@ struct Options {
   ConvertArguments convert;
 
   // What other modes are about.
+  std::string print;  // man, bash or zsh
+  std::string emit;   // the folder to write
   std::string pick_key;
-  std::string verify;              // a tuned file
-  std::string replay;              // a journal, a recording or the result of a gate
-  std::vector<std::string> merge;  // tuned files and journals
+  std::string verify;               // a tuned file
+  std::string replay;               // a journal, a recording or the result of a gate
+  std::vector<std::string> merge;   // tuned files and journals
+  std::vector<std::string> report;  // the page to write, then the files that it shows
   std::vector<std::string> benchmark_flags;
   GateArguments gate;
 

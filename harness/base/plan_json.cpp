@@ -44,25 +44,31 @@ json to_json(const LaunchPlan& plan) {
                         {"global", launch.global},
                         {"local", launch.local},
                         {"args", args},
-                        {"one_struct", launch.one_struct}});
+                        {"one_struct", launch.one_struct},
+                        {"row_groups", {launch.row_groups.rows, launch.row_groups.groups}},
+                        {"native", launch.native}});
   }
   json scratch = json::array();
   for (const Scratch& buffer : plan.scratch) {
     scratch.push_back({buffer.bytes, static_cast<int>(buffer.zero)});
   }
-  return {{"source", plan.source},
-          {"defines", plan.defines},
-          {"flags", plan.flags},
-          {"a", to_json(plan.a)},
-          {"b", to_json(plan.b)},
-          {"scratch", scratch},
-          {"launches", launches},
-          {"align", plan.align},
-          {"deterministic", plan.deterministic},
-          {"needs_residency", plan.needs_residency}};
+  json value = {{"source", plan.source},
+                {"defines", plan.defines},
+                {"flags", plan.flags},
+                {"a", to_json(plan.a)},
+                {"b", to_json(plan.b)},
+                {"scratch", scratch},
+                {"launches", launches},
+                {"align", plan.align},
+                {"deterministic", plan.deterministic},
+                {"needs_residency", plan.needs_residency}};
+  for (const LaunchPlan& part : plan.parts) value["parts"].push_back(to_json(part));
+  return value;
 }
 
-LaunchPlan plan_from_json(const json& value) {
+namespace {
+
+LaunchPlan plan_from_json(const json& value, bool is_part) {
   LaunchPlan plan;
   value.at("source").get_to(plan.source);
   for (const json& define : value.at("defines")) {
@@ -83,8 +89,14 @@ LaunchPlan plan_from_json(const json& value) {
     launch.global = sizes_from(item.at("global"));
     launch.local = sizes_from(item.at("local"));
     launch.one_struct = item.value("one_struct", false);
+    launch.native = item.value("native", false);
+    if (item.contains("row_groups")) {
+      const json& row_groups = item["row_groups"];
+      launch.row_groups = {whole_from<std::int64_t>(row_groups.at(0), "plan: rows of a block", 0),
+                           whole_from<std::int64_t>(row_groups.at(1), "plan: groups", 0)};
+    }
     for (const json& arg : item.at("args")) {
-      launch.args.push_back({enum_from(arg.at(0), Role::weights),
+      launch.args.push_back({enum_from(arg.at(0), Role::blocks),
                              whole_from<std::int64_t>(arg.at(1), "plan: an argument")});
     }
     plan.launches.push_back(std::move(launch));
@@ -92,7 +104,14 @@ LaunchPlan plan_from_json(const json& value) {
   plan.align = whole_from<int>(value.at("align"), "plan: align", 0);
   value.at("deterministic").get_to(plan.deterministic);
   value.at("needs_residency").get_to(plan.needs_residency);
+  if (!value.contains("parts")) return plan;
+  if (is_part) throw std::invalid_argument("plan: a part has parts");
+  for (const json& part : value.at("parts")) plan.parts.push_back(plan_from_json(part, true));
   return plan;
 }
+
+}  // namespace
+
+LaunchPlan plan_from_json(const json& value) { return plan_from_json(value, false); }
 
 }  // namespace loratune

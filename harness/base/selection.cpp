@@ -102,6 +102,10 @@ bool gives_shapes(const Options& o) {
 
 bool gives_grid(const Options& o) { return gives_shapes(o) || !o.dtypes.empty() || o.set; }
 
+bool selects_problems(const Options& o) {
+  return gives_grid(o) || !o.problem_keys.empty() || !o.problems_file.empty() || o.quick;
+}
+
 std::vector<Types> read_types(const std::vector<std::string>& names) {
   std::vector<Types> types;
   for (const std::string& name : names) {

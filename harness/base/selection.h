@@ -27,6 +27,8 @@ Device select_device(const std::string& selector);
 // one makes a grid at all, by types or --set too.
 bool gives_shapes(const Options& options);
 bool gives_grid(const Options& options);
+// Whether the options name problems in any way.
+bool selects_problems(const Options& options);
 
 // What --dtypes names, `f32_w_bf16` for one. Throws Failure (kExitUsage) for what is no type.
 std::vector<Types> read_types(const std::vector<std::string>& names);

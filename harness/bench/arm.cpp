@@ -3,13 +3,18 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+
+#include "loratune/dispatch/default_choice.h"
 
 namespace loratune {
 namespace {
 
-// Copies of the weights, of which every run takes the next: in each, B stands behind A.
+constexpr double kUnitF32 = 0x1p-24;
+
+// Copies of the weights, B behind A in each copy. Every run takes the next copy.
 struct HostRing {
   std::vector<float> values;
   std::size_t step = 0, copies = 1, next = 0;
@@ -35,17 +40,26 @@ struct HostRun {
   HostRing ring;
   std::vector<float> x, y, h;
   float scale = 1;
+  std::array<float, kMaxSlices> slice_scale{};
 
   void run() {
     const auto m = static_cast<int>(problem.m);
     const auto k = static_cast<int>(problem.k);
     const auto n = static_cast<int>(problem.n);
     const float* a = ring.values.data() + ring.next++ % ring.copies * ring.step;
-    const float* b = a + static_cast<std::int64_t>(problem.rank) * problem.k;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, problem.rank, k, 1.0F, x.data(), k, a,
-                k, 0.0F, h.data(), problem.rank);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, problem.rank, scale, h.data(),
-                problem.rank, b, problem.rank, problem.accumulate ? 1.0F : 0.0F, y.data(), n);
+    const int ranks = h_columns(problem);
+    const float* b = a + ranks * problem.k;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, ranks, k, 1.0F, x.data(), k, a, k, 0.0F,
+                h.data(), ranks);
+    float* slice_y = y.data();
+    for (int i = 0; i < slice_count(problem); ++i) {
+      const auto columns = static_cast<int>(slice_columns(problem, i));
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, columns, problem.rank,
+                  scale * slice_scale[static_cast<unsigned>(i)], h.data() + i * problem.rank, ranks,
+                  b, problem.rank, problem.accumulate ? 1.0F : 0.0F, slice_y, n);
+      b += columns * problem.rank;
+      slice_y += columns;
+    }
   }
 };
 
@@ -72,7 +86,7 @@ double worst_error(const Problem& p, const std::vector<float>& y, const Oracle& 
 
 BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const LaunchPlan& plan) {
   BenchArm arm;
-  arm.launches = static_cast<int>(plan.launches.size());
+  arm.launches = launch_count(plan);
   Built built = engine.build(checker.problem_case().problem, plan);
   arm.outcome = built.outcome;
   arm.detail = built.detail;
@@ -111,16 +125,52 @@ BenchArm launch_arm(Probes& probes) {
   return arm;
 }
 
+BenchArm copy_arm(Engine& engine, Checker& checker) {
+  const Problem& p = checker.problem_case().problem;
+  const auto bytes = static_cast<std::size_t>(p.m * p.n * element_bytes(p.dtype));
+  auto from = std::make_shared<Handle<cl_mem>>(make_buffer(engine.context(), bytes));
+  auto to = std::make_shared<Handle<cl_mem>>(make_buffer(engine.context(), bytes));
+  BenchArm arm;
+  arm.label = "y copied from one buffer to another";
+  arm.computes = false;
+  arm.check = [] { return CheckResult{Outcome::correct, 0, {}}; };
+  arm.timed.run = [&checker, from, to, bytes] {
+    copy_buffer(checker.queue(), from->get(), to->get(), 0, bytes);
+  };
+  arm.timed.finish = [&checker] { finish(checker.queue()); };
+  arm.timed.restore = [] {};
+  return arm;
+}
+
+BenchArm other_case_arm(Engine& engine, const Case& other, Cache cache, const std::string& what) {
+  struct Own {
+    Own(Engine& of, const Case& plain, Cache kind) : checker(of, plain), ring(of, checker, kind) {}
+    Checker checker;
+    WeightRing ring;
+  };
+  const auto own = std::make_shared<Own>(engine, other, cache);
+  const Choice choice = default_choice(other.problem, engine.info());
+  BenchArm arm = plan_arm(engine, own->checker, own->ring,
+                          choice.variant->plan(other.problem, choice.config, engine.info()));
+  arm.label = what + ": " + std::string(choice.variant->name) + " " +
+              to_string(choice.variant->space, choice.config);
+  arm.computes = false;
+  if (arm.outcome != Outcome::correct) return arm;
+  // What it runs on lives as long as what runs.
+  arm.timed.run = [own, run = std::move(arm.timed.run)] { run(); };
+  return arm;
+}
+
 BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes) {
   const Problem& p = checker.problem_case().problem;
   const CaseData& data = checker.data();
   auto host = std::make_shared<HostRun>(
-      HostRun{p, make_ring(data, cache_bytes), data.x, data.y, {}, data.scale});
-  host->h.resize(static_cast<std::size_t>(p.m * p.rank));
+      HostRun{p, make_ring(data, cache_bytes), data.x, data.y, {}, data.scale, data.slice_scale});
+  host->h.resize(static_cast<std::size_t>(p.m * h_columns(p)));
   BenchArm arm;
   arm.on_device = false;
-  arm.label = "2 cblas_sgemm on the host, " + std::to_string(openblas_get_num_threads()) +
-              " threads" + widened_note(p);
+  arm.label = std::to_string(1 + slice_count(p)) + " cblas_sgemm on the host, " +
+              std::to_string(openblas_get_num_threads()) + " threads" + widened_note(p);
   arm.timed.run = [host] { host->run(); };
   arm.timed.finish = [] {};
   arm.timed.restore = [host, &data] { host->y = data.y; };

@@ -47,9 +47,17 @@ BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const Laun
 // outlives it.
 BenchArm launch_arm(Probes& probes);
 
-// Two cblas_sgemm on the host, on all its cores; narrow operands are widened beforehand, and y
-// stays f32. The weights rotate over copies that take more than twice `cache_bytes`; with 0 they
-// stay warm.
+// One copy of all of y to another buffer, by the driver: what a product that moves little but y is
+// held against.
+BenchArm copy_arm(Engine& engine, Checker& checker);
+
+// The default of another case, on operands of its own: what the problem costs without DoRA, or with
+// one adapter for all rows. `what` says in the label which.
+BenchArm other_case_arm(Engine& engine, const Case& other, Cache cache, const std::string& what);
+
+// Two cblas_sgemm on the host, of a group one and one a slice, on all its cores; narrow operands
+// are widened beforehand, and y stays f32. The weights rotate over copies that take more than twice
+// `cache_bytes`; with 0 they stay warm.
 BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes);
 
 // `; bf16 widened to f32 outside of the timing`, of a rival that computes in float. Empty for f32.

@@ -29,8 +29,8 @@ struct ArmRounds {
 };
 
 // Times the arms that are correct. An arm whose run fails gets the outcome `runtime` and leaves; an
-// arm that is far behind after a few rounds leaves too, and keeps its times. Throws OpenclError where
-// the canary itself fails. `shared` is told all along which arm is at work.
+// arm that is far behind after a few rounds leaves too, and keeps its times. Throws OpenclError
+// where the canary itself fails. `shared` is told all along which arm is at work.
 ArmRounds time_arms(std::vector<BenchArm>& arms, Probes& probes, const RoundLimits& limits,
                     WorkerShared& shared);
 

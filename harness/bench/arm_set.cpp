@@ -1,6 +1,7 @@
 #include "harness/bench/arm_set.h"
 
 #include "harness/bench/clblast_arm.h"
+#include "harness/bench/host_arm.h"
 
 namespace loratune {
 namespace {
@@ -19,6 +20,7 @@ ArmSet::ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint
     : shared_(shared),
       checker_(engine, case_of(problem, seed)),
       ring_(engine, checker_, cache),
+      cache_(cache),
       cache_bytes_(cache == Cache::rotate ? last_level_cache_bytes(engine.device()) : 0),
       arms_(specs.size()) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
@@ -38,7 +40,18 @@ ArmSet::ArmSet(Engine& engine, Probes& probes, const Problem& problem, std::uint
 
 BenchArm ArmSet::other_arm(const std::string& name, Engine& engine, Probes& probes) {
   if (name == "launch") return launch_arm(probes);
+  if (name == "copy_y") return copy_arm(engine, checker_);
+  Case other = checker_.problem_case();
+  if (name == "without_dora") {
+    other.problem.dora = false;
+    return other_case_arm(engine, other, cache_, "without DoRA");
+  }
+  if (name == "one_adapter") {
+    other.problem.adapters = 0;
+    return other_case_arm(engine, other, cache_, "one adapter for all rows");
+  }
   if (name == "openblas") return openblas_arm(checker_, cache_bytes_);
+  if (name == "host") return host_arm(checker_, cache_bytes_);
   return clblast_arm(engine, checker_, cache_bytes_);
 }
 

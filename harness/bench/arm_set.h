@@ -34,6 +34,7 @@ class ArmSet {
   WorkerShared& shared_;
   Checker checker_;
   WeightRing ring_;
+  Cache cache_;
   std::int64_t cache_bytes_;  // that rotating weights must exceed; 0: the weights stay warm
   std::vector<BenchArm> arms_;
 };

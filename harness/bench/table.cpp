@@ -8,7 +8,7 @@
 namespace loratune {
 namespace {
 
-const std::vector<std::string> kOthers = {"openblas", "clblast"};
+const std::vector<std::string> kOthers = {"host", "openblas", "clblast"};
 
 std::string format(const char* pattern, double value) {
   char text[64];

@@ -47,6 +47,23 @@ std::vector<float> sparse_signs(std::int64_t rows, std::int64_t cols, std::int64
   return values;
 }
 
+// Scales of slices that differ, and factors of columns. With `scale` of 1/2 or 2 the scale of a
+// slice is 1/2 or 2 too, of either sign; factors of exact data are powers of two that keep results
+// exact.
+void add_group_data(const Problem& p, bool exact, std::mt19937_64& random, CaseData& data) {
+  const float other = data.scale > 1 ? 0.25F : 4.0F;
+  for (int i = 0; i < slice_count(p) && slice_count(p) > 1; ++i) {
+    const float sign = (random() & 1U) != 0 ? 1.0F : -1.0F;
+    data.slice_scale[static_cast<unsigned>(i)] =
+        exact ? sign * (i % 2 == 0 ? 1.0F : other) : sign * (0.5F + 0.375F * static_cast<float>(i));
+  }
+  if (!p.dora) return;
+  constexpr float kPowers[] = {1.0F, 0.5F, -1.0F};
+  std::normal_distribution<float> normal(1.0F, 0.25F);
+  data.g.resize(count(1, p.n));
+  for (float& value : data.g) value = exact ? kPowers[random() % 3] : normal(random);
+}
+
 // Every sum of |x||A||B| is at most 2^6 for bf16, 2^9 for f16 and 2^22 for f32, h at most 2^3, 2^4
 // and 2^12; with such y and a scale of 1/2 or 2 no partial sum needs more bits than the format has:
 // 8, 11 or 24.
@@ -54,7 +71,7 @@ CaseData exact_data(const Problem& p, std::mt19937_64& random) {
   const auto [terms, b_terms, largest] = exact_limits(p.dtype);
   CaseData data;
   data.x = sparse_signs(p.m, p.k, terms, random);
-  data.a = sparse_signs(p.rank, p.k, p.k, random);
+  data.a = sparse_signs(h_columns(p), p.k, p.k, random);
   data.b = sparse_signs(p.n, p.rank, b_terms, random);
   data.y.resize(count(p.m, p.n));
   const auto values = static_cast<std::uint64_t>(2 * largest + 1);
@@ -62,6 +79,7 @@ CaseData exact_data(const Problem& p, std::mt19937_64& random) {
     value = static_cast<float>(random() % values) - static_cast<float>(largest);
   }
   data.scale = (random() & 1U) != 0 ? 2.0F : 0.5F;
+  add_group_data(p, true, random, data);
   return data;
 }
 
@@ -74,14 +92,89 @@ CaseData real_data(const Problem& p, std::mt19937_64& random) {
   };
   CaseData data;
   data.x = fill(p.m, p.k, p.dtype);
-  data.a = fill(p.rank, p.k, weights_dtype(p));
+  data.a = fill(h_columns(p), p.k, weights_dtype(p));
   data.b = fill(p.n, p.rank, weights_dtype(p));
   data.y = fill(p.m, p.n, p.dtype);
   data.scale = 1.7F;  // no power of two, so that a lost scale shows in the low bits too
+  add_group_data(p, false, random, data);
+  return data;
+}
+
+// Data of one module or group with a slot for each adapter and two more, of which one is empty.
+CaseData pool_data(const Case& problem_case) {
+  const Problem& p = problem_case.problem;
+  const bool mixed = problem_case.fill == Fill::exact || problem_case.fill == Fill::overflow;
+  Case alone = problem_case;
+  alone.problem.adapters = 0;
+  alone.weights = {};
+  CaseData data = make_data(alone);
+  data.a.clear();
+  data.b.clear();
+  data.g.clear();
+  data.slice_scale.fill(1.0F);
+  const auto adapters =
+      static_cast<int>(std::min<std::int64_t>(p.adapters, std::max<std::int64_t>(p.m, 1)));
+  std::mt19937_64 random(problem_case.seed + 1);
+  data.pool.resize(static_cast<std::size_t>(adapters) + 2);
+  for (int i = 0; i < adapters; ++i) {
+    Problem one = alone.problem;
+    one.m = 0;
+    if (mixed) one.rank = std::max(1, p.rank >> (i % 3));
+    const CaseData made = mixed ? exact_data(one, random) : real_data(one, random);
+    // Slot 0 stays empty, and adapters stand from the last slot on.
+    SlotData& slot = data.pool[static_cast<std::size_t>(adapters + 1 - i)];
+    slot = {one.rank, made.a, made.b, made.g, made.slice_scale};
+  }
+  data.slots.resize(static_cast<std::size_t>(p.m));
+  for (std::size_t row = 0; row < data.slots.size(); ++row) {
+    data.slots[row] = mixed ? static_cast<std::int32_t>(random() % (data.pool.size() + 1)) - 1
+                            : adapters + 1 - static_cast<int>(row) % adapters;
+  }
+  // A negative zero in a row that is left alone shows an added zero.
+  for (std::int64_t row = 0; row < p.m; ++row) {
+    if (is_left_alone(data, row)) data.y[count(row, p.n)] = -0.0F;
+  }
   return data;
 }
 
 }  // namespace
+
+bool is_left_alone(const CaseData& data, std::int64_t row) {
+  if (data.pool.empty()) return false;
+  const std::int32_t slot = data.slots[static_cast<std::size_t>(row)];
+  return slot < 0 || data.pool[static_cast<std::size_t>(slot)].rank == 0;
+}
+
+std::vector<AdapterPart> adapter_parts(const Problem& p, const CaseData& data) {
+  std::vector<AdapterPart> parts;
+  for (std::size_t slot = 0; slot < data.pool.size(); ++slot) {
+    const SlotData& own = data.pool[slot];
+    AdapterPart part;
+    for (std::int64_t row = 0; row < p.m; ++row) {
+      const std::int32_t of_row = data.slots[static_cast<std::size_t>(row)];
+      if (of_row < 0 || static_cast<std::size_t>(of_row) != slot || own.rank == 0) continue;
+      part.rows.push_back(row);
+      const auto add = [&](std::vector<float>& to, const std::vector<float>& from,
+                           std::int64_t cols) {
+        to.insert(to.end(), from.begin() + row * cols, from.begin() + (row + 1) * cols);
+      };
+      add(part.data.x, data.x, p.k);
+      add(part.data.y, data.y, p.n);
+    }
+    if (part.rows.empty()) continue;
+    part.problem = p;
+    part.problem.adapters = 0;
+    part.problem.m = static_cast<std::int64_t>(part.rows.size());
+    part.problem.rank = own.rank;
+    part.data.a = own.a;
+    part.data.b = own.b;
+    part.data.g = own.g;
+    part.data.scale = data.scale;
+    part.data.slice_scale = own.slice_scale;
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
 
 std::string_view to_string(Fill fill) {
   constexpr std::string_view kNames[] = {"exact", "real", "nan_row", "overflow"};
@@ -89,6 +182,7 @@ std::string_view to_string(Fill fill) {
 }
 
 CaseData make_data(const Case& problem_case) {
+  if (problem_case.problem.adapters > 0) return pool_data(problem_case);
   const Problem& p = problem_case.problem;
   std::mt19937_64 random(problem_case.seed);
   if (problem_case.fill == Fill::exact) return exact_data(p, random);
@@ -122,6 +216,19 @@ Oracle run_oracle(const Problem& p, const CaseData& data) {
   oracle.value.resize(data.y.size());
   oracle.magnitude.resize(data.y.size());
   if (data.y.empty()) return oracle;
+  if (p.adapters > 0) {
+    oracle.value.assign(data.y.begin(), data.y.end());
+    for (const AdapterPart& part : adapter_parts(p, data)) {
+      const Oracle of_part = run_oracle(part.problem, part.data);
+      for (std::size_t i = 0; i < part.rows.size(); ++i) {
+        const auto from = static_cast<std::int64_t>(i) * p.n;
+        const std::int64_t to = part.rows[i] * p.n;
+        std::copy_n(of_part.value.begin() + from, p.n, oracle.value.begin() + to);
+        std::copy_n(of_part.magnitude.begin() + from, p.n, oracle.magnitude.begin() + to);
+      }
+    }
+    return oracle;
+  }
   const auto widen = [](const std::vector<float>& values, bool absolute) {
     std::vector<double> wide(values.begin(), values.end());
     if (absolute) {
@@ -136,14 +243,24 @@ Oracle run_oracle(const Problem& p, const CaseData& data) {
     std::vector<double> h(count(p.m, p.rank));
     std::vector<double>& y = absolute ? oracle.magnitude : oracle.value;
     if (p.accumulate) y = widen(data.y, absolute);
-    const double scale = absolute ? std::fabs(data.scale) : data.scale;
     const auto m = static_cast<int>(p.m);
     const auto k = static_cast<int>(p.k);
     const auto n = static_cast<int>(p.n);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, p.rank, k, 1.0, x.data(), k, a.data(),
-                k, 0.0, h.data(), p.rank);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, p.rank, scale, h.data(), p.rank,
-                b.data(), p.rank, p.accumulate ? 1.0 : 0.0, y.data(), n);
+    std::int64_t column = 0;
+    for (int i = 0; i < slice_count(p); ++i) {
+      const double product = data.scale * data.slice_scale[static_cast<unsigned>(i)];
+      const double scale = absolute ? std::fabs(product) : product;
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, p.rank, k, 1.0, x.data(), k,
+                  a.data() + i * p.rank * p.k, k, 0.0, h.data(), p.rank);
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, static_cast<int>(slice_columns(p, i)),
+                  p.rank, scale, h.data(), p.rank, b.data() + column * p.rank, p.rank,
+                  p.accumulate ? 1.0 : 0.0, y.data() + column, n);
+      column += slice_columns(p, i);
+    }
+    for (std::size_t i = 0; p.dora && i < y.size(); ++i) {
+      const double factor = data.g[i % data.g.size()];
+      y[i] *= absolute ? std::fabs(factor) : factor;
+    }
   }
   return oracle;
 }

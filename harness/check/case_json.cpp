@@ -44,6 +44,7 @@ json to_json(const MatrixCase& matrix_case) {
           {"config", to_string(variant.space, matrix_case.config)},
           {"problem", to_string(shape.problem)},
           {"strides", {shape.off_x, shape.pad_x, shape.off_y, shape.pad_y}},
+          {"apart", shape.apart},
           {"seed", shape.seed},
           {"weights", weights_json(shape.weights)},
           {"fills", fills},
@@ -67,6 +68,7 @@ MatrixCase matrix_case_from_json(const json& value) {
   for (std::size_t i = 0; i < std::size(strides); ++i) {
     *strides[i] = whole_from<std::int64_t>(value.at("strides").at(i), "strides", 0);
   }
+  value.at("apart").get_to(shape.apart);
   value.at("seed").get_to(shape.seed);
   shape.weights = weights_from_json(value.at("weights"));
   for (const json& fill : value.at("fills")) {

@@ -48,21 +48,24 @@ void add(Row& row, const CheckResult& result, const std::string& reproduce) {
       row.exit_code, result.outcome == Outcome::correctness ? kExitWrongResult : kExitDeviceFault);
 }
 
-std::vector<std::int64_t> parse_strides(const std::string& text) {
-  std::vector<std::int64_t> values;
+// off_x,pad_x,off_y,pad_y, and `apart` where each slice has a buffer for its y.
+void set_strides(std::string_view text, Case& shape) {
+  constexpr std::string_view kApart = ",apart";
+  shape.apart = text.ends_with(kApart);
+  if (shape.apart) text.remove_suffix(kApart.size());
+  std::int64_t* const strides[] = {&shape.off_x, &shape.pad_x, &shape.off_y, &shape.pad_y};
   const char* at = text.data();
-  const char* end = at + text.size();
-  while (at != end) {
-    std::int64_t value = 0;
-    const auto [next, error] = std::from_chars(at, end, value);
-    if (error != std::errc() || value < 0 || (next != end && *next != ',')) break;
-    values.push_back(value);
-    at = next == end ? next : next + 1;
+  const char* const end = at + text.size();
+  bool good = true;
+  for (std::int64_t* const value : strides) {
+    const auto [next, error] = std::from_chars(at, end, *value);
+    const bool last = value == strides[3];
+    good = good && error == std::errc() && *value >= 0 &&
+           (last ? next == end : next != end && *next == ',');
+    if (!good) break;
+    at = last ? next : next + 1;
   }
-  if (at != end || values.size() != 4) {
-    throw Failure(kExitUsage, "--strides wants off_x,pad_x,off_y,pad_y");
-  }
-  return values;
+  if (!good) throw Failure(kExitUsage, "--strides wants off_x,pad_x,off_y,pad_y[,apart]");
 }
 
 // What is checked besides the matrix: the problems that the options select, or the modules of the
@@ -116,13 +119,7 @@ std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& vari
       }
       made.config = *config;
     }
-    if (!options.strides.empty()) {
-      const auto strides = parse_strides(options.strides);
-      made.shape.off_x = strides[0];
-      made.shape.pad_x = strides[1];
-      made.shape.off_y = strides[2];
-      made.shape.pad_y = strides[3];
-    }
+    if (!options.strides.empty()) set_strides(options.strides, made.shape);
     cases.push_back(made);
   }
   return cases;

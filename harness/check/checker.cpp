@@ -4,8 +4,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
-#include "loratune/variants/packing.h"
+#include "loratune/variants/slices.h"
 #include "variants/internal/reference.h"
 
 namespace loratune {
@@ -35,6 +36,32 @@ double element_error(const Problem& p, float got, double want, double magnitude)
   return std::fabs(got - want) / allowed;
 }
 
+// The factors of each slice by itself, of weights_dtype(), as who reads adapters has them.
+struct StoredFactors {
+  StoredFactors(const Problem& p, int rank, const std::vector<float>& a,
+                const std::vector<float>& b, const std::vector<float>& g,
+                const std::array<float, kMaxSlices>& slice_scale) {
+    const auto store = [&](const std::vector<float>& all, std::int64_t first,
+                           std::int64_t elements) {
+      bytes.push_back(
+          to_storage(weights_dtype(p), {all.begin() + first, all.begin() + first + elements}));
+      return bytes.back().data();
+    };
+    for (int i = 0; i < slice_count(p); ++i) {
+      const std::int64_t columns = slice_columns(p, i);
+      const std::int64_t first = columns_before(p, i);
+      Factors& one = factors.emplace_back();
+      one.a = store(a, i * rank * p.k, rank * p.k);
+      one.b = store(b, first * rank, columns * rank);
+      one.g = p.dora ? g.data() + first : nullptr;
+      one.rank = rank;
+      one.scale = slice_scale[static_cast<unsigned>(i)];
+    }
+  }
+  std::vector<std::vector<unsigned char>> bytes;
+  std::vector<Factors> factors;
+};
+
 bool compared_exactly(Fill fill) { return fill == Fill::exact; }
 
 }  // namespace
@@ -46,21 +73,53 @@ Checker::Checker(Engine& engine, const Case& problem_case)
       oracle_(run_oracle(problem_case.problem, data_)),
       queue_(make_queue(engine.context(), engine.device())) {
   const Problem& p = case_.problem;
-  weights_ =
-      std::make_unique<Weights>(engine.context(), p, to_storage(weights_dtype(p), data_.a).data(),
-                                to_storage(weights_dtype(p), data_.b).data());
+  if (p.adapters > 0) {
+    make_pool();
+  } else {
+    const StoredFactors stored(p, p.rank, data_.a, data_.b, data_.g, data_.slice_scale);
+    weights_ = std::make_unique<Weights>(engine.context(), p, stored.factors);
+  }
   // NaN in the gaps of x: a kernel that reads one and uses it is wrong at once.
   x_ = make_tensor(data_.x, p.m, p.k, case_.off_x, case_.pad_x, kPoison);
-  const std::vector<float> poison(data_.y.size(), kPoison);
-  y_ = make_tensor(p.accumulate ? data_.y : poison, p.m, p.n, case_.off_y, case_.pad_y, kFence);
+  make_outputs();
   write(x_);
+}
+
+void Checker::make_pool() {
+  const Problem& p = case_.problem;
+  const int slots = static_cast<int>(data_.pool.size());
+  pool_ = std::make_unique<Pool>(engine_.context(), p, slots);
+  for (int slot = 0; slot < slots; ++slot) {
+    const SlotData& own = data_.pool[static_cast<std::size_t>(slot)];
+    if (own.rank == 0) continue;
+    const StoredFactors stored(p, own.rank, own.a, own.b, own.g, own.slice_scale);
+    pool_->set(queue(), slot, stored.factors);
+  }
+  route_ = std::make_unique<Route>(engine_.context(), std::max<std::int64_t>(p.m, 1), slots);
+  const std::string why = route_->assign(queue(), data_.slots);
+  if (!why.empty()) throw std::logic_error(why);
+}
+
+void Checker::make_outputs() {
+  const Problem& p = case_.problem;
+  const int tensors = case_.apart ? slice_count(p) : 1;
+  for (int i = 0; i < tensors; ++i) {
+    const std::int64_t first = case_.apart ? columns_before(p, i) : 0;
+    const std::int64_t columns = case_.apart ? slice_columns(p, i) : p.n;
+    std::vector<float> values(static_cast<std::size_t>(p.m * columns), kPoison);
+    for (std::int64_t row = 0; p.accumulate && row < p.m; ++row) {
+      std::copy_n(data_.y.begin() + row * p.n + first, columns, values.begin() + row * columns);
+    }
+    y_.push_back(make_tensor(values, p.m, columns, case_.off_y, case_.pad_y, kFence));
+    y_.back().first_column = first;
+  }
 }
 
 Checker::Tensor Checker::make_tensor(const std::vector<float>& values, std::int64_t rows,
                                      std::int64_t cols, std::int64_t off, std::int64_t pad,
                                      float gap) const {
   const Dtype dtype = case_.problem.dtype;
-  Tensor tensor{rows, cols, kGuard + off, cols + pad, {}, {}};
+  Tensor tensor{rows, cols, kGuard + off, cols + pad, 0, {}, {}};
   const std::int64_t used = rows == 0 ? 0 : (rows - 1) * tensor.ld + cols;
   const std::int64_t size = tensor.off + used + kGuard;
   const auto add_window = [&](std::int64_t begin, std::int64_t elements) {
@@ -129,15 +188,28 @@ std::string Checker::differing(const Tensor& tensor, const std::vector<Window>& 
   return {};
 }
 
-CheckResult Checker::compare(const std::vector<Window>& now) const {
+CheckResult Checker::compare(const Tensor& y, const std::vector<Window>& now) const {
   const Problem& p = case_.problem;
   CheckResult result;
   for (std::int64_t row = 0; row < p.m; ++row) {
     const Window& window = now[now.size() == 1 ? 0 : static_cast<std::size_t>(row)];
-    const std::int64_t first = y_.off + row * y_.ld - window.begin;
-    for (std::int64_t column = 0; column < p.n; ++column) {
+    const std::int64_t first = y.off + row * y.ld - window.begin;
+    if (is_left_alone(data_, row)) {
+      const auto bytes = static_cast<std::size_t>(element_bytes(p.dtype));
+      const std::size_t begin = static_cast<std::size_t>(first) * bytes;
+      const Window& before = y.windows[now.size() == 1 ? 0 : static_cast<std::size_t>(row)];
+      if (std::memcmp(window.bytes.data() + begin, before.bytes.data() + begin,
+                      static_cast<std::size_t>(y.cols) * bytes) != 0) {
+        return {Outcome::correctness, std::numeric_limits<double>::infinity(),
+                "row " + std::to_string(row) + " of y has no adapter and was written (" +
+                    std::string(to_string(case_.fill)) + " fill)"};
+      }
+      continue;
+    }
+    for (std::int64_t i = 0; i < y.cols; ++i) {
+      const std::int64_t column = y.first_column + i;
       const auto index = static_cast<std::size_t>(row * p.n + column);
-      const float got = load_element(p.dtype, window.bytes.data(), first + column);
+      const float got = load_element(p.dtype, window.bytes.data(), first + i);
       const double want = oracle_.value[index];
       if (compared_exactly(case_.fill)) {
         if (static_cast<double>(got) == want) continue;
@@ -156,41 +228,67 @@ CheckResult Checker::compare(const std::vector<Window>& now) const {
   return result;
 }
 
+CheckResult Checker::compare(std::vector<std::vector<Window>>& now) const {
+  CheckResult worst;
+  now.clear();
+  for (const Tensor& y : y_) {
+    now.push_back(read(y));
+    CheckResult result = compare(y, now.back());
+    if (result.outcome != Outcome::correct) return result;
+    const std::string stray = differing(y, now.back(), false);
+    if (!stray.empty()) {
+      const double infinite = std::numeric_limits<double>::infinity();
+      return {Outcome::correctness, infinite,
+              "y: " + stray + " (" + std::string(to_string(case_.fill)) + " fill)"};
+    }
+    worst.error_over_bound = std::max(worst.error_over_bound, result.error_over_bound);
+  }
+  return worst;
+}
+
 Operands Checker::operands(const LaunchPlan& plan) {
   Operands operands;
   operands.x = x_.buffer.get();
-  operands.y = y_.buffer.get();
+  operands.y = y_.front().buffer.get();
   operands.off_x = x_.off;
   operands.ld_x = x_.ld;
-  operands.off_y = y_.off;
-  operands.ld_y = y_.ld;
-  weights_->set(queue(), plan, operands);
+  operands.off_y = y_.front().off;
+  operands.ld_y = y_.front().ld;
+  for (std::size_t i = 0; case_.apart && i < y_.size(); ++i) {
+    operands.slices[i].y = y_[i].buffer.get();
+    operands.slices[i].off_y = y_[i].off;
+    operands.slices[i].ld_y = y_[i].ld;
+  }
+  if (pool_) {
+    pool_->bind(queue(), plan, *route_, operands);
+  } else {
+    weights_->set(queue(), plan, operands);
+  }
   operands.scale = data_.scale;
   return operands;
 }
 
-void Checker::restore_output() { write(y_); }
+void Checker::restore_output() {
+  for (const Tensor& y : y_) write(y);
+}
 
-std::string Checker::changed_inputs(const LaunchPlan& plan) {
-  const std::string x = differing(x_, read(x_), true);
-  if (!x.empty()) return "x: " + x;
-  const Problem& p = case_.problem;
-  const auto changed = [&](cl_mem buffer, std::int64_t first, const Packing& packing,
-                           std::int64_t rows, std::int64_t cols, const std::vector<float>& dense) {
-    const Dtype dtype = packed_dtype(packing, weights_dtype(p));
-    const auto expected = to_storage(dtype, pack(packing, rows, cols, dense.data()));
-    std::vector<unsigned char> now(expected.size());
-    read_buffer(queue(), buffer, static_cast<std::size_t>(first * element_bytes(dtype)), now.size(),
-                now.data());
-    return now != expected;
-  };
-  const auto [a, b] = weights_->buffers(queue(), plan);
-  if (changed(a, 0, plan.a, p.rank, p.k, data_.a)) return "A was changed";
-  const bool joined = joins_weights(plan);
-  if (changed(joined ? a : b, joined ? joined_off_b(plan.a, p) : 0, plan.b, p.n, p.rank, data_.b)) {
-    return "B was changed";
+std::vector<cl_mem*> weight_buffers(Operands& operands) {
+  std::vector<cl_mem*> buffers = {&operands.a, &operands.b};
+  for (SliceOperands& slice : operands.slices) {
+    buffers.push_back(&slice.a);
+    buffers.push_back(&slice.b);
   }
-  return {};
+  std::erase_if(buffers, [](const cl_mem* buffer) { return *buffer == nullptr; });
+  return buffers;
+}
+
+std::vector<Checker::Bytes> Checker::read_weights(Operands operands) const {
+  std::vector<Bytes> all;
+  for (const cl_mem* buffer : weight_buffers(operands)) {
+    Bytes& bytes = all.emplace_back(buffer_bytes(*buffer));
+    read_buffer(queue(), *buffer, 0, bytes.size(), bytes.data());
+  }
+  return all;
 }
 
 CheckResult Checker::check(Executable& executable) {
@@ -200,31 +298,32 @@ CheckResult Checker::check(Executable& executable) {
   };
   try {
     const Operands operands = this->operands(executable.plan());
+    const std::vector<Bytes> weights = read_weights(operands);
     CheckResult result;
-    std::vector<Window> first;
+    std::vector<std::vector<Window>> first, now;
     for (int run = 0; run < 2; ++run) {
       restore_output();
       executable.enqueue(queue(), operands);
       finish(queue());
-      std::vector<Window> now = read(y_);
       CheckResult compared = compare(now);
       if (compared.outcome != Outcome::correct) {
         if (run == 1) compared.detail += ", in the second run only";
         return compared;
       }
       result.error_over_bound = std::max(result.error_over_bound, compared.error_over_bound);
-      const std::string stray = differing(y_, now, false);
-      if (!stray.empty()) return wrong("y: " + stray);
       if (run == 0) {
-        first = std::move(now);
+        first = now;
       } else if (executable.plan().deterministic) {
-        for (std::size_t w = 0; w < now.size(); ++w) {
-          if (first[w].bytes != now[w].bytes) return wrong("two runs differ");
+        for (std::size_t i = 0; i < now.size(); ++i) {
+          for (std::size_t w = 0; w < now[i].size(); ++w) {
+            if (first[i][w].bytes != now[i][w].bytes) return wrong("two runs differ");
+          }
         }
       }
     }
-    const std::string changed = changed_inputs(executable.plan());
-    if (!changed.empty()) return wrong(changed);
+    const std::string changed = differing(x_, read(x_), true);
+    if (!changed.empty()) return wrong("x: " + changed);
+    if (read_weights(operands) != weights) return wrong("the weights were changed");
     return result;
   } catch (const OpenclError& error) {
     return {Outcome::runtime, 0, error.what()};
@@ -234,9 +333,33 @@ CheckResult Checker::check(Executable& executable) {
 double reference_error(const Variant& variant, const Config& config, const DeviceInfo& device,
                        const Case& problem_case, const CaseData& data, const Oracle& oracle) {
   const Problem& p = problem_case.problem;
+  if (p.adapters > 0) {
+    double worst_part = 0;
+    for (const AdapterPart& part : adapter_parts(p, data)) {
+      Case alone = problem_case;
+      alone.problem = part.problem;
+      worst_part = std::max(worst_part, reference_error(variant, config, device, alone, part.data,
+                                                        run_oracle(part.problem, part.data)));
+    }
+    return worst_part;
+  }
   std::vector<float> y = data.y;
-  find_reference(variant.name)(p, config, device,
-                               {data.x.data(), data.a.data(), data.b.data(), y.data(), data.scale});
+  for (int i = 0; i < slice_count(p); ++i) {
+    const Problem alone = slice_problem(p, i);
+    const std::int64_t first = columns_before(p, i);
+    std::vector<float> part(static_cast<std::size_t>(alone.m * alone.n));
+    for (std::int64_t row = 0; row < alone.m; ++row) {
+      std::copy_n(y.begin() + row * p.n + first, alone.n, part.begin() + row * alone.n);
+    }
+    find_reference(variant.name)(
+        alone, config, device,
+        {data.x.data(), data.a.data() + i * p.rank * p.k, data.b.data() + first * p.rank,
+         part.data(), data.scale * data.slice_scale[static_cast<unsigned>(i)],
+         p.dora ? data.g.data() + first : nullptr});
+    for (std::int64_t row = 0; row < alone.m; ++row) {
+      std::copy_n(part.begin() + row * alone.n, alone.n, y.begin() + row * p.n + first);
+    }
+  }
   double worst = 0;
   for (std::size_t i = 0; i < y.size(); ++i) {
     worst = std::max(worst, element_error(p, y[i], oracle.value[i], oracle.magnitude[i]));

@@ -9,6 +9,7 @@
 #include "engine/internal/opencl.h"
 #include "harness/check/case.h"
 #include "loratune/engine/engine.h"
+#include "loratune/engine/pool.h"
 #include "loratune/variants/variant.h"
 
 namespace loratune {
@@ -20,6 +21,9 @@ struct CheckResult {
   double error_over_bound = 0;
   std::string detail;
 };
+
+// Where the operands name the buffers of weights that they have.
+std::vector<cl_mem*> weight_buffers(Operands& operands);
 
 class Checker {
  public:
@@ -42,33 +46,42 @@ class Checker {
   const Oracle& oracle() const { return oracle_; }
 
  private:
+  using Bytes = std::vector<unsigned char>;
   // A run of consecutive elements of a buffer: the whole of it, or of a huge one a row's
   // surroundings.
   struct Window {
     std::int64_t begin;
-    std::vector<unsigned char> bytes;
+    Bytes bytes;
   };
   struct Tensor {
     std::int64_t rows, cols, off, ld;
+    std::int64_t first_column = 0;  // of y, that its first column is
     Handle<cl_mem> buffer;
     std::vector<Window> windows;  // as written before a run
   };
   Tensor make_tensor(const std::vector<float>& values, std::int64_t rows, std::int64_t cols,
                      std::int64_t off, std::int64_t pad, float gap) const;
+  void make_pool();
+  void make_outputs();
   std::vector<Window> read(const Tensor& tensor) const;
   void write(const Tensor& tensor) const;
   std::string differing(const Tensor& tensor, const std::vector<Window>& now,
                         bool elements_too) const;
-  CheckResult compare(const std::vector<Window>& now) const;
-  std::string changed_inputs(const LaunchPlan& plan);
+  CheckResult compare(const Tensor& y, const std::vector<Window>& now) const;
+  // Compares all of y, and hands out what was read.
+  CheckResult compare(std::vector<std::vector<Window>>& now) const;
+  std::vector<Bytes> read_weights(Operands operands) const;
 
   Engine& engine_;
   Case case_;
   CaseData data_;
   Oracle oracle_;
   Handle<cl_command_queue> queue_;
-  std::unique_ptr<Weights> weights_;
-  Tensor x_, y_;
+  std::unique_ptr<Weights> weights_;  // of problems without adapters
+  std::unique_ptr<Pool> pool_;        // of problems with some
+  std::unique_ptr<Route> route_;
+  Tensor x_;
+  std::vector<Tensor> y_;  // one, or one a slice
 };
 
 // The variant's CPU reference on the case, against the oracle: the worst error as a fraction of the

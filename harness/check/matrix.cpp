@@ -7,13 +7,12 @@
 #include <set>
 
 #include "harness/base/problem_size.h"
-#include "harness/check/covering.h"
+#include "harness/check/shapes.h"
 #include "tuner/candidates.h"
 
 namespace loratune {
 namespace {
 
-constexpr double kMostKernelFlops = 2e8;  // of a case: naive would take minutes on the largest
 constexpr double kMostReferenceFlops = 5e7;
 constexpr int kConfigsPerClass = 12;  // of each pair of types and accumulate
 
@@ -50,82 +49,6 @@ void keep_own_part(std::vector<T>& cases, const Types& types) {
   std::erase_if(cases, [&, own = static_cast<std::size_t>(turn) % parts](const T&) {
     return index++ % parts != own;
   });
-}
-
-// Row strides of a case: tensors stand at an offset with rows apart, or not.
-struct Strides {
-  std::int64_t off_x, pad_x, off_y, pad_y;
-};
-constexpr Strides kStrides[] = {{0, 0, 0, 0}, {5, 3, 0, 0}, {0, 0, 3, 7}, {1, 13, 9, 1}};
-
-Case make_shape(const Types& types, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
-                int rank, const Strides& strides = kStrides[0]) {
-  Case shape;
-  set_types(shape.problem, types);
-  shape.problem.accumulate = accumulate;
-  shape.problem.m = m;
-  shape.problem.k = k;
-  shape.problem.n = n;
-  shape.problem.rank = rank;
-  shape.off_x = strides.off_x;
-  shape.pad_x = strides.pad_x;
-  shape.off_y = strides.off_y;
-  shape.pad_y = strides.pad_y;
-  shape.seed = static_cast<std::uint64_t>(m * 1000003 + k * 10007 + n * 101 + rank);
-  return shape;
-}
-
-// A case of the variant's default config, or nothing where it does not support the problem. Shapes
-// that would take it too many flops lose rows, then columns.
-std::optional<MatrixCase> default_case(const Variant& variant, const DeviceInfo& device, Case shape,
-                                       std::vector<Fill> fills) {
-  Problem& p = shape.problem;
-  if (!variant.supports(p, device)) return std::nullopt;
-  Config config = variant.default_config(p, device);
-  while (variant.flops(p, config) > kMostKernelFlops && (p.m > 2 || p.n > 64)) {
-    if (p.m > 2) {
-      p.m = (p.m + 1) / 2;
-    } else {
-      p.n = (p.n + 1) / 2;
-    }
-    config = variant.default_config(p, device);
-  }
-  return MatrixCase{&variant, config, shape, std::move(fills), device};
-}
-
-const std::vector<Fill> kBothFills = {Fill::exact, Fill::real};
-
-// All rows of the boundary axes, or the covering set of them.
-std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full) {
-  if (!full) return covering_set(sizes);
-  std::vector<std::vector<int>> rows = {{}};
-  for (const int size : sizes) {
-    std::vector<std::vector<int>> longer;
-    for (const auto& row : rows) {
-      for (int value = 0; value < size; ++value) {
-        longer.push_back(row);
-        longer.back().push_back(value);
-      }
-    }
-    rows = std::move(longer);
-  }
-  return rows;
-}
-
-constexpr int kTypicalRanks[] = {8, 25};
-
-Problem typical_problem(const Types& types, bool accumulate, int rank) {
-  return make_shape(types, accumulate, 17, 512, 512, rank).problem;
-}
-
-// The widest of the tiles that still leaves the boundary axis its other values, else `otherwise`.
-std::int64_t widest(const std::vector<std::int64_t>& tiles, std::int64_t otherwise) {
-  constexpr std::int64_t kMost = 512;
-  std::int64_t widest = 0;
-  for (const std::int64_t tile : tiles) {
-    if (tile <= kMost) widest = std::max(widest, tile);
-  }
-  return widest >= 2 ? widest : otherwise;
 }
 
 std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device,
@@ -199,8 +122,8 @@ std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& co
   return std::nullopt;
 }
 
-// The config stays the one whose tiles are tried. The other two extents are small, or, where the
-// config is not allowed on such a shape, those of the problem that the config is for.
+// A case keeps the config whose tiles it tries. The other two extents are small, or, where the
+// config is not allowed on such a shape, the extents of the problem that the config is for.
 std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device,
                                    const Types& types, bool accumulate) {
   constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other
@@ -246,8 +169,8 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
 }  // namespace
 
 std::string_view to_string(ShapeClass shape_class) {
-  constexpr std::string_view kNames[] = {"boundary", "edges", "ranks",       "values",
-                                         "configs",  "huge",  "small_device"};
+  constexpr std::string_view kNames[] = {"boundary", "edges",    "ranks", "values",      "configs",
+                                         "groups",   "adapters", "huge",  "small_device"};
   return kNames[static_cast<unsigned>(shape_class)];
 }
 
@@ -273,9 +196,10 @@ std::string reproduce_line(const MatrixCase& matrix_case) {
   std::string line = "lora-bench --check --variants " + std::string(matrix_case.variant->name) +
                      problem_words(shape) + " --config \"" +
                      to_string(matrix_case.variant->space, matrix_case.config) + "\"";
-  if (shape.off_x != 0 || shape.pad_x != 0 || shape.off_y != 0 || shape.pad_y != 0) {
+  if (shape.off_x != 0 || shape.pad_x != 0 || shape.off_y != 0 || shape.pad_y != 0 || shape.apart) {
     line += " --strides " + std::to_string(shape.off_x) + "," + std::to_string(shape.pad_x) + "," +
             std::to_string(shape.off_y) + "," + std::to_string(shape.pad_y);
+    if (shape.apart) line += ",apart";
   }
   return line;
 }
@@ -285,12 +209,17 @@ std::span<const Types> matrix_types() { return kTypes; }
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full) {
-  if (shape_class == ShapeClass::edges || shape_class == ShapeClass::configs) {
-    std::vector<MatrixCase> cases = shape_class == ShapeClass::edges
-                                        ? edge_cases(variant, device, types, accumulate)
-                                        : config_cases(variant, device, types, accumulate);
-    keep_own_part(cases, types);
-    return cases;
+  const std::optional<std::vector<MatrixCase>> made =
+      shape_class == ShapeClass::edges     ? edge_cases(variant, device, types, accumulate)
+      : shape_class == ShapeClass::configs ? config_cases(variant, device, types, accumulate)
+      : shape_class == ShapeClass::groups  ? group_cases(variant, device, types, accumulate, full)
+      : shape_class == ShapeClass::adapters
+          ? adapter_cases(variant, device, types, accumulate, full)
+          : std::optional<std::vector<MatrixCase>>();
+  if (made) {
+    std::vector<MatrixCase> own = *made;
+    keep_own_part(own, types);
+    return own;
   }
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
@@ -321,6 +250,8 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
       break;
     case ShapeClass::edges:
     case ShapeClass::configs:
+    case ShapeClass::adapters:
+    case ShapeClass::groups:
       break;
   }
   std::vector<MatrixCase> cases;

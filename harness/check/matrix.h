@@ -16,7 +16,10 @@ namespace loratune {
 // edges: for m, k and n one less than each tile that the variant states, the tile, and one more,
 // wherever the config with these tiles is allowed.
 // ranks: 1..256, each once. values: NaN and overflow. configs: other points of the search space.
-// huge: element positions beyond 2^31. small_device: planned for work-groups of 64 and 16 KiB of
+// groups: modules that share x, and DoRA: every pair of values of the axes slices, m, k, rank,
+// strides, dora and whether y is one buffer; and other configs. adapters: rows of several, of the
+// axes adapters, m, k, slices, rank and strides; and other configs. huge: element positions beyond
+// 2^31. small_device: planned for work-groups of 64 and 16 KiB of
 // local memory.
 enum class ShapeClass : std::uint8_t {
   boundary,
@@ -24,12 +27,15 @@ enum class ShapeClass : std::uint8_t {
   ranks,
   values,
   configs,
+  groups,
+  adapters,
   huge,
   small_device
 };
 inline constexpr ShapeClass kShapeClasses[] = {
-    ShapeClass::boundary, ShapeClass::edges, ShapeClass::ranks,       ShapeClass::values,
-    ShapeClass::configs,  ShapeClass::huge,  ShapeClass::small_device};
+    ShapeClass::boundary, ShapeClass::edges,   ShapeClass::ranks,
+    ShapeClass::values,   ShapeClass::configs, ShapeClass::groups,
+    ShapeClass::adapters, ShapeClass::huge,    ShapeClass::small_device};
 // Wider tiles are not tried: of a block of so many columns the matrix would test little else.
 inline constexpr std::int64_t kWidestEdge = 8192;
 std::string_view to_string(ShapeClass shape_class);

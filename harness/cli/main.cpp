@@ -20,9 +20,11 @@
 #include "harness/check/modes.h"
 #include "harness/cli/modes.h"
 #include "harness/cli/parse.h"
+#include "harness/emit/modes.h"
 #include "harness/fleet/modes.h"
 #include "harness/gate/modes.h"
 #include "harness/record/modes.h"
+#include "harness/report/modes.h"
 #include "harness/sweep/modes.h"
 #include "harness/worker/arms_service.h"
 #include "loratune/engine/device.h"
@@ -82,9 +84,13 @@ int run(int argc, char** argv) {
       return merge_mode(options);
     case Command::export_plans:
       return export_plans_mode(options);
+    case Command::emit:
+      return emit_mode(options);
     case Command::gate:
     case Command::replay_gate:
       return gate_mode(options);
+    case Command::report:
+      return report_mode(options);
     case Command::worker:
       return serve({{kArmsService, arms_service},
                     {kBenchService, bench_service},

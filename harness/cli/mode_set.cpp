@@ -32,10 +32,14 @@ std::string words_of(Command mode) {
       return "--merge";
     case Command::export_plans:
       return "--export-plans";
+    case Command::emit:
+      return "--emit";
     case Command::gate:
       return "--gate";
     case Command::replay_gate:
       return "--replay of a gate";
+    case Command::report:
+      return "--report";
     case Command::worker:
       return "--worker";
     case Command::help:

@@ -20,6 +20,7 @@ class ModeSet {
     return other;
   }
   constexpr bool contains(Command mode) const { return (bits_ & bit(mode)) != 0; }
+  constexpr bool meets(ModeSet other) const { return (bits_ & other.bits_) != 0; }
 
  private:
   static constexpr std::uint32_t bit(Command mode) { return 1U << static_cast<unsigned>(mode); }

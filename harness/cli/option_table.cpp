@@ -11,6 +11,15 @@ namespace {
 
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
+// What the option of a mode may turn out to mean: a file says which replay it is for, and --adapter
+// what is listed.
+ModeSet meant_by(Command mode) {
+  using enum Command;
+  if (mode == replay_sweep) return {replay_sweep, simulate, replay_gate};
+  if (mode == list) return {list, list_adapter};
+  return {mode};
+}
+
 std::string version_line() {
   const ToolInfo tool = tool_info();
   return tool.name + " " + tool.version + ", commit " + tool.commit;
@@ -141,11 +150,45 @@ void OptionTable::require_read_by(Command mode) const {
   }
 }
 
+std::vector<OptionDoc> OptionTable::docs() const {
+  std::vector<OptionDoc> docs;
+  for (const CLI::Option* option : app_.get_options()) {
+    if (option->get_group().empty()) continue;
+    const std::string name =
+        option->get_lnames().empty() ? option->get_name() : "--" + option->get_lnames().front();
+    OptionDoc doc{option->get_group(), name, {}, option->get_description(), false, {}};
+    if (option->get_items_expected_max() > 0) {
+      doc.value =
+          option->get_option_text().empty() ? option->get_type_name() : option->get_option_text();
+    }
+    for (const ModeRow& row : modes_) doc.chooses_mode = doc.chooses_mode || row.name == name;
+    const auto row =
+        std::find_if(rows_.begin(), rows_.end(), [&](const Row& of) { return of.name == name; });
+    for (unsigned i = 0; row != rows_.end() && i < static_cast<unsigned>(Command::worker); ++i) {
+      if (!row->modes.contains(static_cast<Command>(i))) continue;
+      const std::string words = words_of(static_cast<Command>(i));
+      const std::string mode = words.substr(0, words.find(' '));
+      if (std::find(doc.modes.begin(), doc.modes.end(), mode) == doc.modes.end()) {
+        doc.modes.push_back(mode);
+      }
+    }
+    docs.push_back(std::move(doc));
+  }
+  return docs;
+}
+
+// Of one mode what it does and what it reads, without the other modes.
 std::string OptionTable::help() {
   const std::vector<ModeRow> chosen = this->chosen();
   if (chosen.size() == 1) {
+    const std::string& name = chosen[0].name;
+    app_.description(name + ": " + app_.get_option(name)->get_description());
+    const ModeSet modes = meant_by(chosen[0].mode);
     for (const Row& row : rows_) {
-      if (!row.modes.contains(chosen[0].mode)) row.option->group("");
+      if (!row.modes.meets(modes)) row.option->group("");
+    }
+    for (const ModeRow& row : modes_) {
+      if (row.name != name) app_.get_option(row.name)->group("");
     }
   }
   return app_.help();

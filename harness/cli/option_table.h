@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness/cli/mode_set.h"
+#include "harness/cli/pages.h"
 
 namespace loratune {
 
@@ -53,6 +54,9 @@ class OptionTable {
 
   // The mode that was chosen. Throws Failure where none or more than one was.
   Command mode() const;
+
+  // What --help shows, as data: the options in their order.
+  std::vector<OptionDoc> docs() const;
 
   // Throws Failure for the first given option that `mode` does not read.
   void require_read_by(Command mode) const;

@@ -4,7 +4,9 @@
 
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
+#include "harness/base/tool_info.h"
 #include "harness/cli/option_table.h"
+#include "harness/cli/pages.h"
 #include "harness/cli/read_value.h"
 #include "harness/gate/result.h"
 #include "harness/record/recording.h"
@@ -17,18 +19,19 @@ using enum Command;
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
 // Which modes read what. Each option below names one of these sets, or modes one by one.
-constexpr ModeSet kSelects = {list, check, sweep, record, bench, export_plans, gate};
+constexpr ModeSet kRuns = {list, check, sweep, record, bench, export_plans, gate};
+constexpr ModeSet kSelects = kRuns | ModeSet{emit};
 constexpr ModeSet kOnDevice = kSelects | ModeSet{verify, pick, forward};
-constexpr ModeSet kChooses = {sweep, bench, pick, export_plans, gate, forward};
-constexpr ModeSet kPicks = {bench, pick, export_plans, gate, forward};
+constexpr ModeSet kChooses = {sweep, bench, pick, export_plans, gate, forward, emit};
+constexpr ModeSet kPicks = {bench, pick, export_plans, gate, forward, emit};
 constexpr ModeSet kReadsAdapter = {list_adapter, check, sweep, forward, convert};
 constexpr ModeSet kInTime = {sweep, record, bench, verify};
 constexpr ModeSet kTimes = kInTime | ModeSet{gate};
 constexpr ModeSet kSeeded = kTimes | ModeSet{simulate};
 constexpr ModeSet kWrites = {sweep, replay_sweep, merge, gate, forward, convert};
 constexpr ModeSet kReports = {gate, replay_gate};
-constexpr ModeSet kHasJson = {list,  list_adapter, check, sweep, replay_sweep, simulate,
-                              bench, verify,       pick,  merge, gate,         replay_gate};
+constexpr ModeSet kHasJson = {list,   list_adapter, check, sweep, replay_sweep, simulate, bench,
+                              verify, pick,         merge, gate,  replay_gate,  report};
 
 constexpr auto kMostInt = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
 constexpr auto kMostExtent = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -50,8 +53,14 @@ void add_modes(OptionTable& table, Options& options) {
   table.mode_flag("--convert", convert, "Write --adapter as the folder --out of another tool");
   table.mode_option("--merge", "FILE...", merge, options.merge,
                     "Join tuned files, or journals, into the file --out");
+  table.mode_option("--report", "PAGE FILE...", report, options.report,
+                    "Write a page for a browser that shows tuned files, journals, recordings, "
+                    "results of --bench --json and gates");
   table.mode_option("--export-plans", "FILE", export_plans, options.gate.plans,
                     "Write what would run, as data for --gate");
+  table.mode_option(
+      "--emit", "DIR", emit, options.emit,
+      "Write what the dispatcher picks for the problems as OpenCL C and a table in C");
   table.mode_option("--gate", "BASE", gate, options.gate.base,
                     "Compare the kernels of this build with a plans file");
   table.mode_option("--replay", "FILE", replay_sweep, options.replay,
@@ -60,6 +69,8 @@ void add_modes(OptionTable& table, Options& options) {
   table.mode_option("--record", "FILE", record, options.record,
                     "With --sweep: time every config of the problems, into a recording that "
                     "--replay searches");
+  table.mode_option("--print", "PAGE", help, options.print,
+                    "Print the man page, `man`, or the completion of a shell, `bash` or `zsh`");
   table.group("");
   table.mode_flag("--worker", worker, "");
 }
@@ -85,7 +96,7 @@ void add_selection(OptionTable& table, Options& options) {
       ->check(whole_number(0, kMaxAdapters));
   table.add_list("--dtypes", kSelects, options.dtypes,
                  "f32, f16, bf16; f32_w_f16 where weights have another type than x and y");
-  table.add_list("--variants", kSelects, options.variants, "Variants by name");
+  table.add_list("--variants", kRuns, options.variants, "Variants by name");
   table.add_list("--problem", kSelects, options.problem_keys,
                  "Problems by key, like m1_k1024_n1024_r8_f16_acc");
   table.add("--problems", kSelects, options.problems_file, "File of problem keys, one a line");
@@ -128,8 +139,10 @@ void add_check(OptionTable& table, Options& options) {
   table.add("--max-flops", {check}, options.max_flops, "Leave out cases of more operations")
       ->check(positive_number());
   table.add("--config", {check}, options.config, "Check this config: \"NAME=value ...\"");
-  table.add("--strides", {check}, options.strides,
-            "Offsets and padding of x and y, in elements: off_x,pad_x,off_y,pad_y");
+  table.add(
+      "--strides", {check}, options.strides,
+      "Offsets and padding of x and y, in elements: off_x,pad_x,off_y,pad_y; ,apart: a buffer "
+      "for the y of each slice");
 }
 
 void add_sweep(OptionTable& table, Options& options) {
@@ -268,6 +281,13 @@ Command replay_of(const std::string& path) {
   return is_gate_result(path) ? replay_gate : replay_sweep;
 }
 
+std::string page_of(const OptionTable& table, const std::string& page) {
+  if (page == "man") return man_page(table.docs(), tool_info().version);
+  if (page == "bash") return bash_completion(table.docs());
+  if (page == "zsh") return zsh_completion(table.docs());
+  usage("--print: there are the pages man, bash and zsh, not " + page);
+}
+
 // What --list, --check, --sweep, --forward and --convert want of an adapter.
 void require_adapter(const OptionTable& table, Options& options) {
   const bool given = table.given("--adapter");
@@ -322,6 +342,11 @@ Options parse_command_line(int argc, const char* const* argv) {
   }
   options.command = table.mode();
   if (options.command == replay_sweep) options.command = replay_of(options.replay);
+  if (options.command == help) {
+    table.require_read_by(help);
+    options.help = page_of(table, options.print);
+    return options;
+  }
   require_adapter(table, options);
   table.require_read_by(options.command);
   if (options.command != bench && !options.benchmark_flags.empty()) {

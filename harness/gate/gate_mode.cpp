@@ -15,6 +15,7 @@
 #include "harness/base/options.h"
 #include "harness/base/output_files.h"
 #include "harness/base/selection.h"
+#include "harness/base/terminal.h"
 #include "harness/base/tool_info.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/plans_file.h"
@@ -23,10 +24,6 @@
 
 namespace loratune {
 namespace {
-
-bool selects_problems(const Options& o) {
-  return gives_grid(o) || !o.problem_keys.empty() || !o.problems_file.empty() || o.quick;
-}
 
 Dispatcher make_dispatcher(const Options& options, const DeviceInfo& device) {
   if (options.tuned.empty()) return Dispatcher(device);
@@ -141,10 +138,17 @@ bool write_files(const Options& options, bool replaying, const GateResult& resul
   return good;
 }
 
-void show_progress(const GateProgress& progress) {
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  std::fprintf(stderr, terminal ? "\r%zu/%zu %.60s\033[K" : "%zu/%zu %.60s\n", progress.done,
-               progress.cases, progress.doing.c_str());
+// On a terminal in one line that is written over, elsewhere in a line each.
+void show_progress(const Terminal& terminal, const GateProgress& progress) {
+  const std::string count = std::to_string(progress.done) + "/" + std::to_string(progress.cases);
+  if (terminal.live) {
+    const Piece pieces[] = {{bar(progress.done, progress.cases, 16), Style::good},
+                            {" " + count + ", "},
+                            {progress.doing, Style::faint}};
+    std::fprintf(stderr, "\r%s\033[K", one_line(terminal, pieces).c_str());
+  } else {
+    std::fprintf(stderr, "%s %.60s\n", count.c_str(), progress.doing.c_str());
+  }
 }
 
 GateResult run_live(const Options& options) {
@@ -182,8 +186,11 @@ GateResult run_live(const Options& options) {
   note_interrupts();
   Worker worker(options.device);
   worker.interrupt_when(interrupted);
-  GateResult result = run_gate(base, candidate, gate, worker, interrupted, show_progress);
-  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  const Terminal terminal = terminal_of(STDERR_FILENO);
+  GateResult result =
+      run_gate(base, candidate, gate, worker, interrupted,
+               [&](const GateProgress& progress) { show_progress(terminal, progress); });
+  if (terminal.live) std::fprintf(stderr, "\r\033[K");
   result.tool = tool_info();
   result.base_path = arguments.base;
   result.against_path = arguments.against;

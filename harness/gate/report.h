@@ -40,18 +40,18 @@ struct SentinelReading {
 // A sentinel's trial as it went; nothing where it was not timed.
 std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRules& rules);
 
-// What it says of itself, and of a case whose base takes no longer.
+// What the sentinel says of itself, and of a case whose base takes no longer.
 SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules);
-// What it says of a case whose base takes `case_ns`. A sentinel that does little but launch is
-// disturbed by so many nanoseconds, not by a share of its time: of a longer case it speaks in
-// proportion to the two times. The others speak in full.
+// What the sentinel says of a case whose base takes `case_ns`. What disturbs a sentinel that does
+// little but launch is a number of nanoseconds, not a share of its time: of a longer case such a
+// sentinel speaks in proportion to the two times. Other sentinels speak in full.
 SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
                               double launch_floor_ns, double case_ns);
 
-// What those sentinels say together that take about as long as the case, or come nearest to it: the
-// worst of their states, and the hull of the intervals of those that are not equal. What disturbs a
-// kernel of microseconds says little of one of milliseconds, and the other way round. One that is
-// untimed speaks of every case.
+// What the sentinels that are about as long as the case, or nearest to it, say together: the worst
+// of their states, and the hull of the intervals of the sentinels that are not equal. What disturbs
+// a kernel of microseconds says little of a kernel of milliseconds, and the other way round. An
+// untimed sentinel speaks of every case.
 SentinelReading read_sentinels(std::span<const std::optional<PairedTrial>> trials,
                                const GateRules& rules, double launch_floor_ns, double case_ns);
 

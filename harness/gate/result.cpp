@@ -6,6 +6,7 @@
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/failure.h"
+#include "harness/base/json_members.h"
 #include "harness/base/read_file.h"
 #include "harness/base/whole_from.h"
 #include "harness/worker/protocol.h"
@@ -25,38 +26,35 @@ ToolInfo tool_from(const json& value) {
   return {value.at("name"), value.at("version"), value.at("commit")};
 }
 
-json to_json(const GateRules& r) {
-  return {{"sub_blocks", r.sub_blocks},
-          {"looks", r.looks.rounds},
-          {"sentinel_looks", r.sentinel_looks.rounds},
-          {"short_ns", r.short_ns},
-          {"short_looks", r.short_looks.rounds},
-          {"level", r.level},
-          {"worse", r.worse},
-          {"good", r.good},
-          {"sentinel", r.sentinel},
-          {"shorten", r.shorten},
-          {"canary_limit", r.canary_limit},
-          {"distinct", r.distinct}};
+template <class Rules, class Visit>
+void visit_members(Rules& rules, Visit& visit) {
+  visit("sub_blocks", rules.sub_blocks);
+  visit("looks", rules.looks.rounds);
+  visit("sentinel_looks", rules.sentinel_looks.rounds);
+  visit("short_ns", rules.short_ns, kYounger);
+  visit("short_looks", rules.short_looks.rounds, kYounger);
+  visit("level", rules.level);
+  visit("worse", rules.worse);
+  visit("good", rules.good);
+  visit("sentinel", rules.sentinel);
+  visit("shorten", rules.shorten);
+  visit("canary_limit", rules.canary_limit);
+  visit("distinct", rules.distinct);
+}
+
+json to_json(const GateRules& rules) {
+  MembersToJson visit;
+  visit_members(rules, visit);
+  return visit.json;
 }
 
 GateRules rules_from(const json& value) {
   GateRules rules;
-  rules.sub_blocks = whole_from<int>(value.at("sub_blocks"), "sub_blocks");
-  rules.looks.rounds = wholes_from(value.at("looks"), "looks");
-  rules.sentinel_looks.rounds = wholes_from(value.at("sentinel_looks"), "sentinel_looks");
   // Files of before cases were told apart by their length have neither: all had the same looks.
-  rules.short_ns = value.value("short_ns", 0.0);
-  rules.short_looks.rounds = value.contains("short_looks")
-                                 ? wholes_from(value["short_looks"], "short_looks")
-                                 : rules.looks.rounds;
-  value.at("level").get_to(rules.level);
-  value.at("worse").get_to(rules.worse);
-  value.at("good").get_to(rules.good);
-  value.at("sentinel").get_to(rules.sentinel);
-  rules.shorten = whole_from<int>(value.at("shorten"), "shorten");
-  value.at("canary_limit").get_to(rules.canary_limit);
-  rules.distinct = whole_from<int>(value.at("distinct"), "distinct");
+  rules.short_ns = 0;
+  const MembersFromJson visit{value};
+  visit_members(rules, visit);
+  if (!value.contains("short_looks")) rules.short_looks = rules.looks;
   validate(rules);
   return rules;
 }

@@ -42,7 +42,7 @@ struct Checked {
   std::string detail;
 };
 
-// The records that this device would run, of which the plan differs from the default's.
+// The records that this device would run and whose plan differs from the default's.
 struct Selection {
   std::vector<Checked> differing;
   std::size_t usable = 0;

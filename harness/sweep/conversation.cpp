@@ -20,9 +20,28 @@ Conversation::Conversation(Journal* journal, double budget_s, std::size_t proble
 
 json Conversation::ask(const std::string& tag, const std::function<json()>& live) {
   if (interrupted_()) throw Interrupted{};
-  json reply = journal_ != nullptr ? journal_->ask(tag, live) : live();
-  progress_({decided_, problems_, elapsed_s(), left_s(), doing_});
-  return reply;
+  tell_progress();
+  return journal_ != nullptr ? journal_->ask(tag, live) : live();
+}
+
+void Conversation::now_on(const std::string& problem) {
+  if (problem != problem_) best_ = 0;
+  problem_ = problem;
+  doing_.clear();
+}
+
+void Conversation::tried(double times_faster) {
+  ++tried_;
+  best_ = std::max(best_, times_faster);
+}
+
+void Conversation::decided(std::size_t problems) {
+  decided_ += problems;
+  tell_progress();
+}
+
+void Conversation::tell_progress() const {
+  progress_({decided_, problems_, elapsed_s(), left_s(), tried_, problem_, doing_, best_});
 }
 
 double Conversation::elapsed_s() const {

@@ -9,19 +9,14 @@
 
 #include "harness/base/interrupt.h"
 #include "harness/sweep/journal.h"
+#include "harness/sweep/progress.h"
 
 namespace loratune {
 
-struct SweepProgress {
-  std::size_t decided, problems;
-  double elapsed_s, left_s;
-  std::string doing;
-};
-
 class Conversation {
  public:
-  // `interrupted` is looked at before each question, and `progress` told after each answer. Without
-  // a journal nothing is kept. What is given outlives it.
+  // `interrupted` is looked at and `progress` told before each question. Without a journal nothing
+  // is kept. What is given outlives it.
   Conversation(Journal* journal, double budget_s, std::size_t problems,
                std::function<bool()> interrupted,
                std::function<void(const SweepProgress&)> progress);
@@ -34,17 +29,24 @@ class Conversation {
   double elapsed_s() const;
   double left_s() const;
 
-  // What the progress says of the work.
+  // What the progress says of the work: the problem, what is done with it, that a config of it was
+  // tried, and by how much that config beat the default (0: it has no time), how many problems were
+  // decided.
+  void now_on(const std::string& problem);
   void now_doing(const std::string& what) { doing_ = what; }
-  void decided(std::size_t problems) { decided_ += problems; }
+  void tried(double times_faster);
+  void decided(std::size_t problems);
 
  private:
+  void tell_progress() const;
+
   Journal* journal_;
   double budget_s_, begun_s_;
-  std::size_t problems_, decided_ = 0;
+  std::size_t problems_, decided_ = 0, tried_ = 0;
   std::function<bool()> interrupted_;
   std::function<void(const SweepProgress&)> progress_;
-  std::string doing_;
+  std::string problem_, doing_;
+  double best_ = 0;
 };
 
 // A share of a sweep's time, for one part of its work. `late` is set by the first answer that came

@@ -36,10 +36,13 @@ void FamilyRace::run_heats(FamilyRun& run, double until_s) {
 
 // Every round is run on each problem of the family.
 void FamilyRace::run_rounds(FamilyRun& run, ProblemTuner::Want wanted, double until_s) {
-  const std::string tag = wanted == ProblemTuner::Want::final_round ? "final " : "round ";
+  const bool final = wanted == ProblemTuner::Want::final_round;
+  const std::string tag = final ? "final " : "round ";
   const int finals_won = run.tuner->finals_won();
   while (run.tuner->want() == wanted && run.tuner->finals_won() == finals_won) {
     const Round round = run.tuner->next();
+    conversation_.now_doing((final ? "confirming, round " : "racing, round ") +
+                            std::to_string(round.index + 1));
     std::vector<RoundReply> replies(run.plan.problems.size());
     bool stop = false;
     for (std::size_t part = 0; part < replies.size(); ++part) {
@@ -62,7 +65,7 @@ void FamilyRace::run_rounds(FamilyRun& run, ProblemTuner::Want wanted, double un
 }
 
 std::optional<std::vector<Decided>> FamilyRace::run_final(FamilyRun& run) {
-  conversation_.now_doing("confirming " + to_string(run.plan.problems.front()));
+  conversation_.now_on(to_string(run.plan.problems.front()));
   const bool raced = run.tuner->want() == ProblemTuner::Want::final_round;
   // A final runs to its end, however late: nothing unproven is written.
   run_rounds(run, ProblemTuner::Want::final_round, 1e18);

@@ -18,6 +18,12 @@ using nlohmann::json;
 constexpr double kSlowSomewhere = 1.25;
 constexpr std::size_t kBatch = 6;  // configs built and then measured before the next are chosen
 
+// A candidate as the progress names it.
+std::string words_of(const FamilyPlan& plan, int candidate) {
+  const Candidate& one = plan.candidates[static_cast<std::size_t>(candidate)];
+  return std::string(one.variant->name) + " " + to_string(one.variant->space, one.config);
+}
+
 }  // namespace
 
 FamilySearch::FamilySearch(Conversation& conversation, Programs& programs, Quarantine& quarantine,
@@ -88,6 +94,7 @@ void FamilySearch::search(FamilyRun& run, std::span<const Known> known, double u
     }
     // All of a batch are built before any is timed. What there is no time to build is left out.
     std::size_t built = prepared.size();
+    conversation_.now_doing("building");
     programs_.build_ahead(plan.problems, plan.candidates, built);
     while (built < plan.candidates.size() && stop.may_try(built - 1, time.late)) {
       programs_.build(plan.problems, plan.candidates[built++], time);
@@ -102,8 +109,16 @@ void FamilySearch::search(FamilyRun& run, std::span<const Known> known, double u
   }
 }
 
-// Checks and probes a candidate on all problems of the family.
 Prepared FamilySearch::attempt(FamilyRun& run, int candidate, TimeShare& time) {
+  conversation_.now_doing("trying " + words_of(run.plan, candidate));
+  Prepared prepared = build_and_probe(run, candidate, time);
+  const bool timed = prepared.outcome == Outcome::correct && prepared.probe_ns > 0;
+  conversation_.tried(timed ? geometric_mean(run.anchor_ns) / prepared.probe_ns : 0);
+  return prepared;
+}
+
+// Checks and probes a candidate on all problems of the family.
+Prepared FamilySearch::build_and_probe(FamilyRun& run, int candidate, TimeShare& time) {
   const FamilyPlan& plan = run.plan;
   const Candidate& wanted = plan.candidates[static_cast<std::size_t>(candidate)];
   Prepared built = programs_.build(plan.problems, wanted, time);

@@ -24,6 +24,7 @@ class FamilySearch {
 
  private:
   Prepared attempt(FamilyRun& run, int candidate, TimeShare& time);
+  Prepared build_and_probe(FamilyRun& run, int candidate, TimeShare& time);
   Prepared attempt_part(const FamilyRun& run, std::size_t part, int candidate, TimeShare& time);
   std::vector<LaunchPlan> plans_of(const FamilyRun& run, const Candidate& candidate) const;
 

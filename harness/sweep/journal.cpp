@@ -30,7 +30,7 @@ using nlohmann::json;
   throw Failure(kExitUsage, "journal '" + printable(path, 200) + "': " + why);
 }
 
-// The JSON of a whole line, or discarded: in parentheses, as braces would make an array of it.
+// The JSON of a whole line, else a discarded value. Parentheses: braces would make it an array.
 json unframe(std::string_view line) {
   unsigned crc = 0;
   std::size_t length = 0;

@@ -33,8 +33,8 @@ void require_named(const Losses& losses, const std::vector<std::string>& forget,
 
 // `fresh` with what `earlier` knows of other devices, modes and problems added. Left behind are
 // records and rules of kernels that have changed since, which are `losses`, and rules in or at
-// whose box `fresh` has measured again. Of problems that must have one choice, those of
-// Mode::batch_invariant that differ only in m, the earlier file's stay only where `fresh` has none.
+// whose box `fresh` has measured again. In Mode::batch_invariant, problems that differ only in m
+// must have one choice: the earlier records of such problems stay only where `fresh` has none.
 // An earlier file may list a device twice: of two records of one problem the first stays.
 TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losses);
 

@@ -31,8 +31,8 @@ struct SweepOptions {
   std::vector<double> weights;  // how much each problem matters; empty: all the same
 };
 
-// Problems that are to have one choice: of Mode::batch_invariant those that differ only in m, else
-// each by itself.
+// Problems that are to have one choice: in Mode::batch_invariant all that differ only in m, in the
+// other modes a single problem.
 using Family = std::vector<Problem>;
 
 // A family and what was tried on it so far; candidates[0] is the default choice.
@@ -57,7 +57,7 @@ std::string group_key(const Problem& problem);
 
 // Part `shard` of `shards`, from 1, of a sweep's problems: as many as in the others, give or take
 // a family, since a sweep spends as much time on each. Together the parts are all problems.
-// Families stay whole, and those that share programs together but where a part ends.
+// Families stay whole. Families that share programs stay together, except where a part ends.
 std::vector<Problem> shard_of(const std::vector<Problem>& problems, Mode mode, int shard,
                               int shards);
 
@@ -73,8 +73,8 @@ std::vector<Group> plan_sweep(const SweepOptions& options, const DeviceInfo& dev
 std::vector<SpacePoint> search_space(std::span<const Variant* const> variants, const Family& family,
                                      Mode mode, const DeviceInfo& device);
 
-// The points that are the variants' defaults, in their order, then those that are proven; of a
-// variant that does not support the problem, or is null, none.
+// The points that are the variants' defaults, in the order of the variants, then the proven points.
+// A variant that is null, or does not support the problem, has none.
 std::vector<std::size_t> starting_points(std::span<const Variant* const> variants,
                                          std::span<const SpacePoint> space, const Problem& problem,
                                          const DeviceInfo& device);

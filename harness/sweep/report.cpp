@@ -1,5 +1,7 @@
 #include "harness/sweep/report.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,25 +12,11 @@
 #include "harness/base/tool_info.h"
 #include "harness/sweep/adapter_gain.h"
 #include "harness/sweep/output.h"
+#include "harness/sweep/result_table.h"
 #include "tuner/portfolio.h"
 
 namespace loratune {
 namespace {
-
-void print_records(const TunedFile& file) {
-  std::printf("%-36s %-17s %10s %10s %8s %-15s %-9s %s\n", "problem", "variant", "time us",
-              "default us", "speed-up", "interval", "reason", "config");
-  for (const Record& record : file.records) {
-    std::string config;
-    for (const auto& [name, value] : record.config)
-      config += name + "=" + std::to_string(value) + " ";
-    std::printf("%-36s %-17s %10.2f %10.2f %8.2f %6.2f..%-7.2f %-9s %s\n",
-                to_string(record.problem).c_str(), record.variant.c_str(),
-                static_cast<double>(record.time_ns) * 1e-3,
-                static_cast<double>(record.default_ns) * 1e-3, record.speedup, record.speedup_lo,
-                record.speedup_hi, record.reason.c_str(), config.c_str());
-  }
-}
 
 bool contradicted(const Ceilings& ceilings, const TunedFile& file) {
   return std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
@@ -143,7 +131,7 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
   if (options.json) {
     std::printf("%s", serialize(made).c_str());
   } else {
-    print_records(made);
+    std::printf("%s", result_table(made, terminal_of(STDOUT_FILENO)).c_str());
     const std::optional<Ceilings> ceilings =
         worker != nullptr ? ceilings_of(*worker, made) : std::nullopt;
     if (ceilings) print_rates(made, *ceilings);
@@ -160,6 +148,7 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
       std::fprintf(stderr, "%s\n", to_string(gain).c_str());
     }
   }
+  std::fprintf(stderr, "%s", next_steps(made, options.out).c_str());
   return code;
 }
 

@@ -14,9 +14,9 @@ namespace loratune {
 // holds not be merged with.
 void require_writable(const std::string& path);
 
-// Makes the tuned file of what was decided and merges it into the one at --out; prints the records,
-// with a worker also what they come to beside what the device does at most, and what became of the
-// candidates. kExitGood, unless a default failed: kExitWrongResult or kExitDeviceFault.
+// Makes the tuned file of what was decided and merges it into the file at --out. Prints records,
+// what became of the candidates, and what to do next; with a worker also the records' rates beside
+// the device's limits. kExitGood, unless a default failed: kExitWrongResult or kExitDeviceFault.
 ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* worker);
 
 }  // namespace loratune

@@ -56,8 +56,8 @@ std::vector<Known> known_from(const json& header) {
 
 namespace {
 
-// The variants to search: those asked for, each of which must support one of the problems, or all
-// that do.
+// The variants to search: the variants asked for, each of which must support a problem, or else all
+// variants that support one.
 std::vector<const Variant*> searched_variants(const Options& options,
                                               const std::vector<Problem>& problems,
                                               const DeviceInfo& device) {

@@ -88,7 +88,7 @@ void Sweep::run_group(const Group& group, double share_s) {
 FamilyRun Sweep::tune(const FamilyPlan& plan, double until_s) {
   FamilyRun run;
   run.plan = plan;
-  conversation_.now_doing(to_string(plan.problems.front()));
+  conversation_.now_on(to_string(plan.problems.front()));
   const double now = conversation_.elapsed_s();
   search_.search(run, known_, now + kSearchShare * (until_s - now));
   // A race that is cut off before its first look is time lost.

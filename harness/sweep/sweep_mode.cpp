@@ -1,11 +1,11 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
@@ -17,26 +17,6 @@
 
 namespace loratune {
 namespace {
-
-void show_progress(const SweepProgress& progress) {
-  static std::size_t shown = static_cast<std::size_t>(-1);
-  const auto minutes = [](double s) { return static_cast<int>(s) / 60; };
-  const auto seconds = [](double s) { return static_cast<int>(s) % 60; };
-  if (isatty(STDERR_FILENO) != 0) {
-    constexpr int kWidth = 24;
-    const int full =
-        static_cast<int>(progress.decided * kWidth / std::max<std::size_t>(progress.problems, 1));
-    std::string bar(static_cast<std::size_t>(full), '#');
-    bar.resize(kWidth, '.');
-    std::fprintf(stderr, "\r[%s] %zu/%zu, at most %d:%02d left, %.60s\033[K", bar.c_str(),
-                 progress.decided, progress.problems, minutes(progress.left_s),
-                 seconds(progress.left_s), progress.doing.c_str());
-  } else if (progress.decided != shown) {
-    shown = progress.decided;
-    std::fprintf(stderr, "%zu of %zu problems after %d:%02d\n", progress.decided, progress.problems,
-                 minutes(progress.elapsed_s), seconds(progress.elapsed_s));
-  }
-}
 
 // What a journal holds, decided again without a device.
 SweepResult replay(const Options& options) {
@@ -80,10 +60,11 @@ SweepResult sweep(const Options& options, Live& live) {
   const std::string note = budget_note(setup.options);
   if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   tell_limit(setup.device);
+  ProgressDisplay display(stderr, terminal_of(STDERR_FILENO));
   Sweep sweep(setup.options, setup.device, *journal, live.worker.get(), &ahead, interrupted,
-              show_progress);
+              [&](const SweepProgress& progress) { display.show(progress, seconds_now()); });
   const bool whole = sweep.run();
-  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  display.clear();
   return {setup, sweep.decided(), sweep.quarantine(), whole};
 }
 

@@ -20,13 +20,13 @@ struct TimedArm {
 // Wall time of one run and finish, ns.
 double time_run_ns(const TimedArm& arm);
 
-// About what a run takes, with noise only upwards: the least of five runs, fewer of long ones, and
-// of three blocks of as many as a round's. One run alone, waited for, may take thrice what it takes
-// among others.
+// About what a run takes, with noise only upwards: the least of five single runs, or fewer where
+// they are long, and of three blocks as long as a round's. A single run, waited for, may take three
+// times what a run in a block takes.
 double probe_ns(const TimedArm& arm);
 
-// `arm` finds an arm by its number in the order. `at` says all along which arm is running. Lets
-// through what a run throws.
+// `arm` finds an arm by its number in the order. `at` always says which arm is running. What a run
+// throws passes through.
 RoundReply time_round(const Round& round, const std::function<TimedArm&(int)>& arm, Probes& probes,
                       int& at);
 

@@ -44,24 +44,27 @@ std::vector<Handle<cl_mem>> WeightRing::copies(cl_mem source, std::int64_t count
 }
 
 const std::vector<Operands>& WeightRing::operands(const LaunchPlan& plan) {
-  const Operands first = checker_.operands(plan);
+  Operands first = checker_.operands(plan);
   for (const auto& form : forms_) {
-    if (form->a == first.a && form->b == first.b) return form->operands;
+    if (form->source == first) return form->operands;
   }
-  auto form = std::make_unique<Form>(Form{first.a, first.b, {}, {}, {}});
-  const bool joined = first.b == nullptr;
+  auto form = std::make_unique<Form>(Form{first, {}, {}});
   if (cache_ == Cache::warm) {
     form->operands = {first};
   } else {
-    const std::int64_t count = ring_size(
-        static_cast<std::int64_t>(buffer_bytes(first.a) + (joined ? 0 : buffer_bytes(first.b))),
-        last_level_cache_bytes(engine_.device()), engine_.info().max_alloc_bytes);
-    form->copies_a = copies(first.a, count);
-    if (!joined) form->copies_b = copies(first.b, count);
-    for (std::size_t i = 0; i < form->copies_a.size(); ++i) {
-      form->operands.push_back(first);
-      form->operands.back().a = form->copies_a[i].get();
-      if (!joined) form->operands.back().b = form->copies_b[i].get();
+    const std::vector<cl_mem*> sources = weight_buffers(first);
+    std::size_t bytes = 0;
+    for (const cl_mem* source : sources) bytes += buffer_bytes(*source);
+    const std::int64_t count =
+        ring_size(static_cast<std::int64_t>(bytes), last_level_cache_bytes(engine_.device()),
+                  engine_.info().max_alloc_bytes);
+    form->operands.assign(static_cast<std::size_t>(count), first);
+    for (std::size_t s = 0; s < sources.size(); ++s) {
+      std::vector<Handle<cl_mem>> made = copies(*sources[s], count);
+      for (std::size_t i = 0; i < made.size(); ++i) {
+        *weight_buffers(form->operands[i])[s] = made[i].get();
+        form->copies.push_back(std::move(made[i]));
+      }
     }
   }
   forms_.push_back(std::move(form));

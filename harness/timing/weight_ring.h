@@ -1,5 +1,5 @@
-// A WeightRing holds copies of a problem's weights, enough of them that those of the next run are
-// in no cache: what a server that goes from adapter to adapter sees.
+// A WeightRing holds so many copies of a problem's weights that the copy of the next run is in no
+// cache. A server that goes from adapter to adapter sees the same.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ std::int64_t last_level_cache_bytes(cl_device_id device);
 std::int64_t ring_size(std::int64_t weight_bytes, std::int64_t cache_bytes,
                        std::int64_t max_alloc_bytes);
 
-// One for a problem. All arms share one position: an arm that went its own way would find what the
-// arm before it left in the cache.
+// A problem has one ring, and all arms share its position: an arm with a position of its own would
+// find what the arm before it left in the cache.
 class WeightRing {
  public:
   WeightRing(Engine& engine, Checker& checker, Cache cache);
@@ -34,8 +34,8 @@ class WeightRing {
 
  private:
   struct Form {
-    cl_mem a, b;  // the checker's, the same for all plans of a layout
-    std::vector<Handle<cl_mem>> copies_a, copies_b;
+    Operands source;  // the checker's, the same for all plans of a layout
+    std::vector<Handle<cl_mem>> copies;
     std::vector<Operands> operands;
   };
   std::vector<Handle<cl_mem>> copies(cl_mem source, std::int64_t count) const;

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 
 #include "harness/base/failure.h"
 #include "harness/base/plan_json.h"
@@ -36,8 +38,8 @@ struct ProblemState {
   std::map<int, Arm> arms;
 };
 
-// While it lives the process may take so many bytes more than it has. Writable memory is counted
-// (RLIMIT_DATA), not addresses, of which drivers of GPUs reserve more than there is memory.
+// While a MemoryLimit lives, the process may take so many bytes more than it has. What counts is
+// writable memory (RLIMIT_DATA), not addresses: GPU drivers reserve more addresses than memory.
 class MemoryLimit {
  public:
   explicit MemoryLimit(std::int64_t more_bytes) {
@@ -93,7 +95,7 @@ class Arms {
 
   json open(const json& message) {
     const bool times = message.at("times").get<bool>();
-    // PoCL compiles in its threads: those of several processes would be on the same cores.
+    // PoCL compiles in its threads: pinned, the threads of several processes would share cores.
     if (!times) unsetenv("POCL_AFFINITY");
     engine_ = std::make_unique<Engine>(select_device(message.at("device").get<std::string>()));
     if (times) probes_ = std::make_unique<Probes>(*engine_);
@@ -137,19 +139,31 @@ class Arms {
     };
     const Handle<cl_mem> x = zeros(problem.m * problem.k, problem.dtype);
     const Handle<cl_mem> y = zeros(problem.m * problem.n, problem.dtype);
-    const std::int64_t size_a = packed_size(plan.a, problem.rank, problem.k);
-    const std::int64_t size_b = packed_size(plan.b, problem.n, problem.rank);
-    const bool joined = joins_weights(plan);
-    const Handle<cl_mem> a = zeros(joined ? joined_off_b(plan.a, problem) + size_b : size_a,
-                                   packed_dtype(plan.a, weights_dtype(problem)));
-    Handle<cl_mem> b;
-    if (!joined) b = zeros(size_b, packed_dtype(plan.b, weights_dtype(problem)));
+    // Every slice has the same zeros.
+    const std::vector<float> factors(
+        static_cast<std::size_t>(std::max(problem.k, problem.n) * problem.rank));
+    const std::vector<Factors> modules(static_cast<std::size_t>(slice_count(problem)),
+                                       {factors.data(), factors.data(), problem.rank, 1.0F,
+                                        problem.dora ? factors.data() : nullptr});
     Operands operands;
     operands.x = x.get();
     operands.y = y.get();
-    operands.a = a.get();
-    operands.b = b.get();
     const Handle<cl_command_queue> queue = make_queue(engine_->context(), engine_->device());
+    std::optional<Weights> weights;
+    std::optional<Pool> pool;  // of one adapter, which all rows have
+    std::optional<Route> route;
+    if (problem.adapters == 0) {
+      weights.emplace(engine_->context(), problem, modules);
+      weights->set(queue.get(), plan, operands);
+    } else {
+      pool.emplace(engine_->context(), problem, 1);
+      pool->set(queue.get(), 0, modules);
+      route.emplace(engine_->context(), std::max<std::int64_t>(problem.m, 1), 1);
+      const std::string refused = route->assign(
+          queue.get(), std::vector<std::int32_t>(static_cast<std::size_t>(problem.m)));
+      if (!refused.empty()) throw std::invalid_argument(refused);
+      pool->bind(queue.get(), plan, *route, operands);
+    }
     built.executable->enqueue(queue.get(), operands);
     finish(queue.get());
     return to_json(Prepared{Outcome::correct, 0, 0, {}});

@@ -35,8 +35,8 @@ void BuildAhead::interrupt_when(const std::function<bool()>& interrupted) {
   for (Helper& helper : helpers_) helper.worker->interrupt_when(interrupted);
 }
 
-// Among those that build: one that has replied, or, where none has for as long as a build may take,
-// the one that began first. Null where none builds.
+// A helper that builds and has replied; where no helper has, for as long as a build may take, the
+// helper that began first. Null where no helper builds.
 BuildAhead::Helper* BuildAhead::next_to_reply() {
   std::vector<Helper*> building;
   std::vector<pollfd> replies;

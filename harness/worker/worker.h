@@ -48,9 +48,9 @@ class Worker {
     service_.interrupt_when(std::move(interrupted));
   }
 
-  // Selects the problem for the requests after it: fresh data, no executables. With `keep` those of
-  // the problems before it stay, and are there again when one of them is selected anew with `keep`.
-  // Over a restart only the selection stays.
+  // Selects the problem for the requests after it: fresh data, no executables. With `keep` the data
+  // and executables of earlier problems stay, for when one of them is selected again with `keep`.
+  // A restart keeps the selection only.
   void set_problem(const Problem& problem, std::uint64_t seed, Cache cache = Cache::warm,
                    bool keep = false);
 
@@ -114,7 +114,7 @@ class Worker {
   nlohmann::json problem_;
   std::map<std::string, std::vector<double>> probe_ns_;  // by problem and arm
   double floor_ns_ = 0;
-  // Of the process that runs, or ran last: the one of this number.
+  // The number of the process that was last found ready.
   int known_generation_ = 0;
   bool problem_sent_ = false;
   int configs_ = 0;  // prepared

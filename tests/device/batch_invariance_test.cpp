@@ -51,7 +51,7 @@ class RowBits : public testing::Test {
     operands.ld_x = problem.k;
     operands.off_y = first * problem.n;
     operands.ld_y = problem.n;
-    std::tie(operands.a, operands.b) = weights.buffers(queue_.get(), plan);
+    weights.set(queue_.get(), plan, operands);
     operands.scale = data.scale;
     built.executable->enqueue(queue_.get(), operands);
     const auto row_bytes = static_cast<std::size_t>(problem.n * element_bytes(problem.dtype));
@@ -71,7 +71,8 @@ TEST_P(BatchInvariance, OfARowsBits) {
   const DeviceInfo& device = test_engine().info();
   for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
     for (const int rank : {4, 25}) {
-      const Case all = all_rows(rank, dtype);
+      Case all = all_rows(rank, dtype);
+      if (!variant.supports(all.problem, device)) all.problem.slices = {{31, 17, 13}, 3};
       const CaseData data = make_data(all);
       Problem one = all.problem;
       one.m = 1;

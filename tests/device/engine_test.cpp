@@ -127,7 +127,7 @@ TEST_F(Executables, AreNotBuiltWithMoreNumbersThanAStructHolds) {
   LaunchPlan plan;
   plan.source = "kernel void none(global float* y) {}";
   plan.launches.push_back({"none", 1, {1, 1, 1}, {1, 1, 1}, {{Role::y}}, true});
-  plan.launches[0].args.resize(33, {Role::i32, 1});
+  plan.launches[0].args.resize(97, {Role::i32, 1});
   EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::correct);
   plan.launches[0].args.push_back({Role::i32, 1});
   EXPECT_EQ(test_engine().build(problem_, plan).outcome, Outcome::constraints);

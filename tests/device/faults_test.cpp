@@ -46,7 +46,7 @@ constexpr const char* kNaive = "WG_M=1 WG_N=16 UNROLL=1 A_TRANSPOSED=0";
   "{ ushort bits; vstore_half_rte(" lvalue ", 0, (half*)&bits); " lvalue \
   " = vload_half(0, (half*)&bits); }"
 
-constexpr const char* kStore = "put_rows(y, call.ld_y, rows, columns, call.scale, sum);";
+constexpr const char* kStore = "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum);";
 
 const Fault kFaults[] = {
     {"k_tail_dropped", "split", kSplit, Dtype::f32, true, Fill::exact, "i < end;", "i < end - 1;"},
@@ -57,22 +57,22 @@ const Fault kFaults[] = {
     {"column_tail_dropped", "split", kSplit, Dtype::f32, false, Fill::exact, "i < columns;",
      "i < columns - 1;"},
     {"row_tail_dropped", "split", kSplit, Dtype::f32, true, Fill::exact, kStore,
-     "if (rows == EXPAND_ROWS) put_rows(y, call.ld_y, rows, columns, call.scale, sum);"},
+     "if (rows == EXPAND_ROWS) put_rows(y, module.ld_y, rows, columns, module.scale, g, sum);"},
     {"barrier_missing", "split", kSplit, Dtype::f32, true, Fill::exact,
      "  barrier(CLK_LOCAL_MEM_FENCE);\n\n  const long tile", "\n  const long tile"},
     {"barrier_missing_in_sum", "tiled", kTiled, Dtype::f32, true, Fill::exact,
      "barrier(CLK_LOCAL_MEM_FENCE);\n    for (int i = item; i < half_lanes",
      "for (int i = item; i < half_lanes"},
     {"stale_output", "split", kSplit, Dtype::f32, false, Fill::real,
-     "if (column >= call.n) return;", "if (column >= call.n || row0 == 0) return;"},
+     "if (column >= module.n) return;", "if (column >= module.n || row0 == 0) return;"},
     {"stale_output_accumulating", "split", kSplit, Dtype::f16, true, Fill::real,
-     "if (column >= call.n) return;", "if (column >= call.n || row0 == 0) return;"},
+     "if (column >= module.n) return;", "if (column >= module.n || row0 == 0) return;"},
     {"wrong_scale", "split", kSplit, Dtype::f32, true, Fill::real, kStore,
-     "put_rows(y, call.ld_y, rows, columns, call.scale / rank, sum);"},
+     "put_rows(y, module.ld_y, rows, columns, module.scale / rank, g, sum);"},
     {"scale_slightly_wrong", "split", kSplit, Dtype::f32, true, Fill::real, kStore,
-     "put_rows(y, call.ld_y, rows, columns, call.scale * 1.0001f, sum);"},
+     "put_rows(y, module.ld_y, rows, columns, module.scale * 1.0001f, g, sum);"},
     {"scale_forgotten", "split", kSplit, Dtype::f16, false, Fill::exact, kStore,
-     "put_rows(y, call.ld_y, rows, columns, 1.0f, sum);"},
+     "put_rows(y, module.ld_y, rows, columns, 1.0f, g, sum);"},
     {"f16_accumulation", "tiled",
      "WG_SIZE=16 TILE_M=1 TILE_K=64 K_LANES=1 A_TILE=1 B_TILE=1 BLOCK_N=64", Dtype::f16, true,
      Fill::real, "sum[r] += stage[r * TILE_K + i] * weights;",
@@ -80,17 +80,18 @@ const Fault kFaults[] = {
     {"f16_scratch", "split", kSplit, Dtype::f16, true, Fill::real, "    h_rows[i] = sum;",
      "    " THROUGH_HALF("sum") " h_rows[i] = sum;"},
     {"write_past_the_end", "split", kSplit, Dtype::f32, true, Fill::exact, kStore,
-     "put_rows(y, call.ld_y, rows, columns, call.scale, sum); if (row0 + rows == m) STORE(1.0f, y "
+     "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum); if (row0 + rows == m) "
+     "STORE(1.0f, y "
      "+ (rows - "
-     "1) * call.ld_y + (call.n - column));"},
+     "1) * module.ld_y + (module.n - column));"},
     {"write_before_the_start", "split", kSplit, Dtype::f16, true, Fill::exact, kStore,
-     "put_rows(y, call.ld_y, rows, columns, call.scale, sum); if (row0 == 0 && column == 0) "
+     "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum); if (row0 == 0 && column == 0) "
      "STORE(1.0f, y - "
      "1);"},
     {"write_between_rows", "split", kSplit, Dtype::f32, false, Fill::exact, kStore,
-     "put_rows(y, call.ld_y, rows, columns, call.scale, sum); if (row0 == 0 && column == 0) "
+     "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum); if (row0 == 0 && column == 0) "
      "STORE(1.0f, y + "
-     "call.n);"},
+     "module.n);"},
     {"write_to_x", "split", kSplit, Dtype::f32, true, Fill::exact, "  const long rank_padded",
      "  STORE(1.5f, (global elem*)x + call.off_x);\n  const long rank_padded"},
     {"write_to_a", "split", kSplit, Dtype::f32, true, Fill::exact, "  const long rank_padded",
@@ -110,7 +111,7 @@ const Fault kFaults[] = {
      "rank_padded"},
     {"overflow_saturates", "split", kSplit, Dtype::f16, true, Fill::overflow, kStore,
      "for (int r = 0; r < rows; ++r) sum[r] = clamp(sum[r], -8000.0f, 8000.0f); "
-     "put_rows(y, call.ld_y, rows, columns, call.scale, sum);"},
+     "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum);"},
     {"bf16_truncated", "split", kSplit, Dtype::bf16, true, Fill::real,
      "bits + 0x7fffu + (bits >> 16 & 1u)", "bits"},
     {"bf16_truncated_element_by_element", "naive", kNaive, Types(Dtype::bf16, Dtype::f32), false,

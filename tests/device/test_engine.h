@@ -4,6 +4,7 @@
 #include "engine/internal/opencl.h"
 #include "harness/base/selection.h"
 #include "loratune/engine/engine.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune {
 
@@ -25,6 +26,13 @@ inline Handle<cl_command_queue> test_queue() {
 template <class T>
 Handle<cl_mem> test_buffer(const std::vector<T>& values) {
   return make_buffer(test_engine().context(), values.size() * sizeof(T), values.data());
+}
+
+// The variants that take groups of modules.
+inline std::vector<const Variant*> group_variants() {
+  std::vector<const Variant*> all(variants().begin(), variants().end());
+  std::erase_if(all, [](const Variant* variant) { return !variant->axes.slices; });
+  return all;
 }
 
 }  // namespace loratune

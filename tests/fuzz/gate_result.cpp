@@ -4,38 +4,9 @@
 #include "harness/gate/report.h"
 #include "harness/gate/result.h"
 #include "unit/fictional.h"
+#include "unit/made_up_gates.h"
 
 namespace loratune::fuzz {
-namespace {
-
-TrialRecord trial(double ratio, const GateRules& rules, bool sentinel) {
-  TrialRecord record;
-  record.seed = 7;
-  record.runs = 8;
-  PairedTrial running(record.seed, rules, sentinel);
-  while (const auto round = running.next()) {
-    RoundReply reply;
-    for (const int arm : round->order) {
-      const double base = 100000 + round->index;
-      reply.ns.push_back(arm == kCandidateArm ? base * ratio : base);
-    }
-    running.report(reply);
-    record.replies.push_back(reply);
-  }
-  return record;
-}
-
-GateCase timed(const std::string& name, std::vector<double> ratios, const GateRules& rules,
-               bool sentinel) {
-  GateCase one;
-  one.name = name;
-  one.base.outcome = one.candidate.outcome = Outcome::correct;
-  for (const double ratio : ratios) one.trials.push_back(trial(ratio, rules, sentinel));
-  return one;
-}
-
-}  // namespace
-
 bool read_and_use(std::string_view bytes) {
   const FileOf file(bytes);
   return takes([&] {
@@ -60,9 +31,9 @@ std::vector<std::string> sound_inputs() {
        {&result.rules.looks, &result.rules.sentinel_looks, &result.rules.short_looks}) {
     looks->rounds = {6, 8};
   }
-  result.sentinels = {timed("sentinel/small/before", {1.0}, result.rules, true)};
-  result.cases = {timed("split/a", {1.1, 1.1}, result.rules, false),
-                  timed("split/b", {}, result.rules, false)};
+  result.sentinels = {timed_case("sentinel/small/before", {1.0}, result.rules, true)};
+  result.cases = {timed_case("split/a", {1.1, 1.1}, result.rules),
+                  timed_case("split/b", {}, result.rules)};
   result.cases[1].candidate.outcome = Outcome::timeout;
   result.cases[1].candidate.detail = "no end within 2 s";
   return {to_json_text(result, judge(result))};

@@ -15,4 +15,4 @@ set_tests_properties(package.find_package package.add_subdirectory PROPERTIES
 
 # Against the build tree: what our own targets give to whoever links them.
 include(${CMAKE_CURRENT_LIST_DIR}/consume.cmake)
-add_consumer(package ${PROJECT_BINARY_DIR}/include loratune::dispatcher loratune::adapters loratune::engine loratune::layers)
+add_consumer(package ${PROJECT_BINARY_DIR}/include loratune::dispatcher loratune::adapters loratune::host loratune::engine loratune::layers)

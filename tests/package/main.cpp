@@ -1,13 +1,30 @@
-// What a runtime does with the package: load a tuned file, pick, and go on without one; read an
-// adapter, and hear why not.
+// What a runtime does with the package: load a tuned file, pick, and go on without one; compute on
+// the host; read an adapter, and hear why not.
 #include <loratune/adapters/load_adapter.h>
 #include <loratune/dispatch/dispatcher.h>
+#include <loratune/host/forward_host.h>
 
 #ifdef ENGINE
 #include <loratune/engine/engine.h>
 #endif
 
 #include <iostream>
+#include <string>
+
+// y += 0.5 (x A^T) B^T of one row, on the host: 1 + 0.5 * (1 * 3 + 2 * 4) * 2.
+static bool computes_on_the_host() {
+  loratune::Problem problem;
+  problem.m = problem.n = 1;
+  problem.k = 2;
+  problem.rank = 1;
+  const float x[] = {1, 2};
+  const float a[] = {3, 4};
+  const float b = 2;
+  float y = 1;
+  const std::string why = loratune::forward_host(problem, a, &b, {x, &y, 0, 0, 0.5F});
+  std::cout << loratune::host_instruction_set() << ": " << y << " " << why << "\n";
+  return why.empty() && y == 12;
+}
 
 int main(int argc, char** argv) {
   loratune::DeviceInfo device;
@@ -16,6 +33,7 @@ int main(int argc, char** argv) {
   device.local_mem_bytes = 32768;
   device.max_alloc_bytes = 1 << 30;
   if (argc != 2) return 2;
+  if (!computes_on_the_host()) return 1;
   auto loaded = loratune::Dispatcher::load(argv[1], device);
   if (!loaded.dispatcher) {
     std::cerr << loaded.error << "\n";

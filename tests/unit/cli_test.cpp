@@ -55,6 +55,7 @@ TEST(CommandLine, KnowsItsModes) {
   EXPECT_EQ(parse({"--sweep", "--replay", "j"}).command, Command::replay_sweep);
   EXPECT_EQ(parse({"--sweep", "--record", "r"}).command, Command::record);
   EXPECT_EQ(parse({"--worker"}).command, Command::worker);
+  EXPECT_EQ(parse({"--emit", "d", "--tuned", "t", "--tokens", "1"}).command, Command::emit);
   EXPECT_EQ(parse({"--help"}).command, Command::help);
   EXPECT_NE(parse({"--sweep", "--help"}).help.find("--budget"), std::string::npos);
 }
@@ -71,11 +72,49 @@ TEST(CommandLine, HelpOfAModeHasTheOptionsThatItReads) {
   }
 }
 
+TEST(CommandLine, HelpOfAModeBeginsWithWhatItDoes) {
+  const std::string sweep = parse({"--sweep", "--help"}).help;
+  EXPECT_TRUE(sweep.starts_with("--sweep: Check, tune, and write the tuned file\n")) << sweep;
+  EXPECT_EQ(sweep.find("--merge"), std::string::npos) << "another mode";
+  const std::string record = parse({"--sweep", "--record", "r", "--help"}).help;
+  EXPECT_TRUE(record.starts_with("--record: ")) << record;
+  EXPECT_NE(record.find("--configs"), std::string::npos);
+  const std::string replay = parse({"--replay", "r", "--help"}).help;
+  for (const char* option : {"--forget", "--strategy", "--junit"}) {
+    EXPECT_NE(replay.find(option), std::string::npos)
+        << option << ": a replay of some file takes it";
+  }
+  EXPECT_NE(parse({"--list", "--help"}).help.find("--adapter"), std::string::npos);
+}
+
 TEST(CommandLine, VersionNamesTheBuild) {
   const Options options = parse({"--version"});
   EXPECT_EQ(options.command, Command::help) << "prints, and is good";
   EXPECT_EQ(options.help,
             "lora-bench " + tool_info().version + ", commit " + tool_info().commit + "\n");
+}
+
+TEST(CommandLine, PagesAndCompletionsKnowEveryOptionOfHelp) {
+  const std::string help = parse({"--help"}).help;
+  const std::string bash = parse({"--print", "bash"}).help;
+  const std::string zsh = parse({"--print", "zsh"}).help;
+  std::string man = parse({"--print", "man"}).help;
+  EXPECT_EQ(parse({"--print", "man"}).command, Command::help);
+  for (std::size_t at = 0; (at = man.find('\\', at)) != std::string::npos;) man.erase(at, 1);
+  int tried = 0;
+  for (std::size_t at = 0; (at = help.find("\n  --", at)) != std::string::npos; ++at) {
+    const std::size_t begin = at + 3;
+    const std::string name = help.substr(begin, help.find_first_of(" \n", begin) - begin);
+    EXPECT_NE(man.find("fB" + name + "fR"), std::string::npos) << name;
+    EXPECT_NE(zsh.find("*" + name + "["), std::string::npos) << name;
+    EXPECT_NE(bash.find(name), std::string::npos) << name;
+    ++tried;
+  }
+  EXPECT_GT(tried, 50);
+  EXPECT_EQ(man.find("--worker"), std::string::npos);
+  EXPECT_NE(man.find("For --bench, "), std::string::npos);
+  EXPECT_NE(refusal([] { parse({"--print", "fish"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--print", "man", "--budget", "1s"}); }), "");
 }
 
 TEST(CommandLine, NamesTwoModesAtOnce) {

@@ -6,6 +6,7 @@
 
 #include "harness/base/failure.h"
 #include "harness/gate/report.h"
+#include "made_up_gates.h"
 
 namespace loratune {
 namespace {
@@ -17,40 +18,13 @@ Prepared outcome(Outcome value, const std::string& detail = "") {
   return prepared;
 }
 
-TrialRecord trial_at(double ratio, std::uint64_t seed, const GateRules& rules, bool sentinel) {
-  TrialRecord record;
-  record.seed = seed;
-  record.runs = 8;
-  PairedTrial trial(seed, rules, sentinel);
-  while (const auto round = trial.next()) {
-    RoundReply reply;
-    for (const int arm : round->order) {
-      const double base = 100000 + round->index;
-      reply.ns.push_back(arm == kCandidateArm ? base * ratio : base);
-    }
-    trial.report(reply);
-    record.replies.push_back(reply);
-  }
-  return record;
-}
-
-GateCase timed(const std::string& name, std::vector<double> ratios, bool sentinel = false) {
-  GateCase one;
-  one.name = name;
-  one.base = one.candidate = outcome(Outcome::correct);
-  for (std::size_t i = 0; i < ratios.size(); ++i) {
-    one.trials.push_back(trial_at(ratios[i], i + 1, {}, sentinel));
-  }
-  return one;
-}
-
 GateResult result_of(std::vector<GateCase> cases) {
   GateResult result;
   result.tool = result.base_tool = result.candidate_tool = {"lora-bench", "0.1.0", "abc"};
   result.device.platform = "Fictional";
   result.device.name = "Device";
   result.base_path = "base.json";
-  result.sentinels = {timed("sentinel/small/before", {1.0}, true)};
+  result.sentinels = {timed_case("sentinel/small/before", {1.0}, {}, true)};
   result.cases = std::move(cases);
   return result;
 }
@@ -68,10 +42,10 @@ GateCase with(GateCase one, Outcome base, Outcome candidate) {
   return one;
 }
 
-const GateCase kGood = timed("split/a", {1.0});
-const GateCase kRed = timed("split/red", {1.1, 1.1});
-const GateCase kWrong = with(timed("split/w", {}), Outcome::correct, Outcome::correctness);
-const GateCase kFault = with(timed("split/f", {}), Outcome::correct, Outcome::timeout);
+const GateCase kGood = timed_case("split/a", {1.0});
+const GateCase kRed = timed_case("split/red", {1.1, 1.1});
+const GateCase kWrong = with(timed_case("split/w", {}), Outcome::correct, Outcome::correctness);
+const GateCase kFault = with(timed_case("split/f", {}), Outcome::correct, Outcome::timeout);
 
 TEST(GateReport, ExitCodesWorstFirst) {
   const auto exit_of = [](std::vector<GateCase> cases) {
@@ -82,13 +56,13 @@ TEST(GateReport, ExitCodesWorstFirst) {
   EXPECT_EQ(exit_of({kRed, missing("split/m")}), kExitMissingCase);
   EXPECT_EQ(exit_of({kRed, missing("split/m"), kWrong}), kExitWrongResult);
   EXPECT_EQ(exit_of({kRed, missing("split/m"), kWrong, kFault}), kExitDeviceFault);
-  EXPECT_EQ(exit_of({timed("split/flaky", {1.1, 1.0})}), kExitGood);
-  EXPECT_EQ(exit_of({timed("split/cut", {1.1})}), kExitInconclusive) << "not confirmed";
-  EXPECT_EQ(exit_of({timed("split/fast", {0.9})}), kExitGood);
+  EXPECT_EQ(exit_of({timed_case("split/flaky", {1.1, 1.0})}), kExitGood);
+  EXPECT_EQ(exit_of({timed_case("split/cut", {1.1})}), kExitInconclusive) << "not confirmed";
+  EXPECT_EQ(exit_of({timed_case("split/fast", {0.9})}), kExitGood);
 }
 
 TEST(GateReport, InconclusiveFailsOnlyWhenStrict) {
-  GateCase wide = timed("split/wide", {});
+  GateCase wide = timed_case("split/wide", {});
   TrialRecord record;
   record.seed = 1;
   PairedTrial trial(1, {});
@@ -111,8 +85,8 @@ TEST(GateReport, InconclusiveFailsOnlyWhenStrict) {
 }
 
 TEST(GateReport, ADisturbedSentinelTakesTheVerdictOnTimesButNoOther) {
-  GateResult result = result_of({kRed, kGood, timed("split/fast", {0.9})});
-  result.sentinels.push_back(timed("sentinel/memory/after", {1.05}, true));
+  GateResult result = result_of({kRed, kGood, timed_case("split/fast", {0.9})});
+  result.sentinels.push_back(timed_case("sentinel/memory/after", {1.05}, {}, true));
   const GateReport report = judge(result);
   EXPECT_EQ(report.exit, kExitInconclusive);
   EXPECT_EQ(report.verdict, "ENVIRONMENT");
@@ -126,7 +100,7 @@ TEST(GateReport, ADisturbedSentinelTakesTheVerdictOnTimesButNoOther) {
 // Two equal kernels, of which every second round has one off by so much, up and down: no bias, but
 // no narrow interval.
 GateCase wide_sentinel(double off) {
-  GateCase wide = timed("sentinel/memory/after", {}, true);
+  GateCase wide = timed_case("sentinel/memory/after", {}, {}, true);
   TrialRecord record;
   record.seed = 5;
   record.runs = 8;
@@ -159,10 +133,11 @@ TEST(GateReport, AWideSentinelIsNoEnvironmentButOnlyWhatIsBeyondItStands) {
     EXPECT_EQ(to_junit(result, judge(result)).find("<error") != std::string::npos, undecided);
     return report.rows[0];
   };
-  EXPECT_EQ(row_of(timed("split/slow", {1.10, 1.10}), 1.03).verdict, CaseVerdict::regressed);
-  EXPECT_EQ(row_of(timed("split/fast", {0.9}), 1.03).verdict, CaseVerdict::improved);
-  EXPECT_EQ(row_of(timed("split/slower", {1.025, 1.025}), 1.03).verdict, CaseVerdict::inconclusive);
-  EXPECT_EQ(row_of(timed("split/faster", {0.975}), 1.03).verdict, CaseVerdict::inconclusive);
+  EXPECT_EQ(row_of(timed_case("split/slow", {1.10, 1.10}), 1.03).verdict, CaseVerdict::regressed);
+  EXPECT_EQ(row_of(timed_case("split/fast", {0.9}), 1.03).verdict, CaseVerdict::improved);
+  EXPECT_EQ(row_of(timed_case("split/slower", {1.025, 1.025}), 1.03).verdict,
+            CaseVerdict::inconclusive);
+  EXPECT_EQ(row_of(timed_case("split/faster", {0.975}), 1.03).verdict, CaseVerdict::inconclusive);
   // 5 % more would be seen beside 3 %, not beside 6 %.
   EXPECT_EQ(row_of(kGood, 1.03).verdict, CaseVerdict::pass);
   const GateRow blind = row_of(kGood, 1.06);
@@ -174,7 +149,7 @@ TEST(GateReport, AWideSentinelIsNoEnvironmentButOnlyWhatIsBeyondItStands) {
 // The interval of a sentinel must be beyond what is allowed, not only beside 1.
 TEST(GateReport, ASentinelIsBiasedOnlyWhereThatIsProven) {
   const auto state_at = [](double ratio) {
-    const GateCase one = timed("sentinel/memory/after", {ratio}, true);
+    const GateCase one = timed_case("sentinel/memory/after", {ratio}, {}, true);
     return read_sentinel(sentinel_trial(one, {}), {}).state;
   };
   EXPECT_EQ(state_at(1.0), SentinelState::equal);
@@ -199,7 +174,8 @@ TEST(GateReport, ASentinelSpeaksOfCasesAboutAsLong) {
   const auto verdict_at = [](double sentinel, double one, double launch_floor_ns) {
     GateResult result = result_of({scaled(kGood, one)});
     result.launch_floor_ns = launch_floor_ns;
-    result.sentinels.push_back(scaled(timed("sentinel/other/after", {1.1}, true), sentinel));
+    result.sentinels.push_back(
+        scaled(timed_case("sentinel/other/after", {1.1}, {}, true), sentinel));
     return judge(result).rows[0].verdict;
   };
   EXPECT_EQ(verdict_at(0.1, 1.0, 1000), CaseVerdict::pass) << "ten times as long";
@@ -211,7 +187,7 @@ TEST(GateReport, ASentinelSpeaksOfCasesAboutAsLong) {
 
   // What could not be timed speaks of every case.
   GateResult result = result_of({kGood});
-  result.sentinels.push_back(timed("sentinel/other/after", {}, true));
+  result.sentinels.push_back(timed_case("sentinel/other/after", {}, {}, true));
   EXPECT_EQ(judge(result).rows[0].verdict, CaseVerdict::environment);
 }
 
@@ -220,7 +196,7 @@ TEST(GateReport, OfALongerCaseASentinelThatOnlyLaunchesSaysLess) {
   const auto verdict_at = [&](double launch_floor_ns, const GateCase& one) {
     GateResult result = result_of({one});
     result.launch_floor_ns = launch_floor_ns;
-    result.sentinels.push_back(scaled(timed("sentinel/small/after", {1.04}, true), 0.3));
+    result.sentinels.push_back(scaled(timed_case("sentinel/small/after", {1.04}, {}, true), 0.3));
     return judge(result).rows[0].verdict;
   };
   EXPECT_EQ(verdict_at(10000, kGood), CaseVerdict::pass);
@@ -233,7 +209,7 @@ TEST(GateReport, SidesThatDoNotRun) {
   const auto verdict_of = [](const GateCase& one) {
     return judge(result_of({one})).rows[0].verdict;
   };
-  const GateCase bare = timed("split/x", {});
+  const GateCase bare = timed_case("split/x", {});
   EXPECT_EQ(verdict_of(with(bare, Outcome::constraints, Outcome::constraints)),
             CaseVerdict::skipped);
   EXPECT_EQ(verdict_of(with(bare, Outcome::correct, Outcome::constraints)), CaseVerdict::fault);
@@ -336,7 +312,7 @@ TEST(GateReport, JsonHoldsWhatItCameToAndFilesWithoutItAreStillRead) {
 
 TEST(GateReport, TextIsPrintableWhateverAFileHolds) {
   const std::string escape = "\x1b[31m\n";
-  GateCase bad = with(timed("split/" + escape, {}), Outcome::correct, Outcome::timeout);
+  GateCase bad = with(timed_case("split/" + escape, {}), Outcome::correct, Outcome::timeout);
   bad.candidate.detail = escape;
   GateResult result = result_of({bad});
   result.base_path = result.base_tool.commit = result.device.name = escape;

@@ -73,6 +73,31 @@ TEST(LaunchPlan, ThatNoDeviceCanRunHasAReason) {
   EXPECT_NE(reason([](LaunchPlan&, Launch& l) { l.args[1].value = std::int64_t{1} << 62U; }), "");
 }
 
+TEST(LaunchPlan, OfPartsIsAsSoundAsThese) {
+  LaunchPlan part;
+  part.source = "kernel void k() {}";
+  part.launches = {{"k", 1, {1, 1, 1}, {1, 1, 1}, {}}};
+  LaunchPlan plan;
+  plan.parts = {part, part};
+  EXPECT_EQ(invalid_reason(plan), "");
+  EXPECT_EQ(launch_count(plan), 2);
+  const std::string key = program_key(plan);
+  EXPECT_NE(key, program_key(part));
+  LaunchPlan other = plan;
+  other.parts[1].source += " ";
+  EXPECT_NE(program_key(other), key);
+  EXPECT_NE(other, plan);
+  other = plan;
+  other.parts[1].launches[0].local[0] = 0;
+  EXPECT_NE(invalid_reason(other), "");
+  other = plan;
+  other.launches = part.launches;
+  EXPECT_NE(invalid_reason(other), "") << "launches beside parts";
+  other = plan;
+  other.parts[0] = plan;
+  EXPECT_NE(invalid_reason(other), "") << "parts of parts";
+}
+
 TEST(ProgramKey, IsEqualJustForTheSameProgram) {
   LaunchPlan plan;
   plan.source = "kernel void k() {}";

@@ -127,5 +127,35 @@ TEST(Packing, CountsBeyond32Bits) {
   }
 }
 
+// The matrices of a group and DoRA's factors stand one behind the other, none in another's place.
+TEST(Packing, OfAGroupGivesEachSliceAPlaceOfItsOwn) {
+  Problem problem;
+  problem.m = 1;
+  problem.k = 7;
+  problem.n = 5 + 33 + 1;
+  problem.slices = {{5, 33, 1}, 3};
+  problem.rank = 3;
+  problem.dora = true;
+  for (const Packing& packing : packings()) {
+    EXPECT_EQ(packed_a_before(packing, problem, 1), packed_size(packing, 3, 7));
+    EXPECT_EQ(packed_a_size(packing, problem), 3 * packed_size(packing, 3, 7));
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(packed_b_before(packing, problem, i + 1) - packed_b_before(packing, problem, i),
+                packed_size(packing, slice_columns(problem, i), 3));
+    }
+    const std::int64_t end_of_b = packed_b_before(packing, problem, 3);
+    const std::int64_t line = 32;  // floats in 128 bytes
+    EXPECT_GE(gains_before(packing, problem, 0), end_of_b);
+    EXPECT_LT(gains_before(packing, problem, 0), end_of_b + line);
+    for (int i = 0; i <= 3; ++i) EXPECT_EQ(gains_before(packing, problem, i) % line, 0);
+    EXPECT_EQ(gains_before(packing, problem, 2) - gains_before(packing, problem, 1), 2 * line);
+    EXPECT_EQ(packed_b_size(packing, problem), gains_before(packing, problem, 3));
+    // A factor is a float whatever A and B are.
+    Problem half = problem;
+    half.dtype = Dtype::f16;
+    EXPECT_EQ(gains_before(packing, half, 2) - gains_before(packing, half, 1), 4 * line);
+  }
+}
+
 }  // namespace
 }  // namespace loratune

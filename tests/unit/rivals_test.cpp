@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include "made_up_devices.h"
@@ -19,7 +20,10 @@ std::vector<std::string> names(const std::string& key, const BenchOptions& optio
                                const Dispatcher* tuned = nullptr) {
   std::vector<std::string> names;
   for (const Rival& rival : list_rivals(problem_of(key), made_up::cpu(), options, tuned)) {
-    const bool ours = rival.name != "launch" && rival.name != "openblas" && rival.name != "clblast";
+    constexpr std::string_view kOthers[] = {"launch", "host",         "openblas",   "clblast",
+                                            "copy_y", "without_dora", "one_adapter"};
+    const bool ours =
+        std::find(std::begin(kOthers), std::end(kOthers), rival.name) == std::end(kOthers);
     EXPECT_EQ(rival.choice.has_value(), ours) << rival.name;
     names.push_back(rival.name);
   }
@@ -35,7 +39,8 @@ TEST(Rivals, AreThePicksTheVariantsAskedForAndOtherLibraries) {
   options.variants = {find_variant("naive")};
   const std::vector<std::string> plain = names("m3_k64_n64_r4_f32_acc", options);
   EXPECT_EQ(plain.front(), "default");
-  for (const char* name : {"naive", "launch", "openblas"}) EXPECT_TRUE(has(plain, name)) << name;
+  for (const char* name : {"naive", "launch", "host", "openblas"})
+    EXPECT_TRUE(has(plain, name)) << name;
   const Dispatcher tuned(made_up::cpu());
   EXPECT_EQ(names("m3_k64_n64_r4_f32_acc", options, &tuned).front(), "tuned");
 }
@@ -43,8 +48,37 @@ TEST(Rivals, AreThePicksTheVariantsAskedForAndOtherLibraries) {
 TEST(Rivals, ThatHaveNothingToDoOrRepeatTooMuchAreLeftOut) {
   BenchOptions options;
   options.variants = {find_variant("naive")};
-  EXPECT_FALSE(has(names("m0_k64_n64_r4_f32_acc", options), "openblas"));
+  for (const char* name : {"host", "openblas"}) {
+    EXPECT_FALSE(has(names("m0_k64_n64_r4_f32_acc", options), name)) << name;
+  }
   EXPECT_FALSE(has(names("m512_k2048_n2048_r64_f32_acc", options), "naive"));
+}
+
+// Its modules one by one are what a group has to beat; CLBlast has nothing for it.
+TEST(Rivals, OfAGroupAreItsModulesOneByOne) {
+  const BenchOptions options;
+  const std::vector<std::string> group = names("m3_k64_n64+16+16_r4_f32_acc", options);
+  EXPECT_TRUE(has(group, "separate"));
+  EXPECT_TRUE(has(group, "openblas"));
+  EXPECT_FALSE(has(group, "clblast"));
+  EXPECT_FALSE(has(names("m3_k64_n96_r4_f32_acc", options), "separate"));
+  const std::vector<std::string> dora = names("m3_k64_n96_r4_f32_acc_dora", options);
+  EXPECT_TRUE(has(dora, "without_dora"));
+  EXPECT_FALSE(has(dora, "openblas"));
+}
+
+TEST(Rivals, OfSeveralAdaptersIsOne) {
+  const BenchOptions options;
+  const std::vector<std::string> several = names("m16_k64_n96_r4_f32_acc_a8", options);
+  EXPECT_TRUE(has(several, "one_adapter"));
+  EXPECT_FALSE(has(several, "openblas"));
+  EXPECT_FALSE(has(names("m16_k64_n96_r4_f32_acc", options), "one_adapter"));
+}
+
+TEST(Rivals, OfAMergeAreACopy) {
+  const BenchOptions options;
+  EXPECT_TRUE(has(names("m64_k4_n96_r4_f32_acc", options), "copy_y"));
+  EXPECT_FALSE(has(names("m64_k5_n96_r4_f32_acc", options), "copy_y"));
 }
 
 TEST(Rivals, MoreThanARoundHoldsAreRefused) {

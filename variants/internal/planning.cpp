@@ -15,6 +15,9 @@ LaunchPlan start_plan(std::string_view source, const Problem& problem,
     plan.defines.emplace_back("WEIGHT_TYPE", static_cast<int>(weights_dtype(problem)));
   }
   plan.defines.emplace_back("ACCUMULATE", problem.accumulate ? 1 : 0);
+  if (slice_count(problem) > 1) plan.defines.emplace_back("MODULES", slice_count(problem));
+  if (problem.adapters > 0) plan.defines.emplace_back("ADAPTERS", 1);
+  if (problem.dora) plan.defines.emplace_back("DORA", 1);
   std::sort(plan.defines.begin(), plan.defines.end());
   plan.flags = {"-cl-std=CL1.2", "-cl-mad-enable"};
   return plan;
@@ -56,13 +59,47 @@ Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t
   return make_struct_launch(kernel, grid, size, std::move(args));
 }
 
-Blocks cut(const Problem& problem, int tile, int block_columns) {
-  const std::int64_t tiles = ceil_div(problem.n, tile);
-  const std::int64_t per_block = std::min<std::int64_t>(tiles, std::max(block_columns / tile, 1));
-  return {per_block, ceil_div(tiles, per_block)};
+ModuleBlocks cut(const Problem& problem, int tile, int block_columns) {
+  ModuleBlocks blocks;
+  for (int i = 0; i < slice_count(problem); ++i) {
+    const std::int64_t tiles = ceil_div(slice_columns(problem, i), tile);
+    const std::int64_t per_block = std::min<std::int64_t>(tiles, std::max(block_columns / tile, 1));
+    blocks.of_module[static_cast<unsigned>(i)] = {per_block, ceil_div(tiles, per_block)};
+    blocks.count += ceil_div(tiles, per_block);
+  }
+  return blocks;
 }
 
-double blocked_flops(const Problem& p, const Blocks& blocks) {
+void add_outputs(std::vector<Arg>& args, const Problem& problem) {
+  for (int i = 0; i < slice_count(problem); ++i) args.push_back({Role::y, i});
+}
+
+void add_modules(std::vector<Arg>& args, const Problem& problem, const ModuleBlocks& blocks) {
+  for (int i = 0; i < slice_count(problem); ++i) {
+    const Blocks& own = blocks.of_module[static_cast<unsigned>(i)];
+    args.insert(args.end(),
+                {{Role::off_a, i}, {Role::off_b, i}, {Role::off_y, i}, {Role::ld_y, i}});
+    if (problem.dora) args.push_back({Role::off_g, i});
+    args.insert(args.end(),
+                {{Role::scale, i}, {Role::n, i}, {Role::i32, own.count}, {Role::i32, own.tiles}});
+  }
+}
+
+Launch make_module_launch(std::string_view kernel, const Problem& problem, std::int64_t rows,
+                          std::int64_t size, const ModuleBlocks& blocks,
+                          std::initializer_list<Arg> own) {
+  std::vector<Arg> args = {{Role::x}, {Role::weights}};
+  add_outputs(args, problem);
+  if (problem.adapters > 0) args.insert(args.end(), {{Role::route}, {Role::slots}});
+  args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
+  if (problem.adapters > 0) args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, rows}});
+  add_modules(args, problem, blocks);
+  args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}});
+  args.insert(args.end(), own);
+  return make_struct_launch(kernel, {problem.m, rows, blocks.count}, size, std::move(args));
+}
+
+double blocked_flops(const Problem& p, const ModuleBlocks& blocks) {
   return 2.0 * static_cast<double>(p.m) * p.rank *
          (static_cast<double>(p.k) * static_cast<double>(blocks.count) + static_cast<double>(p.n));
 }
@@ -70,7 +107,8 @@ double blocked_flops(const Problem& p, const Blocks& blocks) {
 void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,
                   std::int64_t column, float value) {
   float& y = t.y[row * problem.n + column];
-  y = round_to(problem.dtype, problem.accumulate ? y + t.scale * value : t.scale * value);
+  const float sum = problem.accumulate ? y + t.scale * value : t.scale * value;
+  y = round_to(problem.dtype, problem.dora ? t.g[column] * sum : sum);
 }
 
 void expand_row(const Problem& problem, const HostTensors& t, std::int64_t row,

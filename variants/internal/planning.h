@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "loratune/variants/slices.h"
 #include "loratune/variants/variant.h"
 #include "variants/internal/elements.h"
 #include "variants/internal/reference.h"
@@ -64,19 +66,45 @@ Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_
 Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 
-// The columns of y cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block wider
-// than y is the block of all of y, so that such configs have equal plans.
+// Rows that a block of a route may have.
+constexpr bool is_block_of_route(std::int64_t rows) {
+  return rows >= 1 && rows <= kMostRouteRows && (rows & (rows - 1)) == 0;
+}
+
+// Rows of a call that an adapter has, on average.
+constexpr std::int64_t rows_of_an_adapter(const Problem& problem) {
+  return problem.adapters == 0 ? problem.m : ceil_div(problem.m, problem.adapters);
+}
+
+// The columns of a module cut into blocks of whole tiles: `tiles` a block, `count` blocks. A block
+// wider than the module is the block of all of it, so that such configs have equal plans.
 struct Blocks {
   std::int64_t tiles, count;
 };
-Blocks cut(const Problem& problem, int tile, int block_columns);
+// The blocks of a problem's slices, which stand side by side.
+struct ModuleBlocks {
+  std::array<Blocks, kMaxSlices> of_module{};
+  std::int64_t count = 0;  // of all
+};
+ModuleBlocks cut(const Problem& problem, int tile, int block_columns);
 // Columns of a block that does not end with y.
 constexpr std::int64_t block_width(int tile, int block_columns) {
   return std::int64_t{tile} * std::max(block_columns / tile, 1);
 }
 
+// A launch of a kernel that does the whole product, by blocks of `rows` rows and of columns: x, the
+// weights and y of each module; as the struct the offset and pitch of x, the Modules of
+// kernels/modules.clh, m, k, the number of all blocks of columns and `own`, which may end in local
+// memory.
+Launch make_module_launch(std::string_view kernel, const Problem& problem, std::int64_t rows,
+                          std::int64_t size, const ModuleBlocks& blocks,
+                          std::initializer_list<Arg> own = {});
+// y of each module; and the table of the modules.
+void add_outputs(std::vector<Arg>& args, const Problem& problem);
+void add_modules(std::vector<Arg>& args, const Problem& problem, const ModuleBlocks& blocks);
+
 // Flops where every block computes h of its rows again.
-double blocked_flops(const Problem& problem, const Blocks& blocks);
+double blocked_flops(const Problem& problem, const ModuleBlocks& blocks);
 
 // y (+)= scale * value, rounded to the problem's dtype.
 void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,

@@ -14,6 +14,7 @@ struct HostTensors {
   const float* b;
   float* y;
   float scale;
+  const float* g = nullptr;  // the factors of the columns, with DoRA
 };
 
 // Computes the problem on the host in the order of summation and with the rounding points of the

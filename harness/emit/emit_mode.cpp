@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
+#include "harness/base/failure.h"
+#include "harness/base/read_file.h"
+#include "harness/base/selection.h"
+#include "harness/base/tool_info.h"
+#include "harness/emit/c_table.h"
+#include "harness/emit/modes.h"
+#include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/dispatcher.h"
+
+namespace loratune {
+namespace {
+
+// What is in the way of writing into the folder, or nothing: a folder that is not empty and that
+// --emit has not written is somebody else's.
+std::string folder_reason(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder, error)) return {};
+  if (!std::filesystem::is_directory(folder, error)) return "is no folder";
+  if (std::filesystem::is_empty(folder, error)) return {};
+  const std::filesystem::path table = folder / "lora_plans.h";
+  if (std::filesystem::is_regular_file(table, error) &&
+      read_file(table.string(), "table").starts_with(kEmittedMark)) {
+    return {};
+  }
+  return "holds files that are not of --emit; name another folder, or move them away";
+}
+
+// Those that are selected or, where there is no selection, the tuned file's own.
+std::vector<Problem> problems_of(const Options& options, const std::optional<TunedFile>& tuned) {
+  if (!tuned || selects_problems(options)) return select_problems(options);
+  std::vector<Problem> problems;
+  for (const Record& record : tuned->records) {
+    if (std::find(problems.begin(), problems.end(), record.problem) == problems.end()) {
+      problems.push_back(record.problem);
+    }
+  }
+  if (problems.empty()) throw Failure(kExitUsage, "--tuned: the file has no records");
+  return problems;
+}
+
+bool is_native(const Problem& problem, const Choice& choice, const DeviceInfo& device) {
+  const LaunchPlan plan = choice.variant->plan(problem, choice.config, device);
+  return std::any_of(plan.launches.begin(), plan.launches.end(),
+                     [](const Launch& launch) { return launch.native; });
+}
+
+}  // namespace
+
+int emit_mode(const Options& options) {
+  const std::filesystem::path folder = options.emit;
+  const std::string shown = printable(options.emit, 300);
+  const std::string why = folder_reason(folder);
+  if (!why.empty()) throw Failure(kExitUsage, "--emit " + shown + ": it " + why);
+  std::optional<TunedFile> tuned;
+  if (!options.tuned.empty()) {
+    ParsedTunedFile parsed = load_tuned_file(options.tuned);
+    if (!parsed.file) throw Failure(kExitUsage, parsed.error);
+    tuned = std::move(parsed.file);
+  }
+  const std::vector<Problem> problems = problems_of(options, tuned);
+  const DeviceInfo device = select_device(options.device).info;
+  const Dispatcher dispatcher = tuned ? Dispatcher(*tuned, device) : Dispatcher(device);
+  std::vector<EmittedPlan> plans;
+  for (const Problem& problem : problems) {
+    Choice choice = dispatcher.pick(problem, options.mode);
+    if (choice.variant != nullptr && is_native(problem, choice, device)) {
+      // A function of ours: who links nothing of ours runs the default instead.
+      choice = default_choice(problem, device, options.mode);
+    }
+    if (choice.variant == nullptr) {
+      throw Failure(kExitUsage, to_string(problem) + ": no variant runs it on this device");
+    }
+    plans.push_back({problem, std::string(choice.variant->name),
+                     choice.variant->plan(problem, choice.config, device)});
+  }
+  const ToolInfo tool = tool_info();
+  const std::string made_by = "by " + tool.name + " " + tool.version + ", commit " + tool.commit +
+                              ", for " + printable(display_name(device), 200);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw Failure(kExitUsage, "--emit " + shown + ": " + error.message());
+  const auto files = emitted_files(plans, made_by);
+  for (const auto& [name, text] : files) {
+    const std::string failed = atomic_write(folder / name, text);
+    if (!failed.empty()) throw Failure(kExitUsage, failed);
+  }
+  std::fprintf(stderr, "%s: %zu plans, %zu files, %s\n", shown.c_str(), plans.size(), files.size(),
+               display_name(device).c_str());
+  return kExitGood;
+}
+
+}  // namespace loratune

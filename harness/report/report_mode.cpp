@@ -1,0 +1,73 @@
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
+#include "harness/base/failure.h"
+#include "harness/base/output_files.h"
+#include "harness/report/modes.h"
+#include "harness/report/page.h"
+#include "harness/report/page_data.h"
+
+namespace loratune {
+namespace {
+
+constexpr std::size_t kMostPageBytes = std::size_t{64} << 20;  // a browser shows no more
+
+// A file that is no page of ours is not written over: a name mistyped costs no work.
+void keep_foreign_file(const NamedFile& page) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(page.path, none)) return;
+  std::string head(kPageMark.size(), '\0');
+  std::ifstream file(page.path, std::ios::binary);
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (file.gcount() == 0 || head == kPageMark) return;
+  throw Failure(kExitUsage,
+                page.option + " '" + printable(page.path, 300) +
+                    "' exists and is no page of a report; name another or move it away");
+}
+
+std::string count_of(const nlohmann::json& list, const std::string& what) {
+  return list.empty() ? std::string() : ", " + std::to_string(list.size()) + " " + what;
+}
+
+}  // namespace
+
+int report_mode(const Options& options) {
+  if (options.report.size() < 2) {
+    throw Failure(kExitUsage,
+                  "--report wants the page to write and the files to show: "
+                  "--report page.html tuned.json");
+  }
+  const NamedFile page{"--report", options.report.front()};
+  std::vector<NamedFile> read;
+  for (auto path = options.report.begin() + 1; path != options.report.end(); ++path) {
+    read.push_back({"an input", *path});
+  }
+  require_writable({page}, read);
+  keep_foreign_file(page);
+  std::vector<Input> inputs;
+  for (const NamedFile& file : read) inputs.push_back(read_input(file.path));
+
+  const nlohmann::json data = page_data(inputs);
+  const std::string bytes = make_page(data);
+  if (bytes.size() > kMostPageBytes) {
+    throw Failure(kExitUsage, "--report: the page would take " +
+                                  std::to_string(bytes.size() >> 20U) +
+                                  " MiB, more than a browser shows; name fewer files");
+  }
+  const std::string error = atomic_write(page.path, bytes);
+  if (!error.empty()) throw Failure(kExitUsage, error);
+  if (options.json) std::printf("%s\n", data.dump(1, ' ', true).c_str());
+  std::fprintf(stderr, "page: %s (%.1f MB%s%s%s%s%s)\n", page.path.c_str(),
+               static_cast<double>(bytes.size()) * 1e-6,
+               count_of(data["devices"], "devices").c_str(),
+               count_of(data["records"], "records").c_str(),
+               count_of(data["times"], "times of rivals").c_str(),
+               count_of(data["recorded"], "recorded problems").c_str(),
+               count_of(data["gates"], "gates").c_str());
+  return kExitGood;
+}
+
+}  // namespace loratune

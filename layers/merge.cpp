@@ -1,0 +1,146 @@
+#include "loratune/layers/merge.h"
+
+#include <cmath>
+#include <stdexcept>
+#include <vector>
+
+#include "engine/internal/opencl.h"
+#include "loratune/engine/forward.h"
+
+namespace loratune {
+namespace {
+
+Element element_of(Dtype dtype) {
+  if (dtype == Dtype::f32) return Element::f32;
+  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
+}
+
+// Numbers of the type that add up to a float.
+std::int64_t pieces_of(Dtype dtype) {
+  if (dtype == Dtype::f32) return 1;
+  return dtype == Dtype::f16 ? 2 : 3;
+}
+
+// B[out,rank] with its pieces side by side.
+std::vector<float> in_pieces(const LoraLinear& layer, Dtype dtype) {
+  const auto rank = static_cast<std::size_t>(layer.rank);
+  const auto pieces = static_cast<std::size_t>(pieces_of(dtype));
+  std::vector<float> all(layer.b.size() * pieces);
+  for (std::size_t i = 0; i < layer.b.size(); ++i) {
+    float left = layer.b[i];
+    for (std::size_t p = 0; p < pieces; ++p) {
+      const float piece = rounded(element_of(dtype), left);
+      if (std::isfinite(left) && !std::isfinite(piece)) {
+        throw std::invalid_argument("merge: B holds " + std::to_string(left) +
+                                    ", which is beyond the type of the weights");
+      }
+      all[(i / rank * pieces + p) * rank + i % rank] = piece;
+      left -= piece;
+    }
+  }
+  return all;
+}
+
+// [rank, rank * pieces]: adds the pieces up.
+std::vector<float> identities(std::size_t rank, std::size_t pieces) {
+  std::vector<float> all(rank * rank * pieces);
+  for (std::size_t j = 0; j < rank; ++j) {
+    for (std::size_t p = 0; p < pieces; ++p) all[(j * pieces + p) * rank + j] = 1.0F;
+  }
+  return all;
+}
+
+// A^T[in,rank].
+std::vector<float> transposed(const LoraLinear& layer) {
+  const auto rank = static_cast<std::size_t>(layer.rank);
+  const auto in = static_cast<std::size_t>(layer.in);
+  std::vector<float> turned(rank * in);
+  for (std::size_t j = 0; j < rank; ++j) {
+    for (std::size_t i = 0; i < in; ++i) turned[i * rank + j] = layer.a[j * in + i];
+  }
+  return turned;
+}
+
+std::int64_t pitch_of(const WeightMatrix& w) { return w.ld == 0 ? w.in : w.ld; }
+
+void refuse_what_does_not_fit(const WeightMatrix& w) {
+  const auto size = static_cast<std::int64_t>(buffer_bytes(w.buffer)) / element_bytes(w.dtype);
+  const bool fits = w.out >= 1 && w.in >= 1 && w.off >= 0 && pitch_of(w) >= w.in && w.off <= size &&
+                    w.in <= size - w.off &&
+                    (w.out == 1 || pitch_of(w) <= (size - w.off - w.in) / (w.out - 1));
+  if (!fits) throw std::invalid_argument("merge: the weights do not fit their buffer");
+}
+
+}  // namespace
+
+struct Merge::State {
+  Forward& forward_for(const Problem& problem) {
+    std::unique_ptr<Forward>& forward = forwards[to_string(problem)];
+    if (!forward) forward = std::make_unique<Forward>(engine, dispatcher, problem);
+    return *forward;
+  }
+
+  Engine& engine;
+  const Dispatcher& dispatcher;
+  std::map<std::string, std::unique_ptr<Forward>> forwards = {};  // by problem
+};
+
+Merge::Merge(Engine& engine, const Dispatcher& dispatcher)
+    : state_(new State{engine, dispatcher}) {}
+Merge::~Merge() = default;
+
+Problem Merge::problem_of(const LoraLinear& layer, Dtype dtype) {
+  Problem problem;
+  set_types(problem, {dtype, Dtype::f32});
+  problem.m = layer.out;
+  problem.k = layer.rank * pieces_of(dtype);
+  problem.n = layer.in;
+  problem.rank = static_cast<int>(layer.rank);
+  return problem;
+}
+
+void Merge::merge(cl_command_queue queue, const LoraLinear& layer, const WeightMatrix& w,
+                  double factor) {
+  if (layer.in != w.in || layer.out != w.out) {
+    throw std::invalid_argument("merge: the layer's extents are not those of the weights");
+  }
+  refuse_what_does_not_fit(w);
+  const Problem problem = problem_of(layer, w.dtype);
+  const std::string why = invalid_reason(problem);
+  if (!why.empty()) throw std::invalid_argument("merge: " + why);
+  const std::vector<std::byte> x = from_floats(element_of(w.dtype), in_pieces(layer, w.dtype));
+  Forward& forward = state_->forward_for(problem);
+  std::string unbuilt;
+  if (forward.executable(problem.m, unbuilt) == nullptr) throw std::runtime_error(unbuilt);
+  const std::vector<float> a = identities(static_cast<std::size_t>(layer.rank),
+                                          static_cast<std::size_t>(pieces_of(w.dtype)));
+  const std::vector<float> b = transposed(layer);
+  Weights weights(state_->engine.context(), problem, a.data(), b.data());
+  const Handle<cl_mem> x_buffer = make_buffer(state_->engine.context(), x.size(), x.data());
+  Operands operands;
+  operands.x = x_buffer.get();
+  operands.y = w.buffer;
+  operands.off_y = w.off;
+  operands.ld_y = pitch_of(w);
+  operands.scale = static_cast<float>(factor * layer.scale);
+  const std::string refused = forward.enqueue(queue, weights, operands);
+  if (!refused.empty()) throw std::invalid_argument("merge: " + refused);
+  finish(queue);
+}
+
+void copy_weights(cl_command_queue queue, const WeightMatrix& from, const WeightMatrix& to) {
+  if (from.out != to.out || from.in != to.in || from.dtype != to.dtype) {
+    throw std::invalid_argument("merge: a copy has the extents and the type of the weights");
+  }
+  refuse_what_does_not_fit(from);
+  refuse_what_does_not_fit(to);
+  const auto bytes = static_cast<std::size_t>(element_bytes(from.dtype));
+  const auto rows = [&](const WeightMatrix& w) {
+    return Rows{w.buffer, static_cast<std::size_t>(w.off) * bytes,
+                static_cast<std::size_t>(pitch_of(w)) * bytes};
+  };
+  copy_rows(queue, rows(from), rows(to), static_cast<std::size_t>(from.in) * bytes,
+            static_cast<std::size_t>(from.out));
+}
+
+}  // namespace loratune

@@ -1,0 +1,79 @@
+// Faults planted where a kernel finds the adapter of its rows: the check must say that it is wrong.
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+#include "harness/check/checker.h"
+#include "test_engine.h"
+
+namespace loratune {
+namespace {
+
+struct Fault {
+  const char* name;
+  bool accumulate;
+  const char* from;
+  const char* to;
+};
+
+// NOLINTNEXTLINE(readability-identifier-naming): the name that GoogleTest calls
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
+const Fault kFaults[] = {
+    {"weights_of_the_slot_before", true, "block.weights = entry[0] * pool.ld_slot;",
+     "block.weights = max(entry[0] - 1, 0) * pool.ld_slot;"},
+    {"rank_and_scale_of_the_slot_before", true, "((long)entry[0] * MODULES",
+     "((long)max(entry[0] - 1, 0) * MODULES"},
+    {"scale_of_the_slot_dropped", false, "scale * as_float(slot[1])", "scale"},
+    {"rows_as_they_stand", true, "route + entry[1]", "route"},
+    {"a_row_too_many", true, "? 0 : entry[2];", "? 0 : entry[2] + 1;"},
+    {"a_row_too_few", true, "? 0 : entry[2];", "? 0 : max(entry[2] - 1, 1);"},
+    {"zero_added_to_rows_of_an_empty_slot", true, "slot[0] == 0 ? 0 : ", ""},
+    {"rows_of_an_empty_slot_set", false, "slot[0] == 0 ? 0 : ", ""},
+    {"rank_one_too_few", true, "block.rank = slot[0];", "block.rank = slot[0] - 1;"},
+};
+
+// Every variant that knows adapters has the fault planted into it, in its default config.
+class AdapterFaults : public testing::TestWithParam<Fault> {};
+
+TEST_P(AdapterFaults, AreCaught) {
+  Case shape;
+  shape.problem.m = 29;
+  shape.problem.k = 67;
+  shape.problem.n = 75;
+  shape.problem.slices = {{5, 70}, 2};
+  shape.problem.rank = 12;
+  shape.problem.adapters = 4;
+  shape.problem.accumulate = GetParam().accumulate;
+  shape.fill = Fill::exact;
+  shape.off_y = 3;
+  shape.pad_y = 7;
+  const DeviceInfo& device = test_engine().info();
+  Checker checker(test_engine(), shape);
+  int planted = 0;
+  for (const Variant* variant : variants()) {
+    if (!variant->supports(shape.problem, device)) continue;
+    LaunchPlan plan =
+        variant->plan(shape.problem, variant->default_config(shape.problem, device), device);
+    const auto check = [&] {
+      Built built = test_engine().build(shape.problem, plan);
+      EXPECT_TRUE(built.executable) << variant->name << ": " << built.detail;
+      return built.executable ? checker.check(*built.executable) : CheckResult{};
+    };
+    const CheckResult sound = check();
+    EXPECT_EQ(to_string(sound.outcome), "correct") << variant->name << ": " << sound.detail;
+    const std::size_t at = plan.source.find(GetParam().from);
+    ASSERT_NE(at, std::string::npos) << variant->name << " no longer holds: " << GetParam().from;
+    plan.source.replace(at, std::string(GetParam().from).size(), GetParam().to);
+    EXPECT_EQ(to_string(check().outcome), "correctness") << variant->name;
+    ++planted;
+  }
+  EXPECT_GT(planted, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Planted, AdapterFaults, testing::ValuesIn(kFaults),
+                         [](const auto& fault) { return std::string(fault.param.name); });
+
+}  // namespace
+}  // namespace loratune

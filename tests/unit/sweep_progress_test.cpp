@@ -1,0 +1,107 @@
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <string>
+
+#include "harness/sweep/progress.h"
+
+namespace loratune {
+namespace {
+
+SweepProgress in_the_middle() {
+  SweepProgress progress;
+  progress.decided = 30;
+  progress.problems = 120;
+  progress.elapsed_s = 60;
+  progress.left_s = 125;
+  progress.tried = 150;
+  progress.problem = "m16_k1024_n1024_r8_f16_acc";
+  progress.doing = "trying split A_TILE=4 SHRINK_ROWS=4";
+  progress.best = 1.234;
+  return progress;
+}
+
+// What a display wrote.
+class Written {
+ public:
+  Written() : file_(std::tmpfile()) {}
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+  ~Written() { std::fclose(file_); }
+  std::FILE* file() const { return file_; }
+  std::string text() const {
+    std::string text(static_cast<std::size_t>(std::ftell(file_)), '\0');
+    std::rewind(file_);
+    text.resize(std::fread(text.data(), 1, text.size(), file_));
+    return text;
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+constexpr Terminal kWide = {true, false, 200};
+
+TEST(SweepProgress, SaysRateTimeLeftBestAndWhatIsTried) {
+  EXPECT_EQ(progress_line(in_the_middle(), kWide),
+            "[####............] 30/120, 2.5 configs/s, at most 2:05 left, "
+            "m16_k1024_n1024_r8_f16_acc, best so far 1.23x, trying split A_TILE=4 SHRINK_ROWS=4");
+}
+
+TEST(SweepProgress, LeavesOutWhatIsNotKnownYet) {
+  SweepProgress begun;
+  begun.problems = 12;
+  begun.left_s = 60;
+  EXPECT_EQ(progress_line(begun, kWide), "[................] 0/12, at most 1:00 left");
+}
+
+TEST(SweepProgress, FitsTheTerminal) {
+  for (const int width : {20, 40, 80, 100}) {
+    const std::string line = progress_line(in_the_middle(), {true, false, width});
+    EXPECT_EQ(line.size(), static_cast<std::size_t>(width - 1)) << line;
+    EXPECT_EQ(progress_line(in_the_middle(), kWide).find(line), 0U);
+  }
+}
+
+TEST(SweepProgress, HasColourOnlyWhereTheTerminalHas) {
+  EXPECT_EQ(progress_line(in_the_middle(), {true, false, 200}).find('\033'), std::string::npos);
+  EXPECT_NE(progress_line(in_the_middle(), {true, true, 200}).find("\033[32m["), std::string::npos);
+}
+
+TEST(ProgressDisplay, WritesOverItsLineOnATerminal) {
+  const Written written;
+  ProgressDisplay display(written.file(), {true, false, 40});
+  display.show(in_the_middle(), 0);
+  display.show(in_the_middle(), 0.01);  // too soon
+  display.show(in_the_middle(), 0.2);
+  display.clear();
+  const std::string line = progress_line(in_the_middle(), {true, false, 40});
+  EXPECT_EQ(written.text(), "\r" + line + "\033[K\r" + line + "\033[K\r\033[K");
+}
+
+TEST(ProgressDisplay, ShowsADecisionAtOnce) {
+  const Written written;
+  ProgressDisplay display(written.file(), {true, false, 30});
+  SweepProgress progress = in_the_middle();
+  display.show(progress, 0);
+  ++progress.decided;
+  display.show(progress, 0.01);
+  EXPECT_NE(written.text().find(" 31/120"), std::string::npos);
+}
+
+TEST(ProgressDisplay, WritesALineADecisionElsewhere) {
+  const Written written;
+  ProgressDisplay display(written.file(), {false, false, 80});
+  SweepProgress progress = in_the_middle();
+  display.show(progress, 0);
+  progress.doing = "racing, round 3";
+  display.show(progress, 10);
+  progress.decided = 31;
+  progress.elapsed_s = 70;
+  display.show(progress, 20);
+  display.clear();
+  EXPECT_EQ(written.text(), "30 of 120 problems after 1:00\n31 of 120 problems after 1:10\n");
+}
+
+}  // namespace
+}  // namespace loratune
