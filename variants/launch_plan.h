@@ -87,7 +87,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
-  bool native = false;  // a function of the engine's, of the kernel's name, run by the host
+  bool native = false;        // a function of the engine's, of the kernel's name, run by the host
   RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };
