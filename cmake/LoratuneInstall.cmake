@@ -2,6 +2,8 @@
 # consumer has Highway, loratune::host, and where it has OpenCL, loratune::engine and loratune::layers. find_package(loratune COMPONENTS engine)
 # insists on it. The install component `development` needs the libraries built and nothing else.
 
+# The shared libraries with their C interface are loratune::loratune and loratune::loratune-cl; what a program that is
+# built needs of them is the component `runtime`.
 install(TARGETS loratune_dispatcher loratune_adapters EXPORT loratuneDispatcherTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(TARGETS loratune_host EXPORT loratuneHostTargets
@@ -12,6 +14,20 @@ install(TARGETS loratune_engine loratune_layers EXPORT loratuneEngineTargets
 # The interface is every header that is in no internal/ folder.
 install(DIRECTORY variants dispatch adapters host engine layers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
         COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN internal EXCLUDE)
+install(TARGETS loratune_c loratune_cl_c EXPORT loratuneDispatcherTargets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development)
+install(FILES capi/loratune.h capi/loratune_cl.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
+        COMPONENT development)
+
+# The files of pkg-config say where they are themselves, so the folder may be moved.
+file(RELATIVE_PATH PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" PC_UP ${PC_UP})
+foreach(name loratune loratune-cl)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+          COMPONENT development)
+endforeach()
+
 install(DIRECTORY results/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/loratune
         COMPONENT development)
 

@@ -202,6 +202,26 @@ Choice Dispatcher::pick(const Problem& problem, Mode mode) const noexcept {
   return {found.candidate->variant, found.candidate->config, found.device->match, found.shape};
 }
 
+std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const {
+  std::vector<Choice> all;
+  if (!is_valid(problem)) return all;
+  const auto add = [&](const Choice& choice) {
+    const bool known = std::any_of(all.begin(), all.end(), [&](const Choice& other) {
+      return other.variant == choice.variant && other.config == choice.config;
+    });
+    if (!known && choice.variant != nullptr) all.push_back(choice);
+  };
+  state_->visit_entries(problem, mode, [&](const FoundEntry& found) {
+    if (state_->runs(found, problem)) {
+      add({found.candidate->variant, found.candidate->config, found.device->match, found.shape});
+    }
+    return false;
+  });
+  add(default_choice(problem, state_->device, mode));
+  for (const Choice& choice : fallback_choices(problem, state_->device)) add(choice);
+  return all;
+}
+
 std::vector<Problem> Dispatcher::misses() const {
   std::vector<std::pair<Problem, std::uint64_t>> counted;
   for (const auto& [key, times] : state_->misses.all()) {

@@ -44,6 +44,11 @@ class Dispatcher {
   // does not depend on m, unless the device has too little memory for it at some m.
   Choice pick(const Problem& problem, Mode mode = Mode::fast) const noexcept;
 
+  // What to try, in order, where a kernel cannot be built after all: the pick, the other entries of
+  // the file that hold the problem, then the built-in default and its fallbacks; each choice once.
+  // Empty where the pick has no variant.
+  std::vector<Choice> choices(const Problem& problem, Mode mode = Mode::fast) const;
+
   // The same answer in words, several lines: the record or rule, the matches, the expected
   // speed-up, and why other entries for this problem were passed over.
   std::string explain(const Problem& problem, Mode mode = Mode::fast) const;

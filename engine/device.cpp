@@ -1,16 +1,13 @@
 #include "loratune/engine/device.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
-#include <filesystem>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "dispatch/internal/opencl_codes.h"
 #include "dispatch/internal/utf8.h"
 #include "engine/internal/cpu_limits.h"
 #include "engine/internal/device_limits.h"
@@ -144,68 +141,6 @@ std::string name_or(const std::string& otherwise, Ask ask) {
   }
 }
 
-// Whether a file can be made in the folder, which is made if need be.
-bool is_writable(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  std::string name = (folder / "loratune-XXXXXX").string();
-  const int file = mkstemp(name.data());
-  if (file < 0) return false;
-  close(file);
-  unlink(name.c_str());
-  return true;
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-constexpr const char* kPocl = "Portable Computing Language";
-
-// PoCL has no device, or not even a platform, where it cannot write its cache, and does not say so:
-// the end of a complaint that does, or nothing.
-std::string cache_fault() {
-  std::filesystem::path folder = environment("POCL_CACHE_DIR");
-  const std::filesystem::path shared = environment("XDG_CACHE_HOME");
-  const std::filesystem::path home = environment("HOME");
-  if (folder.empty() && !shared.empty()) folder = shared / "pocl";
-  if (folder.empty() && !home.empty()) folder = home / ".cache" / "pocl";
-  if (folder.empty() || is_writable(folder)) return {};
-  return ", since its cache folder " + clean(folder.string()) +
-         " cannot be written (POCL_CACHE_DIR names another)";
-}
-
-// The files that tell the ICD loader of drivers.
-std::vector<std::filesystem::path> icd_files() {
-  const std::filesystem::path usual = "/etc/OpenCL/vendors";
-  const std::filesystem::path place = usual / environment("OCL_ICD_VENDORS");
-  std::error_code error;
-  if (std::filesystem::is_regular_file(place, error)) return {place};
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(place, error)) {
-    if (entry.path().extension() == ".icd") files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-// A driver that the loader knows of and that shows no platform is told of where it is the only
-// hope, and where the reason is known.
-void add_silent_drivers(const std::vector<std::string>& platforms,
-                        std::vector<std::string>& complaints) {
-  for (const std::filesystem::path& file : icd_files()) {
-    std::string why;
-    if (file.filename().string().find("pocl") != std::string::npos &&
-        std::find(platforms.begin(), platforms.end(), kPocl) == platforms.end()) {
-      why = cache_fault();
-    }
-    if (platforms.empty() || !why.empty()) {
-      complaints.push_back("the driver of " + clean(file.string()) + " has no platform" + why);
-    }
-  }
-}
-
 std::vector<cl_platform_id> list_platforms() {
   cl_uint count = 0;
   require_success(clGetPlatformIDs(0, nullptr, &count), "clGetPlatformIDs");
@@ -237,7 +172,8 @@ void add_device(const std::string& platform, cl_device_id handle, std::vector<De
 
 }  // namespace
 
-std::vector<Device> list_devices(std::vector<std::string>& complaints) {
+std::vector<Device> list_devices(std::vector<std::string>& complaints,
+                                 std::vector<std::string>* platform_names) {
   std::vector<cl_platform_id> platforms;
   try {
     platforms = list_platforms();
@@ -258,62 +194,18 @@ std::vector<Device> list_devices(std::vector<std::string>& complaints) {
       if (error.code() != CL_DEVICE_NOT_FOUND)
         why = std::string(" is passed over: ") + error.what();
     }
-    if (handles.empty()) {
-      if (names.back() == kPocl) why += cache_fault();
-      complaints.push_back("platform " + names.back() + why);
-    }
+    if (handles.empty()) complaints.push_back("platform " + names.back() + why);
     for (const cl_device_id handle : handles) {
       add_device(names.back(), handle, devices, complaints);
     }
   }
-  add_silent_drivers(names, complaints);
+  if (platform_names != nullptr) *platform_names = std::move(names);
   return devices;
 }
 
 std::string error_name(std::int32_t code) {
-  constexpr auto kNames = std::to_array<std::pair<cl_int, const char*>>({
-      {0, "CL_SUCCESS"},
-      {-1, "CL_DEVICE_NOT_FOUND"},
-      {-2, "CL_DEVICE_NOT_AVAILABLE"},
-      {-3, "CL_COMPILER_NOT_AVAILABLE"},
-      {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
-      {-5, "CL_OUT_OF_RESOURCES"},
-      {-6, "CL_OUT_OF_HOST_MEMORY"},
-      {-7, "CL_PROFILING_INFO_NOT_AVAILABLE"},
-      {-11, "CL_BUILD_PROGRAM_FAILURE"},
-      {-13, "CL_MISALIGNED_SUB_BUFFER_OFFSET"},
-      {-14, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
-      {-15, "CL_COMPILE_PROGRAM_FAILURE"},
-      {-30, "CL_INVALID_VALUE"},
-      {-33, "CL_INVALID_DEVICE"},
-      {-34, "CL_INVALID_CONTEXT"},
-      {-36, "CL_INVALID_COMMAND_QUEUE"},
-      {-38, "CL_INVALID_MEM_OBJECT"},
-      {-42, "CL_INVALID_BINARY"},
-      {-43, "CL_INVALID_BUILD_OPTIONS"},
-      {-44, "CL_INVALID_PROGRAM"},
-      {-45, "CL_INVALID_PROGRAM_EXECUTABLE"},
-      {-46, "CL_INVALID_KERNEL_NAME"},
-      {-48, "CL_INVALID_KERNEL"},
-      {-49, "CL_INVALID_ARG_INDEX"},
-      {-50, "CL_INVALID_ARG_VALUE"},
-      {-51, "CL_INVALID_ARG_SIZE"},
-      {-52, "CL_INVALID_KERNEL_ARGS"},
-      {-53, "CL_INVALID_WORK_DIMENSION"},
-      {-54, "CL_INVALID_WORK_GROUP_SIZE"},
-      {-55, "CL_INVALID_WORK_ITEM_SIZE"},
-      {-56, "CL_INVALID_GLOBAL_OFFSET"},
-      {-57, "CL_INVALID_EVENT_WAIT_LIST"},
-      {-58, "CL_INVALID_EVENT"},
-      {-59, "CL_INVALID_OPERATION"},
-      {-61, "CL_INVALID_BUFFER_SIZE"},
-      {-63, "CL_INVALID_GLOBAL_WORK_SIZE"},
-      {-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
-  });
-  for (const auto& [value, name] : kNames) {
-    if (value == code) return name;
-  }
-  return "OpenCL error " + std::to_string(code);
+  const char* name = opencl_code_name(code);
+  return name == nullptr ? "OpenCL error " + std::to_string(code) : name;
 }
 
 OpenclError::OpenclError(std::int32_t code, const std::string& call)

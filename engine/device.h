@@ -31,10 +31,11 @@ struct Device {
 };
 
 // Every device of every platform that can be used, in the ICD loader's order. What cannot be used
-// has a line with its name and the reason in `complaints`: a driver without a platform, a platform
-// that fails or has no device, and a device that does not answer, is not available or has no
-// compiler. Where no driver is installed the list is empty and there is no complaint.
-std::vector<Device> list_devices(std::vector<std::string>& complaints);
+// has a line with its name and the reason in `complaints`: a platform that fails or has no device,
+// and a device that does not answer, is not available or has no compiler. `platform_names` become
+// those of all platforms. Where no driver is installed the list is empty and there is no complaint.
+std::vector<Device> list_devices(std::vector<std::string>& complaints,
+                                 std::vector<std::string>* platform_names = nullptr);
 
 // Throws OpenclError if the device does not answer.
 DeviceInfo query_device(cl_device_id device);

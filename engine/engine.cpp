@@ -1,14 +1,13 @@
 #include "loratune/engine/engine.h"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "engine/internal/executable.h"
 #include "engine/internal/native.h"
+#include "engine/internal/programs.h"
 #include "loratune/variants/packing.h"
 #include "loratune/variants/slices.h"
 
@@ -79,30 +78,32 @@ std::string refusal(cl_kernel kernel, const Launch& launch, cl_device_id device,
 }  // namespace
 
 struct Engine::State {
-  // The plan's program, which lives as long as the engine, or null with the build log. Compiling
-  // takes long and holds no lock: others may find or build theirs meanwhile.
   cl_program program_of(const LaunchPlan& plan, std::string& log);
 
   Handle<cl_context> context;
   Device device;
-  std::mutex mutex;                                    // of programs
-  std::map<std::string, Handle<cl_program>> programs;  // by program_key()
-  std::shared_ptr<Residency> residency;                // the device's
+  EngineOptions options;
+  std::unique_ptr<Programs> programs;
+  std::shared_ptr<Residency> residency;  // the device's
 };
 
 Engine::Engine(const Device& device) : state_(std::make_unique<State>()) {
   state_->context = make_context(device.handle);
   state_->device = device;
+  state_->programs = std::make_unique<Programs>(context(), device, state_->options);
   state_->residency = Residency::of(device.handle);
 }
 
-Engine::Engine(cl_context context, cl_device_id device) : state_(std::make_unique<State>()) {
+Engine::Engine(cl_context context, cl_device_id device, const EngineOptions& options)
+    : state_(std::make_unique<State>()) {
   const std::vector<cl_device_id> devices = devices_of(context);
   if (std::find(devices.begin(), devices.end(), device) == devices.end()) {
     throw std::invalid_argument("engine: the device is none of the context's");
   }
   state_->context = retain(context);
   state_->device = {device, query_device(device)};
+  state_->options = options;
+  state_->programs = std::make_unique<Programs>(context, state_->device, options);
   state_->residency = Residency::of(device);
 }
 
@@ -113,24 +114,9 @@ cl_device_id Engine::device() const { return state_->device.handle; }
 const DeviceInfo& Engine::info() const { return state_->device.info; }
 
 cl_program Engine::State::program_of(const LaunchPlan& plan, std::string& log) {
-  const std::string key = program_key(plan);
   const bool native = std::all_of(plan.launches.begin(), plan.launches.end(),
                                   [](const Launch& launch) { return launch.native; });
-  if (native) return nullptr;  // there is nothing to compile
-  {
-    const std::lock_guard<std::mutex> lock(mutex);
-    const auto found = programs.find(key);
-    if (found != programs.end()) return found->second.get();
-  }
-  Handle<cl_program> program = make_program(context.get(), plan.source);
-  try {
-    build_program(program.get(), device.handle, build_options(plan));
-  } catch (const OpenclError& error) {
-    log = std::string(error.what()) + '\n' + build_log(program.get(), device.handle);
-    return nullptr;
-  }
-  const std::lock_guard<std::mutex> lock(mutex);
-  return programs.try_emplace(key, std::move(program)).first->second.get();
+  return native ? nullptr : programs->get(plan, log);  // else there is nothing to compile
 }
 
 Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
@@ -152,8 +138,13 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
     std::string log;
     cl_program program = state_->program_of(plan, log);
     if (!log.empty()) return {nullptr, Outcome::compile, log};
+    state->own_scratch = !state_->options.caller_scratch;
+    if (!state->own_scratch && plan.scratch.size() > kMostParts) {
+      return {nullptr, Outcome::constraints,
+              "more scratch buffers than one of the caller's can hold"};
+    }
     for (const Scratch& scratch : plan.scratch) {
-      state->scratch.push_back(make_buffer(context(), scratch.bytes));
+      if (state->own_scratch) state->scratch.push_back(make_buffer(context(), scratch.bytes));
     }
     for (const Launch& launch : plan.launches) {
       if (launch.native) {

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,6 +57,10 @@ struct Operands {
   cl_mem a = nullptr, b = nullptr;
   std::int64_t off_a = 0, off_b = 0;
   float scale = 1.0F;
+  // Executables without scratch of their own: where theirs begins, in bytes. Nothing in it is kept
+  // from run to run. A multiple of kScratchAlign.
+  cl_mem scratch = nullptr;
+  std::int64_t off_scratch = 0;
   // The problem whose weights a and b hold, where that is known: k, n, rank and their type count.
   // Weights of another shape may be just as long.
   std::optional<Problem> weights_of;
@@ -71,6 +76,15 @@ struct Operands {
 
 // What packed weights in a larger buffer are aligned to: the widest load of the kernels.
 inline constexpr std::int64_t kWeightsAlign = 128;  // bytes
+// What scratch in the caller's buffer is aligned to: more than any device asks for a part of one.
+inline constexpr std::int64_t kScratchAlign = 4096;  // bytes
+
+// What a run waits for, and where the event of its end is put, the caller's to release. Both are
+// read and written within the call.
+struct Sync {
+  std::span<const cl_event> waits;
+  cl_event* done = nullptr;
+};
 
 // The factors of one module: a[rank,k] and b[columns,rank], dense, row-major, of weights_dtype() of
 // the problem (f16, bf16: the bits). A rank below the problem's is filled up with zeros. g: DoRA's
@@ -103,8 +117,8 @@ class Weights {
   ~Weights();
 
   // Layouts made from now on stand in the `bytes` bytes of the caller's buffer from `begin` on, one
-  // behind the other, instead of in buffers of their own. The caller keeps the buffer for as long
-  // as the Weights. Throws std::invalid_argument where it has not these bytes, and OpenclError.
+  // behind the other, instead of in buffers of their own, if the plan's kernels take them there:
+  // offsets_weights(). The caller keeps the buffer for as long as the Weights. Throws std::invalid_argument where it has not these bytes, and OpenclError.
   void use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes);
 
   // The bytes that such a plan's layouts take in an arena.
@@ -157,6 +171,12 @@ class Executable {
   // OpenclError. Allocates nothing without events.
   void enqueue(cl_command_queue queue, const Operands& operands,
                std::vector<cl_event>* events = nullptr);
+  // The same with events for whoever shares the queue's results. Allocates nothing, but for scratch
+  // in the caller's buffer that is several parts of it or does not stand at its beginning.
+  void enqueue(cl_command_queue queue, const Operands& operands, const Sync& sync);
+
+  // Bytes that a run takes of the caller's scratch; 0 where the executable has its own.
+  std::int64_t scratch_bytes() const;
   const LaunchPlan& plan() const;
   const Problem& problem() const;
 
@@ -171,18 +191,32 @@ struct Built {
   std::string detail;
 };
 
-// Any number of threads may call the same engine at a time; a program that two of them build at
-// once is compiled twice and kept once. A device may have several engines, in one context or in
-// several: runs of plans that say needs_residency are kept apart among all executables of the
-// process on the device. Such a run on a queue of another context than the last one's waits on the
-// host.
+// What an engine is made with.
+struct EngineOptions {
+  // Where compiled programs are kept for the next process; empty: in memory alone. It is made for
+  // its owner where it is not there, and refused where others may write to it.
+  std::filesystem::path cache_folder;
+  std::uint64_t cache_bytes = std::uint64_t{64} << 20U;  // that the folder may hold
+  bool caller_scratch = false;  // every run has scratch of the caller's, none is allocated
+};
+
+// cache_folder and cache_bytes as $LORATUNE_CACHE_DIR and $LORATUNE_CACHE_BYTES say, where these
+// are set and not empty. Throws std::invalid_argument for bytes that are no number. Nobody may
+// change the environment meanwhile. An engine reads it nowhere else.
+EngineOptions options_from_env();
+
+// Any number of threads may call the same engine at a time; a program that several of them ask for
+// at once is compiled by one, and the others wait for it. A device may have several engines, in one
+// context or in several: runs of plans that say needs_residency are kept apart among all
+// executables of the process on the device. Such a run on a queue of another context than the last
+// one's waits on the host.
 class Engine {
  public:
   // With a context of its own for the device. Throws OpenclError.
   explicit Engine(const Device& device);
   // In a context of the caller's, for one of its devices. Throws std::invalid_argument where the
-  // device is none of the context's, and OpenclError.
-  Engine(cl_context context, cl_device_id device);
+  // device is none of the context's or the cache folder is refused, and OpenclError.
+  Engine(cl_context context, cl_device_id device, const EngineOptions& options = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -152,7 +152,10 @@ BoundKernel Executable::State::bind_kernel(Handle<cl_kernel> kernel, const Launc
     if (is_number(arg)) {
       if (++numbers == 1 || !launch.one_struct) ++at;
     } else if (arg.role == Role::scratch) {
-      set_argument(kernel.get(), at++, scratch[static_cast<std::size_t>(arg.value)].get());
+      if (own_scratch) {
+        set_argument(kernel.get(), at, scratch[static_cast<std::size_t>(arg.value)].get());
+      }
+      ++at;
     } else if (arg.role == Role::local) {
       require_success(
           clSetKernelArg(kernel.get(), at++, static_cast<std::size_t>(arg.value), nullptr),
@@ -164,12 +167,16 @@ BoundKernel Executable::State::bind_kernel(Handle<cl_kernel> kernel, const Launc
   return {std::move(kernel), std::vector<unsigned char>(numbers * sizeof(cl_long)), false};
 }
 
-void Executable::State::set_arguments(std::size_t launch, const Operands& operands) {
+void Executable::State::set_arguments(std::size_t launch, const Operands& operands,
+                                      const ScratchParts& given) {
   BoundKernel& bound = kernels[launch];
   Numbers numbers(bound, plan.launches[launch].one_struct);
   const bool launch_is_native = plan.launches[launch].native;
   for (const Arg& arg : plan.launches[launch].args) {
-    if (arg.role == Role::scratch || arg.role == Role::local) {
+    if (arg.role == Role::scratch && !own_scratch) {
+      set_argument(bound.kernel.get(), numbers.next(),
+                   given.buffers[static_cast<std::size_t>(arg.value)]);
+    } else if (arg.role == Role::scratch || arg.role == Role::local) {
       numbers.next();
     } else if (!is_number(arg)) {
       const cl_uint at = numbers.next();
@@ -208,51 +215,141 @@ Executable::~Executable() = default;
 const LaunchPlan& Executable::plan() const { return state_->plan; }
 const Problem& Executable::problem() const { return state_->problem; }
 
-void Executable::enqueue(cl_command_queue queue, const Operands& operands,
-                         std::vector<cl_event>* events) {
-  State& state = *state_;
-  const std::string why = invalid_reason(state.problem, state.plan, operands);
-  if (!why.empty()) throw std::invalid_argument("operands: " + why);
-  const std::int64_t m = rows_of(operands, state.problem);
-  if (m == 0) return;
-  if (!state.parts.empty()) return state.enqueue_parts(queue, operands, events);
-  for (std::size_t l = 0; l < state.kernels.size(); ++l) state.set_arguments(l, operands);
-  std::vector<Handle<cl_event>> made;
-  // Calls a function that enqueues a command and, where it gets a place for one, makes an event.
-  const auto add = [&](auto&& command) {
-    if (events == nullptr) return command(nullptr);
-    cl_event event = nullptr;
-    command(&event);
-    made.emplace_back(event);
+std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer) {
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < buffer; ++i) {
+    const auto bytes = static_cast<std::int64_t>(plan.scratch[i].bytes);
+    begin += (bytes + kScratchAlign - 1) / kScratchAlign * kScratchAlign;
+  }
+  return begin;
+}
+
+std::int64_t Executable::scratch_bytes() const {
+  const LaunchPlan& plan = state_->plan;
+  std::int64_t most = 0;  // parts follow one another
+  for (const auto& part : state_->parts) most = std::max(most, part->scratch_bytes());
+  if (!state_->parts.empty()) return most;
+  return state_->own_scratch ? 0 : scratch_begin(plan, plan.scratch.size());
+}
+
+ScratchParts Executable::State::scratch_of(const Operands& operands) const {
+  ScratchParts given;
+  if (own_scratch || plan.scratch.empty()) return given;
+  const auto refuse = [](const std::string& why) {
+    throw std::invalid_argument("operands: scratch " + why);
   };
-  for (std::size_t i = 0; i < state.scratch.size(); ++i) {
-    const Scratch& scratch = state.plan.scratch[i];
-    if (scratch.zero == Zero::each_run || (scratch.zero == Zero::once && state.dirty)) {
-      add([&](cl_event* event) {
-        fill_buffer(queue, state.scratch[i].get(), cl_uchar{0}, scratch.bytes, event);
-      });
+  if (operands.scratch == nullptr) refuse("has no buffer");
+  if (operands.off_scratch < 0 || operands.off_scratch % kScratchAlign != 0) {
+    refuse("begins at " + std::to_string(operands.off_scratch) + ", no multiple of " +
+           std::to_string(kScratchAlign) + " bytes");
+  }
+  const auto bytes = static_cast<std::int64_t>(buffer_bytes(operands.scratch));
+  const std::int64_t end = scratch_begin(plan, plan.scratch.size() - 1) +
+                           static_cast<std::int64_t>(plan.scratch.back().bytes);
+  if (operands.off_scratch > bytes || end > bytes - operands.off_scratch) {
+    refuse("takes " + std::to_string(end) + " bytes from " + std::to_string(operands.off_scratch) +
+           " on, its buffer has " + std::to_string(bytes));
+  }
+  if (plan.scratch.size() == 1 && operands.off_scratch == 0) {
+    given.buffers[0] = operands.scratch;
+    return given;
+  }
+  for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
+    const auto begin = static_cast<std::size_t>(operands.off_scratch + scratch_begin(plan, i));
+    given.made.push_back(part_of(operands.scratch, begin, plan.scratch[i].bytes));
+    given.buffers[i] = given.made.back().get();
+  }
+  return given;
+}
+
+std::int64_t Executable::State::checked_rows(const Operands& operands) const {
+  const std::string why = invalid_reason(problem, plan, operands);
+  if (!why.empty()) throw std::invalid_argument("operands: " + why);
+  return rows_of(operands, problem);
+}
+
+template <class Begin, class Add>
+void Executable::State::run(cl_command_queue queue, const Operands& operands, Begin begin,
+                            Add add) {
+  const std::int64_t m = checked_rows(operands);
+  if (m == 0) return begin();
+  const ScratchParts given = scratch_of(operands);
+  for (std::size_t l = 0; l < kernels.size(); ++l) set_arguments(l, operands, given);
+  begin();
+  for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
+    const Scratch& one = plan.scratch[i];
+    // What stands in the caller's scratch between the runs is anything.
+    const bool fresh = dirty || !own_scratch;
+    if (one.zero == Zero::each_run || (one.zero == Zero::once && fresh)) {
+      cl_mem buffer = own_scratch ? scratch[i].get() : given.buffers[i];
+      add([&](cl_event* event) { fill_buffer(queue, buffer, cl_uchar{0}, one.bytes, event); },
+          false);
     }
   }
-  state.dirty = true;  // until every launch is under way
+  dirty = true;  // until every launch is under way
   std::unique_lock<std::mutex> alone;
-  if (state.plan.needs_residency) alone = state.residency->enter(queue);
-  for (std::size_t l = 0; l < state.plan.launches.size(); ++l) {
-    const Launch& launch = state.plan.launches[l];
-    Sizes global = sizes(launch.global);
-    global[0] = items_for(launch, m, state.problem.adapters > 0 ? operands.route : nullptr);
+  if (plan.needs_residency) alone = residency->enter(queue);
+  for (std::size_t l = 0; l < plan.launches.size(); ++l) {
+    const Launch& one = plan.launches[l];
+    Sizes global = sizes(one.global);
+    global[0] = items_for(one, m, problem.adapters > 0 ? operands.route : nullptr);
     if (global[0] == 0) continue;  // no row has an adapter
-    add([&](cl_event* event) {
-      if (launch.native) {
-        return enqueue_native(queue, state.kernels[l].numbers, operands, event);
-      }
-      loratune::launch(queue, state.kernels[l].kernel.get(), static_cast<cl_uint>(launch.dims),
-                       global, sizes(launch.local), event);
-    });
+    add(
+        [&](cl_event* event) {
+          if (one.native) return enqueue_native(queue, kernels[l].numbers, operands, event);
+          launch(queue, kernels[l].kernel.get(), static_cast<cl_uint>(one.dims), global,
+                 sizes(one.local), event);
+        },
+        l + 1 == plan.launches.size());
   }
-  state.dirty = false;
+  dirty = false;
+}
+
+void Executable::enqueue(cl_command_queue queue, const Operands& operands,
+                         std::vector<cl_event>* events) {
+  if (!state_->parts.empty()) {
+    if (state_->checked_rows(operands) > 0) state_->enqueue_parts(queue, operands, events);
+    return;
+  }
+  std::vector<Handle<cl_event>> made;
+  state_->run(
+      queue, operands, [] {},
+      [&](auto&& command, bool) {
+        if (events == nullptr) return command(nullptr);
+        cl_event event = nullptr;
+        command(&event);
+        made.emplace_back(event);
+      });
   if (events == nullptr) return;
   events->reserve(events->size() + made.size());
   for (Handle<cl_event>& event : made) events->push_back(event.release());
+}
+
+void Executable::enqueue(cl_command_queue queue, const Operands& operands, const Sync& sync) {
+  const auto wait = [&] {
+    if (sync.waits.empty()) return;
+    require_success(clEnqueueBarrierWithWaitList(queue, static_cast<cl_uint>(sync.waits.size()),
+                                                 sync.waits.data(), nullptr),
+                    "clEnqueueBarrierWithWaitList");
+  };
+  if (sync.done != nullptr) *sync.done = nullptr;
+  if (!state_->parts.empty() && state_->checked_rows(operands) > 0) {
+    wait();
+    const std::size_t parts = state_->parts.size();
+    for (std::size_t i = 0; i < parts; ++i) {
+      state_->parts[i]->enqueue(queue,
+                                part_operands(operands, state_->problem, static_cast<int>(i)),
+                                Sync{{}, i + 1 == parts ? sync.done : nullptr});
+    }
+    return;
+  }
+  state_->run(queue, operands, wait,
+              [&](auto&& command, bool last) { command(last ? sync.done : nullptr); });
+  // A run of no rows has no command whose event it could be.
+  if (sync.done != nullptr && *sync.done == nullptr) {
+    require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, sync.done),
+                    "clEnqueueMarkerWithWaitList");
+  }
 }
 
 }  // namespace loratune

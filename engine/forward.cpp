@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "engine/internal/opencl.h"
-#include "loratune/dispatch/default_choice.h"
 
 namespace loratune {
 namespace {
@@ -98,7 +97,7 @@ Forward::~Forward() = default;
 
 const Problem& Forward::shape() const { return state_->shape; }
 
-// The pick, or where its kernel cannot be built, the first fallback that can.
+// The pick, or where its kernel cannot be built, the first of the next choices that can.
 std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::string& why) const {
   const auto try_to = [&](const Choice& choice) {
     if (choice.variant == nullptr) {
@@ -110,12 +109,15 @@ std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::s
     if (!built.executable && why.empty()) why = to_string(problem) + ": " + built.detail;
     return std::move(built.executable);
   };
-  std::unique_ptr<Executable> executable = try_to(dispatcher.pick(problem, mode));
-  if (executable) return executable;
-  for (const Choice& choice : fallback_choices(problem, engine.info())) {
-    executable = try_to(choice);
-    if (executable) break;
+  const Choice pick = dispatcher.pick(problem, mode);  // counts a miss
+  if (pick.variant == nullptr) {
+    why = to_string(problem) + ": there is no kernel for it on the device";
+    return nullptr;
   }
+  std::unique_ptr<Executable> executable = try_to(pick);
+  if (executable) return executable;
+  const std::vector<Choice> choices = dispatcher.choices(problem, mode);
+  for (std::size_t i = 1; i < choices.size() && !executable; ++i) executable = try_to(choices[i]);
   return executable;
 }
 

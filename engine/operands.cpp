@@ -163,6 +163,10 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   }
   const Span b{"b", operands.b, bytes_b, 1, size_b, operands.off_b, size_b};
   const bool known = operands.weights_of.has_value();
+  if (why.empty() && operands.off_a != 0 && !offsets_weights(plan)) {
+    why = offset_text(a) +
+          " elements, the kernels of this plan take weights at the beginning of a " + "buffer only";
+  }
   if (why.empty()) why = weights_reason(a, known);
   if (why.empty() && !joined) why = weights_reason(b, known);
   for (int i = 0; i < outputs && why.empty(); ++i) {

@@ -36,6 +36,7 @@ constexpr int kAllSlices = -1;
 struct Layouts {
   Packing a, b;
   bool joined;
+  bool offset;  // they may stand anywhere in a buffer
   int slice;
   bool operator==(const Layouts&) const = default;
 };
@@ -70,7 +71,7 @@ struct Weights::State {
                std::int64_t cols) const;
   // The bytes of a form: of A, or where it joins them of both, and of B.
   std::pair<Bytes, Bytes> images(const Layouts& layouts) const;
-  Place place(std::int64_t bytes);
+  Place place(std::int64_t bytes, bool offset);
   const Form& form(cl_command_queue queue, const LaunchPlan& plan, int slice);
   void refuse_other_shape(const LaunchPlan& plan) const;
 
@@ -149,29 +150,31 @@ void Weights::State::refuse_other_shape(const LaunchPlan& plan) const {
 
 // Held while a layout is made too: whoever asks for the same one waits for it.
 const Form& Weights::State::form(cl_command_queue queue, const LaunchPlan& plan, int slice) {
-  const Layouts layouts = {plan.a, plan.b, joins_weights(plan), slice};
+  const Layouts layouts = {plan.a, plan.b, joins_weights(plan), offsets_weights(plan), slice};
   const std::lock_guard<std::mutex> lock(mutex);
   const auto found = std::find_if(forms.begin(), forms.end(),
                                   [&](const Form& form) { return form.layouts == layouts; });
   if (found != forms.end()) return *found;
   const auto [a, b] = images(layouts);
   const auto size = [](const Bytes& bytes) { return static_cast<std::int64_t>(bytes.size()); };
-  if (arena && whole_places(size(a)) + whole_places(size(b)) > arena->bytes - arena->used) {
+  if (arena && layouts.offset &&
+      whole_places(size(a)) + whole_places(size(b)) > arena->bytes - arena->used) {
     throw std::invalid_argument(
         "weights: the arena is full: " + std::to_string(arena->bytes - arena->used) + " of its " +
         std::to_string(arena->bytes) + " bytes are left, the plan's layouts take " +
         std::to_string(whole_places(size(a)) + whole_places(size(b))));
   }
-  Form made{layouts, place(size(a)), layouts.joined ? Place{} : place(size(b))};
+  Form made{layouts, place(size(a), layouts.offset),
+            layouts.joined ? Place{} : place(size(b), layouts.offset)};
   write(queue, made, a, b);
   forms.push_back(std::move(made));
   return forms.back();
 }
 
-// The next place in the arena, where there is one, else a buffer.
-Place Weights::State::place(std::int64_t bytes) {
+// The next place in the arena, where there is one and the kernels find it there, else a buffer.
+Place Weights::State::place(std::int64_t bytes, bool offset) {
   Place made;
-  if (arena) {
+  if (arena && offset) {
     made.buffer = arena->buffer;
     made.begin = arena->begin + arena->used;
     arena->used += whole_places(bytes);

@@ -23,6 +23,7 @@ ROOMS = {
     "host": ["variants"],
     "engine": ["variants", "dispatch", "host"],
     "layers": ["variants", "dispatch", "adapters", "engine"],
+    "capi": ["variants", "dispatch", "adapters", "host", "engine"],
     "tuner": ["variants", "dispatch"],
     "harness/base": BELOW,
     "harness/process": [*BELOW, "harness/base"],
@@ -41,6 +42,7 @@ ROOMS = {
 }
 ROOMS["harness/cli"] = [*BELOW, *(room for room in ROOMS if room.startswith("harness/"))]
 FOLDERS = sorted({room.split("/")[0] for room in ROOMS})
+ROOT_ROOM = "capi"  # its headers are installed as <loratune/NAME>, those of other rooms as <loratune/ROOM/NAME>
 INTERFACE = {"variants", "dispatch", "adapters", "host", "engine", "layers"}
 MAX_LINES = 400
 SUFFIXES = {".h", ".cpp", ".cl", ".clh"}
@@ -86,6 +88,8 @@ def is_interface(path, room):
 def check_target(room, path, included, interface):
     """What is wrong with an include of ours; `path` is the file's, from the root."""
     named = included.removeprefix("loratune/")
+    if named != included and "/" not in named:
+        named = f"{ROOT_ROOM}/{named}"
     target = room_of(named)
     if target is None:
         yield f"a quoted include is a path from the root into a room: one of {', '.join(ROOMS)}"
@@ -190,6 +194,8 @@ def self_test():
         "dispatch/tuned_file.cpp": '#include <nlohmann/json.hpp>\n#include "dispatch/internal/printable.h"\n',
         "engine/engine.cpp": '#include <CL/cl.h>\n#include "loratune/variants/a.h"\n',
         "engine/internal/opencl.h": "#include <CL/cl.h>\n",
+        "capi/a.h": "#include <loratune/b.h>\n",
+        "capi/a.cpp": '#include "capi/internal/a.h"\n#include "loratune/a.h"\n#include "loratune/engine/engine.h"\n',
         "tuner/race.cpp": '#include "loratune/dispatch/tuned_file.h"\n// #include <chrono> is for the harness\n',
         "harness/base/clock.h": "#include <chrono>\n",
         "harness/gate/run.cpp": '#include "harness/gate/run.h"\n#include "harness/worker/worker.h"\n',
@@ -217,6 +223,8 @@ def self_test():
         "dispatch/default_choice.cpp": "#include <openblas/cblas.h>\n",
         "engine/engine.cpp": "#include <cblas.h>\n",
         "engine/b.cpp": '#include "tuner/race.h"\n',
+        "engine/f.cpp": '#include "loratune/loratune.h"\n',
+        "capi/b.cpp": '#include "tuner/race.h"\n',
         "adapters/b.cpp": '#include "loratune/engine/engine.h"\n',
         "adapters/c.cpp": "#include <cblas.h>\n",
         "host/b.cpp": '#include "loratune/engine/engine.h"\n',

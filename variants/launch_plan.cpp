@@ -110,6 +110,16 @@ bool joins_weights(const LaunchPlan& plan) {
   });
 }
 
+bool offsets_weights(const LaunchPlan& plan) {
+  return std::all_of(plan.launches.begin(), plan.launches.end(), [](const Launch& launch) {
+    const auto has = [&](Role role) {
+      return std::any_of(launch.args.begin(), launch.args.end(),
+                         [&](const Arg& arg) { return arg.role == role; });
+    };
+    return has(Role::off_a) || !(has(Role::weights) || has(Role::a));
+  });
+}
+
 int launch_count(const LaunchPlan& plan) {
   int count = static_cast<int>(plan.launches.size());
   for (const LaunchPlan& part : plan.parts) count += launch_count(part);

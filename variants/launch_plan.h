@@ -168,6 +168,10 @@ int launch_count(const LaunchPlan& plan);
 // Whether the kernels take A and B as one buffer, Role::weights.
 bool joins_weights(const LaunchPlan& plan);
 
+// Whether the kernels take A wherever it begins in its buffer, by Role::off_a. Else a buffer begins
+// with it.
+bool offsets_weights(const LaunchPlan& plan);
+
 // A key that is equal exactly for plans that share a program: source, defines and flags. Of a plan
 // of parts, for plans whose parts do.
 std::string program_key(const LaunchPlan& plan);

@@ -220,12 +220,15 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   alone.adapters = 0;
   alone.m = rows_of_an_adapter(problem);
   Config config = default_of_rows(alone, device);
-  const auto power = [](std::int32_t value) {
-    const int above = pow2_ceil(value);
-    return above == value ? value : above / 2;
+  const auto power = [](const Parameter& parameter, std::int32_t most) {
+    std::int32_t largest = 1;
+    for (const std::int32_t value : parameter.values) {
+      if (value <= most && pow2_ceil(value) == value) largest = value;
+    }
+    return largest;
   };
-  config[kRows] = power(config[kRows]);
-  config[kRowTiles] = std::min(power(config[kRowTiles]), kMostRouteRows / config[kRows]);
+  config[kRows] = power(kParameters[kRows], config[kRows]);
+  config[kRowTiles] = power(kParameters[kRowTiles], config[kRowTiles]);
   return config;
 }
 

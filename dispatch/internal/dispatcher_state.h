@@ -93,6 +93,15 @@ struct Dispatcher::State {
   template <class Refused>
   FoundEntry resolve(const Problem& problem, Mode mode, Refused refused) const;
 
+  // Calls `visit` with the entries that hold the problem, in order of preference, whether they can
+  // run or not, until it returns true. The problem must be valid. An entry may come twice.
+  template <class Visit>
+  void visit_entries(const Problem& problem, Mode mode, Visit visit) const;
+
+  bool runs(const FoundEntry& found, const Problem& problem) const noexcept {
+    return can_run(*found.candidate->variant, found.candidate->config, problem, device);
+  }
+
   TunedFile file;
   DeviceInfo device;
   std::vector<DeviceEntries> devices;  // best first
@@ -102,6 +111,21 @@ struct Dispatcher::State {
 
 template <class Refused>
 FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused refused) const {
+  FoundEntry first;
+  visit_entries(problem, mode, [&](const FoundEntry& found) {
+    const bool fits = runs(found, problem);
+    if (fits) {
+      first = found;
+    } else {
+      refused(found);
+    }
+    return fits;
+  });
+  return first;
+}
+
+template <class Visit>
+void Dispatcher::State::visit_entries(const Problem& problem, Mode mode, Visit visit) const {
   const unsigned highest = align_level(problem);
   // What is fastest of all serves Mode::deterministic too, where it gives the same bits every run.
   const std::array<std::pair<Mode, bool>, 4> ways = {{{mode, problem.accumulate},
@@ -125,10 +149,7 @@ FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused
         if (found == nullptr || !allowed(*found)) continue;
         const ShapeMatch shape =
             same && found->m == problem.m ? ShapeMatch::exact : ShapeMatch::rule;
-        if (can_run(*found->variant, found->config, problem, device)) {
-          return {&entries, found, shape};
-        }
-        refused(FoundEntry{&entries, found, shape});
+        if (visit(FoundEntry{&entries, found, shape})) return;
       }
       const Kind kind = kind_of(wanted);
       const auto in = [](const Range& range, std::int64_t value) {
@@ -140,13 +161,10 @@ FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused
             !in(rule.n, problem.n)) {
           continue;
         }
-        const FoundEntry found = {&entries, &rule.candidate, ShapeMatch::rule};
-        if (can_run(*rule.candidate.variant, rule.candidate.config, problem, device)) return found;
-        refused(found);
+        if (visit(FoundEntry{&entries, &rule.candidate, ShapeMatch::rule})) return;
       }
     }
   }
-  return {};
 }
 
 }  // namespace loratune

@@ -1,6 +1,8 @@
 // What the engine makes an Executable of.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -26,15 +28,33 @@ struct BoundKernel {
   bool known = false;
 };
 
+// The scratch of one run, where it stands in a buffer of the caller's: the buffer itself, or parts
+// of it that live as long as this.
+inline constexpr std::size_t kMostParts = 8;
+struct ScratchParts {
+  std::array<cl_mem, kMostParts> buffers{};
+  std::vector<Handle<cl_mem>> made;
+};
+
+// Where a plan's scratch buffers begin in one buffer, and behind the last where it ends.
+std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer);
+
 struct Executable::State {
   // A launch's kernel with the arguments that are the same for every call, scratch and local
   // memory.
   BoundKernel bind_kernel(Handle<cl_kernel> kernel, const Launch& launch) const;
   // Sets the launch's buffers, and those numbers that have changed.
-  void set_arguments(std::size_t launch, const Operands& operands);
+  void set_arguments(std::size_t launch, const Operands& operands, const ScratchParts& given);
   void enqueue_parts(cl_command_queue queue, const Operands& operands,
                      std::vector<cl_event>* events);
   std::int64_t number(const Arg& arg, const Operands& operands) const;
+  // The rows of the call. Throws std::invalid_argument for operands that do not fit.
+  std::int64_t checked_rows(const Operands& operands) const;
+  ScratchParts scratch_of(const Operands& operands) const;
+  // Checks the operands, calls `begin`, then for each command `add` with a function that enqueues
+  // it and takes the place of its event, or null, and with whether it is the last.
+  template <class Begin, class Add>
+  void run(cl_command_queue queue, const Operands& operands, Begin begin, Add add);
 
   LaunchPlan plan;
   Problem problem;
@@ -42,7 +62,8 @@ struct Executable::State {
   bool joins = false;                              // A and B are one buffer
   std::int64_t joined_off_b = 0;                   // of B behind A in it
   std::vector<BoundKernel> kernels;                // one a launch
-  std::vector<Handle<cl_mem>> scratch;
+  std::vector<Handle<cl_mem>> scratch;             // its own
+  bool own_scratch = true;
   std::shared_ptr<Residency> residency;  // the device's
   bool dirty = true;                     // scratch that is zeroed once has to be, again
 };

@@ -7,6 +7,7 @@
 #include "dispatch/internal/printable.h"
 #include "harness/base/adapter_source.h"
 #include "harness/base/failure.h"
+#include "harness/base/find_devices.h"
 #include "harness/base/options.h"
 #include "harness/base/read_file.h"
 #include "loratune/dispatch/device_match.h"
@@ -61,7 +62,7 @@ std::vector<std::size_t> matching_devices(const std::string& selector,
 
 Device select_device(const std::string& selector) {
   std::vector<std::string> complaints;
-  const std::vector<Device> devices = list_devices(complaints);
+  const std::vector<Device> devices = find_devices(complaints);
   if (devices.empty()) {
     throw Failure(
         kExitNoDevice,

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/failure.h"
+#include "harness/base/find_devices.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 
@@ -40,7 +41,7 @@ json variant_json(const Variant& variant) {
 
 int list_mode(const Options& options) {
   std::vector<std::string> complaints;
-  const std::vector<Device> devices = list_devices(complaints);
+  const std::vector<Device> devices = find_devices(complaints);
   const std::vector<std::size_t> shown = matching_devices(options.device, devices, complaints);
   const std::vector<Problem> problems = select_problems(options);
   const std::vector<const Variant*> chosen = select_variants(options);

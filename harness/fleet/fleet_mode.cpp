@@ -26,6 +26,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
+#include "harness/base/find_devices.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/fleet/modes.h"
@@ -51,7 +52,7 @@ struct OwnDevice {
 
 OwnDevice device_of(const std::string& selector, int rank_of_host) {
   std::vector<std::string> complaints;
-  const std::vector<Device> devices = list_devices(complaints);
+  const std::vector<Device> devices = find_devices(complaints);
   const bool index = !selector.empty() && selector.find_first_not_of("0123456789") == selector.npos;
   std::vector<std::size_t> meant;
   std::optional<DeviceInfo> first;

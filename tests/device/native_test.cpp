@@ -72,6 +72,47 @@ TEST_F(Native, RunsInTheOrderOfTheQueueAndGivesAnEvent) {
   }
 }
 
+// A driver may hand the buffers of one command out in the order in which they were made, and one
+// that is given twice only once.
+TEST_F(Native, TakesBuffersThatWereMadeInAnyOrderAndOneForAll) {
+  const std::vector<float> ones(2000, 1);
+  const std::vector<float> twos(2000, 2);
+  const Handle<cl_command_queue> queue = test_queue();
+  const Built built = test_engine().build(problem_, plan_);
+  ASSERT_TRUE(built.executable) << built.detail;
+  const std::vector<float> expected(15, 1 + 2 * 1 * 2 * 4);  // y + scale * a * b * x * k
+  for (const bool weights_first : {false, true}) {
+    for (const bool y_first : {false, true}) {
+      Weights weights(test_engine().context(), problem_, ones.data(), ones.data());
+      Operands operands;
+      if (weights_first) weights.set(queue.get(), plan_, operands);
+      const Handle<cl_mem> first = test_buffer(y_first ? ones : twos);
+      const Handle<cl_mem> second = test_buffer(y_first ? twos : ones);
+      operands.x = y_first ? second.get() : first.get();
+      operands.y = y_first ? first.get() : second.get();
+      operands.scale = 2;
+      weights.set(queue.get(), plan_, operands);
+      built.executable->enqueue(queue.get(), operands);
+      std::vector<float> got(15);
+      read_buffer(queue.get(), operands.y, 0, got.size() * sizeof(float), got.data());
+      EXPECT_EQ(got, expected) << weights_first << y_first;
+    }
+  }
+  const Handle<cl_mem> arena = test_buffer(twos);
+  Weights weights(test_engine().context(), problem_, ones.data(), ones.data());
+  weights.use_arena(arena.get(), 4000, 4000);
+  Operands operands;
+  operands.x = operands.y = arena.get();
+  operands.off_y = 20;
+  operands.scale = 2;
+  weights.set(queue.get(), plan_, operands);
+  write_buffer(queue.get(), arena.get(), 80, 15 * sizeof(float), ones.data());
+  built.executable->enqueue(queue.get(), operands);
+  std::vector<float> got(15);
+  read_buffer(queue.get(), arena.get(), 80, got.size() * sizeof(float), got.data());
+  EXPECT_EQ(got, expected);
+}
+
 TEST_F(Native, IsRefusedWhereThePlanIsNotWhatTheFunctionTakes) {
   const auto refusal = [&](auto change) {
     LaunchPlan plan = plan_;

@@ -6,7 +6,9 @@ include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 file(REMOVE_RECURSE ${WORK_DIR})
 set(prefix ${WORK_DIR}/prefix)
-run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix} --component development)
+foreach(component development runtime)
+  run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix} --component ${component})
+endforeach()
 
 if(NOT EXISTS ${prefix}/share/loratune/schema/tuned-v2.schema.json)
   message(FATAL_ERROR "the schema is not installed")

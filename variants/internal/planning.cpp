@@ -49,7 +49,6 @@ Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t
                            {Role::ld_x},
                            {Role::off_y},
                            {Role::ld_y},
-                           {Role::off_a},
                            {Role::off_b},
                            {Role::scale},
                            {Role::m},

@@ -62,7 +62,7 @@ Launch make_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
 Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                           std::vector<Arg> args);
 // The same of a kernel that does the whole product: x, the weights, y and `scratch`; as the struct
-// the strides, where A and B begin, the scale, m, k, n and `own`, which may end in local memory.
+// the strides, where B begins, the scale, m, k, n and `own`, which may end in local memory.
 Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 

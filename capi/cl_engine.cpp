@@ -1,0 +1,77 @@
+// Engines through the C interface.
+#include <cstdlib>
+
+#include "capi/internal/cl_boundary.h"
+#include "capi/internal/dispatcher_handle.h"
+#include "engine/internal/opencl.h"
+#include "loratune/dispatch/device_text.h"
+
+namespace loratune::capi {
+
+std::int32_t status_of_cl_exception(loratune_text* detail) noexcept {
+  try {
+    throw;
+  } catch (const OpenclError& error) {
+    put(detail, error.what());
+    return error.code();
+  } catch (...) {
+    return status_of_exception(detail);
+  }
+}
+
+}  // namespace loratune::capi
+
+using namespace loratune::capi;  // NOLINT(google-build-using-namespace): the functions' insides
+
+extern "C" {
+
+std::int32_t loratune_device_json(cl_device_id device, loratune_text* json, loratune_text* detail) {
+  return cl_guarded(detail, [&] {
+    return answer(json, device_text(loratune::query_device(required(device, "device"))));
+  });
+}
+
+std::int32_t loratune_engine_create(const loratune_engine_options* options,
+                                    loratune_engine** engine, loratune_text* detail) {
+  return cl_guarded(detail, [&] {
+    *required(engine, "engine") = nullptr;
+    const loratune_engine_options given = taken(options, "options");
+    if (given.caller_scratch != 0 && given.caller_scratch != 1) {
+      throw Refused(LORATUNE_INVALID_VALUE, "caller_scratch is neither 0 nor 1");
+    }
+    loratune::EngineOptions made_with;
+    made_with.caller_scratch = given.caller_scratch == 1;
+    if (given.cache_folder != nullptr) made_with.cache_folder = given.cache_folder;
+    if (given.cache_bytes != 0) made_with.cache_bytes = given.cache_bytes;
+    auto parts = std::make_shared<EngineParts>();
+    parts->engine =
+        std::make_unique<loratune::Engine>(required(given.context, "options.context"),
+                                           required(given.device, "options.device"), made_with);
+    parts->dispatcher = given.dispatcher != nullptr
+                            ? object(given.dispatcher, "options.dispatcher").dispatcher
+                            : std::make_shared<const loratune::Dispatcher>(parts->engine->info());
+    auto handle = std::make_unique<loratune_engine>();
+    handle->parts = std::move(parts);
+    *engine = handle.release();
+    return LORATUNE_SUCCESS;
+  });
+}
+
+std::int32_t loratune_engine_options_from_env(loratune_engine_options* options,
+                                              loratune_text* folder, loratune_text* detail) {
+  return cl_guarded(detail, [&] {
+    loratune_engine_options given = taken(options, "options");
+    required(folder, "folder");
+    const loratune::EngineOptions said = loratune::options_from_env();
+    const std::string name = said.cache_folder.string();
+    const std::int32_t status = answer(folder, name);
+    if (status != LORATUNE_SUCCESS) return status;
+    if (!name.empty()) given.cache_folder = folder->data;
+    given.cache_bytes = said.cache_bytes;
+    return give(given, options);
+  });
+}
+
+void loratune_engine_destroy(loratune_engine* engine) { destroy(engine); }
+
+}  // extern "C"

@@ -1,0 +1,40 @@
+"""LoRA products on OpenCL devices: which kernel is fastest, and running it.
+
+    y = y + scale * (x A^T) B^T        x[m,k]  A[rank,k]  B[n,rank]  y[m,n]
+
+A Dispatcher answers, out of a tuned file, what to run for a problem; its plan is a dict that any
+executor can run. An Engine runs it on the queue and buffers of pyopencl. An Adapter holds the
+factors that PEFT, mlx-lm and others wrote. tune() makes a tuned file with lora-bench.
+"""
+
+from ._adapter import Adapter, Module
+from ._dispatcher import Choice, Dispatcher, Problem
+from ._library import Error, version
+from ._tune import Progress, TuneError, tune
+
+__all__ = [
+    "Adapter",
+    "Choice",
+    "Dispatcher",
+    "Engine",
+    "Error",
+    "Module",
+    "Op",
+    "Problem",
+    "Progress",
+    "TuneError",
+    "Weights",
+    "device_json",
+    "tune",
+    "version",
+]
+__version__ = version()
+
+
+def __getattr__(name: str):
+    """What needs OpenCL is loaded when it is first asked for."""
+    if name in ("Engine", "Op", "Weights", "device_json"):
+        from . import _engine
+
+        return getattr(_engine, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

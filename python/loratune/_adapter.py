@@ -1,0 +1,153 @@
+"""Adapters that PEFT, mlx-lm, go-mlx, metal-candle and llama.cpp wrote."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from ._library import (
+    DTYPES,
+    AdapterCall,
+    AdapterOptions,
+    Error,
+    Factors,
+    Handle,
+    ModuleStruct,
+    SaveOptions,
+    check,
+    library,
+)
+
+_FORMATS = {None: 0, "peft": 1, "mlx-lm": 2, "go-mlx": 3, "metal-candle": 4, "gguf": 5}
+
+
+@dataclasses.dataclass(frozen=True)
+class Module:
+    """A module of an adapter: y += scale * (x A^T) B^T with A[rank,k] and B[n,rank]."""
+
+    path: str
+    k: int
+    n: int
+    rank: int
+    alpha: float
+    scale: float
+    matched: bool
+
+
+class Adapter(Handle):
+    """The LoRA factors of a model's modules. Threads may share it.
+
+    `path` is a folder as its tool writes it, or one safetensors or GGUF file. `format` is `peft`,
+    `mlx-lm`, `go-mlx`, `metal-candle` or `gguf`; None for what the files say. `rank` and `alpha` are
+    for metal-candle, whose files hold neither. `lenient` leaves out what is no plain LoRA module.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        format: str | None = None,
+        rank: int = 0,
+        alpha: float | None = None,
+        lenient: bool = False,
+    ):
+        options = AdapterOptions(
+            format=_FORMATS[format],
+            path=os.fsencode(path),
+            rank=rank,
+            alpha=alpha or 0.0,
+            has_alpha=int(alpha is not None),
+            lenient=int(lenient),
+        )
+        super().__init__(
+            library().loratune_adapter_load,
+            library().loratune_adapter_destroy,
+            ctypes.byref(options),
+        )
+        self.modules: tuple[Module, ...] = tuple(
+            self._module(i) for i in range(library().loratune_adapter_module_count(self._handle))
+        )
+
+    def find(self, name: str) -> int:
+        """The index of the module of that path, or of the only one that ends with `.` and the name."""
+        index = ctypes.c_size_t()
+        check(library().loratune_adapter_find, self._handle, name.encode(), ctypes.byref(index))
+        return index.value
+
+    def factors(self, module: int | str, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:
+        """A[rank,k] and B[n,rank], rounded to the dtype (float32 or float16)."""
+        index = self._index(module)
+        of = self.modules[index]
+        kind = np.dtype(dtype)
+        a = np.empty((of.rank, of.k), kind)
+        b = np.empty((of.n, of.rank), kind)
+        wanted = Factors(
+            dtype=DTYPES[kind.name],
+            index=index,
+            a=a.ctypes.data,
+            a_bytes=a.nbytes,
+            b=b.ctypes.data,
+            b_bytes=b.nbytes,
+        )
+        check(library().loratune_adapter_factors, self._handle, ctypes.byref(wanted))
+        return a, b
+
+    def run(self, module: int | str, x: np.ndarray, y: np.ndarray, factor: float = 1.0) -> None:
+        """Adds to y[m,n] what the module does to x[m,k], on the host: dense float32 arrays."""
+        index = self._index(module)
+        of = self.modules[index]
+        if x.shape[1:] != (of.k,) or y.shape != (x.shape[0], of.n):
+            raise ValueError(f"x and y must be [m, {of.k}] and [m, {of.n}]")
+        for name, array in (("x", x), ("y", y)):
+            if array.dtype != np.float32 or not array.flags.c_contiguous:
+                raise ValueError(f"{name} must be a dense float32 array")
+        call = AdapterCall(
+            index=index,
+            m=x.shape[0],
+            factor=factor,
+            x=x.ctypes.data,
+            x_count=x.size,
+            y=y.ctypes.data,
+            y_count=y.size,
+        )
+        check(library().loratune_adapter_run, self._handle, ctypes.byref(call))
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        format: str,
+        alpha: float | None = None,
+        heads: int = 0,
+        heads_kv: int = 0,
+    ) -> None:
+        """Writes it as another tool's folder, which must not exist or be empty."""
+        options = SaveOptions(
+            format=_FORMATS[format],
+            folder=os.fsencode(folder),
+            alpha=alpha or 0.0,
+            has_alpha=int(alpha is not None),
+            heads=heads,
+            heads_kv=heads_kv,
+        )
+        check(library().loratune_adapter_save, self._handle, ctypes.byref(options))
+
+    def _index(self, module: int | str) -> int:
+        return self.find(module) if isinstance(module, str) else range(len(self.modules))[module]
+
+    def _module(self, index: int) -> Module:
+        struct = ModuleStruct()
+        status = library().loratune_adapter_module(self._handle, index, ctypes.byref(struct))
+        if status != 0:
+            raise Error(status, "")
+        return Module(
+            path=struct.path.decode(),
+            k=getattr(struct, "in"),
+            n=struct.out,
+            rank=struct.rank,
+            alpha=struct.alpha,
+            scale=struct.scale,
+            matched=struct.matched == 1,
+        )

@@ -1,0 +1,256 @@
+"""The engine, on pyopencl's contexts, queues, buffers and events."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._dispatcher import Dispatcher, Problem
+from ._library import (
+    DTYPES,
+    Buffer,
+    Call,
+    EngineOptions,
+    Error,
+    Handle,
+    WeightsSource,
+    check,
+    engine_library,
+    whole_text,
+)
+
+
+def device_json(device: Any) -> str:
+    """What a Dispatcher has to know of a pyopencl device, as JSON text."""
+    return whole_text(lambda text, detail: engine_library().loratune_device_json(device.int_ptr, text, detail))
+
+
+class Weights(Handle):
+    """A and B of one adapter of one module, on the device. Engine.weights() makes them. Threads may
+    share them; who updates them is alone with them."""
+
+    def __init__(self, create: Any, *arguments: Any, shape: tuple[int, int, int, np.dtype]):
+        super().__init__(create, engine_library().loratune_weights_destroy, *arguments)
+        self.rank, self.k, self.n, self.dtype = shape
+
+    def update(self, queue: Any, a: Any, b: Any) -> None:
+        """Other values in the same shape and dtype, as after a step of training."""
+        source, _, kept = _source(a, b)
+        check(
+            engine_library().loratune_weights_update,
+            self._handle,
+            queue.int_ptr,
+            ctypes.byref(source),
+        )
+        del kept
+
+
+class Op(Handle):
+    """One product for any number of rows, for one thread and one in-order queue at a time.
+    Engine.op() makes it."""
+
+    def __init__(self, engine: Engine, problem: Problem):
+        struct = problem._struct()
+        super().__init__(
+            engine_library().loratune_op_create,
+            engine_library().loratune_op_destroy,
+            engine._handle,
+            ctypes.byref(struct),
+        )
+        self.problem = problem
+        self._detail = Buffer()
+        self._done = ctypes.c_void_p()
+        self._call = Call(detail=ctypes.addressof(self._detail.text), done=ctypes.addressof(self._done))
+        self._by_reference = ctypes.byref(self._call)
+        self._forward = engine_library().loratune_forward
+        import pyopencl
+
+        self._event = pyopencl.Event.from_int_ptr
+
+    def warmup(self, m: Sequence[int]) -> None:
+        """Builds the kernels for these numbers of rows."""
+        rows = (ctypes.c_int64 * len(m))(*m)
+        check(engine_library().loratune_op_warmup, self._handle, rows, len(m))
+
+    def forward(
+        self,
+        queue: Any,
+        x: Any,
+        y: Any,
+        weights: Weights,
+        scale: float = 1.0,
+        m: int | None = None,
+        wait_for: Sequence[Any] | None = None,
+        off_x: int = 0,
+        ld_x: int = 0,
+        off_y: int = 0,
+        ld_y: int = 0,
+    ) -> Any:
+        """Enqueues y += scale * (x A^T) B^T and returns the event of its end. x and y are pyopencl
+        buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions,
+        which say all that."""
+        call = self._call
+        shape = getattr(x, "shape", None)
+        if shape is not None:
+            x, off_x, ld_x = _rows(x, self.problem.k)
+            m = shape[0] if m is None else m
+        if hasattr(y, "shape"):
+            y, off_y, ld_y = _rows(y, self.problem.n)
+        call.scale = scale
+        call.m = self.problem.m if m is None else m
+        call.weights = weights._handle
+        call.queue = queue.int_ptr
+        call.x = x.int_ptr
+        call.y = y.int_ptr
+        call.off_x = off_x
+        call.ld_x = ld_x
+        call.off_y = off_y
+        call.ld_y = ld_y
+        if wait_for:
+            events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for))
+            call.waits = ctypes.addressof(events)
+            call.wait_count = len(wait_for)
+        status = self._forward(self._handle, self._by_reference)
+        if wait_for:
+            call.waits, call.wait_count = None, 0
+        if status != 0:
+            raise Error(status, str(self._detail))
+        return self._event(self._done.value, False)
+
+
+class Engine(Handle):
+    """Builds and runs kernels on one device of one context. Threads may share it.
+
+    `context` and `device` are pyopencl's, as `queue.context` and `queue.device`. `dispatcher` None:
+    the built-in defaults. `cache_folder`: where compiled programs are kept, None for nowhere.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        device: Any,
+        dispatcher: Dispatcher | None = None,
+        cache_folder: str | os.PathLike[str] | None = None,
+        cache_bytes: int = 0,
+    ):
+        options = EngineOptions(
+            context=context.int_ptr,
+            device=device.int_ptr,
+            dispatcher=dispatcher._handle if dispatcher is not None else None,
+            cache_folder=os.fsencode(cache_folder) if cache_folder is not None else None,
+            cache_bytes=cache_bytes,
+        )
+        super().__init__(
+            engine_library().loratune_engine_create,
+            engine_library().loratune_engine_destroy,
+            ctypes.byref(options),
+        )
+        self._ops = threading.local()
+
+    def weights(self, a: Any, b: Any) -> Weights:
+        """A[rank,k] and B[n,rank] on the device: arrays of numpy, or of the host by DLPack, of
+        float32 or float16. They are copied."""
+        source, shape, kept = _source(a, b)
+        made = Weights(
+            engine_library().loratune_weights_create,
+            self._handle,
+            ctypes.byref(source),
+            shape=shape,
+        )
+        del kept
+        return made
+
+    def concat(self, adapters: Sequence[tuple[Any, Any, float]]) -> Weights:
+        """Adapters (A, B, factor) that act on the same rows, as one of the sum of their ranks."""
+        sources, kept, shape = [], [], None
+        for a, b, factor in adapters:
+            source, of, arrays = _source(a, b)
+            source.factor = factor
+            sources.append(source)
+            kept.append(arrays)
+            shape = of if shape is None else (shape[0] + of[0], *shape[1:])
+        pointers = (ctypes.c_void_p * len(sources))(*map(ctypes.addressof, sources))
+        if shape is None:
+            raise ValueError("no adapter")
+        return Weights(
+            engine_library().loratune_weights_concat,
+            self._handle,
+            pointers,
+            len(sources),
+            shape=shape,
+        )
+
+    def op(self, problem: Problem | str) -> Op:
+        """The product of a problem, or its key, for any number of rows; m is a hint."""
+        return Op(self, Problem.parse(problem) if isinstance(problem, str) else problem)
+
+    def forward(
+        self,
+        queue: Any,
+        x: Any,
+        y: Any,
+        weights: Weights,
+        scale: float = 1.0,
+        overwrite: bool = False,
+        mode: str = "fast",
+        **call: Any,
+    ) -> Any:
+        """Op.forward() of an op that is made when it is first needed and kept for the thread."""
+        key = (weights.rank, weights.k, weights.n, weights.dtype, overwrite, mode, queue.int_ptr)
+        ops = self._ops.__dict__
+        found = ops.get(key)
+        if found is None:
+            found = ops[key] = Op(
+                self,
+                Problem(
+                    m=0,
+                    k=weights.k,
+                    n=weights.n,
+                    rank=weights.rank,
+                    dtype=weights.dtype.name,
+                    overwrite=overwrite,
+                    mode=mode,
+                ),
+            )
+        return found.forward(queue, x, y, weights, scale, **call)
+
+
+def _host_array(array: Any) -> np.ndarray:
+    if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
+        array = np.from_dlpack(array)
+    return np.ascontiguousarray(array)
+
+
+def _source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
+    """The struct, what shape it has, and the arrays that its pointers point into."""
+    a, b = _host_array(a), _host_array(b)
+    if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
+        raise ValueError(f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape}, {b.shape}")
+    if a.dtype.name not in DTYPES:
+        raise ValueError(f"there is no kernel for weights of {a.dtype}")
+    rank, k = a.shape
+    source = WeightsSource(
+        dtype=DTYPES[a.dtype.name],
+        k=k,
+        n=b.shape[0],
+        rank=rank,
+        a=a.ctypes.data,
+        a_bytes=a.nbytes,
+        b=b.ctypes.data,
+        b_bytes=b.nbytes,
+        factor=1.0,
+    )
+    return source, (rank, k, b.shape[0], a.dtype), (a, b)
+
+
+def _rows(array: Any, width: int) -> tuple[Any, int, int]:
+    """Buffer, offset and pitch in elements of a pyopencl array of rows."""
+    if array.ndim != 2 or array.shape[1] != width or array.strides[1] != array.dtype.itemsize:
+        raise ValueError(f"an array must have rows of {width} elements, side by side")
+    size = array.dtype.itemsize
+    return array.base_data, array.offset // size, array.strides[0] // size

@@ -1,0 +1,321 @@
+"""The C interface by ctypes: its structs, its libraries, and statuses as exceptions."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable
+from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+SUCCESS = 0
+TEXT_TOO_LONG = -10007
+DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
+MODES = {"fast": 0, "deterministic": 1, "batch_invariant": 2}
+
+
+class Error(RuntimeError):
+    """A call that failed: `status` is its number, `name` the number's name."""
+
+    def __init__(self, status: int, detail: str):
+        self.status = status
+        self.name: str = library().loratune_status_name(status).decode()
+        super().__init__(f"{self.name}: {detail}" if detail else self.name)
+
+
+class _Struct(ctypes.Structure):
+    """A struct of the interface; what is not said is 0, its default."""
+
+    def __init__(self, **fields: Any):
+        super().__init__(size=ctypes.sizeof(type(self)), **fields)
+
+
+class Text(ctypes.Structure):
+    _fields_ = [("data", c_void_p), ("capacity", c_size_t), ("length", c_size_t)]
+
+
+class ProblemStruct(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("op", c_int32),
+        ("mode", c_int32),
+        ("dtype", c_int32),
+        ("weights_dtype", c_int32),
+        ("overwrite", c_int32),
+        ("m", c_int64),
+        ("k", c_int64),
+        ("n", c_int64),
+        ("rank", c_int32),
+        ("align", c_int32),
+        ("adapters", c_int32),
+        ("dora", c_int32),
+        ("slice_count", c_int32),
+        ("slice_n", c_int32 * 8),
+        ("reserved", c_int32),
+    ]
+
+
+class DispatcherOptions(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("device", c_char_p),
+        ("path", c_char_p),
+        ("bytes", c_char_p),
+        ("byte_count", c_size_t),
+    ]
+
+
+class ChoiceStruct(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("device_match", c_int32),
+        ("shape_match", c_int32),
+        ("parameter_count", c_int32),
+        ("variant", c_char_p),
+        ("parameters", c_int32 * 16),
+    ]
+
+
+class AdapterOptions(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("format", c_int32),
+        ("path", c_char_p),
+        ("rank", c_int64),
+        ("alpha", c_double),
+        ("has_alpha", c_int32),
+        ("lenient", c_int32),
+    ]
+
+
+class ModuleStruct(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("dtype", c_int32),
+        ("path", c_char_p),
+        ("in", c_int64),
+        ("out", c_int64),
+        ("rank", c_int64),
+        ("alpha", c_double),
+        ("scale", c_double),
+        ("matched", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class Factors(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("dtype", c_int32),
+        ("index", c_size_t),
+        ("a", c_void_p),
+        ("a_bytes", c_size_t),
+        ("b", c_void_p),
+        ("b_bytes", c_size_t),
+    ]
+
+
+class AdapterCall(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("index", c_size_t),
+        ("m", c_int64),
+        ("factor", c_double),
+        ("x", c_void_p),
+        ("x_count", c_size_t),
+        ("y", c_void_p),
+        ("y_count", c_size_t),
+    ]
+
+
+class SaveOptions(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("format", c_int32),
+        ("folder", c_char_p),
+        ("alpha", c_double),
+        ("has_alpha", c_int32),
+        ("heads", c_int32),
+        ("heads_kv", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class EngineOptions(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("caller_scratch", c_int32),
+        ("context", c_void_p),
+        ("device", c_void_p),
+        ("dispatcher", c_void_p),
+        ("cache_folder", c_char_p),
+        ("cache_bytes", c_uint64),
+    ]
+
+
+class WeightsSource(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("dtype", c_int32),
+        ("k", c_int64),
+        ("n", c_int64),
+        ("rank", c_int32),
+        ("reserved", c_int32),
+        ("a", c_void_p),
+        ("a_bytes", c_size_t),
+        ("b", c_void_p),
+        ("b_bytes", c_size_t),
+        ("factor", c_float),
+        ("reserved_too", c_int32),
+    ]
+
+
+class Call(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("scale", c_float),
+        ("m", c_int64),
+        ("weights", c_void_p),
+        ("queue", c_void_p),
+        ("x", c_void_p),
+        ("y", c_void_p),
+        ("off_x", c_int64),
+        ("ld_x", c_int64),
+        ("off_y", c_int64),
+        ("ld_y", c_int64),
+        ("scratch", c_void_p),
+        ("scratch_offset", c_int64),
+        ("waits", c_void_p),
+        ("wait_count", c_uint32),
+        ("reserved", c_uint32),
+        ("done", c_void_p),
+        ("detail", c_void_p),
+    ]
+
+
+# Names of the C structs, for the test that compares them with the headers.
+STRUCTS = {
+    "loratune_text": Text,
+    "loratune_problem": ProblemStruct,
+    "loratune_dispatcher_options": DispatcherOptions,
+    "loratune_choice": ChoiceStruct,
+    "loratune_adapter_options": AdapterOptions,
+    "loratune_module": ModuleStruct,
+    "loratune_factors": Factors,
+    "loratune_adapter_call": AdapterCall,
+    "loratune_save_options": SaveOptions,
+    "loratune_engine_options": EngineOptions,
+    "loratune_weights_source": WeightsSource,
+    "loratune_call": Call,
+}
+
+_P = c_void_p
+_DISPATCHER_FUNCTIONS = {
+    "loratune_problem_parse": [c_char_p, _P, _P],
+    "loratune_problem_key": [_P, _P, _P],
+    "loratune_dispatcher_create": [_P, _P, _P],
+    "loratune_pick": [_P, _P, _P],
+    "loratune_plan": [_P, _P, _P, _P],
+    "loratune_explain": [_P, _P, _P, _P],
+    "loratune_misses": [_P, _P],
+    "loratune_adapter_load": [_P, _P, _P],
+    "loratune_adapter_module": [_P, c_size_t, _P],
+    "loratune_adapter_find": [_P, c_char_p, _P, _P],
+    "loratune_adapter_factors": [_P, _P, _P],
+    "loratune_adapter_run": [_P, _P, _P],
+    "loratune_adapter_save": [_P, _P, _P],
+}
+_ENGINE_FUNCTIONS = {
+    "loratune_device_json": [_P, _P, _P],
+    "loratune_engine_create": [_P, _P, _P],
+    "loratune_weights_create": [_P, _P, _P, _P],
+    "loratune_weights_update": [_P, _P, _P, _P],
+    "loratune_weights_concat": [_P, _P, c_size_t, _P, _P],
+    "loratune_op_create": [_P, _P, _P, _P],
+    "loratune_op_warmup": [_P, _P, c_size_t, _P],
+    "loratune_forward": [_P, _P],
+}
+
+
+def _load(name: str, functions: dict[str, list], destroyed: list[str]) -> ctypes.CDLL:
+    """The library beside this file, as a wheel has it, else the system's."""
+    beside = Path(__file__).parent / "lib" / name
+    loaded = ctypes.CDLL(str(beside) if beside.exists() else name)
+    for function, arguments in functions.items():
+        getattr(loaded, function).argtypes = arguments
+        getattr(loaded, function).restype = c_int32
+    for kind in destroyed:
+        destroy = getattr(loaded, f"loratune_{kind}_destroy")
+        destroy.argtypes, destroy.restype = [_P], None
+    return loaded
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    loaded = _load("libloratune.so.0", _DISPATCHER_FUNCTIONS, ["dispatcher", "adapter"])
+    loaded.loratune_status_name.argtypes = [c_int32]
+    loaded.loratune_status_name.restype = c_char_p
+    loaded.loratune_version_text.restype = c_char_p
+    loaded.loratune_adapter_module_count.argtypes = [_P]
+    loaded.loratune_adapter_module_count.restype = c_size_t
+    return loaded
+
+
+@functools.cache
+def engine_library() -> ctypes.CDLL:
+    library()  # first: the engine's library needs it, and finds it by its name
+    return _load("libloratune-cl.so.0", _ENGINE_FUNCTIONS, ["engine", "weights", "op"])
+
+
+def version() -> str:
+    return library().loratune_version_text().decode()
+
+
+class Buffer:
+    """Room for a text that the library writes."""
+
+    def __init__(self, capacity: int = 1024):
+        self._bytes = ctypes.create_string_buffer(capacity)
+        self.text = Text(ctypes.addressof(self._bytes), capacity, 0)
+
+    def __str__(self) -> str:
+        return self._bytes.value.decode("utf-8", "replace")
+
+
+def check(function: Callable[..., int], *arguments: Any) -> None:
+    """Calls a function whose last argument is the detail; raises Error where it fails."""
+    detail = Buffer()
+    status = function(*arguments, ctypes.byref(detail.text))
+    if status != SUCCESS:
+        raise Error(status, str(detail))
+
+
+def whole_text(call: Callable[[Any, Any], int]) -> str:
+    """The text that `call(text, detail)` answers with, however long it is."""
+    detail = Buffer()
+    answer = Buffer(4096)
+    status = call(ctypes.byref(answer.text), ctypes.byref(detail.text))
+    if status == TEXT_TOO_LONG:
+        answer = Buffer(answer.text.length + 1)
+        status = call(ctypes.byref(answer.text), ctypes.byref(detail.text))
+    if status != SUCCESS:
+        raise Error(status, str(detail))
+    return str(answer)
+
+
+class Handle:
+    """An object of the library, destroyed with this one."""
+
+    def __init__(self, create: Callable[..., int], destroy: Callable[[Any], None], *arguments: Any):
+        self._destroy = destroy
+        self._handle = c_void_p()
+        check(create, *arguments, ctypes.byref(self._handle))
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle:
+            self._destroy(handle)
+            self._handle = c_void_p()

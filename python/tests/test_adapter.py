@@ -1,0 +1,39 @@
+import loratune
+import numpy as np
+import pytest
+
+
+def test_a_module_runs_as_its_factors_say(source):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    index = adapter.find("layers.0.self_attn.q_proj")
+    module = adapter.modules[index]
+    a, b = adapter.factors(index)
+    x = np.linspace(-1, 1, 2 * module.k, dtype=np.float32).reshape(2, module.k)
+    y = np.ones((2, module.n), np.float32)
+    adapter.run(index, x, y)
+    wanted = 1 + module.scale * (x.astype(float) @ a.T) @ b.T
+    assert np.max(np.abs(wanted - 1)) > 0
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+    halves, _ = adapter.factors(module.path, np.float16)
+    np.testing.assert_array_equal(halves, a.astype(np.float16))
+
+
+def test_it_is_written_as_another_tools(source, tmp_path):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    adapter.save(tmp_path / "mlx", "mlx-lm")
+    again = loratune.Adapter(tmp_path / "mlx")
+    for before, after in zip(adapter.modules, again.modules):
+        np.testing.assert_array_equal(adapter.factors(before.path)[0], again.factors(after.path)[0])
+
+
+def test_wrong_shapes_are_refused(source):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    module = adapter.modules[0]
+    x, y = np.zeros((1, module.k), np.float32), np.zeros((1, module.n), np.float32)
+    for bad_x, bad_y in ((x[:, :-1], y), (x, y[:0]), (x.astype(float), y)):
+        with pytest.raises(ValueError):
+            adapter.run(0, bad_x, bad_y)
+    with pytest.raises(loratune.Error, match="LORATUNE_NOT_FOUND"):
+        adapter.find("no_such")
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_FILE"):
+        loratune.Adapter(source / "tests/data/adapters/refused_dora")

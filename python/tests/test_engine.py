@@ -1,0 +1,145 @@
+import gc
+import sys
+import threading
+
+import loratune
+import numpy as np
+import pytest
+
+cl = pytest.importorskip("pyopencl")
+
+K, N = 96, 80
+
+
+def matrix(rows, cols, seed, dtype=np.float32):
+    return np.random.default_rng(seed).uniform(-1, 1, (rows, cols)).astype(dtype)
+
+
+def buffer(queue, array):
+    flags = cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR
+    return cl.Buffer(queue.context, flags, hostbuf=array)
+
+
+def product(y, scale, x, a, b):
+    return y + scale * (x.astype(float) @ a.T.astype(float)) @ b.T.astype(float)
+
+
+def read(queue, from_buffer, like):
+    out = np.empty_like(like)
+    cl.enqueue_copy(queue, out, from_buffer)
+    return out
+
+
+@pytest.fixture(scope="module")
+def engine(queue):
+    return loratune.Engine(queue.context, queue.device)
+
+
+@pytest.mark.parametrize("m", [1, 5, 33])
+def test_forward_gives_the_product_and_an_event(queue, engine, m):
+    x, y = matrix(m, K, 1), matrix(m, N, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    into = buffer(queue, y)
+    event = engine.forward(queue, buffer(queue, x), into, engine.weights(a, b), scale=0.5, m=m)
+    event.wait()
+    assert isinstance(event, cl.Event)
+    assert event.command_execution_status == cl.command_execution_status.COMPLETE
+    np.testing.assert_allclose(read(queue, into, y), product(y, 0.5, x, a, b), rtol=1e-4, atol=1e-4)
+
+
+def test_arrays_say_their_rows_and_pitches(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    x, y = matrix(4, K + 8, 1), matrix(4, N + 16, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    on_device, into = array.to_device(queue, x), array.to_device(queue, y)
+    engine.forward(queue, on_device[:, 8:], into[:, :N], engine.weights(a, b), scale=2.0, overwrite=True).wait()
+    wanted = y.copy()
+    wanted[:, :N] = product(0, 2.0, x[:, 8:], a, b)
+    np.testing.assert_allclose(into.get(), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_run_waits_for_events(queue, engine):
+    x, y = matrix(2, K, 1), matrix(2, N, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    gate = cl.UserEvent(queue.context)
+    into = buffer(queue, y)
+    done = engine.forward(queue, buffer(queue, x), into, engine.weights(a, b), m=2, wait_for=[gate])
+    queue.flush()
+    assert done.command_execution_status != cl.command_execution_status.COMPLETE
+    gate.set_status(cl.command_execution_status.COMPLETE)
+    done.wait()
+    np.testing.assert_allclose(read(queue, into, y), product(y, 1, x, a, b), rtol=1e-4, atol=1e-4)
+
+
+def test_weights_are_updated_and_joined(queue, engine):
+    x, y = matrix(2, K, 1), matrix(2, N, 2)
+    parts = [(matrix(3, K, 3), matrix(N, 3, 4), 1.0), (matrix(5, K, 5), matrix(N, 5, 6), -2.0)]
+    together = engine.concat(parts)
+    into = buffer(queue, y)
+    engine.forward(queue, buffer(queue, x), into, together, m=2)
+    wanted = y
+    for a, b, factor in parts:
+        wanted = product(wanted, factor, x, a, b)
+    np.testing.assert_allclose(read(queue, into, y), wanted, rtol=1e-4, atol=1e-4)
+    a, b = matrix(8, K, 7), matrix(N, 8, 8)
+    together.update(queue, a, b)
+    engine.forward(queue, buffer(queue, x), into, together, m=2)
+    wanted = product(wanted, 1, x, a, b)
+    np.testing.assert_allclose(read(queue, into, y), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_halves(queue, engine):
+    x, y = matrix(3, K, 1, np.float16), matrix(3, N, 2, np.float16)
+    a, b = matrix(8, K, 3, np.float16), matrix(N, 8, 4, np.float16)
+    into = buffer(queue, y)
+    engine.forward(queue, buffer(queue, x), into, engine.weights(a, b), scale=0.1, m=3).wait()
+    np.testing.assert_allclose(read(queue, into, y), product(y, 0.1, x, a, b), rtol=2e-3, atol=2e-3)
+
+
+def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
+    x, y = matrix(2, K, 1), matrix(2, N, 2)
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    into = buffer(queue, y)
+    for fault in ({"m": 3}, {"m": 2, "off_y": -1}, {"m": 2, "ld_x": K - 1}):
+        with pytest.raises(loratune.Error, match="LORATUNE_INVALID_OPERANDS"):
+            engine.forward(queue, buffer(queue, x), into, weights, **fault)
+    with pytest.raises(ValueError):
+        engine.weights(matrix(8, K, 3), matrix(N, 7, 4))
+    np.testing.assert_array_equal(read(queue, into, y), y)
+
+
+def test_threads_share_an_engine(queue, engine):
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    weights = engine.weights(a, b)
+    wrong = []
+
+    def work(seed):
+        own = cl.CommandQueue(queue.context)
+        x, y = matrix(4, K, seed), matrix(4, N, seed + 1)
+        into = buffer(own, y)
+        on_device = buffer(own, x)
+        for _ in range(20):
+            engine.forward(own, on_device, into, weights, scale=0.1, m=4)
+        if not np.allclose(read(own, into, y), product(y, 2.0, x, a, b), rtol=1e-3, atol=1e-3):
+            wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_objects_end_in_any_order(queue):
+    engine = loratune.Engine(queue.context, queue.device)
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    op = engine.op(loratune.Problem(m=1, k=K, n=N, rank=8))
+    references = sys.getrefcount(queue)
+    del engine
+    gc.collect()
+    y = matrix(1, N, 2)
+    op.forward(queue, buffer(queue, matrix(1, K, 1)), buffer(queue, y), weights).wait()
+    del weights, op
+    gc.collect()
+    assert sys.getrefcount(queue) == references

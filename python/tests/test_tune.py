@@ -1,0 +1,25 @@
+import loratune
+import pytest
+
+pytest.importorskip("pyopencl")
+
+
+def test_tune_writes_a_file_that_answers(queue, tmp_path):
+    seen = []
+    key = "fwd_m2_k64_n64_r4_f32_acc"
+    tuned = loratune.tune(
+        [key],
+        out=tmp_path / "tuned.json",
+        budget="2s",
+        device=queue.device.name.strip(),
+        progress=seen.append,
+    )
+    choice = loratune.Dispatcher(queue.device, tuned).pick(key)
+    assert (choice.device_match, choice.shape_match) == ("exact", "exact")
+    assert (seen[-1].decided, seen[-1].problems) == (1, 1)
+
+
+def test_a_failure_says_what_lora_bench_said(tmp_path):
+    with pytest.raises(loratune.TuneError, match="no problem key") as raised:
+        loratune.tune(["nonsense"], out=tmp_path / "tuned.json")
+    assert raised.value.code == 2

@@ -1,0 +1,149 @@
+#include "loratune/dispatch/dispatcher.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "c_api.h"
+#include "loratune/dispatch/device_text.h"
+#include "loratune/dispatch/plan_text.h"
+#include "unit/fictional.h"
+
+namespace loratune {
+namespace {
+
+// The fictional file with the sources that this build has.
+std::string usable_file() {
+  TunedFile file = fictional::file();
+  const Variant& naive = *find_variant("naive");
+  file.kernels["naive"] = {std::string(naive.source_sha256), naive.revision};
+  return serialize(file);
+}
+
+std::string device() { return device_text(fictional::device()); }
+
+TEST(CApi, AnswersAsTheDispatcherDoes) {
+  const DispatcherHandle dispatcher = dispatcher_of(device(), usable_file());
+  ASSERT_NE(dispatcher, nullptr);
+  const Dispatcher expected(*parse_tuned_file(usable_file()).file, fictional::device());
+  for (const std::int64_t m : {1, 2, 3, 20, 200}) {
+    const loratune_problem problem = small_problem(m);
+    auto choice = zeroed<loratune_choice>();
+    ASSERT_EQ(loratune_pick(dispatcher.get(), &problem, &choice), LORATUNE_SUCCESS);
+    const Choice wanted = expected.pick(fictional::problem(m));
+    EXPECT_EQ(choice.variant, wanted.variant->name);
+    EXPECT_EQ(choice.device_match, static_cast<int>(wanted.device_match));
+    EXPECT_EQ(choice.shape_match, static_cast<int>(wanted.shape_match));
+    ASSERT_EQ(choice.parameter_count, wanted.config.size());
+    for (int i = 0; i < wanted.config.size(); ++i) {
+      EXPECT_EQ(choice.parameters[i], wanted.config[i]);
+    }
+    EXPECT_EQ(whole_text([&](loratune_text* text) {
+                return loratune_explain(dispatcher.get(), &problem, text, nullptr);
+              }),
+              expected.explain(fictional::problem(m)));
+  }
+}
+
+TEST(CApi, AMissIsListedByItsKey) {
+  const DispatcherHandle dispatcher = dispatcher_of(device(), usable_file());
+  const loratune_problem problem = small_problem(7);
+  auto choice = zeroed<loratune_choice>();
+  ASSERT_EQ(loratune_pick(dispatcher.get(), &problem, &choice), LORATUNE_SUCCESS);
+  EXPECT_EQ(choice.shape_match, LORATUNE_SHAPE_FALLBACK);
+  EXPECT_EQ(
+      whole_text([&](loratune_text* text) { return loratune_misses(dispatcher.get(), text); }),
+      "fwd_m7_k1024_n1024_r8_f16_acc\n");
+}
+
+TEST(CApi, APlanHoldsAllThatARunTakes) {
+  const DispatcherHandle dispatcher = dispatcher_of(device(), usable_file());
+  const loratune_problem problem = small_problem();
+  const std::string text = whole_text([&](loratune_text* json) {
+    return loratune_plan(dispatcher.get(), &problem, json, nullptr);
+  });
+  const auto plan = nlohmann::json::parse(text);
+  const Variant& naive = *find_variant("naive");
+  const LaunchPlan wanted = naive.plan(
+      fictional::problem(), *parse_config(naive.space, "WG_N=8 WG_M=1 UNROLL=1 A_TRANSPOSED=0"),
+      fictional::device());
+  EXPECT_EQ(plan["variant"], "naive");
+  EXPECT_EQ(plan["source"], wanted.source);
+  EXPECT_EQ(plan["options"], build_options(wanted));
+  ASSERT_EQ(plan["launches"].size(), wanted.launches.size());
+  const auto& launch = plan["launches"][0];
+  EXPECT_EQ(launch["kernel"], wanted.launches[0].kernel);
+  ASSERT_EQ(launch["args"].size(), wanted.launches[0].args.size());
+  for (std::size_t i = 0; i < launch["args"].size(); ++i) {
+    EXPECT_EQ(launch["args"][i]["role"], to_string(wanted.launches[0].args[i].role));
+  }
+}
+
+TEST(CApi, ADeviceComesBackFromItsText) {
+  const ParsedDevice parsed = parse_device(device());
+  ASSERT_TRUE(parsed.device) << parsed.error;
+  EXPECT_EQ(*parsed.device, fictional::device());
+  EXPECT_EQ(parse_device("{}").error, "at \"\": lacks the member name");
+  EXPECT_NE(parse_device(device() + "x").error, "");
+  auto text = nlohmann::json::parse(device());
+  text["compute_units"] = 0;
+  EXPECT_NE(parse_device(text.dump()).error.find("/compute_units"), std::string::npos);
+}
+
+TEST(CApi, AProblemComesBackFromItsKey) {
+  auto problem = zeroed<loratune_problem>();
+  for (const std::string key :
+       {"fwd_m16_k4096_n4096+1024+1024_r16_bf16_acc", "fwd_m1_k64_n64_r4_f32_w_f16_acc_dora_a8",
+        "fwd_m1_k1024_n512_r8_f16_acc", "fwd_m0_k1_n1_r1024_f32_set_align64"}) {
+    ASSERT_EQ(loratune_problem_parse(key.c_str(), &problem, nullptr), LORATUNE_SUCCESS);
+    EXPECT_EQ(whole_text([&](loratune_text* text) {
+                return loratune_problem_key(&problem, text, nullptr);
+              }),
+              key);
+  }
+  Text detail;
+  EXPECT_EQ(loratune_problem_parse("\x1b[31m", &problem, detail.out()), LORATUNE_INVALID_VALUE);
+  EXPECT_EQ(detail.str().find('\x1b'), std::string::npos);
+}
+
+TEST(CApi, EveryStatusHasAName) {
+  EXPECT_STREQ(loratune_status_name(-5), "CL_OUT_OF_RESOURCES");
+  for (std::int32_t status = LORATUNE_INTERNAL; status <= LORATUNE_NULL_POINTER; ++status) {
+    EXPECT_EQ(std::string(loratune_status_name(status)).rfind("LORATUNE_", 0), 0U) << status;
+  }
+  EXPECT_STREQ(loratune_status_name(7), "unknown");
+}
+
+TEST(CApi, ATextThatDoesNotFitIsCutAndItsLengthTold) {
+  auto problem = small_problem();
+  const std::string key = "fwd_m1_k1024_n1024_r8_f16_acc";
+  for (const std::size_t capacity : {std::size_t{1}, std::size_t{5}, key.size()}) {
+    Text text(capacity);
+    EXPECT_EQ(loratune_problem_key(&problem, text.out(), nullptr), LORATUNE_TEXT_TOO_LONG);
+    EXPECT_EQ(text.str(), key.substr(0, capacity - 1));
+    EXPECT_EQ(text.length(), key.size());
+  }
+  loratune_text nothing{nullptr, 100, 0};
+  EXPECT_EQ(loratune_problem_key(&problem, &nothing, nullptr), LORATUNE_TEXT_TOO_LONG);
+  Text exact(key.size() + 1);
+  EXPECT_EQ(loratune_problem_key(&problem, exact.out(), nullptr), LORATUNE_SUCCESS);
+}
+
+TEST(CApi, AFileThatIsRefusedSaysWhere) {
+  std::string detail;
+  EXPECT_EQ(dispatcher_of(device(), "{\"schema\": 3}", &detail), nullptr);
+  EXPECT_NE(detail, "");
+  auto options = zeroed<loratune_dispatcher_options>();
+  const std::string text = device();
+  options.device = text.c_str();
+  options.path = "/nowhere/tuned.json";
+  loratune_dispatcher* made = nullptr;
+  Text why;
+  EXPECT_EQ(loratune_dispatcher_create(&options, &made, why.out()), LORATUNE_INVALID_FILE);
+  EXPECT_EQ(why.str(), "/nowhere/tuned.json: No such file or directory");
+  options.bytes = "{}";
+  EXPECT_EQ(loratune_dispatcher_create(&options, &made, why.out()), LORATUNE_INVALID_VALUE);
+}
+
+}  // namespace
+}  // namespace loratune

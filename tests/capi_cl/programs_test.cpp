@@ -1,0 +1,178 @@
+// Programs are compiled once, by one thread of an engine, and by one process of those that share a
+// folder; what stands in the folder and is no such program is passed over.
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "c_engine.h"
+#include "engine/internal/program_cache.h"
+#include "unit/temporary_folder.h"
+
+namespace {
+
+std::atomic<int> from_source = 0, builds_that_fail = 0;
+
+}  // namespace
+
+// In the place of the driver's, for the engine in the shared library too.
+extern "C" {
+cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const char** texts,
+                                     const std::size_t* lengths, cl_int* code) {
+  ++from_source;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // so that others ask meanwhile
+  return loratune::real<decltype(clCreateProgramWithSource)>("clCreateProgramWithSource")(
+      context, count, texts, lengths, code);
+}
+cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* devices,
+                      const char* options, void (*notify)(cl_program, void*), void* data) {
+  if (builds_that_fail > 0) {
+    --builds_that_fail;
+    return CL_BUILD_PROGRAM_FAILURE;
+  }
+  return loratune::real<decltype(clBuildProgram)>("clBuildProgram")(program, count, devices,
+                                                                    options, notify, data);
+}
+}
+
+namespace loratune {
+namespace {
+
+// An engine that keeps programs in the folder, and a run on it. How many programs were compiled.
+int compiled_in(const std::filesystem::path& folder) {
+  auto options = zeroed<loratune_engine_options>();
+  options.cache_folder = folder.c_str();
+  const EngineHandle made = engine(options);
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  const OpHandle forward = op(made);
+  CallRows rows(3);
+  rows.call.weights = on_device.get();
+  const int before = from_source;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+  return from_source - before;
+}
+
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> entries;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    entries.push_back(entry.path());
+  }
+  return entries;
+}
+
+TEST(Programs, OfOneKindAreCompiledByOneThread) {
+  const EngineHandle made = engine();
+  const int before = from_source;
+  std::array<std::thread, 16> threads;
+  for (std::thread& thread : threads) thread = std::thread([&] { op(made, 4); });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(from_source - before, 1);
+}
+
+TEST(Programs, ThatCannotBeBuiltLeaveTheEngineUsable) {
+  const EngineHandle made = engine();
+  builds_that_fail = 1000;
+  auto problem = zeroed<loratune_problem>();
+  problem.m = problem.k = problem.n = 16;
+  problem.rank = 4;
+  loratune_op* none = nullptr;
+  Text detail;
+  EXPECT_EQ(loratune_op_create(made.get(), &problem, &none, detail.out()), LORATUNE_BUILD_FAILED);
+  EXPECT_NE(detail.str(), "");
+  EXPECT_EQ(none, nullptr);
+  // Only the first of those that may run.
+  builds_that_fail = 1;
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  const OpHandle forward = op(made, 2);
+  EXPECT_EQ(builds_that_fail, 0);
+  CallRows rows(2);
+  rows.call.weights = on_device.get();
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+}
+
+TEST(Programs, AreKeptForTheNextEngine) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(compiled_in(folder / "cache"), 1);
+  EXPECT_EQ(compiled_in(folder / "cache"), 0);
+}
+
+TEST(Programs, ThatAreTornOrPoisonedAreCompiledAgain) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(compiled_in(folder / "cache"), 1);
+  const std::vector<std::filesystem::path> entries = entries_of(folder / "cache");
+  ASSERT_EQ(entries.size(), 1U);
+  const std::string sound = read_bytes(entries[0]);
+  std::ofstream(entries[0], std::ios::binary) << sound.substr(0, sound.size() / 2);
+  EXPECT_EQ(compiled_in(folder / "cache"), 1);
+  std::string damaged = read_bytes(entries[0]);
+  damaged[damaged.size() - 9] = static_cast<char>(damaged[damaged.size() - 9] ^ 4);
+  std::ofstream(entries[0], std::ios::binary) << damaged;
+  EXPECT_EQ(compiled_in(folder / "cache"), 1);
+  EXPECT_EQ(compiled_in(folder / "cache"), 0);
+}
+
+TEST(Programs, ThatTheDriverRefusesAreCompiledAgain) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(compiled_in(folder / "cache"), 1);
+  const std::filesystem::path entry = entries_of(folder / "cache").at(0);
+  const std::string sound = read_bytes(entry);
+  // An entry that is whole, of a program that is none: the key stands behind the head of 43 bytes.
+  std::uint64_t key_size = 0;
+  std::memcpy(&key_size, sound.data() + 19, sizeof key_size);
+  const std::string key = sound.substr(43, key_size);
+  const ProgramCache cache(folder / "cache", 1 << 20);
+  ASSERT_EQ(cache.path_of(key), entry);
+  cache.store(key, "no program at all");
+  EXPECT_EQ(compiled_in(folder / "cache"), 1);
+  EXPECT_EQ(read_bytes(entry), sound);
+}
+
+TEST(Programs, AreKeptInNoFolderThatOthersMayWriteTo) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "open");
+  ASSERT_EQ(chmod((folder / "open").c_str(), 0777), 0);
+  auto options = zeroed<loratune_engine_options>();
+  const std::string name = folder / "open";
+  options.cache_folder = name.c_str();
+  options.context = test_context();
+  options.device = test_device().handle;
+  loratune_engine* none = nullptr;
+  Text detail;
+  EXPECT_EQ(loratune_engine_create(&options, &none, detail.out()), LORATUNE_INVALID_VALUE);
+  EXPECT_NE(detail.str().find("others may write"), std::string::npos) << detail.str();
+}
+
+TEST(EngineOptions, AreReadFromTheEnvironmentWhereThatIsAskedFor) {
+  setenv("LORATUNE_CACHE_DIR", "/some/folder", 1);
+  setenv("LORATUNE_CACHE_BYTES", "12345", 1);
+  auto options = zeroed<loratune_engine_options>();
+  Text folder, detail;
+  ASSERT_EQ(loratune_engine_options_from_env(&options, folder.out(), detail.out()),
+            LORATUNE_SUCCESS);
+  EXPECT_STREQ(options.cache_folder, "/some/folder");
+  EXPECT_EQ(options.cache_bytes, 12345U);
+  Text small(4);
+  EXPECT_EQ(loratune_engine_options_from_env(&options, small.out(), nullptr),
+            LORATUNE_TEXT_TOO_LONG);
+  setenv("LORATUNE_CACHE_BYTES", "many", 1);
+  EXPECT_EQ(loratune_engine_options_from_env(&options, folder.out(), detail.out()),
+            LORATUNE_INVALID_VALUE);
+  unsetenv("LORATUNE_CACHE_DIR");
+  unsetenv("LORATUNE_CACHE_BYTES");
+  options = zeroed<loratune_engine_options>();
+  ASSERT_EQ(loratune_engine_options_from_env(&options, folder.out(), nullptr), LORATUNE_SUCCESS);
+  EXPECT_EQ(options.cache_folder, nullptr);
+}
+
+}  // namespace
+}  // namespace loratune

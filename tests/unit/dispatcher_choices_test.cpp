@@ -1,0 +1,55 @@
+// What is tried where the pick cannot be built.
+#include <gtest/gtest.h>
+
+#include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/dispatcher.h"
+#include "unit/fictional.h"
+
+namespace loratune {
+namespace {
+
+// A record for the problem, and a rule that holds it.
+TunedFile file_of(const Problem& problem) {
+  TunedFile file = fictional::file();
+  const Variant& naive = *find_variant("naive");
+  file.kernels["naive"] = {std::string(naive.source_sha256), naive.revision};
+  file.records = {fictional::record("d0", problem, 8)};
+  file.rules = {fictional::rule("d0", {1, 64}, {1, 64}, 16)};
+  return file;
+}
+
+int wg_n(const Choice& choice) {
+  for (const auto& [name, value] : named_config(choice.variant->space, choice.config)) {
+    if (name == "WG_N") return value;
+  }
+  return 0;
+}
+
+TEST(DispatcherChoices, AreTheFilesThenTheDefaultThenItsFallbacks) {
+  const Problem problem = fictional::problem();
+  const Dispatcher dispatcher(file_of(problem), fictional::device());
+  const std::vector<Choice> choices = dispatcher.choices(problem);
+  const Choice fallback = default_choice(problem, fictional::device());
+  ASSERT_GT(choices.size(), 3U);
+  EXPECT_EQ(choices[0].config, dispatcher.pick(problem).config);
+  EXPECT_EQ(wg_n(choices[0]), 8);
+  EXPECT_EQ(choices[0].shape_match, ShapeMatch::exact);
+  EXPECT_EQ(wg_n(choices[1]), 16);
+  EXPECT_EQ(choices[1].shape_match, ShapeMatch::rule);
+  EXPECT_EQ(choices[2].variant, fallback.variant);
+  EXPECT_EQ(choices[2].config, fallback.config);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    EXPECT_TRUE(can_run(*choices[i].variant, choices[i].config, problem, fictional::device()));
+    for (std::size_t j = 0; j < i; ++j) {
+      EXPECT_FALSE(choices[i].variant == choices[j].variant &&
+                   choices[i].config == choices[j].config);
+    }
+  }
+}
+
+TEST(DispatcherChoices, AreNoneForWhatIsNoProblem) {
+  EXPECT_TRUE(Dispatcher(fictional::device()).choices(Problem{}).empty());
+}
+
+}  // namespace
+}  // namespace loratune
