@@ -209,15 +209,15 @@ std::span<const Types> matrix_types() { return kTypes; }
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full) {
-  const std::optional<std::vector<MatrixCase>> made =
+  const std::optional<std::vector<MatrixCase>> whole =
       shape_class == ShapeClass::edges     ? edge_cases(variant, device, types, accumulate)
       : shape_class == ShapeClass::configs ? config_cases(variant, device, types, accumulate)
       : shape_class == ShapeClass::groups  ? group_cases(variant, device, types, accumulate, full)
       : shape_class == ShapeClass::adapters
           ? adapter_cases(variant, device, types, accumulate, full)
           : std::optional<std::vector<MatrixCase>>();
-  if (made) {
-    std::vector<MatrixCase> own = *made;
+  if (whole) {
+    std::vector<MatrixCase> own = *whole;
     keep_own_part(own, types);
     return own;
   }
