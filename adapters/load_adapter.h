@@ -17,9 +17,9 @@ namespace loratune {
 // `dora`: PEFT's adapters with DoRA are read, and each module has its magnitudes; otherwise they
 // are refused, since without these a module is something else.
 struct LoadOptions {
-  std::optional<Format> format;
-  std::optional<std::int64_t> rank;
-  std::optional<double> alpha;
+  std::optional<Format> format = {};
+  std::optional<std::int64_t> rank = {};
+  std::optional<double> alpha = {};
   bool lenient = false;
   bool dora = false;
 };
