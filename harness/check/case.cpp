@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <random>
+#include <utility>
 
 #include "harness/base/adapter_source.h"
 #include "variants/internal/planning.h"
@@ -111,7 +112,7 @@ CaseData pool_data(const Case& problem_case) {
   data.a.clear();
   data.b.clear();
   data.g.clear();
-  data.slice_scale.fill(1.0F);
+  const auto scales = std::exchange(data.slice_scale, CaseData().slice_scale);
   const auto adapters =
       static_cast<int>(std::min<std::int64_t>(p.adapters, std::max<std::int64_t>(p.m, 1)));
   std::mt19937_64 random(problem_case.seed + 1);
@@ -123,7 +124,9 @@ CaseData pool_data(const Case& problem_case) {
     const CaseData made = mixed ? exact_data(one, random) : real_data(one, random);
     // Slot 0 stays empty, and adapters stand from the last slot on.
     SlotData& slot = data.pool[static_cast<std::size_t>(adapters + 1 - i)];
-    slot = {one.rank, made.a, made.b, made.g, made.slice_scale};
+    slot = {one.rank, made.a, made.b, made.g, scales};
+    // Of the size that the data is exact for, and of either sign.
+    for (float& scale : slot.slice_scale) scale *= (random() & 1U) != 0 ? 1.0F : -1.0F;
   }
   data.slots.resize(static_cast<std::size_t>(p.m));
   for (std::size_t row = 0; row < data.slots.size(); ++row) {
