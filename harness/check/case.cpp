@@ -73,6 +73,15 @@ CaseData exact_data(const Problem& p, std::mt19937_64& random) {
   CaseData data;
   data.x = sparse_signs(p.m, p.k, terms, random);
   data.a = sparse_signs(h_columns(p), p.k, p.k, random);
+  // The last rank of each module agrees with the first row of x, so that its h there is not 0 and a
+  // kernel that drops the rank is found.
+  for (int slice = 1; slice <= slice_count(p) && p.m > 0; ++slice) {
+    float* row = data.a.data() + (slice * p.rank - 1) * p.k;
+    for (std::int64_t i = 0; i < p.k; ++i) {
+      const float x = data.x[static_cast<std::size_t>(i)];
+      if (x != 0) row[i] = x;
+    }
+  }
   data.b = sparse_signs(p.n, p.rank, b_terms, random);
   data.y.resize(count(p.m, p.n));
   const auto values = static_cast<std::uint64_t>(2 * largest + 1);

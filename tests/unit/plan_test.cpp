@@ -323,8 +323,9 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     copy[json::json_pointer(pointer)] = value;
     return copy;
   };
-  for (const json& bad : {broken("/launches/0/args/0/0", 22), broken("/launches/0/args/0/0", -1),
-                          broken("/scratch/0/1", 3), broken("/a/0", 4), broken("/b/0", -1),
+  for (const json& bad : {broken("/launches/0/args/0/0", static_cast<int>(Role::blocks) + 1),
+                          broken("/launches/0/args/0/0", -1), broken("/scratch/0/1", 3),
+                          broken("/a/0", 4), broken("/b/0", -1),
                           // A fraction, and what its type does not hold.
                           broken("/launches/0/args/0/0", 1.5), broken("/a/1", 1e300),
                           broken("/launches/0/args/0/1", 1e300), broken("/launches/0/dims", 1.5),
