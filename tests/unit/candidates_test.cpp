@@ -90,7 +90,8 @@ TEST_P(CandidatesTest, SampleFollowsItsSeed) {
     return sample_configs(variant, group(), info, 30, seed);
   };
   EXPECT_EQ(sample(1), sample(1));
-  EXPECT_NE(sample(1), sample(2));
+  // A space that is taken whole is the same for every seed.
+  if (product_size(variant.space) > 30) EXPECT_NE(sample(1), sample(2));
 }
 
 TEST_P(CandidatesTest, ASmallSpaceIsTakenWhole) {
