@@ -119,7 +119,7 @@ TEST(Worker, ADeathDuringARoundNamesTheArm) {
   // Right until it has run often enough to have been checked and probed, in 5 runs and 3 blocks of
   // 32 at most, then it ends the process.
   LaunchPlan later = split_plan();
-  const std::string store = "put_rows(y, call.ld_y, rows, columns, call.scale, sum);";
+  const std::string store = "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum);";
   const std::size_t at = later.source.find(store);
   ASSERT_NE(at, std::string::npos);
   later.source.replace(at, store.size(),
