@@ -41,12 +41,15 @@ Factor transpose(Factor factor);
 
 // `path` is the module's name in the model, as the file spells it. `alpha` is what a config says or
 // would have to say; the product uses `scale` alone. `matched`: the config names this module, so
-// the tool that wrote the adapter would use the module.
+// the tool that wrote the adapter would use the module. `magnitude`: with DoRA, which
+// LoadOptions::dora asks for, what each of the `out` rows of W + scale B A is scaled to, one a row;
+// without rows where there is no DoRA. dora_gains() makes factors of them.
 struct LoraModule {
   std::string path;
   Factor a, b;
   double alpha = 0, scale = 0;
   bool matched = true;
+  Factor magnitude = {};
 
   std::int64_t rank() const { return a.rows; }
   std::int64_t in() const { return a.cols; }

@@ -1,11 +1,9 @@
 #include "loratune/adapters/element.h"
 
 #include <bit>
-#include <cmath>
 #include <cstring>
 
-#define IMATH_HALF_NO_LOOKUP_TABLE
-#include <Imath/half.h>
+#include "variants/internal/elements.h"
 
 namespace loratune {
 namespace {
@@ -18,21 +16,6 @@ T load(const std::byte* at) {
   T value;
   std::memcpy(&value, at, sizeof value);
   return value;
-}
-
-float from_half(std::uint16_t bits) {
-  Imath::half half;
-  half.setBits(bits);
-  return half;
-}
-
-float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16U); }
-
-std::uint16_t to_bfloat(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16U | 0x40U);
-  const std::uint32_t even = bits >> 16U & 1U;
-  return static_cast<std::uint16_t>((bits + 0x7fffU + even) >> 16U);
 }
 
 void unpack_block(Element element, const std::byte* block, float* out) {
@@ -93,7 +76,7 @@ std::vector<std::byte> from_floats(Element element, std::span<const float> value
       std::memcpy(at, &values[i], sizeof(float));
     } else {
       const std::uint16_t bits =
-          element == Element::f16 ? Imath::half(values[i]).bits() : to_bfloat(values[i]);
+          element == Element::f16 ? to_half(values[i]) : to_bfloat(values[i]);
       std::memcpy(at, &bits, sizeof bits);
     }
   }
@@ -101,7 +84,7 @@ std::vector<std::byte> from_floats(Element element, std::span<const float> value
 }
 
 float rounded(Element element, float value) {
-  if (element == Element::f16) return Imath::half(value);
+  if (element == Element::f16) return from_half(to_half(value));
   return element == Element::bf16 ? from_bfloat(to_bfloat(value)) : value;
 }
 

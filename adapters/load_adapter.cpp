@@ -39,8 +39,9 @@ Files open_all(const std::vector<std::string>& paths) {
 // reading, and are the error otherwise.
 class Pairing {
  public:
-  Pairing(Format format, bool lenient, Adapter& adapter)
-      : format_(format), lenient_(lenient), adapter_(adapter) {}
+  // `dora`: each module has magnitudes beside its pair.
+  Pairing(Format format, bool lenient, bool dora, Adapter& adapter)
+      : format_(format), lenient_(lenient), dora_(dora), adapter_(adapter) {}
 
   void add(const OpenFile& file) {
     pairs_.reserve(pairs_.size() + file.tensors.tensors.size() / 2 + 1);
@@ -87,7 +88,38 @@ class Pairing {
     adapter_.skipped.push_back(printable(tensor.name, 200) + ": " + why);
   }
 
+  // The pair of a module, which is made with its first tensor.
+  Pair& pair_of(const OpenFile& file, const Tensor& tensor, const std::string& same,
+                const std::string& module) {
+    const auto [at, fresh] = by_name_.emplace(same, pairs_.size());
+    if (fresh) pairs_.emplace_back().module.path = module;
+    Pair& pair = pairs_[at->second];
+    pair.file = &file;
+    pair.tensor = &tensor;
+    return pair;
+  }
+
+  void add_magnitude(const OpenFile& file, const Tensor& tensor, const std::string& module) {
+    if (!tensor.element || !is_plain(*tensor.element) || tensor.dims != 1 || tensor.shape[0] < 1 ||
+        tensor.shape[0] > kMaxExtent) {
+      complain(file, tensor,
+               "is " + std::string(tensor.type) + " of the shape " + shape_text(tensor) +
+                   ", expected F32, F16 or BF16 of one extent, a magnitude for each row of B");
+      return;
+    }
+    Factor& magnitude = pair_of(file, tensor, module, module).module.magnitude;
+    if (magnitude.rows != 0) {
+      refuse(file.path, tensor.name,
+             "is a second spelling of the magnitudes of " + in_quotes(module));
+    }
+    magnitude = {*tensor.element, tensor.shape[0], 1, false, tensor.bytes};
+  }
+
   void add(const OpenFile& file, const Tensor& tensor) {
+    if (dora_) {
+      const std::string module = module_of_magnitude(tensor.name);
+      if (!module.empty()) return add_magnitude(file, tensor, module);
+    }
     Key key = read_key(format_, tensor.name);
     std::string why = key.why;
     if (why.empty() && !tensor.element) {
@@ -108,11 +140,7 @@ class Pairing {
       complain(file, tensor, why);
       return;
     }
-    const auto [at, fresh] = by_name_.emplace(key.same, pairs_.size());
-    if (fresh) pairs_.emplace_back().module.path = std::move(key.module);
-    Pair& pair = pairs_[at->second];
-    pair.file = &file;
-    pair.tensor = &tensor;
+    Pair& pair = pair_of(file, tensor, key.same, key.module);
     // Which of the two would be meant nobody can tell, so this is an error in lenient reading too.
     if (std::exchange(key.is_b ? pair.has_b : pair.has_a, true)) {
       refuse(file.path, tensor.name,
@@ -134,6 +162,14 @@ class Pairing {
       return "A is " + extents(module.a) + " and B " + extents(module.b) + " as " +
              std::string(to_string(format_)) + " stores them, expected one rank" +
              (module.a.cols == module.b.rows ? ": they are stored the other way round" : "");
+    }
+    if (dora_ && module.magnitude.rows != module.out()) {
+      return module.magnitude.rows == 0
+                 ? "its magnitudes are missing: there is no lora_magnitude_vector of " +
+                       in_quotes(module.path)
+                 : "there are " + std::to_string(module.magnitude.rows) +
+                       " magnitudes, expected one for each of the " + std::to_string(module.out()) +
+                       " rows of B";
     }
     try {
       const Scaling scaling = rules.scaling(module.path, module.rank());
@@ -161,7 +197,7 @@ class Pairing {
   }
 
   Format format_;
-  bool lenient_;
+  bool lenient_, dora_;
   Adapter& adapter_;
   std::vector<Pair> pairs_;
   std::unordered_map<std::string, std::size_t> by_name_;
@@ -237,7 +273,7 @@ ModuleRules rules_of(Format format, const Source& source, const AdapterConfig& c
     refuse(source.path,
            "has no adapter_config.json, expected one of " + std::string(to_string(format)));
   }
-  if (format == Format::peft) return peft_rules(config, options.lenient);
+  if (format == Format::peft) return peft_rules(config, options.lenient, options.dora);
   return format == Format::mlx_lm ? mlx_lm_rules(config) : go_mlx_rules(config);
 }
 
@@ -267,7 +303,7 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
   const auto alpha = gguf.numbers.find("adapter.lora.alpha");
   auto files = std::make_shared<Files>();
   files->push_back({path, std::move(gguf.file)});
-  Pairing pairing(Format::gguf, options.lenient, adapter);
+  Pairing pairing(Format::gguf, options.lenient, false, adapter);
   pairing.add(files->front());
   pairing.finish(path, gguf_rules(alpha == gguf.numbers.end() ? 0 : alpha->second));
   adapter.storage = std::move(files);
@@ -299,7 +335,7 @@ Adapter load(const std::string& path, const LoadOptions& options) {
   const ModuleRules rules = rules_of(adapter.format, source, config, options);
   adapter.notes = rules.notes;
   adapter.changes_base = rules.changes_base;
-  Pairing pairing(adapter.format, options.lenient, adapter);
+  Pairing pairing(adapter.format, options.lenient, rules.dora, adapter);
   for (const OpenFile& file : *files) pairing.add(file);
   pairing.finish(path, rules);
   adapter.storage = std::move(files);

@@ -29,7 +29,8 @@ struct LoraLinear {
 LoraLinear make_lora_linear(std::int64_t in, std::int64_t out, std::int64_t rank, double alpha,
                             Element element = Element::f32, std::uint64_t seed = 0);
 
-// The layer of a module that was read. Quantised factors become f32.
+// The layer of a module that was read. Quantised factors become f32. Magnitudes of DoRA are no part
+// of it.
 LoraLinear lora_linear(const LoraModule& module);
 
 // What is trained, in the order of names. `values` may be written to; round_parameters() then makes

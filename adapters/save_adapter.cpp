@@ -107,6 +107,10 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
                        adapter.notes.front());
   }
   for (const LoraModule& module : adapter.modules) {
+    if (module.magnitude.rows != 0) {
+      refuse(folder, "cannot be written: module " + in_quotes(module.path) +
+                         " is of DoRA, whose magnitudes would be lost");
+    }
     if (module.matched) continue;
     refuse(folder, "cannot be written: module " + in_quotes(module.path) +
                        " is none that the adapter's config names, so its own tool leaves it out");

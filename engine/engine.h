@@ -61,7 +61,7 @@ struct Operands {
   // from run to run. A multiple of kScratchAlign.
   cl_mem scratch = nullptr;
   std::int64_t off_scratch = 0;
-  // The problem whose weights a and b hold, where that is known: its k, n, rank and dtype count.
+  // The problem whose weights a and b hold, where that is known: k, n, rank and their type count.
   // Weights of another shape may be just as long.
   std::optional<Problem> weights_of;
   std::array<SliceOperands, kMaxSlices> slices{};
@@ -86,8 +86,8 @@ struct Sync {
   cl_event* done = nullptr;
 };
 
-// The factors of one module: a[rank,k] and b[columns,rank], dense, row-major, in the dtype of the
-// problem's weights (f16: the bits). A rank below the problem's is filled up with zeros. g: DoRA's
+// The factors of one module: a[rank,k] and b[columns,rank], dense, row-major, of weights_dtype() of
+// the problem (f16, bf16: the bits). A rank below the problem's is filled up with zeros. g: DoRA's
 // factors of the columns.
 struct Factors {
   const void* a = nullptr;
@@ -102,10 +102,10 @@ struct Factors {
 // updates them, or gives them an arena, is alone with them.
 class Weights {
  public:
-  // a[rank,k] and b[n,rank]: dense, row-major, in the problem's dtype (f16: the bits). Both are
-  // copied, so that layouts can be made later. Of a group a holds the A of each slice one below the
-  // other. Throws std::invalid_argument for a null pointer, or a shape that is none or has DoRA,
-  // and OpenclError.
+  // a[rank,k] and b[n,rank]: dense, row-major, of weights_dtype(shape) (f16, bf16: the bits). Both
+  // are copied, so that layouts can be made later. Of a group a holds the A of each slice one below
+  // the other. Throws std::invalid_argument for a null pointer, or a shape that is none or has
+  // DoRA, and OpenclError.
   Weights(cl_context context, const Problem& shape, const void* a, const void* b);
   // Of the modules of a group in their order, or of one module. Throws std::invalid_argument also
   // where there are not as many as slices, for a rank of none or above the problem's, and for
@@ -117,8 +117,9 @@ class Weights {
   ~Weights();
 
   // Layouts made from now on stand in the `bytes` bytes of the caller's buffer from `begin` on, one
-  // behind the other, instead of in buffers of their own. The caller keeps the buffer for as long
-  // as the Weights. Throws std::invalid_argument where it has not these bytes, and OpenclError.
+  // behind the other, instead of in buffers of their own, but for plans whose kernels take weights
+  // from the beginning of a buffer on only. The caller keeps the buffer for as long as the Weights.
+  // Throws std::invalid_argument where it has not these bytes, and OpenclError.
   void use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes);
 
   // The bytes that such a plan's layouts take in an arena.

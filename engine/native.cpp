@@ -1,47 +1,87 @@
 #include "engine/internal/native.h"
 
-#include <array>
+#include <algorithm>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
+#include "engine/internal/executable.h"
 #include "host/internal/host_state.h"
 
 namespace loratune {
 namespace {
 
-// Threads and memory are the process's, as its processors are: native kernels of all queues take
-// turns.
-struct Pool {
-  explicit Pool(int threads) : session(threads) {}
-  std::mutex mutex;
-  HostSession session;
-};
-
-// Never destroyed: a queue may still run when the program ends.
-Pool& pool_of(int threads) {
-  static auto& mutex = *new std::mutex;
-  static auto& pools = *new std::map<int, std::unique_ptr<Pool>>;
-  const std::lock_guard<std::mutex> lock(mutex);
-  std::unique_ptr<Pool>& pool = pools[threads];
-  if (pool == nullptr) pool = std::make_unique<Pool>(threads);
-  return *pool;
-}
-
-// What a native kernel is given: the driver copies it, and puts the buffers' addresses in.
+// A call that is under way, whose addresses come one by one.
 struct NativeCall {
   ForwardNumbers numbers;
   const std::byte* x;
   const std::byte* weights;
-  std::byte* y;
-  Pool* pool;
 };
 
-// Takes no memory: prepare_native() has.
+// Threads and memory are the process's, as its processors are: native kernels of all queues take
+// turns.
+struct HostTeam {
+  explicit HostTeam(int threads) : session(threads) {}
+  // One that is not under way.
+  NativeCall* take() {
+    const std::lock_guard<std::mutex> lock(calls_mutex);
+    if (free_calls.empty()) {
+      free_calls.reserve(calls.size() + 1);  // so that give_back() takes no memory
+      return &calls.emplace_back();
+    }
+    NativeCall* const call = free_calls.back();
+    free_calls.pop_back();
+    return call;
+  }
+  void give_back(NativeCall* call) {
+    const std::lock_guard<std::mutex> lock(calls_mutex);
+    free_calls.push_back(call);
+  }
+
+  std::mutex mutex;  // of the session
+  HostSession session;
+  std::mutex calls_mutex;
+  std::deque<NativeCall> calls;
+  std::vector<NativeCall*> free_calls;
+};
+
+// Never destroyed: a queue may still run when the program ends.
+HostTeam& team_of(int threads) {
+  static auto& mutex = *new std::mutex;
+  static auto& teams = *new std::map<int, std::unique_ptr<HostTeam>>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::unique_ptr<HostTeam>& team = teams[threads];
+  if (team == nullptr) team = std::make_unique<HostTeam>(threads);
+  return *team;
+}
+
+// What a native kernel is given: the driver copies it, and puts a buffer's address in. It is one
+// buffer a command, since PoCL gives several in the order in which they were made, whatever the
+// order of the command's list (seen with PoCL 3.1), and one that is listed twice only once.
+struct NativeBuffer {
+  HostTeam* team;
+  NativeCall* call;
+  std::byte* address;
+};
+
+void CL_CALLBACK take_x(void* arguments) {
+  const auto& buffer = *static_cast<const NativeBuffer*>(arguments);
+  buffer.call->x = buffer.address;
+}
+
+void CL_CALLBACK take_weights(void* arguments) {
+  const auto& buffer = *static_cast<const NativeBuffer*>(arguments);
+  buffer.call->weights = buffer.address;
+}
+
+// With the address of y. Takes no memory: prepare_native() has.
 void CL_CALLBACK run_forward(void* arguments) {
-  const auto& call = *static_cast<const NativeCall*>(arguments);
+  const auto& y = *static_cast<const NativeBuffer*>(arguments);
+  const NativeCall& call = *y.call;
   const ForwardNumbers& numbers = call.numbers;
   Problem problem;
   problem.dtype = static_cast<Dtype>(numbers.dtype);
@@ -56,19 +96,31 @@ void CL_CALLBACK run_forward(void* arguments) {
   const host::PackedView weights{call.weights + numbers.off_a * packed,
                                  call.weights + numbers.off_b * packed, problem.k, problem.n,
                                  problem.rank};
-  const HostOperands operands{call.x + numbers.off_x * element, call.y + numbers.off_y * element,
+  const HostOperands operands{call.x + numbers.off_x * element, y.address + numbers.off_y * element,
                               numbers.ld_x, numbers.ld_y, numbers.scale};
-  const std::lock_guard<std::mutex> alone(call.pool->mutex);
-  host::compute(problem, host::best_kernels(), *problem.weights, weights, operands,
-                call.pool->session);
+  {
+    const std::lock_guard<std::mutex> alone(y.team->mutex);
+    host::compute(problem, host::best_kernels(), *problem.weights, weights, operands,
+                  y.team->session);
+  }
+  y.team->give_back(y.call);
 }
 
-// The launch's number of threads, which stands behind the rank.
-int threads_of(const Launch& launch) {
-  for (std::size_t i = 0; i + 1 < launch.args.size(); ++i) {
-    if (launch.args[i].role == Role::rank) return static_cast<int>(launch.args[i + 1].value);
-  }
-  return 0;
+// Whether the arguments are three buffers and the numbers of a ForwardNumbers, of which the last
+// five are the problem's. The threads are set.
+bool takes_forward_numbers(const Problem& problem, const Launch& launch, std::int64_t& threads) {
+  constexpr std::size_t kBuffers = 3;
+  constexpr std::size_t kNumbers = 15;
+  const std::vector<Arg>& args = launch.args;
+  if (!launch.one_struct || args.size() != kBuffers + kNumbers) return false;
+  const bool buffers = args[0].role == Role::x && args[1].role == Role::weights &&
+                       args[2].role == Role::y &&
+                       std::all_of(args.begin() + kBuffers, args.end(), is_number);
+  threads = args[14].value;
+  return buffers && args[13].role == Role::rank && threads >= 1 && threads <= kMostHostThreads &&
+         args[15].value == static_cast<int>(problem.dtype) &&
+         args[16].value == static_cast<int>(weights_dtype(problem)) &&
+         args[17].value == (problem.accumulate ? 1 : 0);
 }
 
 }  // namespace
@@ -78,18 +130,17 @@ std::string prepare_native(const Problem& problem, const LaunchPlan& plan, const
   if (!device.native_kernels) return "the device runs no native kernels";
   const std::string why = host::declined(problem);
   if (!why.empty()) return why;
-  const int threads = threads_of(launch);
-  if (launch.kernel != "forward_host" || !launch.one_struct || launch.args.size() != 18 ||
-      threads < 1 || threads > kMostHostThreads) {
+  std::int64_t threads = 0;
+  if (launch.kernel != "forward_host" || !takes_forward_numbers(problem, launch, threads)) {
     return "there is no native kernel " + launch.kernel + " with such arguments";
   }
   if (plan.a != host::packing_a(problem.rank) || plan.b != host::packing_b(problem.n)) {
     return "A or B are not packed as forward_host reads them";
   }
   try {
-    Pool& pool = pool_of(threads);
-    const std::lock_guard<std::mutex> alone(pool.mutex);
-    host::reserve(problem, {nullptr, nullptr, problem.k, problem.n, problem.rank}, pool.session);
+    HostTeam& team = team_of(static_cast<int>(threads));
+    const std::lock_guard<std::mutex> alone(team.mutex);
+    host::reserve(problem, {nullptr, nullptr, problem.k, problem.n, problem.rank}, team.session);
   } catch (const std::exception&) {
     return "there is too little memory for a native kernel's sums";
   }
@@ -98,14 +149,20 @@ std::string prepare_native(const Problem& problem, const LaunchPlan& plan, const
 
 void enqueue_native(cl_command_queue queue, const std::vector<unsigned char>& numbers,
                     const Operands& operands, cl_event* event) {
-  NativeCall call{};
-  std::memcpy(&call.numbers, numbers.data(), sizeof call.numbers);
-  call.pool = &pool_of(call.numbers.threads);
-  const std::array<cl_mem, 3> buffers = {operands.x, operands.a, operands.y};
-  std::array<const void*, 3> places = {&call.x, &call.weights, &call.y};
-  require_success(clEnqueueNativeKernel(queue, run_forward, &call, sizeof call, buffers.size(),
-                                        buffers.data(), places.data(), 0, nullptr, event),
-                  "clEnqueueNativeKernel");
+  ForwardNumbers given{};
+  std::memcpy(&given, numbers.data(), sizeof given);
+  HostTeam& team = team_of(given.threads);
+  NativeBuffer place{&team, team.take(), nullptr};
+  *place.call = {given, nullptr, nullptr};
+  const void* const address = &place.address;
+  const auto add = [&](void(CL_CALLBACK * function)(void*), cl_mem buffer, cl_event* done) {
+    require_success(clEnqueueNativeKernel(queue, function, &place, sizeof place, 1, &buffer,
+                                          const_cast<const void**>(&address), 0, nullptr, done),
+                    "clEnqueueNativeKernel");
+  };
+  add(take_x, operands.x, nullptr);
+  add(take_weights, operands.a, nullptr);
+  add(run_forward, operands.y, event);
 }
 
 }  // namespace loratune

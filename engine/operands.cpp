@@ -144,8 +144,12 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
   if (why.empty() && problem.adapters > 0) why = route_reason(operands, m);
   const bool joined = joins_weights(plan);
-  const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, problem.dtype));
-  const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, problem.dtype));
+  if (why.empty() && joined && !places_weights(plan) && operands.off_a != 0) {
+    why = "off_a is " + std::to_string(operands.off_a) +
+          ", the plan's kernels take weights from the beginning of their buffer on";
+  }
+  const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, weights_dtype(problem)));
+  const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, weights_dtype(problem)));
   const std::int64_t size_b = packed_b_size(plan.b, problem);
   const std::int64_t size_a =
       joined ? joined_off_b(plan.a, problem) + size_b : packed_a_size(plan.a, problem);

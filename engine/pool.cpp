@@ -53,7 +53,7 @@ std::vector<Factors> filled(const Problem& shape, std::span<const Factors> modul
   std::vector<Factors> all(modules.begin(), modules.end());
   for (Factors& module : all) {
     if (module.rank != 0) continue;
-    zeros.resize(static_cast<std::size_t>(longest * element_bytes(shape.dtype)));
+    zeros.resize(static_cast<std::size_t>(longest * element_bytes(weights_dtype(shape))));
     module.a = module.b = zeros.data();
     module.rank = 1;
   }
@@ -193,7 +193,7 @@ const Form& Pool::State::form(cl_command_queue queue, const LaunchPlan& plan) {
   form.plan.a = plan.a;
   form.plan.b = plan.b;
   Launch launch;
-  launch.args = {{Role::weights}};
+  launch.args = {{Role::weights}, {Role::off_a}};
   form.plan.launches = {launch};
   form.slot_bytes = packed_bytes(shape, form.plan);
   form.buffer = make_buffer(context.get(), slots.size() * static_cast<std::size_t>(form.slot_bytes),
@@ -223,7 +223,7 @@ void Pool::bind(cl_command_queue queue, const LaunchPlan& plan, const Route& rou
     }
   }
   const Form& form = state.form(queue, plan);
-  const std::int64_t bytes = element_bytes(packed_dtype(plan.a, state.shape.dtype));
+  const std::int64_t bytes = element_bytes(packed_dtype(plan.a, weights_dtype(state.shape)));
   operands.a = form.buffer.get();
   operands.b = nullptr;
   operands.off_a = operands.off_b = 0;

@@ -1,7 +1,4 @@
 // The packing caches of Weights.
-#define IMATH_HALF_NO_LOOKUP_TABLE
-#include <Imath/half.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -18,6 +15,7 @@
 #include "loratune/engine/engine.h"
 #include "loratune/variants/packing.h"
 #include "loratune/variants/slices.h"
+#include "variants/internal/elements.h"
 
 namespace loratune {
 namespace {
@@ -39,6 +37,7 @@ struct Layouts {
   Packing a, b;
   bool joined;
   int slice;
+  bool anywhere;  // in a buffer, so in an arena too
   bool operator==(const Layouts&) const = default;
 };
 
@@ -72,7 +71,7 @@ struct Weights::State {
                std::int64_t cols) const;
   // The bytes of a form: of A, or where it joins them of both, and of B.
   std::pair<Bytes, Bytes> images(const Layouts& layouts) const;
-  Place place(std::int64_t bytes);
+  Place place(std::int64_t bytes, bool in_arena);
   const Form& form(cl_command_queue queue, const LaunchPlan& plan, int slice);
   void refuse_other_shape(const LaunchPlan& plan) const;
 
@@ -88,7 +87,7 @@ struct Weights::State {
 
 std::string shape_reason(const Problem& weights, const Problem& problem) {
   if (weights.k == problem.k && weights.n == problem.n && weights.rank == problem.rank &&
-      weights.dtype == problem.dtype && weights.slices == problem.slices &&
+      weights_dtype(weights) == weights_dtype(problem) && weights.slices == problem.slices &&
       weights.dora == problem.dora) {
     return {};
   }
@@ -102,7 +101,7 @@ namespace {
 std::vector<Factors> stacked(const Problem& shape, const void* a, const void* b) {
   const std::string why = invalid_reason(shape);
   if (!why.empty()) throw std::invalid_argument("weights: " + why);
-  const std::int64_t bytes = element_bytes(shape.dtype);
+  const std::int64_t bytes = element_bytes(weights_dtype(shape));
   std::vector<Factors> modules;
   for (int i = 0; i < slice_count(shape); ++i) {
     const auto from = [&](const void* all, std::int64_t elements) -> const void* {
@@ -151,29 +150,30 @@ void Weights::State::refuse_other_shape(const LaunchPlan& plan) const {
 
 // Held while a layout is made too: whoever asks for the same one waits for it.
 const Form& Weights::State::form(cl_command_queue queue, const LaunchPlan& plan, int slice) {
-  const Layouts layouts = {plan.a, plan.b, joins_weights(plan), slice};
+  const Layouts layouts = {plan.a, plan.b, joins_weights(plan), slice, places_weights(plan)};
   const std::lock_guard<std::mutex> lock(mutex);
   const auto found = std::find_if(forms.begin(), forms.end(),
                                   [&](const Form& form) { return form.layouts == layouts; });
   if (found != forms.end()) return *found;
   const auto [a, b] = images(layouts);
   const auto size = [](const Bytes& bytes) { return static_cast<std::int64_t>(bytes.size()); };
-  if (arena && whole_places(size(a)) + whole_places(size(b)) > arena->bytes - arena->used) {
+  const bool in_arena = arena && layouts.anywhere;
+  if (in_arena && whole_places(size(a)) + whole_places(size(b)) > arena->bytes - arena->used) {
     throw std::invalid_argument(
         "weights: the arena is full: " + std::to_string(arena->bytes - arena->used) + " of its " +
         std::to_string(arena->bytes) + " bytes are left, the plan's layouts take " +
         std::to_string(whole_places(size(a)) + whole_places(size(b))));
   }
-  Form made{layouts, place(size(a)), layouts.joined ? Place{} : place(size(b))};
+  Form made{layouts, place(size(a), in_arena), layouts.joined ? Place{} : place(size(b), in_arena)};
   write(queue, made, a, b);
   forms.push_back(std::move(made));
   return forms.back();
 }
 
-// The next place in the arena, where there is one, else a buffer.
-Place Weights::State::place(std::int64_t bytes) {
+// The next place in the arena, or a buffer.
+Place Weights::State::place(std::int64_t bytes, bool in_arena) {
   Place made;
-  if (arena) {
+  if (in_arena) {
     made.buffer = arena->buffer;
     made.begin = arena->begin + arena->used;
     arena->used += whole_places(bytes);
@@ -190,8 +190,8 @@ std::pair<Bytes, Bytes> Weights::State::images(const Layouts& layouts) const {
   const int first = all ? 0 : layouts.slice;
   const int end = all ? slice_count(shape) : first + 1;
   const Problem packed_problem = all ? shape : slice_problem(shape, first);
-  const std::int64_t bytes = element_bytes(shape.dtype);
-  const std::int64_t packed_bytes = element_bytes(packed_dtype(layouts.b, shape.dtype));
+  const std::int64_t bytes = element_bytes(weights_dtype(shape));
+  const std::int64_t packed_bytes = element_bytes(packed_dtype(layouts.b, weights_dtype(shape)));
   Bytes a, b;
   for (int i = first; i < end; ++i) {
     const auto add = [&](Bytes& to, const Packing& packing, const Bytes& dense, std::int64_t from,
@@ -211,7 +211,7 @@ std::pair<Bytes, Bytes> Weights::State::images(const Layouts& layouts) const {
     }
   }
   if (!layouts.joined) return {std::move(a), std::move(b)};
-  const std::int64_t bytes_a = element_bytes(packed_dtype(layouts.a, shape.dtype));
+  const std::int64_t bytes_a = element_bytes(packed_dtype(layouts.a, weights_dtype(shape)));
   a.resize(static_cast<std::size_t>(joined_off_b(layouts.a, packed_problem) * bytes_a));
   a.insert(a.end(), b.begin(), b.end());
   return {std::move(a), Bytes()};
@@ -223,7 +223,7 @@ void Weights::State::copy(std::span<const Factors> modules) {
     throw std::invalid_argument("weights: there are " + std::to_string(modules.size()) +
                                 " modules, the problem has " + std::to_string(slice_count(shape)));
   }
-  const auto bytes = static_cast<std::size_t>(element_bytes(shape.dtype));
+  const auto bytes = static_cast<std::size_t>(element_bytes(weights_dtype(shape)));
   const auto rank = static_cast<std::size_t>(shape.rank);
   const auto k = static_cast<std::size_t>(shape.k);
   Bytes a(modules.size() * rank * k * bytes);
@@ -279,17 +279,18 @@ void Weights::use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes) {
 }
 
 std::int64_t packed_bytes(const Problem& shape, const LaunchPlan& plan) {
-  const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, shape.dtype));
-  const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, shape.dtype));
+  const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, weights_dtype(shape)));
+  const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, weights_dtype(shape)));
   return joined_off_b(plan.a, shape) * bytes_a +
          whole_places(packed_b_size(plan.b, shape) * bytes_b);
 }
 
 std::int64_t Weights::bytes_of(const LaunchPlan& plan) const {
   const Problem& shape = state_->shape;
-  if (plan.parts.empty()) return packed_bytes(shape, plan);
+  if (plan.parts.empty()) return places_weights(plan) ? packed_bytes(shape, plan) : 0;
   std::int64_t bytes = 0;
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    if (!places_weights(plan.parts[i])) continue;
     bytes += packed_bytes(slice_problem(shape, static_cast<int>(i)), plan.parts[i]);
   }
   return bytes;
@@ -304,7 +305,7 @@ std::pair<cl_mem, cl_mem> Weights::buffers(cl_command_queue queue, const LaunchP
 
 void Weights::set(cl_command_queue queue, const LaunchPlan& plan, Operands& operands) {
   state_->refuse_other_shape(plan);
-  const Dtype dtype = state_->shape.dtype;
+  const Dtype dtype = weights_dtype(state_->shape);
   // `to`: the operands, or those of a slice.
   const auto fill = [&](auto& to, const LaunchPlan& part, int slice) {
     const Form& form = state_->form(queue, part, slice);
@@ -329,12 +330,10 @@ Bytes Weights::State::packed(const Packing& packing, const unsigned char* dense,
     const auto* bytes = reinterpret_cast<const unsigned char*>(result.data());
     return Bytes(bytes, bytes + result.size() * sizeof(result[0]));
   };
-  if (shape.dtype == Dtype::f16) {
-    const auto* halves = reinterpret_cast<const Imath::half*>(dense);
-    if (!packing.as_f32) return pack_bytes(halves);
-    return pack_bytes(std::vector<float>(halves, halves + rows * cols).data());
-  }
-  return pack_bytes(reinterpret_cast<const float*>(dense));
+  const Dtype dtype = weights_dtype(shape);
+  if (dtype == Dtype::f32) return pack_bytes(reinterpret_cast<const float*>(dense));
+  if (packing.as_f32) return pack_bytes(widened(dtype, dense, rows * cols).data());
+  return pack_bytes(reinterpret_cast<const std::uint16_t*>(dense));
 }
 
 }  // namespace loratune

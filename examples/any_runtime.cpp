@@ -59,17 +59,21 @@ Adapter make_adapter(int rank, std::mt19937& random) {
   return adapter;
 }
 
+// Factors as the pool's problem stores them.
 void set_slot(loratune::Pool& pool, cl_command_queue queue, int slot, const Adapter& adapter) {
-  std::vector<std::vector<std::uint16_t>> halves;
+  const bool halves = loratune::weights_dtype(pool.shape()) == loratune::Dtype::f16;
+  std::vector<std::vector<std::uint16_t>> stored;
+  const auto store = [&](const std::vector<float>& values) -> const void* {
+    if (!halves) return values.data();
+    stored.emplace_back();
+    for (const float value : values) stored.back().push_back(half_bits(value));
+    return stored.back().data();
+  };
   std::vector<loratune::Factors> factors;
   for (const Module& module : adapter) {
-    for (const std::vector<float>* from : {&module.a, &module.b}) {
-      halves.emplace_back();
-      for (const float value : *from) halves.back().push_back(half_bits(value));
-    }
     loratune::Factors one;
-    one.a = halves[halves.size() - 2].data();
-    one.b = halves[halves.size() - 1].data();
+    one.a = store(module.a);
+    one.b = store(module.b);
     one.rank = module.rank;
     one.scale = module.scale;
     factors.push_back(one);
@@ -155,7 +159,7 @@ int main(int argc, char** argv) {
     for (const int rows : {16, 5, 1, 12, 16}) {
       std::vector<std::int32_t> slots(static_cast<std::size_t>(rows));
       for (int row = 0; row < rows; ++row) {
-        const int turn = (row * 5 + step) % 10;  // two of ten rows have no adapter or an empty slot
+        const int turn = (row * 3 + step) % 10;  // 9 is no slot, and slot 0 is empty
         slots[static_cast<std::size_t>(row)] = turn == 9 ? -1 : turn;
       }
       if (step == 3) {

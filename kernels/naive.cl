@@ -9,7 +9,7 @@
 // A work-group is WG_M rows by WG_N columns of one module; groups are numbered along a row of groups
 // of all modules first.
 
-#include "common.clh"
+#include "storage.clh"
 
 #ifndef WG_M
 #define WG_M 1  // rows of a work-group
@@ -31,7 +31,7 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
-    global const elem* restrict x, global const elem* restrict a, global const elem* restrict b,
+    global const elem* restrict x, global const weight* restrict a, global const weight* restrict b,
     OUTPUTS, Call call) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
@@ -44,7 +44,7 @@ kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
   const int k = call.k, rank = call.rank;
   x += call.off_x + row * call.ld_x;
   a += module.off_a;
-  const global elem* b_row = b + module.off_b + column * rank;
+  const global weight* b_row = b + module.off_b + column * rank;
   global elem* y = OUTPUT(which) + module.off_y + row * module.ld_y + column;
   float sum = 0.0f;
   for (int j = 0; j < rank; ++j) {
@@ -52,12 +52,12 @@ kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
 #pragma unroll UNROLL
     for (int i = 0; i < k; ++i) {
 #if A_TRANSPOSED
-      h += LOAD(x + i) * LOAD(a + (long)i * rank + j);
+      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)i * rank + j);
 #else
-      h += LOAD(x + i) * LOAD(a + (long)j * k + i);
+      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)j * k + i);
 #endif
     }
-    sum += h * LOAD(b_row + j);
+    sum += h * LOAD_WEIGHT(b_row + j);
   }
   STORE(NEW_OUTPUT(LOAD(y), module.scale * sum, GAINS(b, module, column)[0]), y);
 }

@@ -28,7 +28,7 @@
 #define RANK_PADDED (RANK_VECS * A_VEC)
 
 #define OUT_ROWS ROWS
-#include "common.clh"
+#include "storage.clh"
 
 typedef struct {
   long off_x, ld_x;
@@ -37,14 +37,14 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
-    global const elem* restrict x, global const elem* restrict ab, OUTPUTS, Call call) {
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS, Call call) {
   const int lane = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   int block = (int)(group % call.column_blocks);
   const int which = find_module(call.modules, &block);
   const Module module = call.modules[which];
-  global const elem* restrict a = ab + module.off_a;
-  global const elem* restrict b = ab + module.off_b;
+  global const weight* restrict a = ab + module.off_a;
+  global const weight* restrict b = ab + module.off_b;
   const int m = call.m, k = call.k, n = module.n;
   const long row0 = group / call.column_blocks * ROWS;
 
@@ -60,7 +60,7 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
     FLOATS(A_VEC) weights[RANK_VECS];
 #pragma unroll
     for (int v = 0; v < RANK_VECS; ++v) {
-      weights[v] = LOAD_TILE(A_VEC, a + (long)i * RANK_PADDED + v * A_VEC);
+      weights[v] = LOAD_WEIGHTS(A_VEC, a + (long)i * RANK_PADDED + v * A_VEC);
     }
 #pragma unroll
     for (int r = 0; r < ROWS; ++r) {
@@ -100,13 +100,13 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
   for (int t = lane; t < module.block_tiles; t += LANES) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
-    const global elem* b_panel = b + (tile0 + t) * (RANK * B_TILE);
+    const global weight* b_panel = b + (tile0 + t) * (RANK * B_TILE);
     FLOATS(B_TILE) out[ROWS];
 #pragma unroll
     for (int r = 0; r < ROWS; ++r) out[r] = 0.0f;
 #pragma unroll
     for (int j = 0; j < RANK; ++j) {
-      const FLOATS(B_TILE) weights = LOAD_TILE(B_TILE, b_panel + j * B_TILE);
+      const FLOATS(B_TILE) weights = LOAD_WEIGHTS(B_TILE, b_panel + j * B_TILE);
 #pragma unroll
       for (int r = 0; r < ROWS; ++r) out[r] += h[r][j] * weights;
     }

@@ -49,9 +49,9 @@
 #define B_BLOCK_TILES (B_BLOCK_FLOATS / (RANK * COLUMNS) + 1)
 
 #define UNROLL (ROWS * RANK_TILE / LANES < MAX_VECS ? 4 : 2)  // of k, with K_LANES 1
-#define STRETCH (F16 ? 128 : 0x7fffffff)  // of k, that K_LANES 1 takes at a time
+#define STRETCH (NARROW ? 128 : 0x7fffffff)  // of k, that K_LANES 1 takes at a time
 
-#include "common.clh"
+#include "storage.clh"
 
 #define WEIGHTS(p) (*(const global float16*)(p))
 
@@ -74,11 +74,17 @@
 // Row r of a tile of y; one past the end is the last one.
 #define Y_ROW(r) (y + (ADAPTERS ? LISTED(min(r, rows - 1)) : LISTED(r)) * ld_y)
 
-#if !F16
-// One store; vstore16 is four in some compilers.
+// One access; vload16 and vstore16 are several in some compilers.
+#if BF16
+typedef ushort16 __attribute__((aligned(2))) any_ushort16;
+#undef ANY_bf16_16
+#define ANY_bf16_16(p) WIDE_bf16(16, *(const global any_ushort16*)(p))
+#undef STORE_bf16_16
+#define STORE_bf16_16(v, p) (*(global any_ushort16*)(p) = round_bf16_16(v))
+#elif !F16
 typedef float16 __attribute__((aligned(4))) any_float16;
-#undef STORE_ANY_16
-#define STORE_ANY_16(v, p) (*(global any_float16*)(p) = (v))
+#undef STORE_f32_16
+#define STORE_f32_16(v, p) (*(global any_float16*)(p) = (v))
 #endif
 
 // On its way while what is added to it is computed. The builtin wants a pointer to private memory.
@@ -205,7 +211,7 @@ inline void shrink_rows(const global elem* x, long ld_x, int rows, int k, int ra
 
 #else
 
-#if F16
+#if NARROW
 // The first `count` elements of ROWS rows as floats.
 inline void widen(const global elem* const* x_rows, int count, float* wide) {
   for (int r = 0; r < ROWS; ++r) {
@@ -234,7 +240,7 @@ inline void shrink_tile(const global elem* x, long ld_x, int rows, int k, const 
   }
   for (int left = k; left > 0; left -= min(left, STRETCH)) {
     const int count = min(left, STRETCH);
-#if F16
+#if NARROW
     float wide[ROWS * STRETCH];
     widen(x_rows, count, wide);
 #endif
@@ -281,7 +287,7 @@ inline void expand(const float* h, int rank, const global float* b, global elem*
 #pragma unroll
     for (int v = 0; v < COLUMN_VECS; ++v) {
       sum[r][v] = 0.0f;
-      if (v % (F16 ? 2 : 1) == 0) FETCH(Y_ROW(r) + v * LANES);  // a cache line
+      if (v % (NARROW ? 2 : 1) == 0) FETCH(Y_ROW(r) + v * LANES);  // a cache line
     }
   }
 #pragma unroll 4

@@ -32,7 +32,7 @@
 #endif
 
 #define OUT_ROWS EXPAND_ROWS
-#include "common.clh"
+#include "storage.clh"
 
 typedef struct {
   long off_x, ld_x, off_a;
@@ -40,7 +40,7 @@ typedef struct {
 } Shrink;
 
 kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
-    global const elem* restrict x, global const elem* restrict a, global float* restrict h,
+    global const elem* restrict x, global const weight* restrict a, global float* restrict h,
     Shrink call) {
   const int m = call.m, k = call.k, panels = call.panels;  // of all modules
   const int lane = (int)get_local_id(0);
@@ -60,7 +60,7 @@ kernel __attribute__((reqd_work_group_size(K_LANES, 1, 1))) void shrink(
   const uint begin = (uint)slice * call.slice_length;  // uint: i may step past 2^31
   const uint end = min((uint)k - begin, (uint)call.slice_length) + begin;
   for (uint i = begin + lane; i < end; i += K_LANES) {
-    const FLOATS(A_TILE) weights = LOAD_TILE(A_TILE, a + (long)i * A_TILE);
+    const FLOATS(A_TILE) weights = LOAD_WEIGHTS(A_TILE, a + (long)i * A_TILE);
 #pragma unroll
     for (int r = 0; r < SHRINK_ROWS; ++r) sum[r] += LOAD(rows[r] + i) * weights;
   }
@@ -91,7 +91,7 @@ typedef struct {
 } Expand;
 
 kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
-    global const float* restrict h, global const elem* restrict b, OUTPUTS, Expand call,
+    global const float* restrict h, global const weight* restrict b, OUTPUTS, Expand call,
     local float* h_rows) {
   const int m = call.m, rank = call.rank;
   const int item = (int)get_local_id(0);
@@ -123,7 +123,7 @@ kernel __attribute__((reqd_work_group_size(EXPAND_WG, 1, 1))) void expand(
 #pragma unroll
   for (int r = 0; r < EXPAND_ROWS; ++r) sum[r] = 0.0f;
   for (int j = 0; j < rank; ++j) {
-    const FLOATS(B_TILE) weights = LOAD_TILE(B_TILE, b + (long)j * B_TILE);
+    const FLOATS(B_TILE) weights = LOAD_WEIGHTS(B_TILE, b + (long)j * B_TILE);
 #pragma unroll
     for (int r = 0; r < EXPAND_ROWS; ++r) sum[r] += h_rows[r * rank + j] * weights;
   }

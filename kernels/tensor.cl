@@ -184,7 +184,7 @@ inline void expand(const global float* h, int ld_h, global const elem* b, global
 }
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_a, off_b;
+  long off_x, ld_x, off_y, ld_y, off_b;
   float scale;
   int m, k, n, rank, slice_pieces;
 } Call;
@@ -192,7 +192,7 @@ typedef struct {
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
     global const elem* restrict x, global const elem* restrict ab,
     global elem* restrict y, global float* scratch, Call call) {
-  global const elem* restrict a = ab + call.off_a;
+  global const elem* restrict a = ab;
   global const elem* restrict b = ab + call.off_b;
   const int m = call.m, k = call.k, n = call.n, rank = call.rank;
   // Sums of the warps in shrink; then two stages of h.

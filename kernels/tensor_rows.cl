@@ -61,7 +61,7 @@
 #define FIRST_WORDS (H_WORDS + SHRINK_WORDS)
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_a, off_b;
+  long off_x, ld_x, off_y, ld_y, off_b;
   float scale;
   int m, k, n, rank, parts;
 } Call;
@@ -69,7 +69,7 @@ typedef struct {
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
     global const elem* restrict x, global const elem* restrict ab,
     global elem* restrict y, Call call) {
-  global const elem* restrict a = ab + call.off_a;
+  global const elem* restrict a = ab;
   global const elem* restrict b = ab + call.off_b;
   const int n = call.n, rank = call.rank;
   // h, and the sums of the warps in shrink; then h as the stage of expand.

@@ -34,7 +34,7 @@
 #define PANEL_LANES (WG_SIZE / K_LANES)
 
 #define OUT_ROWS TILE_M
-#include "common.clh"
+#include "storage.clh"
 
 typedef struct {
   long off_x, ld_x;
@@ -46,7 +46,7 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
-    global const elem* restrict x, global const elem* restrict ab, OUTPUTS POOL, Call call,
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS POOL, Call call,
     local float* stage, local float* h) {
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
@@ -55,8 +55,8 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
   const Module module = call.modules[which];
   const Block rows = FIND_BLOCK(call, which, group / call.column_blocks, TILE_M, call.rank);
   ab += rows.weights;
-  global const elem* restrict a = ab + module.off_a;
-  global const elem* restrict b = ab + module.off_b;
+  global const weight* restrict a = ab + module.off_a;
+  global const weight* restrict b = ab + module.off_b;
   const int k = call.k, n = module.n, rank = rows.rank;
   const int panels = (rank + A_TILE - 1) / A_TILE;
   const int k_lane = item % K_LANES;
@@ -66,7 +66,7 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
 
   for (int panel0 = 0; panel0 < panels; panel0 += PANEL_LANES) {
     const int panel = panel0 + panel_lane;
-    const global elem* a_panel = a + (long)min(panel, panels - 1) * k * A_TILE;
+    const global weight* a_panel = a + (long)min(panel, panels - 1) * k * A_TILE;
     FLOATS(A_TILE) sum[TILE_M];
 #pragma unroll
     for (int r = 0; r < TILE_M; ++r) sum[r] = 0.0f;
@@ -82,7 +82,7 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
       barrier(CLK_LOCAL_MEM_FENCE);
       if (panel < panels) {
         for (int i = k_lane; i < length; i += K_LANES) {
-          const FLOATS(A_TILE) weights = LOAD_TILE(A_TILE, a_panel + (long)(k0 + i) * A_TILE);
+          const FLOATS(A_TILE) weights = LOAD_WEIGHTS(A_TILE, a_panel + (long)(k0 + i) * A_TILE);
 #pragma unroll
           for (int r = 0; r < TILE_M; ++r) sum[r] += stage[r * TILE_K + i] * weights;
         }
@@ -109,12 +109,12 @@ kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
   for (int t = item; t < module.block_tiles; t += WG_SIZE) {
     const long column = (tile0 + t) * B_TILE;
     if (column >= n) break;
-    const global elem* b_panel = b + (tile0 + t) * call.rank * B_TILE;
+    const global weight* b_panel = b + (tile0 + t) * call.rank * B_TILE;
     FLOATS(B_TILE) sum[TILE_M];
 #pragma unroll
     for (int r = 0; r < TILE_M; ++r) sum[r] = 0.0f;
     for (int j = 0; j < rank; ++j) {
-      const FLOATS(B_TILE) weights = LOAD_TILE(B_TILE, b_panel + (long)j * B_TILE);
+      const FLOATS(B_TILE) weights = LOAD_WEIGHTS(B_TILE, b_panel + (long)j * B_TILE);
 #pragma unroll
       for (int r = 0; r < TILE_M; ++r) sum[r] += h[r * rank_padded + j] * weights;
     }

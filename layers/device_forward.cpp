@@ -11,18 +11,22 @@
 namespace loratune {
 namespace {
 
-Element element_of(Dtype dtype) { return dtype == Dtype::f16 ? Element::f16 : Element::f32; }
+Element element_of(Dtype dtype) {
+  if (dtype == Dtype::f32) return Element::f32;
+  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
+}
 
 }  // namespace
 
 struct DeviceForward::State {
-  using LayerKey = std::pair<const LoraLinear*, Dtype>;
+  using LayerKey = std::pair<const LoraLinear*, Dtype>;  // with the type of the weights
 
   Weights& weights_of(const LoraLinear& layer, const Problem& problem) {
-    const auto [at, fresh] = weights.try_emplace({&layer, problem.dtype});
+    const auto [at, fresh] = weights.try_emplace({&layer, weights_dtype(problem)});
     if (fresh) {
-      const auto a = from_floats(element_of(problem.dtype), layer.a);
-      const auto b = from_floats(element_of(problem.dtype), layer.b);
+      const Element element = element_of(weights_dtype(problem));
+      const auto a = from_floats(element, layer.a);
+      const auto b = from_floats(element, layer.b);
       at->second = std::make_unique<Weights>(engine.context(), problem, a.data(), b.data());
     }
     return *at->second;
@@ -55,10 +59,10 @@ DeviceForward::DeviceForward(Engine& engine, const Dispatcher& dispatcher)
 }
 DeviceForward::~DeviceForward() = default;
 
-void DeviceForward::forward(const LoraLinear& layer, Dtype dtype, std::int64_t m,
+void DeviceForward::forward(const LoraLinear& layer, const Types& types, std::int64_t m,
                             std::span<const float> x, std::span<float> y) {
   Problem problem;
-  problem.dtype = dtype;
+  set_types(problem, types);
   problem.rank = static_cast<int>(layer.rank);
   problem.m = m;
   problem.k = layer.in;
@@ -72,7 +76,7 @@ void DeviceForward::forward(const LoraLinear& layer, Dtype dtype, std::int64_t m
   if (m == 0) return;
   Executable& executable = state_->executable_for(problem);
   Weights& weights = state_->weights_of(layer, problem);
-  const Element element = element_of(dtype);
+  const Element element = element_of(types.data);
   const std::vector<std::byte> x_bytes = from_floats(element, x);
   std::vector<std::byte> y_bytes = from_floats(element, y);
   const cl_command_queue queue = state_->queue.get();
@@ -93,7 +97,8 @@ void DeviceForward::forward(const LoraLinear& layer, Dtype dtype, std::int64_t m
 }
 
 void DeviceForward::forget(const LoraLinear& layer) {
-  for (const Dtype dtype : {Dtype::f32, Dtype::f16}) state_->weights.erase({&layer, dtype});
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16})
+    state_->weights.erase({&layer, dtype});
 }
 
 }  // namespace loratune

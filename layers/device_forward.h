@@ -24,12 +24,13 @@ class DeviceForward {
   DeviceForward& operator=(const DeviceForward&) = delete;
   ~DeviceForward();
 
-  // y[m,out] += scale * (x[m,in] A^T) B^T, as forward_host(), with data of the host: float, or for
-  // `dtype` f16 rounded to f16 on their way in and out. The layer is known by its address until
+  // y[m,out] += scale * (x[m,in] A^T) B^T, as forward_host(), with data of the host: float, or
+  // rounded to types.data on their way in and out. The layer's factors go to the device rounded to
+  // types.weights. The layer is known by its address until
   // forget(), and must not change before that. Throws OpenclError where the device fails, and
   // std::runtime_error, with the build's words, where the kernel cannot be built.
-  void forward(const LoraLinear& layer, Dtype dtype, std::int64_t m, std::span<const float> x,
-               std::span<float> y);
+  void forward(const LoraLinear& layer, const Types& types, std::int64_t m,
+               std::span<const float> x, std::span<float> y);
 
   // Lets go of the layer's packed weights: after a step of training, and before the layer ends.
   void forget(const LoraLinear& layer);

@@ -77,8 +77,10 @@ def programs_of(command, variables):
             variables.update(word.split("=", 1) for word in assigned)
             continue
         rest = program[len(assigned) :]
-        named = [] if "scripts/" in rest[0] else [i for i, word in enumerate(rest) if word == "lora-bench"]
-        yield rest[named[0] :] if named else rest
+        named = (
+            [] if "scripts/" in rest[0] else [i for i, word in enumerate(rest) if word.split("/")[-1] == "lora-bench"]
+        )
+        yield ["lora-bench", *rest[named[0] + 1 :]] if named else rest
 
 
 class Checker:
@@ -258,6 +260,7 @@ Tuned is <!-- scripts/figure a -->1.25x<!-- end --> as fast.
 FAULTS = {
     "an option that is none": ("--list --json", "--list --jsno"),
     "an option of another mode": ("--list |", "--list --junit a.xml |"),
+    "an option of a tool that has a path": ("nice lora-bench --sweep", "./build/release/lora-bench --seep"),
     "an option behind a variable": ('"--tokens 1"', '"--token 1"'),
     "an option in prose": ("`--budget`", "`--budgets`"),
     "a section that is not there": ("(#title)", "(#chapter)"),

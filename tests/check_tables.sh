@@ -16,3 +16,5 @@ planted "a changed table"
 command='scripts/schema-table results/schema/tuned-v2.schema.json'
 printf 'The schema is <!-- %s -->of 7 tables<!-- end -->.\n' "$command" > "$changed"
 planted "a changed figure in a sentence"
+printf '<!-- %s -->\n\na table\n\nprose\n\n<!-- %s -->\n\n<!-- end -->\n' "$command" "$command" > "$changed"
+planted "a table without its end"

@@ -37,9 +37,9 @@ foreach(check changed self-test)
   set_tests_properties(tidy.${check} PROPERTIES LABELS clang SKIP_RETURN_CODE 77 COST 1000 TIMEOUT 1800)
 endforeach()
 
-# Formatters, a linter and a speller over Python and Markdown files, where they are installed; and that each finds what
+# Formatters, linters and a speller over Python and Markdown files and the program of a page, where they are installed; and that each finds what
 # it is there for.
-foreach(check python markdown spelling)
+foreach(check python page markdown spelling)
   foreach(mode "" --self-test)
     add_test(NAME hygiene.${check}${mode}
              COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/scripts/hygiene ${mode} ${check})

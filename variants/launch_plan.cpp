@@ -103,12 +103,22 @@ std::uint64_t global_for(const Launch& launch, std::int64_t m) {
   return static_cast<std::uint64_t>((m + rows - 1) / rows * groups) * launch.local[0];
 }
 
-bool joins_weights(const LaunchPlan& plan) {
-  return std::any_of(plan.launches.begin(), plan.launches.end(), [](const Launch& launch) {
+namespace {
+
+bool takes(const LaunchPlan& plan, Role role) {
+  return std::any_of(plan.launches.begin(), plan.launches.end(), [&](const Launch& launch) {
     return std::any_of(launch.args.begin(), launch.args.end(),
-                       [](const Arg& arg) { return arg.role == Role::weights; });
+                       [&](const Arg& arg) { return arg.role == role; });
   });
 }
+
+}  // namespace
+
+bool places_weights(const LaunchPlan& plan) {
+  return takes(plan, Role::off_a) || !takes(plan, Role::weights);
+}
+
+bool joins_weights(const LaunchPlan& plan) { return takes(plan, Role::weights); }
 
 int launch_count(const LaunchPlan& plan) {
   int count = static_cast<int>(plan.launches.size());

@@ -87,7 +87,7 @@ struct Launch {
   std::array<std::uint64_t, 3> global{1, 1, 1}, local{1, 1, 1};
   std::vector<Arg> args;
   bool one_struct = false;
-  bool native = false;  // a function of the engine's, of the kernel's name, run by the host
+  bool native = false;        // a function of the engine's, of the kernel's name, run by the host
   RowGroups row_groups = {};  // along the first dimension
   bool operator==(const Launch&) const = default;
 };
@@ -112,7 +112,7 @@ struct Scratch {
 enum class Layout : std::uint8_t { row_major, transposed, panel, blocked };
 inline constexpr int kLayoutBlock = 16;  // columns of a block
 
-// `as_f32`: f16 elements become floats.
+// `as_f32`: elements of f16 or bf16 become floats.
 struct Packing {
   Layout layout = Layout::row_major;
   int tile = 1;
@@ -164,6 +164,10 @@ std::uint64_t global_for(const Launch& launch, std::int64_t m);
 
 // Kernels that a run enqueues, those of the parts included.
 int launch_count(const LaunchPlan& plan);
+
+// Whether weights may stand anywhere in their buffers: kernels that take both as one are told
+// where, by Role::off_a.
+bool places_weights(const LaunchPlan& plan);
 
 // Whether the kernels take A and B as one buffer, Role::weights.
 bool joins_weights(const LaunchPlan& plan);

@@ -62,15 +62,16 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::last_resort; }
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 1,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.slices = true, .dora = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 1,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config&, const DeviceInfo&, const HostTensors& t) {
   for (std::int64_t row = 0; row < problem.m; ++row) {

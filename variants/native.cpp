@@ -43,6 +43,9 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                      {Role::i32, static_cast<int>(problem.dtype)},
                                      {Role::i32, static_cast<int>(weights_dtype(problem))},
                                      {Role::i32, problem.accumulate ? 1 : 0}});
+  const auto off_b = std::find_if(launch.args.begin(), launch.args.end(),
+                                  [](const Arg& arg) { return arg.role == Role::off_b; });
+  launch.args.insert(off_b, {Role::off_a});
   launch.native = true;
   plan.launches.push_back(std::move(launch));
   return plan;

@@ -72,7 +72,7 @@ inline std::int64_t packed_b_before(const Packing& b, const Problem& problem, in
 // those of the slice before it, each at a multiple of 128 bytes. Where the factors of slice i
 // begin, in elements of the packed B; those of slice_count end there.
 inline std::int64_t gains_before(const Packing& b, const Problem& problem, int i) {
-  const Dtype dtype = packed_dtype(b, problem.dtype);
+  const Dtype dtype = packed_dtype(b, weights_dtype(problem));
   std::int64_t elements = whole_lines(packed_b_before(b, problem, slice_count(problem)), dtype);
   for (int before = 0; before < i; ++before) {
     elements += whole_lines(slice_columns(problem, before), Dtype::f32) * 4 / element_bytes(dtype);
@@ -92,7 +92,7 @@ inline std::int64_t packed_b_size(const Packing& b, const Problem& problem) {
 // The value of the argument off_b, in elements: where B begins behind a packed A in one buffer, at
 // a multiple of 128 bytes. Both have elements of A's packed type.
 inline std::int64_t joined_off_b(const Packing& a, const Problem& problem) {
-  return whole_lines(packed_a_size(a, problem), packed_dtype(a, problem.dtype));
+  return whole_lines(packed_a_size(a, problem), packed_dtype(a, weights_dtype(problem)));
 }
 
 inline std::int64_t packed_index(const Packing& packing, std::int64_t rows, std::int64_t cols,

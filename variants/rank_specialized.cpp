@@ -96,13 +96,14 @@ Tiles tiles(const Problem&, const Config& config) {
 
 // Beside tensor cores: of so few ranks and elements of x the groups here have all of x A^T before
 // those of any other kernel have theirs, though each group computes it for itself. From times of 1
-// to 2048 rows, k 512 to 4096. Of f16 beyond rank 4 a kernel on tensor cores is ahead.
+// to 2048 rows, k 512 to 4096. Of f16 beyond rank 4 a kernel on tensor cores is ahead. Types that
+// no such kernel takes have the bounds of f32: of them nothing was measured.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   if (!tensor_tiles_suit(problem, device) || !tensor_groups_fit(device)) return Fit::never;
   const std::int64_t elements = problem.m * problem.k;
   const int rank = problem.rank;
   const bool few =
-      problem.dtype == Dtype::f16
+      types_of(problem) == Types(Dtype::f16)
           ? rank <= 4 && problem.m <= 128 && elements <= 1 << 18
           : (rank <= 4 ? problem.m <= 512 && elements <= 1 << 21
                        : rank <= 12 && elements <= (std::int64_t{1} << 23) / (rank * rank));
@@ -111,15 +112,16 @@ Fit fit(const Problem& problem, const DeviceInfo& device) {
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 2,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.slices = true, .dora = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -13,7 +13,7 @@ namespace {
 constexpr int kLanes = 16;           // of a vector, in the kernel
 constexpr int kMaxTileVectors = 24;  // in registers, of the 32 that AVX-512 has
 constexpr int kMaxDotVectors = 16;   // of them with K_LANES 16: they end in one vector of sums
-constexpr int kStretch = 128;        // of k, that the kernel widens at a time from f16
+constexpr int kStretch = 128;        // of k, that the kernel widens at a time
 constexpr std::int64_t kBBlockFloats =
     131072;  // of B, that the kernel passes by all rows at a time
 // Of h on a thread's stack, unless one tile needs more.
@@ -83,6 +83,9 @@ struct Tilings {
   double reading;             // as RowCut has it
 };
 
+// Whether the kernel widens what it loads of x.
+bool is_narrow(const Problem& problem) { return element_bytes(problem.dtype) == 2; }
+
 bool is_amd(const DeviceInfo& device) { return device.vendor == "AuthenticAMD"; }
 
 Config tile(std::int32_t k_lanes, std::int32_t rows, std::int32_t rank_vecs) {
@@ -101,7 +104,7 @@ Tilings tilings_of_an_amd(const Problem& problem) {
     const int rank_vecs = vectors % 4 == 0 ? 4 : (vectors % 2 == 0 ? 2 : 1);
     return {{half_empty ? tile(kLanes, 4, 4) : tile(1, 4, rank_vecs)}, 1, 0.03};
   }
-  if (problem.dtype == Dtype::f16 && problem.k > 512) return {{tile(kLanes, 4, 4)}, 1, 0.03};
+  if (is_narrow(problem) && problem.k > 512) return {{tile(kLanes, 4, 4)}, 1, 0.03};
   if (problem.m < 48 && problem.k > 512) return {{tile(1, 4, 1)}, 1, 0.03};
   return {{tile(1, 8, 1)}, problem.m < 48 ? 2 : 1, 0.03};
 }
@@ -217,12 +220,15 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   alone.adapters = 0;
   alone.m = rows_of_an_adapter(problem);
   Config config = default_of_rows(alone, device);
-  const auto power = [](std::int32_t value) {
-    const int above = pow2_ceil(value);
-    return above == value ? value : above / 2;
+  const auto power = [](const Parameter& parameter, std::int32_t most) {
+    std::int32_t largest = 1;
+    for (const std::int32_t value : parameter.values) {
+      if (value <= most && pow2_ceil(value) == value) largest = value;
+    }
+    return largest;
   };
-  config[kRows] = power(config[kRows]);
-  config[kRowTiles] = std::min(power(config[kRowTiles]), kMostRouteRows / config[kRows]);
+  config[kRows] = power(kParameters[kRows], config[kRows]);
+  config[kRowTiles] = power(kParameters[kRowTiles], config[kRowTiles]);
   return config;
 }
 
@@ -237,7 +243,8 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                 {"ROWS", config[kRows]},
                                 {"RANK_TILE", rank_tile(config)},
                                 {"COLUMN_VECS", config[kColumnVecs]},
-                                {"BLOCK_ROWS", block_rows(config)}});
+                                {"BLOCK_ROWS", block_rows(config)}},
+                               true);
   const int columns = config[kColumnVecs] * kLanes;
   plan.a = {config[kKLanes] == 1 ? Layout::panel : Layout::blocked, rank_tile(config), true};
   plan.b = {Layout::panel, columns, true};
@@ -248,7 +255,7 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
 }
 
 // Vectors, register tiles of h and of y, and blocks end at different extents. With vectors along
-// the ranks k is taken a few elements at a time, and of f16 in vectors of stretches.
+// the ranks k is taken a few elements at a time, and of two bytes in vectors of stretches.
 Tiles tiles(const Problem& problem, const Config& config) {
   const std::int64_t columns = config[kColumnVecs] * kLanes;
   const std::int64_t weights_block = kBBlockFloats / (problem.rank * columns) + 1;
@@ -258,7 +265,7 @@ Tiles tiles(const Problem& problem, const Config& config) {
                     block_width(static_cast<int>(columns), config[kBlockN])}};
   if (config[kKLanes] == 1) {
     tiles.k = {config[kRows] * config[kRankVecs] < kMaxTileVectors ? 4 : 2};
-    if (problem.dtype == Dtype::f16) tiles.k.insert(tiles.k.end(), {kLanes, kStretch});
+    if (is_narrow(problem)) tiles.k.insert(tiles.k.end(), {kLanes, kStretch});
   }
   return tiles;
 }
@@ -271,7 +278,7 @@ constinit const Variant variant(
     kKernel,
     {.revision = 3,
      .space = {kParameters, constraint},
-     .axes = {.slices = true, .adapters = true, .dora = true},
+     .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
      .supports = supports,
      .default_config = default_config,
      .plan = plan,

@@ -145,15 +145,16 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::any_device; }
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 2,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.slices = true, .dora = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

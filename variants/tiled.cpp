@@ -98,15 +98,16 @@ Fit fit(const Problem& problem, const DeviceInfo&) {
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 2,
-                                          .space = {kParameters, constraint},
-                                          .axes = {.slices = true, .adapters = true, .dora = true},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit});
+constinit const Variant variant(
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -11,7 +11,7 @@ struct LookAlike {
 };
 constexpr LookAlike kLookAlikes[] = {
     {"lora_embedding_", "LoRA of an embedding, which looks rows up instead of multiplying"},
-    {"lora_magnitude_vector", "DoRA, which is not read yet"},
+    {"lora_magnitude_vector", "DoRA, which is read only where it is asked for"},
     {"lora_E", "AdaLoRA"},
     {"lora_A.bias", "LoRA with a bias of its own"},
     {"lora_B.bias", "LoRA with a bias of its own"},
@@ -103,6 +103,21 @@ Key read_key(Format format, std::string_view name) {
   if (format == Format::go_mlx) take_begin(path, "model.");
   key.same = path;
   return key;
+}
+
+std::string module_of_magnitude(std::string_view name) {
+  constexpr std::string_view kPart = ".lora_magnitude_vector";
+  take_end(name, ".weight");
+  const std::size_t at = name.rfind(kPart);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = name.substr(at + kPart.size());
+  // Nothing, or the adapter's name.
+  if (!rest.empty() && (!rest.starts_with(".") || rest.find('.', 1) != std::string_view::npos)) {
+    return {};
+  }
+  std::string_view path = name.substr(0, at);
+  take_begin(path, "base_model.model.");
+  return std::string(path);
 }
 
 bool is_peft_key(std::string_view name) {

@@ -18,6 +18,9 @@ struct Key {
 
 Key read_key(Format format, std::string_view name);
 
+// The module whose magnitudes of DoRA stand under the name, as PEFT has it; empty for another name.
+std::string module_of_magnitude(std::string_view name);
+
 // The start of an adapter's key style: PEFT's lora_A and lora_B.
 bool is_peft_key(std::string_view name);
 

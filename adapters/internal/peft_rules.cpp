@@ -25,7 +25,7 @@ struct OtherMethod {
   std::string_view member, words;
 };
 constexpr OtherMethod kOtherMethods[] = {
-    {"use_dora", "DoRA, which is not read yet"},
+    {"use_dora", "DoRA, which is read only where it is asked for"},
     {"use_qalora", "QALoRA"},
     {"use_bdlora", "BD-LoRA"},
     {"kasa_config", "KaSA"},
@@ -38,12 +38,13 @@ constexpr OtherMethod kOtherMethods[] = {
 constexpr OtherMethod kExtraTensors[] = {{"modules_to_save", "whole modules beside LoRA"},
                                          {"trainable_token_indices", "embeddings of tokens"}};
 
-void refuse_other_methods(const AdapterConfig& config, bool lenient) {
+void refuse_other_methods(const AdapterConfig& config, bool lenient, bool dora) {
   const auto type = config.text("peft_type");
   if (!type || *type != "LORA") config.expect("peft_type", "\"LORA\"");
   // PEFT takes any text for true.
   for (const char* flag : {"use_rslora", "use_dora", "use_qalora", "lora_bias"}) config.flag(flag);
   for (const auto& [member, words] : kOtherMethods) {
+    if (dora && member == "use_dora") continue;
     if (config.says(member)) config.expect(member, "none: this is " + std::string(words));
   }
   for (const auto& [member, words] : kExtraTensors) {
@@ -234,8 +235,8 @@ void note_changed_base(const AdapterConfig& config, ModuleRules& rules) {
 
 }  // namespace
 
-ModuleRules peft_rules(const AdapterConfig& config, bool lenient) {
-  refuse_other_methods(config, lenient);
+ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
+  refuse_other_methods(config, lenient, dora);
   for (const char* name : {"r", "lora_alpha"}) {
     if (config.is_null(name)) config.expect(name, "a number");
   }
@@ -252,6 +253,7 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient) {
     }
   }
   ModuleRules rules;
+  rules.dora = dora && config.flag("use_dora").value_or(false);
   const Chosen targets = read_chosen(config, "target_modules", rules.notes);
   const bool unsaid = !config.has("target_modules");
   const Chosen excluded = read_chosen(config, "exclude_modules", rules.notes);

@@ -23,12 +23,13 @@ struct ModuleRules {
   std::function<bool(const std::string& path)> targets;
   std::vector<std::string> notes;
   bool changes_base = false;
+  bool dora = false;  // each module has magnitudes
 };
 
 // Throw AdapterFault for a config of another method than plain LoRA, and for members that the
 // tool's own loader would not take or would take for something else. `lenient` lets go of what only
-// adds tensors of its own.
-ModuleRules peft_rules(const AdapterConfig& config, bool lenient);
+// adds tensors of its own, and `dora` takes DoRA too.
+ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora);
 ModuleRules mlx_lm_rules(const AdapterConfig& config);
 ModuleRules go_mlx_rules(const AdapterConfig& config);
 

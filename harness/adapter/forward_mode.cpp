@@ -62,16 +62,21 @@ Rows read_rows(const std::string& option, const std::string& path, const std::st
   return rows;
 }
 
-// The type of a product's operands: f16 only where all of them are, so that nothing is rounded that
-// the adapter's own tool would not round.
-Dtype dtype_of(const LoraLinear& layer, Element x, Element base) {
-  const bool half = layer.element == Element::f16 && x == Element::f16 && base == Element::f16;
-  return half ? Dtype::f16 : Dtype::f32;
+// The type that holds every number of the element.
+Dtype dtype_of(Element element) {
+  if (element == Element::f16) return Dtype::f16;
+  return element == Element::bf16 ? Dtype::bf16 : Dtype::f32;
+}
+
+// The types of a product's operands: x and y have a narrow one only where both are of it, so that
+// nothing is rounded that the adapter's own tool would not round.
+Types types_of(const LoraLinear& layer, Element x, Element base) {
+  return {x == base ? dtype_of(x) : Dtype::f32, dtype_of(layer.element)};
 }
 
 // On the device that --device means. False where this machine has none.
-bool forward_on_device(const Options& options, const LoraLinear& layer, Dtype dtype, const Rows& x,
-                       std::vector<float>& y) {
+bool forward_on_device(const Options& options, const LoraLinear& layer, const Types& types,
+                       const Rows& x, std::vector<float>& y) {
   Device device;
   try {
     device = select_device(options.device);
@@ -90,7 +95,7 @@ bool forward_on_device(const Options& options, const LoraLinear& layer, Dtype dt
     dispatcher = std::move(loaded.dispatcher);
   }
   try {
-    DeviceForward(engine, *dispatcher).forward(layer, dtype, x.rows(), x.values, y);
+    DeviceForward(engine, *dispatcher).forward(layer, types, x.rows(), x.values, y);
   } catch (const std::invalid_argument& error) {
     usage(error.what());
   } catch (const OpenclError&) {
@@ -123,8 +128,8 @@ int forward_mode(const Options& options) {
   require_writable({{"--out", options.out}},
                    {{"--x", options.forward.x}, {"--base", options.forward.base}});
   const LoraLinear layer = lora_linear(module);
-  const Dtype dtype = dtype_of(layer, x.element, y.element);
-  if (options.forward.host || !forward_on_device(options, layer, dtype, x, y.values)) {
+  const Types types = types_of(layer, x.element, y.element);
+  if (options.forward.host || !forward_on_device(options, layer, types, x, y.values)) {
     forward_host(layer, x.rows(), x.values, y.values);
   }
   const std::string error =

@@ -13,16 +13,26 @@ namespace {
 
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
-Dtype dtype_of(const LoraModule& module) {
-  const bool half = module.a.element == Element::f16 && module.b.element == Element::f16;
-  return half ? Dtype::f16 : Dtype::f32;
+Element element_of(Dtype dtype) {
+  if (dtype == Dtype::f32) return Element::f32;
+  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
 }
 
-void require_held(const LoraModule& module, const std::vector<float>& values, char factor) {
+Dtype dtype_of(const LoraModule& module) {
+  for (const Dtype narrow : {Dtype::f16, Dtype::bf16}) {
+    const Element element = element_of(narrow);
+    if (module.a.element == element && module.b.element == element) return narrow;
+  }
+  return Dtype::f32;
+}
+
+void require_held(const LoraModule& module, const std::vector<float>& values, char factor,
+                  Dtype dtype) {
+  const std::string name(to_string(dtype));
   for (const float value : values) {
-    if (std::isfinite(value) && !std::isfinite(rounded(Element::f16, value))) {
+    if (std::isfinite(value) && !std::isfinite(rounded(element_of(dtype), value))) {
       usage("module '" + printable(module.path, 200) + "': " + factor + " holds " +
-            std::to_string(value) + ", which f16 cannot; leave out --dtypes f16");
+            std::to_string(value) + ", which " + name + " cannot; leave out --dtypes " + name);
     }
   }
 }
@@ -81,7 +91,7 @@ std::vector<ModuleProblem> module_problems(const Options& options) {
   for (const LoraModule& module : adapter.modules) {
     if (!module.matched || (only != nullptr && only != &module)) continue;
     for (const Types& types : chosen.empty() ? std::vector<Types>{dtype_of(module)} : chosen) {
-      // f16 may not hold them.
+      // A narrow type may not hold them.
       if (types.weights != dtype_of(module)) module_weights(module, types.weights);
       for (const std::int64_t m : tokens) {
         Problem problem;
@@ -102,12 +112,10 @@ std::vector<ModuleProblem> module_problems(const Options& options) {
 
 ModuleWeights module_weights(const LoraModule& module, Dtype dtype) {
   ModuleWeights weights{values_of(module.a), values_of(module.b), static_cast<float>(module.scale)};
-  if (dtype == Dtype::f16) {
-    require_held(module, weights.a, 'A');
-    require_held(module, weights.b, 'B');
-    for (std::vector<float>* values : {&weights.a, &weights.b}) {
-      for (float& value : *values) value = rounded(Element::f16, value);
-    }
+  require_held(module, weights.a, 'A', dtype);
+  require_held(module, weights.b, 'B', dtype);
+  for (std::vector<float>* values : {&weights.a, &weights.b}) {
+    for (float& value : *values) value = rounded(element_of(dtype), value);
   }
   return weights;
 }

@@ -28,13 +28,13 @@ struct ModuleProblem {
 };
 
 // The products of every module that the adapter's config names, or of the one that --module does,
-// for each of --tokens and --dtypes. Without --dtypes f16 where both factors are, else f32, which
-// holds every other stored number. Throws Failure (kExitUsage) for options that make a grid, and
+// for each of --tokens and --dtypes. Without --dtypes f16 or bf16 where both factors are, else f32,
+// which holds every stored number. Throws Failure (kExitUsage) for options that make a grid, and
 // for a dtype that cannot hold a module's weights.
 std::vector<ModuleProblem> module_problems(const Options& options);
 
-// A, B and scale of the module that `arguments` name, as numbers of a problem's type. Throws
-// Failure (kExitUsage) where f16 cannot hold one of them.
+// A, B and scale of the module that `arguments` name, as numbers of the type. Throws Failure
+// (kExitUsage) where it cannot hold one of them.
 struct ModuleWeights {
   std::vector<float> a, b;
   float scale = 1;

@@ -65,6 +65,12 @@ struct HostRun {
 
 }  // namespace
 
+std::string widened_note(const Problem& p) {
+  const Types types = types_of(p);
+  if (types == Types(Dtype::f32)) return {};
+  return "; " + to_string(types) + " widened to f32 outside of the timing";
+}
+
 double worst_error(const Problem& p, const std::vector<float>& y, const Oracle& oracle,
                    double unit_roundoff) {
   double worst = 0;
@@ -164,8 +170,7 @@ BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes) {
   BenchArm arm;
   arm.on_device = false;
   arm.label = std::to_string(1 + slice_count(p)) + " cblas_sgemm on the host, " +
-              std::to_string(openblas_get_num_threads()) + " threads" +
-              (p.dtype == Dtype::f16 ? "; f16 widened to f32 outside of the timing" : "");
+              std::to_string(openblas_get_num_threads()) + " threads" + widened_note(p);
   arm.timed.run = [host] { host->run(); };
   arm.timed.finish = [] {};
   arm.timed.restore = [host, &data] { host->y = data.y; };
@@ -173,7 +178,7 @@ BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes) {
     const Problem& problem = checker.problem_case().problem;
     host->y = checker.data().y;
     host->run();
-    const double error = worst_error(problem, host->y, checker.oracle(), kUnitF32);
+    const double error = worst_error(problem, host->y, checker.oracle(), unit_roundoff(Dtype::f32));
     if (error <= 1) return CheckResult{Outcome::correct, error, {}};
     return CheckResult{Outcome::correctness, error, "differs from the float64 oracle"};
   };

@@ -55,10 +55,13 @@ BenchArm copy_arm(Engine& engine, Checker& checker);
 // one adapter for all rows. `what` says in the label which.
 BenchArm other_case_arm(Engine& engine, const Case& other, Cache cache, const std::string& what);
 
-// Two cblas_sgemm on the host, of a group one and one a slice, on all its cores; f16 operands are
-// widened beforehand, and y stays f32. The weights rotate over copies that take more than twice
+// Two cblas_sgemm on the host, of a group one and one a slice, on all its cores; narrow operands
+// are widened beforehand, and y stays f32. The weights rotate over copies that take more than twice
 // `cache_bytes`; with 0 they stay warm.
 BenchArm openblas_arm(Checker& checker, std::int64_t cache_bytes);
+
+// `; bf16 widened to f32 outside of the timing`, of a rival that computes in float. Empty for f32.
+std::string widened_note(const Problem& problem);
 
 // The worst |y - oracle| / allowed over all elements. `allowed` is bound() or, where larger, what
 // sums with this unit round-off may be off by: CLBlast in half also sums in half.

@@ -8,15 +8,6 @@
 namespace loratune {
 namespace {
 
-constexpr double kUnitF32 = 0x1p-24;
-constexpr double kUnitF16 = 0x1p-11;
-
-std::uint16_t half_bits(float value) {
-  unsigned char bytes[2];
-  store_element(Dtype::f16, bytes, 0, value);
-  return static_cast<std::uint16_t>(bytes[0] | bytes[1] << 8);
-}
-
 // The operands in the type that the GEMMs compute in, in buffers of their own.
 struct ClblastRun {
   Problem problem;
@@ -50,8 +41,8 @@ struct ClblastRun {
       gemm<float>(problem.rank, problem.k, 1.0F, x, a[i], 0.0F, h);
       gemm<float>(problem.n, problem.rank, scale, h, b[i], beta, y);
     } else {
-      gemm<cl_half>(problem.rank, problem.k, half_bits(1), x, a[i], half_bits(0), h);
-      gemm<cl_half>(problem.n, problem.rank, half_bits(scale), h, b[i], half_bits(beta), y);
+      gemm<cl_half>(problem.rank, problem.k, to_half(1), x, a[i], to_half(0), h);
+      gemm<cl_half>(problem.n, problem.rank, to_half(scale), h, b[i], to_half(beta), y);
     }
   }
 };
@@ -65,8 +56,7 @@ CheckResult check(ClblastRun& run, const Checker& checker) {
   for (std::size_t i = 0; i < y.size(); ++i) {
     y[i] = load_element(run.type, bytes.data(), static_cast<std::int64_t>(i));
   }
-  const double error =
-      worst_error(run.problem, y, checker.oracle(), run.type == Dtype::f16 ? kUnitF16 : kUnitF32);
+  const double error = worst_error(run.problem, y, checker.oracle(), unit_roundoff(run.type));
   if (error <= 1) return {Outcome::correct, error, {}};
   return {Outcome::correctness, error, "differs from the float64 oracle"};
 }
@@ -78,7 +68,9 @@ bool have_clblast() { return true; }
 BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes) {
   const Problem& p = checker.problem_case().problem;
   const CaseData& data = checker.data();
-  const bool half_type = p.dtype == Dtype::f16 && has_extension(engine.info(), "cl_khr_fp16");
+  // It has no bf16, and no GEMM of operands of two types.
+  const bool halves = types_of(p) == Types(Dtype::f16);
+  const bool half_type = halves && has_extension(engine.info(), "cl_khr_fp16");
   const Dtype type = half_type ? Dtype::f16 : Dtype::f32;
   const std::int64_t weights = p.rank * (p.k + p.n) * element_bytes(type);
   const std::int64_t copies =
@@ -101,10 +93,9 @@ BenchArm clblast_arm(Engine& engine, Checker& checker, std::int64_t cache_bytes)
     run->b.push_back(upload(data.b));
   }
   BenchArm arm;
-  arm.label = std::string("2 GEMMs of CLBlast in ") + (half_type ? "half" : "float") +
-              (p.dtype == Dtype::f16 && !half_type
-                   ? "; f16 widened to f32 outside of the timing: no cl_khr_fp16"
-                   : "");
+  arm.label = std::string("2 GEMMs of CLBlast in ") + (half_type ? "half" : "float");
+  if (!half_type) arm.label += widened_note(p);
+  if (halves && !half_type) arm.label += ": no cl_khr_fp16";
   arm.timed.run = [run] { run->run(); };
   arm.timed.finish = [run] { finish(run->queue); };
   arm.timed.restore = [run] {

@@ -8,9 +8,9 @@ namespace {
 // Columns of the slices; {} is one module.
 using Columns = std::vector<std::int32_t>;
 
-std::vector<Columns> group_columns(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                   bool accumulate) {
-  const Problem typical = typical_problem(dtype, accumulate, kTypicalRanks[0]);
+std::vector<Columns> group_columns(const Variant& variant, const DeviceInfo& device,
+                                   const Types& types, bool accumulate) {
+  const Problem typical = typical_problem(types, accumulate, kTypicalRanks[0]);
   const Tiles tiles = variant.tiles(typical, variant.default_config(typical, device));
   const auto n_tile = static_cast<std::int32_t>(widest(tiles.n, 16));
   return {{}, {5, 70}, {n_tile - 1, n_tile, n_tile + 1}, {1, 1, 2, 1, 3, 1, 1, 1}};
@@ -30,15 +30,15 @@ void set_columns(Problem& problem, const Columns& columns) {
 
 // The default config on the covering set, and other configs on one group with DoRA where there may
 // be.
-std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                    bool accumulate, bool full) {
-  const std::vector<Columns> groups = group_columns(variant, device, dtype, accumulate);
+std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& device,
+                                    const Types& types, bool accumulate, bool full) {
+  const std::vector<Columns> groups = group_columns(variant, device, types, accumulate);
   constexpr std::int64_t kMs[] = {0, 1, 3, 17};
   constexpr std::int64_t kKs[] = {1, 67, 563};
   constexpr int kRanks[] = {1, 4, 25, 64};
   const auto shape = [&](std::int64_t m, std::int64_t k, const Columns& columns, int rank,
                          bool dora, bool apart, const Strides& strides) {
-    Case made = make_shape(dtype, accumulate, m, k, 203, rank, strides);
+    Case made = make_shape(types, accumulate, m, k, 203, rank, strides);
     set_columns(made.problem, columns);
     made.problem.dora = dora;
     made.apart = apart && !columns.empty();
@@ -68,8 +68,8 @@ std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& de
 }
 
 // Rows of several adapters: the default config on the covering set, and other configs on two cases.
-std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                      bool accumulate, bool full) {
+std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& device,
+                                      const Types& types, bool accumulate, bool full) {
   constexpr std::int64_t kMs[] = {0, 1, 3, 17, 65};
   constexpr std::int64_t kKs[] = {1, 67, 563};
   constexpr int kRanks[] = {1, 4, 25, 64};
@@ -77,7 +77,7 @@ std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& 
   const std::vector<Columns> groups = {{}, {5, 70}, {131, 1, 33}};
   const auto shape = [&](std::int64_t m, std::int64_t k, const Columns& columns, int rank,
                          int adapters, const Strides& strides) {
-    Case made = make_shape(dtype, accumulate, m, k, 203, rank, strides);
+    Case made = make_shape(types, accumulate, m, k, 203, rank, strides);
     set_columns(made.problem, columns);
     made.problem.adapters = adapters;
     return made;

@@ -3,12 +3,10 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <random>
-
-#define IMATH_HALF_NO_LOOKUP_TABLE
-#include <Imath/half.h>
+#include <utility>
 
 #include "harness/base/adapter_source.h"
 #include "variants/internal/planning.h"
@@ -16,7 +14,15 @@
 namespace loratune {
 namespace {
 
-constexpr int kF16ExactTerms = 16;  // non-zeros of a row of x; of a row of B twice as many
+// What keeps sums exact: non-zeros of a row of x and of a row of B, and how large y is.
+struct ExactLimits {
+  std::int64_t terms, b_terms, y;
+};
+
+ExactLimits exact_limits(Dtype dtype) {
+  if (dtype == Dtype::bf16) return {8, 8, 64};
+  return dtype == Dtype::f16 ? ExactLimits{16, 32, 128} : ExactLimits{4096, 1024, 128};
+}
 
 std::size_t count(std::int64_t rows, std::int64_t cols) {
   return static_cast<std::size_t>(rows * cols);
@@ -42,8 +48,6 @@ std::vector<float> sparse_signs(std::int64_t rows, std::int64_t cols, std::int64
   return values;
 }
 
-// Every sum of |x||A||B| is at most 2^9 for f16 and 2^22 for f32, h at most 2^4 and 2^12; with y of
-// at most 2^7 and a scale of 1/2 or 2 no partial sum needs more bits than the format has.
 // Scales of slices that differ, and factors of columns. With `scale` of 1/2 or 2 the scale of a
 // slice is 1/2 or 2 too, of either sign; factors of exact data are powers of two that keep results
 // exact.
@@ -61,15 +65,29 @@ void add_group_data(const Problem& p, bool exact, std::mt19937_64& random, CaseD
   for (float& value : data.g) value = exact ? kPowers[random() % 3] : normal(random);
 }
 
+// Every sum of |x||A||B| is at most 2^6 for bf16, 2^9 for f16 and 2^22 for f32, h at most 2^3, 2^4
+// and 2^12; with such y and a scale of 1/2 or 2 no partial sum needs more bits than the format has:
+// 8, 11 or 24.
 CaseData exact_data(const Problem& p, std::mt19937_64& random) {
-  const std::int64_t terms = p.dtype == Dtype::f16 ? kF16ExactTerms : 4096;
-  const std::int64_t b_terms = p.dtype == Dtype::f16 ? 2 * kF16ExactTerms : 1024;
+  const auto [terms, b_terms, largest] = exact_limits(p.dtype);
   CaseData data;
   data.x = sparse_signs(p.m, p.k, terms, random);
   data.a = sparse_signs(h_columns(p), p.k, p.k, random);
+  // The last rank of each module agrees with the first row of x, so that its h there is not 0 and a
+  // kernel that drops the rank is found.
+  for (int slice = 1; slice <= slice_count(p) && p.m > 0; ++slice) {
+    float* row = data.a.data() + (slice * p.rank - 1) * p.k;
+    for (std::int64_t i = 0; i < p.k; ++i) {
+      const float x = data.x[static_cast<std::size_t>(i)];
+      if (x != 0) row[i] = x;
+    }
+  }
   data.b = sparse_signs(p.n, p.rank, b_terms, random);
   data.y.resize(count(p.m, p.n));
-  for (float& value : data.y) value = static_cast<float>(random() % 257) - 128.0F;
+  const auto values = static_cast<std::uint64_t>(2 * largest + 1);
+  for (float& value : data.y) {
+    value = static_cast<float>(random() % values) - static_cast<float>(largest);
+  }
   data.scale = (random() & 1U) != 0 ? 2.0F : 0.5F;
   add_group_data(p, true, random, data);
   return data;
@@ -77,16 +95,16 @@ CaseData exact_data(const Problem& p, std::mt19937_64& random) {
 
 CaseData real_data(const Problem& p, std::mt19937_64& random) {
   std::normal_distribution<float> normal;
-  const auto fill = [&](std::int64_t rows, std::int64_t cols) {
+  const auto fill = [&](std::int64_t rows, std::int64_t cols, Dtype dtype) {
     std::vector<float> values(count(rows, cols));
-    for (float& value : values) value = round_to(p.dtype, normal(random));
+    for (float& value : values) value = round_to(dtype, normal(random));
     return values;
   };
   CaseData data;
-  data.x = fill(p.m, p.k);
-  data.a = fill(h_columns(p), p.k);
-  data.b = fill(p.n, p.rank);
-  data.y = fill(p.m, p.n);
+  data.x = fill(p.m, p.k, p.dtype);
+  data.a = fill(h_columns(p), p.k, weights_dtype(p));
+  data.b = fill(p.n, p.rank, weights_dtype(p));
+  data.y = fill(p.m, p.n, p.dtype);
   data.scale = 1.7F;  // no power of two, so that a lost scale shows in the low bits too
   add_group_data(p, false, random, data);
   return data;
@@ -103,7 +121,7 @@ CaseData pool_data(const Case& problem_case) {
   data.a.clear();
   data.b.clear();
   data.g.clear();
-  data.slice_scale.fill(1.0F);
+  const auto scales = std::exchange(data.slice_scale, CaseData().slice_scale);
   const auto adapters =
       static_cast<int>(std::min<std::int64_t>(p.adapters, std::max<std::int64_t>(p.m, 1)));
   std::mt19937_64 random(problem_case.seed + 1);
@@ -115,7 +133,9 @@ CaseData pool_data(const Case& problem_case) {
     const CaseData made = mixed ? exact_data(one, random) : real_data(one, random);
     // Slot 0 stays empty, and adapters stand from the last slot on.
     SlotData& slot = data.pool[static_cast<std::size_t>(adapters + 1 - i)];
-    slot = {one.rank, made.a, made.b, made.g, made.slice_scale};
+    slot = {one.rank, made.a, made.b, made.g, scales};
+    // Of the size that the data is exact for, and of either sign.
+    for (float& scale : slot.slice_scale) scale *= (random() & 1U) != 0 ? 1.0F : -1.0F;
   }
   data.slots.resize(static_cast<std::size_t>(p.m));
   for (std::size_t row = 0; row < data.slots.size(); ++row) {
@@ -187,13 +207,18 @@ CaseData make_data(const Case& problem_case) {
   }
   CaseData data = real_data(p, random);
   if (!problem_case.weights.path.empty()) {
-    ModuleWeights weights = module_weights(problem_case.weights, p.dtype);
+    ModuleWeights weights = module_weights(problem_case.weights, weights_dtype(p));
     data.a = std::move(weights.a);
     data.b = std::move(weights.b);
     data.scale = weights.scale;
   }
   if (problem_case.fill == Fill::nan_row && p.m > 0) {
     data.x[static_cast<std::size_t>(p.m / 2 * p.k + p.k - 1)] = std::nanf("");
+    constexpr std::uint32_t kAllOnes = 0x7fffffff;
+    if (p.dtype == Dtype::bf16) {
+      data.b[static_cast<std::size_t>(p.n / 2 * p.rank)] =
+          round_to(weights_dtype(p), std::bit_cast<float>(kAllOnes));
+    }
   }
   return data;
 }
@@ -252,14 +277,24 @@ Oracle run_oracle(const Problem& p, const CaseData& data) {
   return oracle;
 }
 
+double unit_roundoff(Dtype dtype) {
+  if (dtype == Dtype::f32) return 0x1p-24;
+  return dtype == Dtype::f16 ? 0x1p-11 : 0x1p-8;
+}
+
+double overflow_of(Dtype dtype) {
+  if (dtype == Dtype::f32) return 0x1.ffffffp127;
+  return dtype == Dtype::f16 ? 65520.0 : 0x1.ffp127;
+}
+
 double bound(const Problem& p, double value, double magnitude) {
-  constexpr double kUnitF32 = 0x1p-24;
-  constexpr double kUnitF16 = 0x1p-11;
-  constexpr double kHalfStepF16 = 0x1p-25;  // half of the smallest subnormal
+  const double unit_f32 = unit_roundoff(Dtype::f32);
+  const double unit = unit_roundoff(p.dtype);
   const double sums =
-      kBoundFactor * kUnitF32 * std::sqrt(static_cast<double>(p.k + p.rank)) * magnitude;
-  if (p.dtype == Dtype::f32) return sums + kUnitF32 * std::fabs(value) + 0x1p-150;
-  return sums + std::max(kUnitF16 * (std::fabs(value) + sums), kHalfStepF16);
+      kBoundFactor * unit_f32 * std::sqrt(static_cast<double>(p.k + p.rank)) * magnitude;
+  if (p.dtype == Dtype::f32) return sums + unit * std::fabs(value) + 0x1p-150;
+  const double half_step = p.dtype == Dtype::f16 ? 0x1p-25 : 0x1p-134;  // of the subnormals
+  return sums + std::max(unit * (std::fabs(value) + sums), half_step);
 }
 
 std::vector<unsigned char> to_storage(Dtype dtype, const std::vector<float>& values) {
@@ -269,28 +304,6 @@ std::vector<unsigned char> to_storage(Dtype dtype, const std::vector<float>& val
     store_element(dtype, storage.data(), static_cast<std::int64_t>(i), values[i]);
   }
   return storage;
-}
-
-float load_element(Dtype dtype, const unsigned char* storage, std::int64_t index) {
-  if (dtype == Dtype::f16) {
-    std::uint16_t bits = 0;
-    std::memcpy(&bits, storage + index * 2, 2);
-    Imath::half half;
-    half.setBits(bits);
-    return half;
-  }
-  float value = 0;
-  std::memcpy(&value, storage + index * 4, 4);
-  return value;
-}
-
-void store_element(Dtype dtype, unsigned char* storage, std::int64_t index, float value) {
-  if (dtype == Dtype::f16) {
-    const std::uint16_t bits = Imath::half(value).bits();
-    std::memcpy(storage + index * 2, &bits, 2);
-  } else {
-    std::memcpy(storage + index * 4, &value, 4);
-  }
 }
 
 }  // namespace loratune

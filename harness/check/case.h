@@ -9,12 +9,14 @@
 
 #include "harness/base/options.h"
 #include "loratune/variants/problem.h"
+#include "variants/internal/elements.h"
 
 namespace loratune {
 
 // exact: small integers and a power-of-two scale, so that every order of summation gives the same
-// bits. real: N(0,1). nan_row: real, with a NaN in one row of x. overflow: results beyond the
-// largest f16 (f32: like exact, but far larger, and exact only until y is added).
+// bits. real: N(0,1). nan_row: real, with a NaN in one row of x; of bf16
+// also one in a row of B, of those bits that rounding could make a number of. overflow: results
+// beyond the largest f16 (f32: like exact, but far larger, and exact only until y is added).
 enum class Fill : std::uint8_t { exact, real, nan_row, overflow };
 std::string_view to_string(Fill fill);
 
@@ -37,8 +39,8 @@ struct SlotData {
   std::array<float, kMaxSlices> slice_scale{1, 1, 1, 1, 1, 1, 1, 1};
 };
 
-// Dense row-major operands in float, every value one of the problem's dtype. Of a group a holds the
-// A of each slice one below the other, b as many rows as y has columns, and the scale of a slice is
+// Dense row-major operands in float, every value one of its tensor's type. Of a group a holds the A
+// of each slice one below the other, b as many rows as y has columns, and the scale of a slice is
 // the product of both. g, in full float: DoRA's factors of the columns.
 struct CaseData {
   std::vector<float> x, a, b, y, g;
@@ -78,9 +80,12 @@ inline constexpr double kBoundFactor = 4.0;
 // the dtype.
 double bound(const Problem& problem, double value, double magnitude);
 
-// Storage conversions. f16 goes through round to nearest even.
+// The values as a tensor of the type stores them.
 std::vector<unsigned char> to_storage(Dtype dtype, const std::vector<float>& values);
-float load_element(Dtype dtype, const unsigned char* storage, std::int64_t index);
-void store_element(Dtype dtype, unsigned char* storage, std::int64_t index, float value);
+
+// What rounding to the type may change a number by, as a fraction of it.
+double unit_roundoff(Dtype dtype);
+// The least number that rounds to infinity.
+double overflow_of(Dtype dtype);
 
 }  // namespace loratune

@@ -127,7 +127,7 @@ std::vector<MatrixCase> chosen_cases(const Options& options, const Variant& vari
 
 void print_row(const Row& row) {
   const char* word = !row.failures.empty() ? "FAILED" : row.cases == row.skipped ? "skipped" : "ok";
-  std::printf("%-17s %-5s %-4s %-13s %6d %8d %12.3f  %s\n", row.variant.c_str(), row.dtype.c_str(),
+  std::printf("%-17s %-10s %-4s %-13s %6d %8d %12.3f  %s\n", row.variant.c_str(), row.dtype.c_str(),
               row.write.c_str(), row.shape_class.c_str(), row.cases, row.skipped, row.worst, word);
   std::fflush(stdout);
   for (const std::string& skip : row.skips) std::fprintf(stderr, "  skipped: %s\n", skip.c_str());
@@ -170,21 +170,20 @@ void thin(std::vector<Planned>& planned, int most) {
 
 std::vector<Planned> planned_rows(const Options& options, const Variant& variant,
                                   const DeviceInfo& device) {
+  const std::vector<Types> wanted = read_types(options.dtypes);
   std::vector<Planned> planned;
   for (const ShapeClass shape_class : kShapeClasses) {
-    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
-      const std::string name(to_string(dtype));
-      if (!options.dtypes.empty() &&
-          std::find(options.dtypes.begin(), options.dtypes.end(), name) == options.dtypes.end()) {
+    for (const Types& types : matrix_types()) {
+      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), types) == wanted.end()) {
         continue;
       }
       for (const bool accumulate : {false, true}) {
         Planned group;
         group.row.variant = variant.name;
-        group.row.dtype = name;
+        group.row.dtype = to_string(types);
         group.row.write = accumulate ? "acc" : "set";
         group.row.shape_class = to_string(shape_class);
-        group.cases = matrix_cases(variant, device, shape_class, dtype, accumulate, options.full);
+        group.cases = matrix_cases(variant, device, shape_class, types, accumulate, options.full);
         if (options.max_flops > 0) {
           std::erase_if(group.cases, [&](const MatrixCase& one) {
             return variant.flops(one.shape.problem, one.config) > options.max_flops;
@@ -270,7 +269,7 @@ int check_mode(const Options& options) {
         "%s\nBound: %g * 2^-24 * sqrt(k + rank) * (|y| + |scale| |x||A||B|) + one rounding of the "
         "output\n\n",
         display_name(device).c_str(), kBoundFactor);
-    std::printf("%-17s %-5s %-4s %-13s %6s %8s %12s\n", "variant", "dtype", "y", "class", "cases",
+    std::printf("%-17s %-10s %-4s %-13s %6s %8s %12s\n", "variant", "dtype", "y", "class", "cases",
                 "skipped", "error/bound");
   }
   try {

@@ -16,7 +16,7 @@ constexpr std::int64_t kGuard = 64;  // elements before and behind a tensor
 constexpr std::int64_t kWholeElements = std::int64_t{1}
                                         << 26;  // larger buffers are looked at row by row
 constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
-constexpr float kFence = -1.625F * 1024;  // fills y's gaps; exact in f16
+constexpr float kFence = -1.625F * 1024;  // fills y's gaps; exact in f16 and bf16
 
 std::string at(std::int64_t row, std::int64_t column) {
   return "y[" + std::to_string(row) + "," + std::to_string(column) + "]";
@@ -27,7 +27,7 @@ std::string at(std::int64_t row, std::int64_t column) {
 double element_error(const Problem& p, float got, double want, double magnitude) {
   constexpr double kInfinite = std::numeric_limits<double>::infinity();
   if (std::isnan(want)) return std::isnan(got) ? 0 : kInfinite;
-  const double limit = p.dtype == Dtype::f16 ? 65520.0 : 0x1.ffffffp127;
+  const double limit = overflow_of(p.dtype);
   const double allowed = bound(p, want, magnitude);
   if (std::fabs(want) >= limit + allowed) {
     return std::isinf(got) && std::signbit(got) == std::signbit(want) ? 0 : kInfinite;
@@ -36,14 +36,15 @@ double element_error(const Problem& p, float got, double want, double magnitude)
   return std::fabs(got - want) / allowed;
 }
 
-// The factors of each slice by itself, in the problem's dtype, as who reads adapters has them.
+// The factors of each slice by itself, of weights_dtype(), as who reads adapters has them.
 struct StoredFactors {
   StoredFactors(const Problem& p, int rank, const std::vector<float>& a,
                 const std::vector<float>& b, const std::vector<float>& g,
                 const std::array<float, kMaxSlices>& slice_scale) {
     const auto store = [&](const std::vector<float>& all, std::int64_t first,
                            std::int64_t elements) {
-      bytes.push_back(to_storage(p.dtype, {all.begin() + first, all.begin() + first + elements}));
+      bytes.push_back(
+          to_storage(weights_dtype(p), {all.begin() + first, all.begin() + first + elements}));
       return bytes.back().data();
     };
     for (int i = 0; i < slice_count(p); ++i) {

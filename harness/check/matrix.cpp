@@ -1,6 +1,7 @@
 #include "harness/check/matrix.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <optional>
 #include <set>
@@ -13,11 +14,46 @@ namespace loratune {
 namespace {
 
 constexpr double kMostReferenceFlops = 5e7;
-constexpr int kConfigsPerClass = 12;  // of each dtype and accumulate
+constexpr int kConfigsPerClass = 12;  // of each pair of types and accumulate
 
-std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                  bool accumulate, bool full) {
-  const Problem typical = typical_problem(dtype, accumulate, kTypicalRanks[0]);
+constexpr Dtype kF32 = Dtype::f32, kF16 = Dtype::f16, kBf16 = Dtype::bf16;
+constexpr std::array<Types, 9> kTypes = {{kF32,
+                                          kF16,
+                                          kBf16,
+                                          {kF32, kF16},
+                                          {kF32, kBf16},
+                                          {kF16, kF32},
+                                          {kF16, kBf16},
+                                          {kBf16, kF32},
+                                          {kBf16, kF16}}};
+constexpr int kWhole = 2;  // of them have all cases; the others take turns
+
+// Which of those that share out cases the types are: number `turn` of `of`.
+struct Turn {
+  int turn, of;
+};
+Turn turn_of(const Types& types) {
+  const auto index =
+      static_cast<int>(std::find(kTypes.begin(), kTypes.end(), types) - kTypes.begin());
+  if (index < kWhole) return {index, kWhole};
+  return {index - kWhole, static_cast<int>(kTypes.size()) - kWhole};
+}
+
+// The types' part of cases that are the same for each of them, in an order: one at least.
+template <class T>
+void keep_own_part(std::vector<T>& cases, const Types& types) {
+  const auto [turn, of] = turn_of(types);
+  if (of == kWhole || cases.empty()) return;
+  const std::size_t parts = std::min(cases.size(), static_cast<std::size_t>(of));
+  std::size_t index = 0;
+  std::erase_if(cases, [&, own = static_cast<std::size_t>(turn) % parts](const T&) {
+    return index++ % parts != own;
+  });
+}
+
+std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device,
+                                  const Types& types, bool accumulate, bool full) {
+  const Problem typical = typical_problem(types, accumulate, kTypicalRanks[0]);
   const Tiles tiles = variant.tiles(typical, variant.default_config(typical, device));
   const std::int64_t k_tile = widest(tiles.k, 64);
   const std::int64_t n_tile = widest(tiles.n, 16);
@@ -28,36 +64,39 @@ std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& devi
   const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
   const auto at = [](const auto& axis, int i) { return axis[static_cast<std::size_t>(i)]; };
   std::vector<Case> shapes;
-  // dtype and accumulate are axes of the covering set: each pair of the two takes its own rows.
+  // Types and accumulate are axes of the covering set: each pair of them takes its rows of it.
+  const auto [turn, of] = turn_of(types);
   for (const auto& row :
-       boundary_rows({size(ks), size(ns), size(ranks), size(ms), size(kStrides), 2, 2}, full)) {
-    if ((row[5] == 1) != (dtype == Dtype::f16) || (row[6] == 1) != accumulate) continue;
-    shapes.push_back(make_shape(dtype, accumulate, at(ms, row[3]), at(ks, row[0]), at(ns, row[1]),
+       boundary_rows({size(ks), size(ns), size(ranks), size(ms), size(kStrides), of, 2}, full)) {
+    if (row[5] != turn || (row[6] == 1) != accumulate) continue;
+    shapes.push_back(make_shape(types, accumulate, at(ms, row[3]), at(ks, row[0]), at(ns, row[1]),
                                 at(ranks, row[2]), kStrides[row[4]]));
   }
   return shapes;
 }
 
-// Each rank of 1..256 in one of the four combinations of dtype and accumulate, and the ranks that
-// only the general variants take.
-std::vector<Case> rank_shapes(Dtype dtype, bool accumulate) {
+// Each rank of 1..256 in one of the combinations of types and accumulate, and a rank that only the
+// general variants take.
+std::vector<Case> rank_shapes(const Types& types, bool accumulate) {
   std::vector<Case> shapes;
-  const int turn = (dtype == Dtype::f16 ? 1 : 0) + (accumulate ? 2 : 0);
+  const auto [turn, of] = turn_of(types);
+  const int combinations = 2 * of;
+  const int own = turn + (accumulate ? of : 0);
   for (int rank = 1; rank <= 256; ++rank) {
-    if ((rank + rank / 4) % 4 == turn)
-      shapes.push_back(make_shape(dtype, accumulate, 3, 67, 35, rank));
+    if ((rank + rank / combinations) % combinations == own)
+      shapes.push_back(make_shape(types, accumulate, 3, 67, 35, rank));
   }
   const int large[] = {257, 300, 513, 1024};
-  shapes.push_back(make_shape(dtype, accumulate, 2, 67, 35, large[turn]));
+  shapes.push_back(make_shape(types, accumulate, 2, 67, 35, large[own % 4]));
   return shapes;
 }
 
 // Rows so far apart that element positions pass 2^31.
-std::vector<Case> huge_shapes(Dtype dtype, bool accumulate) {
+std::vector<Case> huge_shapes(const Types& types, bool accumulate) {
   constexpr std::int64_t kApart = (std::int64_t{1} << 30) + 7;
   std::vector<Case> shapes;
-  shapes.push_back(make_shape(dtype, accumulate, 3, 67, 35, 4, {0, kApart, 0, 0}));
-  shapes.push_back(make_shape(dtype, accumulate, 3, 67, 35, 4, {0, 0, 0, kApart}));
+  shapes.push_back(make_shape(types, accumulate, 3, 67, 35, 4, {0, kApart, 0, 0}));
+  shapes.push_back(make_shape(types, accumulate, 3, 67, 35, 4, {0, 0, 0, kApart}));
   return shapes;
 }
 
@@ -85,20 +124,20 @@ std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& co
 
 // A case keeps the config whose tiles it tries. The other two extents are small, or, where the
 // config is not allowed on such a shape, the extents of the problem that the config is for.
-std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                   bool accumulate) {
+std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device,
+                                   const Types& types, bool accumulate) {
   constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other
   constexpr std::int64_t kSmall[] = {5, 67, 35};
   std::vector<MatrixCase> cases;
   for (const int rank : kTypicalRanks) {
-    const Problem typical = typical_problem(dtype, accumulate, rank);
+    const Problem typical = typical_problem(types, accumulate, rank);
     for (const Config& config : sample_configs(variant, {&typical, 1}, device, kConfigs, 1)) {
       const Tiles tiles = variant.tiles(typical, config);
       const std::set<std::int64_t> axes[] = {around(tiles.m), around(tiles.k), around(tiles.n)};
       for (std::size_t axis = 0; axis < std::size(axes); ++axis) {
         for (const std::int64_t extent : axes[axis]) {
           const auto shape = [&](std::int64_t m, std::int64_t k, std::int64_t n) {
-            return make_shape(dtype, accumulate, axis == 0 ? extent : m, axis == 1 ? extent : k,
+            return make_shape(types, accumulate, axis == 0 ? extent : m, axis == 1 ? extent : k,
                               axis == 2 ? extent : n, rank, kStrides[3]);
           };
           const auto made = first_allowed(
@@ -112,11 +151,11 @@ std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& dev
   return cases;
 }
 
-std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                     bool accumulate) {
+std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& device,
+                                     const Types& types, bool accumulate) {
   std::vector<MatrixCase> cases;
   for (const int rank : kTypicalRanks) {
-    const Case shape = make_shape(dtype, accumulate, 19, 203, 301, rank, kStrides[3]);
+    const Case shape = make_shape(types, accumulate, 19, 203, 301, rank, kStrides[3]);
     if (!variant.supports(shape.problem, device)) continue;
     const std::uint64_t seed = static_cast<std::uint64_t>(rank) + (accumulate ? 100 : 0);
     for (const Config& config :
@@ -143,7 +182,7 @@ std::string problem_words(const Case& shape) {
   if (weights.path.empty()) return " --problem " + to_string(shape.problem);
   std::string words = " --adapter '" + weights.path + "' --module '" + weights.module +
                       "' --tokens " + std::to_string(shape.problem.m) + " --dtypes " +
-                      std::string(to_string(shape.problem.dtype));
+                      to_string(types_of(shape.problem));
   if (!shape.problem.accumulate) words += " --set";
   if (!weights.format.empty()) words += " --format " + weights.format;
   if (weights.alpha) words += " --alpha " + std::to_string(*weights.alpha);
@@ -165,39 +204,49 @@ std::string reproduce_line(const MatrixCase& matrix_case) {
   return line;
 }
 
+std::span<const Types> matrix_types() { return kTypes; }
+
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
-                                     ShapeClass shape_class, Dtype dtype, bool accumulate,
+                                     ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full) {
-  if (shape_class == ShapeClass::edges) return edge_cases(variant, device, dtype, accumulate);
-  if (shape_class == ShapeClass::configs) return config_cases(variant, device, dtype, accumulate);
-  if (shape_class == ShapeClass::groups)
-    return group_cases(variant, device, dtype, accumulate, full);
-  if (shape_class == ShapeClass::adapters)
-    return adapter_cases(variant, device, dtype, accumulate, full);
+  const std::optional<std::vector<MatrixCase>> whole =
+      shape_class == ShapeClass::edges     ? edge_cases(variant, device, types, accumulate)
+      : shape_class == ShapeClass::configs ? config_cases(variant, device, types, accumulate)
+      : shape_class == ShapeClass::groups  ? group_cases(variant, device, types, accumulate, full)
+      : shape_class == ShapeClass::adapters
+          ? adapter_cases(variant, device, types, accumulate, full)
+          : std::optional<std::vector<MatrixCase>>();
+  if (whole) {
+    std::vector<MatrixCase> own = *whole;
+    keep_own_part(own, types);
+    return own;
+  }
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
   DeviceInfo planned_for = device;
   switch (shape_class) {
     case ShapeClass::boundary:
-      shapes = boundary_shapes(variant, device, dtype, accumulate, full);
+      shapes = boundary_shapes(variant, device, types, accumulate, full);
       break;
     case ShapeClass::ranks:
-      shapes = rank_shapes(dtype, accumulate);
+      shapes = rank_shapes(types, accumulate);
       break;
     case ShapeClass::values:
-      shapes = {make_shape(dtype, accumulate, 5, 131, 67, 8, kStrides[3]),
-                make_shape(dtype, accumulate, 21, 257, 129, 25)};
+      shapes = {make_shape(types, accumulate, 5, 131, 67, 8, kStrides[3]),
+                make_shape(types, accumulate, 21, 257, 129, 25)};
       fills = {Fill::nan_row, Fill::overflow};
       break;
     case ShapeClass::huge:
-      shapes = huge_shapes(dtype, accumulate);
+      shapes = huge_shapes(types, accumulate);
+      keep_own_part(shapes, types);
       break;
     case ShapeClass::small_device:
       planned_for.max_work_group_size = std::min<std::int64_t>(device.max_work_group_size, 64);
       planned_for.local_mem_bytes = std::min<std::int64_t>(device.local_mem_bytes, 16 * 1024);
       for (const int rank : {8, 64, 256}) {
-        shapes.push_back(make_shape(dtype, accumulate, 37, 563, 301, rank));
+        shapes.push_back(make_shape(types, accumulate, 37, 563, 301, rank));
       }
+      keep_own_part(shapes, types);
       break;
     case ShapeClass::edges:
     case ShapeClass::configs:

@@ -3,6 +3,7 @@
 // CTest run it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,7 @@
 
 namespace loratune {
 
-// boundary: every pair of values of the axes m, k, n, rank, strides, dtype and accumulate.
+// boundary: every pair of values of the axes m, k, n, rank, strides, types and accumulate.
 // edges: for m, k and n one less than each tile that the variant states, the tile, and one more,
 // wherever the config with these tiles is allowed.
 // ranks: 1..256, each once. values: NaN and overflow. configs: other points of the search space.
@@ -48,14 +49,18 @@ struct MatrixCase {
   DeviceInfo device;  // what was planned for: the real one, or a smaller
 };
 
+// The types that the matrix has: f32 and f16, each with cases of its own for everything; and bf16
+// and all that mix two types, which share out such cases.
+std::span<const Types> matrix_types();
+
 // The lora-bench line that runs just this case.
 std::string reproduce_line(const MatrixCase& matrix_case);
 
-// The cases of a variant in one class, of one dtype and accumulate. `full`: the whole product of
-// the boundary axes instead of the covering set. Nothing where the device lacks what the variant
-// needs.
+// The cases of a variant in one class, of one of matrix_types() and one accumulate. `full`: the
+// whole product of the boundary axes instead of the covering set. Nothing where the device lacks
+// what the variant needs, or the variant the types.
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
-                                     ShapeClass shape_class, Dtype dtype, bool accumulate,
+                                     ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full = false);
 
 // Builds, checks with each fill, and holds the variant's CPU reference against the oracle where

@@ -7,10 +7,10 @@
 
 namespace loratune {
 
-Case make_shape(Dtype dtype, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
+Case make_shape(const Types& types, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
                 int rank, const Strides& strides) {
   Case shape;
-  shape.problem.dtype = dtype;
+  set_types(shape.problem, types);
   shape.problem.accumulate = accumulate;
   shape.problem.m = m;
   shape.problem.k = k;
@@ -57,8 +57,8 @@ std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool 
   return rows;
 }
 
-Problem typical_problem(Dtype dtype, bool accumulate, int rank) {
-  return make_shape(dtype, accumulate, 17, 512, 512, rank).problem;
+Problem typical_problem(const Types& types, bool accumulate, int rank) {
+  return make_shape(types, accumulate, 17, 512, 512, rank).problem;
 }
 
 std::int64_t widest(const std::vector<std::int64_t>& tiles, std::int64_t otherwise) {

@@ -18,7 +18,7 @@ struct Strides {
 };
 inline constexpr Strides kStrides[] = {{0, 0, 0, 0}, {5, 3, 0, 0}, {0, 0, 3, 7}, {1, 13, 9, 1}};
 
-Case make_shape(Dtype dtype, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
+Case make_shape(const Types& types, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
                 int rank, const Strides& strides = kStrides[0]);
 
 // A case of the variant's default config, or nothing where it does not support the problem. Shapes
@@ -32,15 +32,15 @@ inline const std::vector<Fill> kBothFills = {Fill::exact, Fill::real};
 std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full);
 
 inline constexpr int kTypicalRanks[] = {8, 25};
-Problem typical_problem(Dtype dtype, bool accumulate, int rank);
+Problem typical_problem(const Types& types, bool accumulate, int rank);
 
 // The widest of the tiles that still leaves the boundary axis its other values, else `otherwise`.
 std::int64_t widest(const std::vector<std::int64_t>& tiles, std::int64_t otherwise);
 
 // The cases of ShapeClass::groups, and those of ShapeClass::adapters.
-std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                    bool accumulate, bool full);
-std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& device, Dtype dtype,
-                                      bool accumulate, bool full);
+std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& device,
+                                    const Types& types, bool accumulate, bool full);
+std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& device,
+                                      const Types& types, bool accumulate, bool full);
 
 }  // namespace loratune

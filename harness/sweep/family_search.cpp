@@ -110,7 +110,7 @@ void FamilySearch::search(FamilyRun& run, std::span<const Known> known, double u
 }
 
 Prepared FamilySearch::attempt(FamilyRun& run, int candidate, TimeShare& time) {
-  conversation_.now_doing("trying " + words_of(run.plan, candidate));
+  conversation_.now_doing(words_of(run.plan, candidate));
   Prepared prepared = build_and_probe(run, candidate, time);
   const bool timed = prepared.outcome == Outcome::correct && prepared.probe_ns > 0;
   conversation_.tried(timed ? geometric_mean(run.anchor_ns) / prepared.probe_ns : 0);

@@ -5,7 +5,7 @@
 namespace loratune {
 namespace {
 
-constexpr int kBarWidth = 16;
+constexpr int kBarWidth = 10;
 constexpr double kBetweenLines = 0.1;  // seconds
 
 std::string number(const char* format, double value) {
@@ -16,6 +16,10 @@ std::string number(const char* format, double value) {
 
 }  // namespace
 
+std::string short_key(const std::string& key) {
+  return key.starts_with("fwd_") ? key.substr(4) : key;
+}
+
 std::string progress_line(const SweepProgress& progress, const Terminal& terminal) {
   std::vector<Piece> pieces = {
       {bar(progress.decided, progress.problems, kBarWidth), Style::good},
@@ -24,10 +28,10 @@ std::string progress_line(const SweepProgress& progress, const Terminal& termina
     pieces.push_back(
         {number(", %.1f configs/s", static_cast<double>(progress.tried) / progress.elapsed_s)});
   }
-  pieces.push_back({", at most " + clock_text(progress.left_s) + " left"});
-  if (!progress.problem.empty()) pieces.push_back({", " + progress.problem, Style::strong});
-  if (progress.best > 0) pieces.push_back({number(", best so far %.2fx", progress.best)});
-  if (!progress.doing.empty()) pieces.push_back({", " + progress.doing, Style::faint});
+  pieces.push_back({", " + clock_text(progress.left_s) + " left"});
+  if (progress.best > 0) pieces.push_back({number(", best %.2fx", progress.best), Style::strong});
+  if (!progress.problem.empty()) pieces.push_back({", " + short_key(progress.problem)});
+  if (!progress.doing.empty()) pieces.push_back({": " + progress.doing, Style::faint});
   return one_line(terminal, pieces);
 }
 

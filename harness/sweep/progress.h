@@ -14,9 +14,12 @@ struct SweepProgress {
   double elapsed_s = 0, left_s = 0;
   std::size_t tried = 0;  // configs that were checked, and probed where they are correct
   std::string problem;    // that is worked on; empty before the first
-  std::string doing;      // what is done with it: "trying split A_TILE=4", "racing, round 3"
+  std::string doing;      // what is done with it: "split A_TILE=4" is tried, "racing, round 3"
   double best = 0;        // default's time / the best config's, by their probes; 0 where unknown
 };
+
+// A problem's key without the `fwd_` that may be left out.
+std::string short_key(const std::string& key);
 
 // The progress in one line of the terminal's width. What is tried stands last, because it is what
 // may be cut off.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dispatch/internal/printable.h"
+#include "harness/sweep/progress.h"
 
 namespace loratune {
 namespace {
@@ -17,17 +18,11 @@ constexpr int kColumns = 100;
 // What a record's reason says in the table.
 std::string words_of(const std::string& reason) {
   static const std::map<std::string, std::string> words = {
-      {"measured", "faster"},           {"no_significant_gain", "default kept"},
-      {"only_default", "no other ran"}, {"stopped", "not decided"},
-      {"environment", "too noisy"},     {"failed_recheck", "wrong later"}};
+      {"measured", "faster"},       {"no_significant_gain", "default kept"},
+      {"only_default", "no rival"}, {"stopped", "not decided"},
+      {"environment", "too noisy"}, {"failed_recheck", "wrong later"}};
   const auto at = words.find(reason);
   return at == words.end() ? printable(reason, 12) : at->second;
-}
-
-// The key without the `fwd_` that may be left out.
-std::string short_key(const Problem& problem) {
-  const std::string key = to_string(problem);
-  return key.starts_with("fwd_") ? key.substr(4) : key;
 }
 
 template <class... Values>
@@ -69,7 +64,7 @@ std::string result_table(const TunedFile& file, const Terminal& terminal) {
   int key_width = 7;
   int variant_width = 7;
   for (const Record& record : file.records) {
-    key_width = std::max(key_width, static_cast<int>(short_key(record.problem).size()));
+    key_width = std::max(key_width, static_cast<int>(short_key(to_string(record.problem)).size()));
     variant_width = std::max(variant_width, static_cast<int>(record.variant.size()));
   }
   const std::string head =
@@ -84,7 +79,7 @@ std::string result_table(const TunedFile& file, const Terminal& terminal) {
   std::string table = begin("problem", "variant") + head + "\n";
   for (const Record& record : file.records) {
     const Style style = record.reason == "measured" ? Style::good : Style::plain;
-    table += begin(short_key(record.problem), record.variant) +
+    table += begin(short_key(to_string(record.problem)), record.variant) +
              painted(terminal, figures(record) + words_of(record.reason), style) + "\n";
   }
   return table;
@@ -114,8 +109,9 @@ std::string next_steps(const TunedFile& file, const std::string& path) {
                              std::exp(log_sum / static_cast<double>(file.records.size())));
   text += "next:\n";
   const std::string word = shell_word(path);
-  text += "  lora-bench --pick " + short_key(shown->problem) + " --tuned " + word +
+  text += "  lora-bench --pick " + short_key(to_string(shown->problem)) + " --tuned " + word +
           "    # what a runtime runs, and why\n";
+  text += "  lora-bench --report report.html " + word + "    # a page for a browser\n";
   text += "  lora-bench --verify " + word + "    # a dozen picks against the default, again\n";
   if (open > 0) {
     text += "  a larger --budget: " + count_of(open, "problem was", "problems were") +

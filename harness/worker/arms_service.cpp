@@ -207,8 +207,8 @@ class Arms {
     LaunchPlan plan;  // of packing alone
     plan.a = packing_from_json(message.at("a"));
     plan.b = packing_from_json(message.at("b"));
-    const auto a = to_storage(problem.dtype, checker.data().a);
-    const auto b = to_storage(problem.dtype, checker.data().b);
+    const auto a = to_storage(weights_dtype(problem), checker.data().a);
+    const auto b = to_storage(weights_dtype(problem), checker.data().b);
     arm.timed.run = [=, this, &checker, &problem] {
       Weights(engine_->context(), problem, a.data(), b.data()).buffers(checker.queue(), plan);
     };

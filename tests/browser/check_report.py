@@ -12,12 +12,11 @@ import math
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
-from pathlib import Path
 
-from pages import DATA, H200, NO_BROWSER, PICKS, POCL, RESULTS, SEARCHED, TIMES, TO, Browser, Missing, PageTest
+from odd_pages import BenchAlone, Hostile, Large, LittleInIt  # noqa: F401
+from pages import H200, NO_BROWSER, PICKS, POCL, RESULTS, SEARCHED, TIMES, TO, Browser, Missing, PageTest
 
 
 def mean(values):
@@ -281,134 +280,6 @@ class Answers(PageTest):
             " field.value = 'many'; field.dispatchEvent(new Event('input'))"
         )
         self.assertIn("Whole numbers", self.run_js("return document.getElementById('finder').textContent"))
-
-
-class Hostile(PageTest):
-    """Names that try to get out of their text, wherever a file may hold one."""
-
-    NAME = "</script><script>window.owned=1</script><img src=x onerror=window.owned=2> \"'`&lt; \u2028${window.owned=3}"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.inputs = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.inputs.cleanup)
-        tuned = json.loads((RESULTS / "tuned/nvidia-h200.json").read_text(encoding="utf-8"))
-        for device in tuned["devices"].values():
-            device["name"] = device["platform"] = cls.NAME
-        tuned["tool"]["commit"] = cls.NAME[:40]
-        label = {"name": "fwd_m1_k512_n512_r8_f32_acc/" + "<b>", "wall_ns": 9000, "rounds": 3, "label": cls.NAME}
-        bench = {
-            "context": {"device": cls.NAME, "launch_floor_ns": "4000", "copy_gb_per_s": "3000", "date": cls.NAME},
-            "benchmarks": [label, {**label, "name": "fwd_m1_k512_n512_r8_f32_acc/tuned"}],
-        }
-        cls.files = [Path(cls.inputs.name) / "'; touch owned; #<b>.json", Path(cls.inputs.name) / "bench.json"]
-        for path, value in zip(cls.files, (tuned, bench)):
-            path.write_text(json.dumps(value), encoding="utf-8")
-        super().setUpClass()
-
-    def test_they_are_text(self):
-        self.assertIsNone(self.run_js("return window.owned ?? null"))
-        self.assertEqual(self.run_js("return document.querySelectorAll('img, b script, main b, footer b').length"), 0)
-        self.assertIn(self.NAME, self.run_js("return document.getElementById('title').textContent"))
-        self.assertIn("<b>", self.run_js("return document.querySelector('#rivals svg').textContent"))
-        self.assertEqual(self.marks("winners", "rect"), 120)
-
-    def test_a_line_is_safe_to_paste(self):
-        line = self.run_js("return document.querySelector('.answer .line code').textContent")
-        self.assertNotIn("\n", line)
-        with tempfile.TemporaryDirectory() as folder:
-            words = subprocess.run(
-                ["bash", "-c", "lora-bench() { printf '%s\\n' \"$@\"; }; " + line],
-                cwd=folder,
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            self.assertEqual(list(Path(folder).iterdir()), [])
-        self.assertIn(str(self.files[0]), words.stdout.splitlines())
-
-
-class BenchAlone(PageTest):
-    files = H200[1:2]
-
-    def test_a_time_answers_for_its_shape(self):
-        self.assertEqual(
-            self.run_js("return [...document.querySelectorAll('.view')].map((view) => view.id)"),
-            ["winners", "speedup", "rivals", "roofline", "share"],
-        )
-        changed = [row for row in self.of("times", rival="tuned") if row["vs_default"] != 1]
-        self.assertEqual(self.marks("winners", "rect"), 60)
-        self.assertEqual(self.marks("speedup", "symbol"), len(changed))
-        tuned = self.of("times", rival="tuned")[0]
-        self.run_js("finderForm.set(arguments[0])", tuned)
-        text = self.run_js("return document.querySelector('.answer').textContent")
-        for part in (
-            tuned["label"].split()[0],
-            "A --bench timed this very problem in 20 rounds",
-            "Beside it, in a --bench",
-        ):
-            self.assertIn(part, text)
-
-
-class Large(PageTest):
-    """Five thousand records: every view of them can still be used."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.inputs = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.inputs.cleanup)
-        tuned = json.loads((RESULTS / "tuned/nvidia-h200.json").read_text(encoding="utf-8"))
-        one = tuned["records"][0]
-        grid = itertools.product(
-            ("f32", "f16"),
-            (256, 512, 768, 1024, 2048),
-            (512, 1024, 2048, 4096, 8192),
-            (4, 8, 12, 16, 24, 32, 48, 64, 96, 128),
-            (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
-        )
-        names = sorted({record["variant"]: record["config"] for record in tuned["records"]}.items())
-        tuned["records"] = []
-        for i, (dtype, k, n, rank, m) in enumerate(grid):
-            variant, config = names[i % len(names)]
-            problem = {"op": "fwd", "dtype": dtype, "accumulate": True, "k": k, "n": n, "rank": rank, "m": m}
-            gain = {"speedup": 1.2 + i / 1e5, "speedup_ci": [1.1, 1.3]} if i % 2 else {}
-            tuned["records"].append(
-                {**one, "problem": problem, "variant": variant, "config": config, "time_ns": 4000 + i, **gain}
-            )
-        tuned["rules"] = []
-        cls.files = [Path(cls.inputs.name) / "large.json"]
-        cls.files[0].write_text(json.dumps(tuned), encoding="utf-8")
-        super().setUpClass()
-
-    def test_it_shows_and_filters(self):
-        self.assertEqual(len(self.data["records"]), 5000)
-        self.assertLess(self.page.stat().st_size, 5 << 20)
-        self.assertEqual(self.marks("winners", "rect"), 5000)
-        self.assertEqual(self.marks("speedup", "symbol"), 40)
-        self.assertIn("first 40 of 2500", self.run_js("return document.getElementById('speedup').textContent"))
-        self.choose(shape=f"512 {TIMES} 1024", kind="f16_acc")
-        self.assertEqual(self.marks("winners", "rect"), 100)
-        self.run_js("finderForm.set({m: 64, k: 2048, columns: '8192', rank: 96, kind: 'f32_acc'})")
-        self.assertIn(
-            "A record of fwd_m64_k2048_n8192_r96_f32_acc",
-            self.run_js("return document.querySelector('.answer').textContent"),
-        )
-
-
-class LittleInIt(PageTest):
-    """Views without data are left out, and a sentence says which file would give them."""
-
-    files = (DATA / "sweep.journal",)
-
-    def test_what_is_absent_is_named(self):
-        views = self.run_js("return [...document.querySelectorAll('.view')].map((view) => view.id)")
-        self.assertIn("progress", views)
-        self.assertNotIn("rivals", views)
-        self.assertIn(
-            "Rivals: takes a result of --bench --json",
-            self.run_js("return document.getElementById('footer').textContent"),
-        )
-        self.assertGreater(self.marks("progress", "symbol"), 1)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,20 @@ namespace loratune {
 namespace {
 
 // The largest difference between the device's y and the host's, over the largest y.
-double difference(DeviceForward& forward, const LoraLinear& layer, Dtype dtype, std::int64_t m) {
+double difference(DeviceForward& forward, const LoraLinear& layer, const Types& types,
+                  std::int64_t m) {
   std::mt19937_64 random(1);
   std::normal_distribution<float> normal;
-  const Element element = dtype == Dtype::f16 ? Element::f16 : Element::f32;
+  const Element element = types.data == Dtype::f32   ? Element::f32
+                          : types.data == Dtype::f16 ? Element::f16
+                                                     : Element::bf16;
   std::vector<float> x(static_cast<std::size_t>(m * layer.in));
   std::vector<float> base(static_cast<std::size_t>(m * layer.out));
   for (float& value : x) value = rounded(element, normal(random));
   for (float& value : base) value = rounded(element, normal(random));
   std::vector<float> device = base;
   std::vector<float> host = base;
-  forward.forward(layer, dtype, m, x, device);
+  forward.forward(layer, types, m, x, device);
   forward_host(layer, m, x, host);
   double largest = 0;
   double error = 0;
@@ -48,6 +51,9 @@ TEST(DeviceForward, ComputesWhatTheHostDoes) {
     EXPECT_LE(difference(forward, one, Dtype::f32, m), 1e-5);
     EXPECT_LE(difference(forward, other, Dtype::f32, m), 1e-5);
     EXPECT_LE(difference(forward, one, Dtype::f16, m), 2 * 0x1p-11);
+    // The layer's factors are numbers of f16, so these types hold them.
+    EXPECT_LE(difference(forward, one, Types(Dtype::f32, Dtype::f16), m), 1e-5);
+    EXPECT_LE(difference(forward, one, Types(Dtype::bf16, Dtype::f16), m), 2 * 0x1p-8);
   }
 }
 

@@ -239,6 +239,7 @@ TEST_P(OtherWeights, AreRefused) {
   refused([](Problem& p) { p.n = 40; });
   refused([](Problem& p) { p.k = 40; });
   refused([](Problem& p) { p.dtype = Dtype::f16; });
+  refused([](Problem& p) { p.weights = Dtype::bf16; });
   refused([](Problem& p) { std::swap(p.k, p.n); });  // as many elements
   EXPECT_THROW(Weights(test_engine().context(), problem_, nullptr, values.data()),
                std::invalid_argument);

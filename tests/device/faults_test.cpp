@@ -1,15 +1,20 @@
 // Planted faults: a kernel is broken in one place, and the check must say that it is wrong. A fault
-// is a change of the text of split.cl or tiled.cl, or of a number that a plan passes, so that all
-// the rest is the real thing.
+// is a change of the text of a kernel, or of a number that a plan passes, so that all the rest is
+// the real thing.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <ostream>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/internal/opencl.h"
 #include "harness/check/checker.h"
 #include "harness/check/matrix.h"
 #include "test_engine.h"
@@ -21,7 +26,7 @@ struct Fault {
   const char* name;
   const char* variant;
   const char* config;
-  Dtype dtype;
+  Types types;
   bool accumulate;
   Fill fill;  // that must tell
   const char* from;
@@ -35,6 +40,7 @@ constexpr const char* kSplit =
     "SLICES=2 A_TILE=4 SHRINK_ROWS=2 K_LANES=16 B_TILE=4 EXPAND_ROWS=2 EXPAND_WG=16";
 constexpr const char* kTiled =
     "WG_SIZE=16 TILE_M=2 TILE_K=64 K_LANES=4 A_TILE=4 B_TILE=4 BLOCK_N=64";
+constexpr const char* kNaive = "WG_M=1 WG_N=16 UNROLL=1 A_TRANSPOSED=0";
 // Rounds a float through half, with no extension.
 #define THROUGH_HALF(lvalue)                                             \
   "{ ushort bits; vstore_half_rte(" lvalue ", 0, (half*)&bits); " lvalue \
@@ -106,6 +112,22 @@ const Fault kFaults[] = {
     {"overflow_saturates", "split", kSplit, Dtype::f16, true, Fill::overflow, kStore,
      "for (int r = 0; r < rows; ++r) sum[r] = clamp(sum[r], -8000.0f, 8000.0f); "
      "put_rows(y, module.ld_y, rows, columns, module.scale, g, sum);"},
+    {"bf16_truncated", "split", kSplit, Dtype::bf16, true, Fill::real,
+     "bits + 0x7fffu + (bits >> 16 & 1u)", "bits"},
+    {"bf16_truncated_element_by_element", "naive", kNaive, Types(Dtype::bf16, Dtype::f32), false,
+     Fill::real, "bits + 0x7fffu + (bits >> 16 & 1u)", "bits"},
+    {"nan_of_all_ones_becomes_a_number", "split", kSplit, Types(Dtype::bf16, Dtype::f32), false,
+     Fill::nan_row, "as_uint##width(value != value)", "(uint##width)(0)"},
+    {"bf16_read_as_f16", "tiled", kTiled, Dtype::bf16, true, Fill::exact, "#define DATA bf16",
+     "#define DATA f16"},
+    {"weights_of_f16_read_as_bf16", "split", kSplit, Types(Dtype::f32, Dtype::f16), true,
+     Fill::exact, "#define WEIGHT f16", "#define WEIGHT bf16"},
+    {"weights_of_bf16_read_as_f16", "tiled", kTiled, Types(Dtype::f32, Dtype::bf16), true,
+     Fill::exact, "#define WEIGHT bf16", "#define WEIGHT f16"},
+    {"weights_read_as_x_is", "split", kSplit, Types(Dtype::f32, Dtype::f16), false, Fill::real,
+     "#ifndef WEIGHT_TYPE", "#undef WEIGHT_TYPE\n#ifndef WEIGHT_TYPE"},
+    {"f32_weights_read_as_x_is", "naive", kNaive, Types(Dtype::f16, Dtype::f32), true, Fill::exact,
+     "#ifndef WEIGHT_TYPE", "#undef WEIGHT_TYPE\n#ifndef WEIGHT_TYPE"},
 };
 
 class Faults : public testing::TestWithParam<Fault> {};
@@ -116,7 +138,7 @@ Case faulty_case(const Fault& fault) {
   shape.problem.k = 203;
   shape.problem.n = 61;
   shape.problem.rank = 9;
-  shape.problem.dtype = fault.dtype;
+  set_types(shape.problem, fault.types);
   shape.problem.accumulate = fault.accumulate;
   shape.fill = fault.fill;
   shape.off_x = 3;
@@ -154,6 +176,59 @@ TEST_P(Faults, IsCaughtAndTheSoundKernelIsNot) {
 
 INSTANTIATE_TEST_SUITE_P(Planted, Faults, testing::ValuesIn(kFaults),
                          [](const auto& fault) { return std::string(fault.param.name); });
+
+class BfloatStores : public testing::TestWithParam<const Variant*> {};
+
+// Floats of all kinds, as they come out of a store of bf16: the products of 1, 1 and B, which is
+// f32 and so passes any bits. The reference is the host's own rounding.
+TEST_P(BfloatStores, RoundToTheNearestEvenAndKeepNan) {
+  const Variant& variant = *GetParam();
+  Engine& engine = test_engine();
+  std::vector<std::uint32_t> bits = {0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x3f807fff,
+                                     0xbf808000, 0xbf818000, 0x7f7f0000, 0x7f7f7fff, 0x7f7f8000,
+                                     0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fffffff,
+                                     0xffffffff, 0x7f800001, 0x7fc00000, 0x7f808000, 0x00800000};
+  std::mt19937 random(5);
+  while (bits.size() < 1000) {
+    const std::uint32_t any = static_cast<std::uint32_t>(random());
+    if ((any >> 23U & 0xffU) != 0) bits.push_back(any);  // subnormal floats may be flushed
+  }
+  Problem problem;
+  set_types(problem, {Dtype::bf16, Dtype::f32});
+  problem.accumulate = false;
+  problem.m = problem.k = problem.rank = 1;
+  problem.n = static_cast<std::int64_t>(bits.size());
+  if (!variant.supports(problem, engine.info())) GTEST_SKIP() << "has no such types here";
+  const float one = 1;
+  Weights weights(engine.context(), problem, &one, bits.data());
+  const std::uint16_t x = to_bfloat(1);
+  const auto x_buffer = make_buffer(engine.context(), sizeof x, &x);
+  std::vector<std::uint16_t> y(bits.size());
+  const auto y_buffer = make_buffer(engine.context(), 2 * y.size(), y.data());
+  const auto queue = make_queue(engine.context(), engine.device());
+  const LaunchPlan plan =
+      variant.plan(problem, variant.default_config(problem, engine.info()), engine.info());
+  const Built built = engine.build(problem, plan);
+  ASSERT_EQ(to_string(built.outcome), "correct") << built.detail;
+  Operands operands;
+  operands.x = x_buffer.get();
+  operands.y = y_buffer.get();
+  weights.set(queue.get(), plan, operands);
+  built.executable->enqueue(queue.get(), operands);
+  read_buffer(queue.get(), operands.y, 0, 2 * y.size(), y.data());
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    const auto value = std::bit_cast<float>(bits[i]);
+    if (std::isnan(value)) {
+      EXPECT_TRUE(std::isnan(from_bfloat(y[i]))) << std::hex << bits[i] << " " << y[i];
+    } else {
+      EXPECT_EQ(y[i], to_bfloat(value)) << std::hex << bits[i];
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, BfloatStores,
+                         testing::ValuesIn(variants().begin(), variants().end()),
+                         [](const auto& one) { return std::string(one.param->name); });
 
 // A tail fault one past a tile: the plan of a problem whose extent is that says one less to the
 // kernel. The matrix's edges must catch it for each tile that each variant states.

@@ -261,6 +261,32 @@ TEST_F(Forwards, TakeAllOperandsFromOneBuffer) {
   }
 }
 
+// Kernels without Role::off_a begin at the beginning of their buffer: so are those for tensor
+// cores.
+TEST_F(Forwards, KeepsWeightsOutOfAnArenaWhereKernelsTakeNoOffset) {
+  const Choice choice = default_choice(shape_of(4), test_engine().info());
+  LaunchPlan plan = choice.variant->plan(shape_of(4), choice.config, test_engine().info());
+  ASSERT_TRUE(places_weights(plan));
+  Operands call = operands(4);
+  weights_.set(queue_.get(), plan, call);
+  call.off_a = kWeightsAlign / 4;
+  const std::string anywhere = invalid_reason(shape_of(4), plan, call);
+  EXPECT_EQ(anywhere.find("beginning"), std::string::npos) << anywhere;
+  for (Launch& launch : plan.launches) {
+    std::erase_if(launch.args, [](const Arg& arg) { return arg.role == Role::off_a; });
+  }
+  ASSERT_FALSE(places_weights(plan));
+  const std::string why = invalid_reason(shape_of(4), plan, call);
+  EXPECT_NE(why.find("beginning"), std::string::npos) << why;
+
+  const Handle<cl_mem> arena = make_buffer(test_engine().context(), 1 << 20);
+  weights_.use_arena(arena.get(), 0, 1 << 20);
+  weights_.set(queue_.get(), plan, call);
+  EXPECT_NE(call.a, arena.get());
+  EXPECT_EQ(call.off_a, 0);
+  EXPECT_EQ(invalid_reason(shape_of(4), plan, call), "");
+}
+
 TEST_F(Rows, OfAnArenaMayLieBesideOneAnother) {
   // Rows of 37 of x and 29 of y in turn.
   const Handle<cl_mem> both = test_buffer(Values(66 * 4, 1));

@@ -1,4 +1,4 @@
-// The whole correctness matrix: a test for each variant x dtype x accumulate x shape class.
+// The whole correctness matrix: a test for each variant x types x accumulate x shape class.
 #include "harness/check/matrix.h"
 
 #include <gtest/gtest.h>
@@ -11,18 +11,33 @@
 namespace loratune {
 namespace {
 
-using Group = std::tuple<const Variant*, Dtype, bool, ShapeClass>;
+// Types of one test: a pair, or all that mix two.
+const std::string kMixed = "mixed";
+std::string type_group(const Types& types) {
+  return types.data == types.weights ? to_string(types) : kMixed;
+}
+
+using Group = std::tuple<const Variant*, std::string, bool, ShapeClass>;
 
 class Matrix : public testing::TestWithParam<Group> {};
 
 TEST_P(Matrix, EveryCaseIsCorrect) {
-  const auto& [variant, dtype, accumulate, shape_class] = GetParam();
+  const auto& [variant, group, accumulate, shape_class] = GetParam();
   Engine& engine = test_engine();
-  const auto cases = matrix_cases(*variant, engine.info(), shape_class, dtype, accumulate);
+  std::vector<MatrixCase> cases;
+  bool stated = true;  // the axes that such types are
+  for (const Types& types : matrix_types()) {
+    if (type_group(types) != group) continue;
+    Problem problem;
+    set_types(problem, types);
+    stated = stated && covers(variant->axes, problem);
+    const auto some = matrix_cases(*variant, engine.info(), shape_class, types, accumulate);
+    cases.insert(cases.end(), some.begin(), some.end());
+  }
   if (cases.empty()) {
-    // Only what needs hardware that is not here may decline a whole class.
-    ASSERT_FALSE(variant->needs.empty()) << variant->name;
-    GTEST_SKIP() << "needs " << variant->needs;
+    // Only what needs hardware that is not here, or lacks an axis, may decline a whole class.
+    ASSERT_TRUE(!variant->needs.empty() || !stated) << variant->name;
+    GTEST_SKIP() << (stated ? "needs " + std::string(variant->needs) : "has no axis for " + group);
   }
   int skipped = 0;
   std::string reason;
@@ -40,15 +55,15 @@ TEST_P(Matrix, EveryCaseIsCorrect) {
 }
 
 std::string group_name(const testing::TestParamInfo<Group>& info) {
-  const auto& [variant, dtype, accumulate, shape_class] = info.param;
-  return std::string(variant->name) + "_" + std::string(to_string(dtype)) +
-         (accumulate ? "_acc_" : "_set_") + std::string(to_string(shape_class));
+  const auto& [variant, group, accumulate, shape_class] = info.param;
+  return std::string(variant->name) + "_" + group + (accumulate ? "_acc_" : "_set_") +
+         std::string(to_string(shape_class));
 }
 
 INSTANTIATE_TEST_SUITE_P(Pocl, Matrix,
                          testing::Combine(testing::ValuesIn(variants().begin(), variants().end()),
-                                          testing::Values(Dtype::f32, Dtype::f16), testing::Bool(),
-                                          testing::ValuesIn(kShapeClasses)),
+                                          testing::Values("f32", "f16", "bf16", kMixed),
+                                          testing::Bool(), testing::ValuesIn(kShapeClasses)),
                          group_name);
 
 }  // namespace

@@ -26,7 +26,8 @@ bool read_and_use(std::string_view bytes) {
       }
     });
   };
-  use([](const AdapterConfig& config) { return peft_rules(config, false); });
+  use([](const AdapterConfig& config) { return peft_rules(config, false, false); });
+  use([](const AdapterConfig& config) { return peft_rules(config, false, true); });
   use([](const AdapterConfig& config) { return mlx_lm_rules(config); });
   use([](const AdapterConfig& config) { return go_mlx_rules(config); });
   return taken;

@@ -23,6 +23,7 @@ DeviceInfo device(DeviceType type) {
   info.local_mem_bytes = 48 * 1024;
   info.max_alloc_bytes = std::int64_t{1} << 30;
   info.nv_compute_capability = type == DeviceType::gpu ? 90 : 0;
+  info.native_kernels = type == DeviceType::cpu;
   return info;
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -26,14 +27,15 @@ constexpr Shape kShapes[] = {
 std::vector<Case> cases_of(Fill fill) {
   std::vector<Case> cases;
   for (const Shape& shape : kShapes) {
-    for (const Dtype dtype : {Dtype::f32, Dtype::f16}) {
+    for (const Types types : {Types(Dtype::f32), Types(Dtype::f16), Types(Dtype::bf16),
+                              Types(Dtype::f32, Dtype::bf16), Types(Dtype::bf16, Dtype::f32)}) {
       for (const bool accumulate : {false, true}) {
         Case made;
         made.problem.m = shape.m;
         made.problem.k = shape.k;
         made.problem.n = shape.n;
         made.problem.rank = shape.rank;
-        made.problem.dtype = dtype;
+        set_types(made.problem, types);
         made.problem.accumulate = accumulate;
         made.fill = fill;
         made.seed = 7 + cases.size();
@@ -110,17 +112,17 @@ TEST(ExactFill, GivesTheOraclesBitsInAnyOrder) {
     std::shuffle(k_order.begin(), k_order.end(), random);
     std::shuffle(rank_order.begin(), rank_order.end(), random);
     expect_equal(one, evaluate(p, data, k_order, rank_order, exact), oracle, "random");
-    if (p.dtype == Dtype::f16) {
-      const auto half = [](float value) { return round_to(Dtype::f16, value); };
-      expect_equal(one, evaluate(p, data, k_order, rank_order, half), oracle, "all in half");
-    }
+    const auto narrow = [&](float value) { return round_to(p.dtype, value); };
+    expect_equal(one, evaluate(p, data, k_order, rank_order, narrow), oracle, "all in its type");
   }
 }
 
 TEST(ExactFill, KeepsItsLimits) {
   for (const Case& one : cases_of(Fill::exact)) {
     const Problem& p = one.problem;
-    const bool f16 = p.dtype == Dtype::f16;
+    const auto of_type = [&](double f32, double f16, double bf16) {
+      return p.dtype == Dtype::f32 ? f32 : p.dtype == Dtype::f16 ? f16 : bf16;
+    };
     const CaseData data = make_data(one);
     for (const auto* signs : {&data.x, &data.a, &data.b}) {
       for (const float value : *signs) ASSERT_TRUE(value == 0 || std::fabs(value) == 1) << value;
@@ -133,13 +135,13 @@ TEST(ExactFill, KeepsItsLimits) {
     for (std::int64_t row = 0; row < p.m; ++row) {
       double h = 0;
       for (std::int64_t i = 0; i < p.k; ++i) h += std::fabs(data.x[at(row, p.k, i)]);
-      EXPECT_LE(h, f16 ? 0x1p4 : 0x1p12) << name(one);
+      EXPECT_LE(h, of_type(0x1p12, 0x1p4, 0x1p3)) << name(one);
     }
     Problem product = p;
     product.accumulate = false;
     const Oracle oracle = run_oracle(product, data);
     for (const double magnitude : oracle.magnitude) {
-      ASSERT_LE(magnitude / data.scale, f16 ? 0x1p9 : 0x1p22) << name(one);
+      ASSERT_LE(magnitude / data.scale, of_type(0x1p22, 0x1p9, 0x1p6)) << name(one);
     }
   }
 }
@@ -181,10 +183,11 @@ TEST(EveryFill, HoldsValuesOfTheDtypeAndRepeatsItselfBySeed) {
   for (const Fill fill : {Fill::exact, Fill::real, Fill::overflow}) {
     for (const Case& one : cases_of(fill)) {
       const CaseData data = make_data(one);
-      for (const auto* values : {&data.x, &data.a, &data.b, &data.y}) {
-        for (const float value : *values) {
-          ASSERT_EQ(round_to(one.problem.dtype, value), value) << name(one);
-        }
+      const Types types = types_of(one.problem);
+      for (const auto& [values, type] :
+           {std::pair(&data.x, types.data), std::pair(&data.y, types.data),
+            std::pair(&data.a, types.weights), std::pair(&data.b, types.weights)}) {
+        for (const float value : *values) ASSERT_EQ(round_to(type, value), value) << name(one);
       }
       EXPECT_EQ(make_data(one).x, data.x);
       Case other = one;
@@ -203,10 +206,16 @@ TEST(NanRow, SpoilsThatRowAndNoOther) {
     const CaseData data = make_data(one);
     EXPECT_EQ(std::count_if(data.x.begin(), data.x.end(), [](float v) { return std::isnan(v); }),
               1);
+    if (types_of(p) == Types(Dtype::bf16, Dtype::f32)) {
+      const float spoiling = data.b[at(p.n / 2, p.rank, 0)];
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(spoiling), 0x7fffffffU);
+    }
     const Oracle oracle = run_oracle(p, data);
     for (std::int64_t row = 0; row < p.m; ++row) {
       for (std::int64_t column = 0; column < p.n; ++column) {
-        ASSERT_EQ(std::isnan(oracle.value[at(row, p.n, column)]), row == p.m / 2) << name(one);
+        // Of bf16 B has a NaN too, whose bits are all ones where they are stored whole.
+        const bool spoiled = row == p.m / 2 || (p.dtype == Dtype::bf16 && column == p.n / 2);
+        ASSERT_EQ(std::isnan(oracle.value[at(row, p.n, column)]), spoiled) << name(one);
       }
     }
   }
@@ -284,6 +293,11 @@ TEST(Bound, IsTheStatedFormula) {
   EXPECT_NEAR(bound(p, 3, 0), 3 * 0x1p-24, 1e-15);
   p.dtype = Dtype::f16;
   EXPECT_NEAR(bound(p, 3, 0), 3 * 0x1p-11, 1e-15);
+  p.dtype = Dtype::bf16;
+  EXPECT_NEAR(bound(p, 3, 0), 3 * 0x1p-8, 1e-15);
+  EXPECT_EQ(bound(p, 0, 0), 0x1p-134);
+  p.weights = Dtype::f16;  // rounded before the product
+  EXPECT_NEAR(bound(p, 3, 0), 3 * 0x1p-8, 1e-15);
 }
 
 TEST(Storage, RoundsToNearestEvenAndKeepsSpecials) {
@@ -300,7 +314,29 @@ TEST(Storage, RoundsToNearestEvenAndKeepsSpecials) {
               halves[i].second)
         << values[i];
   }
-  for (const Dtype dtype : {Dtype::f16, Dtype::f32}) {
+  const std::pair<float, float> bfloats[] = {{1.0F, 1.0F},
+                                             {0x1.01p0F, 0x1p0F},
+                                             {0x1.03p0F, 0x1.04p0F},
+                                             {257.0F, 256.0F},
+                                             {259.0F, 260.0F},
+                                             {0x1.018p0F, 0x1.02p0F},
+                                             {-0x1.03p0F, -0x1.04p0F},
+                                             {0x1.fefffep127F, 0x1.fep127F},
+                                             {0x1.ffp127F, INFINITY},
+                                             {-3.4e38F, -INFINITY},
+                                             {0x1p-133F, 0x1p-133F},
+                                             {0x1p-134F, 0.0F}};
+  for (const auto& [value, rounded] : bfloats) {
+    const auto stored = to_storage(Dtype::bf16, {value});
+    ASSERT_EQ(stored.size(), 2U);
+    EXPECT_EQ(load_element(Dtype::bf16, stored.data(), 0), rounded) << value;
+    EXPECT_EQ(round_to(Dtype::bf16, value), rounded) << value;
+  }
+  for (const std::uint32_t bits : {0x7fffffffU, 0x7f800001U, 0xff800001U, 0xffffffffU}) {
+    const auto nan = to_storage(Dtype::bf16, {std::bit_cast<float>(bits)});
+    EXPECT_TRUE(std::isnan(load_element(Dtype::bf16, nan.data(), 0))) << bits;
+  }
+  for (const Dtype dtype : {Dtype::f16, Dtype::bf16, Dtype::f32}) {
     const auto nan = to_storage(dtype, {1.0F, std::nanf("")});
     EXPECT_TRUE(std::isnan(load_element(dtype, nan.data(), 1)));
     EXPECT_EQ(load_element(dtype, nan.data(), 0), 1.0F);

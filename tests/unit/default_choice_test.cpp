@@ -73,6 +73,50 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   EXPECT_NE(name_of(longest, device), "rank_specialized");
 }
 
+constexpr Types kOtherTypes[] = {{Dtype::bf16, Dtype::bf16}, {Dtype::f32, Dtype::f16},
+                                 {Dtype::f32, Dtype::bf16},  {Dtype::f16, Dtype::f32},
+                                 {Dtype::f16, Dtype::bf16},  {Dtype::bf16, Dtype::f32},
+                                 {Dtype::bf16, Dtype::f16}};
+
+// The variants for tensor cores decline these types; a small product is as small in each of them.
+TEST(DefaultChoice, OfOtherTypesIsAVariantThatTakesThem) {
+  for (const Types& types : kOtherTypes) {
+    const auto name = [&](std::int64_t m, int rank, const DeviceInfo& device) {
+      Problem problem = problem_of(m, rank);
+      set_types(problem, types);
+      return name_of(problem, device);
+    };
+    EXPECT_EQ(name(256, 8, tensor_cores()), "rank_specialized") << to_string(types);
+    EXPECT_EQ(name(257, 8, tensor_cores()), "split") << to_string(types);
+    EXPECT_EQ(name(128, 25, tensor_cores()), "split") << to_string(types);
+    EXPECT_EQ(name(16, 8, device_of(256, 32768)), "split") << to_string(types);
+    EXPECT_EQ(name(16, 1024, device_of(64, 2048)), "naive") << to_string(types);
+  }
+}
+
+// What is read of x sets the config; the weights are packed as f32 whatever they are.
+TEST(DefaultChoice, OnACpuGoesByTheSizeOfXsElements) {
+  DeviceInfo device = device_of(256, 32768);
+  device.type = DeviceType::cpu;
+  for (const char* vendor : {"AuthenticAMD", "GenuineIntel"}) {
+    device.vendor = vendor;
+    for (const std::int64_t m : {1, 16, 128}) {
+      for (const int rank : {8, 16, 64}) {
+        for (const Types& types : kOtherTypes) {
+          Problem problem = problem_of(m, rank);
+          problem.k = 2048;
+          set_types(problem, types);
+          Problem plain = problem;
+          set_types(plain, element_bytes(types.data) == 2 ? Dtype::f16 : Dtype::f32);
+          EXPECT_EQ(name_of(problem, device), "register_tiled");
+          EXPECT_EQ(default_choice(problem, device).config, default_choice(plain, device).config)
+              << to_string(problem);
+        }
+      }
+    }
+  }
+}
+
 TEST(DefaultChoice, OnTensorCoresTakesBlocksOfRowsWhereAAndBAreSmallOrBlocksFillTheDevice) {
   DeviceInfo device = tensor_cores();
   device.compute_units = 132;

@@ -31,6 +31,7 @@ inline DeviceInfo cpu() {
   device.name = "Made-up CPU";
   device.type = DeviceType::cpu;
   device.compute_units = 8;
+  device.native_kernels = true;
   device.preferred_multiple = 8;
   device.max_work_group_size = 4096;
   device.local_mem_bytes = 512 * 1024;

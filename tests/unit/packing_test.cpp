@@ -99,6 +99,11 @@ TEST(Packing, JoinedBBeginsBehindAAtAWholeLine) {
   EXPECT_EQ(joined_off_b({Layout::row_major, 1}, problem), 64);
   EXPECT_EQ(joined_off_b({Layout::row_major, 8}, problem), 128);
   EXPECT_EQ(joined_off_b({Layout::row_major, 8, true}, problem), 96);
+  problem.weights = Dtype::f32;
+  EXPECT_EQ(joined_off_b({Layout::row_major, 8}, problem), 96) << "elements as stored";
+  problem.weights = Dtype::bf16;
+  EXPECT_EQ(joined_off_b({Layout::row_major, 8}, problem), 128);
+  problem.weights.reset();
   problem.k = 64;
   problem.rank = 1;
   EXPECT_EQ(joined_off_b({Layout::row_major, 1}, problem), 64) << "no gap";

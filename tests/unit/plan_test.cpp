@@ -7,6 +7,7 @@
 
 #include "harness/base/plan_json.h"
 #include "loratune/dispatch/default_choice.h"
+#include "loratune/variants/packing.h"
 #include "made_up_devices.h"
 #include "tuner/candidates.h"
 #include "variant_lists.h"
@@ -175,6 +176,45 @@ TEST_P(Plan, KeepsItsProgramWhereOnlyMDiffers) {
             program_key(variant.plan(other, config, device)));
 }
 
+// The macros that say types: none but those of a plain problem where there is nothing more to say.
+TEST_P(Plan, SaysTheTypesOfXAndOfTheWeights) {
+  const Variant& variant = *GetParam();
+  const auto types_in = [&](const Types& types) {
+    std::string text;
+    for (const DeviceInfo& device : kDevices) {
+      Problem problem = make_problem(17, 512, 512, 8);
+      set_types(problem, types);
+      if (!text.empty() || !variant.supports(problem, device)) continue;
+      const LaunchPlan plan =
+          variant.plan(problem, variant.default_config(problem, device), device);
+      const bool widens = plan.a.as_f32 && plan.b.as_f32;
+      EXPECT_EQ(packed_dtype(plan.a, types.weights), widens ? Dtype::f32 : types.weights);
+      for (const auto& [name, value] : plan.defines) {
+        const bool of_types = name == "F16" || name == "BF16" || name == "WEIGHT_TYPE";
+        if (of_types) text += name + "=" + std::to_string(value) + " ";
+      }
+      if (widens) text += "WIDE";
+    }
+    return text;
+  };
+  const std::string plain = types_in(Dtype::f32);
+  const bool wide = plain.ends_with("WIDE");
+  EXPECT_EQ(plain, wide ? "F16=0 WIDE" : "F16=0 ");
+  EXPECT_EQ(types_in(Dtype::f16), wide ? "F16=1 WIDE" : "F16=1 ");
+  if (!variant.axes.bf16 || !variant.axes.mixed) {
+    EXPECT_EQ(types_in(Dtype::bf16), "") << "declined";
+    return;
+  }
+  EXPECT_EQ(types_in(Dtype::bf16), wide ? "BF16=1 F16=0 WIDE" : "BF16=1 F16=0 ");
+  const Types mixed[] = {
+      {Dtype::f32, Dtype::f16}, {Dtype::f16, Dtype::bf16}, {Dtype::bf16, Dtype::f32}};
+  const std::string expected[] = {"F16=0 WEIGHT_TYPE=1 ", "F16=1 WEIGHT_TYPE=2 ",
+                                  "BF16=1 F16=0 WEIGHT_TYPE=0 "};
+  for (std::size_t i = 0; i < std::size(mixed); ++i) {
+    EXPECT_EQ(types_in(mixed[i]), wide ? types_in(mixed[i].data) : expected[i]);
+  }
+}
+
 TEST_P(Plan, GoesThroughJsonToTheBit) {
   const Variant& variant = *GetParam();
   for (const DeviceInfo& device : kDevices) {
@@ -283,8 +323,9 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     copy[json::json_pointer(pointer)] = value;
     return copy;
   };
-  for (const json& bad : {broken("/launches/0/args/0/0", 22), broken("/launches/0/args/0/0", -1),
-                          broken("/scratch/0/1", 3), broken("/a/0", 4), broken("/b/0", -1),
+  for (const json& bad : {broken("/launches/0/args/0/0", static_cast<int>(Role::blocks) + 1),
+                          broken("/launches/0/args/0/0", -1), broken("/scratch/0/1", 3),
+                          broken("/a/0", 4), broken("/b/0", -1),
                           // A fraction, and what its type does not hold.
                           broken("/launches/0/args/0/0", 1.5), broken("/a/1", 1e300),
                           broken("/launches/0/args/0/1", 1e300), broken("/launches/0/dims", 1.5),

@@ -83,6 +83,7 @@ TEST(NextSteps, CountsAndNamesTheCommands) {
             "next:\n"
             "  lora-bench --pick m16_k1024_n1024_r64_f16_acc --tuned out/tuned.json    # what a "
             "runtime runs, and why\n"
+            "  lora-bench --report report.html out/tuned.json    # a page for a browser\n"
             "  lora-bench --verify out/tuned.json    # a dozen picks against the default, again\n");
 }
 

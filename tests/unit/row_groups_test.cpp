@@ -51,5 +51,35 @@ TEST(RowGroups, GiveTheGridOfThePlanForFewerRows) {
   EXPECT_GT(compared, 500);
 }
 
+// The default of rows of several adapters is a config of the space, with blocks that a route has.
+TEST(RowGroups, OfSeveralAdaptersAreBlocksOfARoute) {
+  int compared = 0;
+  for (const DeviceInfo& device : {made_up::gpu(), made_up::cpu(), made_up::small()}) {
+    for (const Variant* variant : variants()) {
+      for (const int adapters : {1, 2, 8, 33}) {
+        for (const int rank : {1, 8, 12, 25, 64, 129}) {
+          for (const std::int64_t m : {1, 16, 129, 2048}) {
+            Problem problem;
+            problem.m = m;
+            problem.k = 1030;
+            problem.n = 1000;
+            problem.rank = rank;
+            problem.adapters = adapters;
+            if (!variant->supports(problem, device)) continue;
+            const Config config = variant->default_config(problem, device);
+            EXPECT_TRUE(can_run(*variant, config, problem, device))
+                << variant->name << ' ' << to_string(problem) << ' '
+                << to_string(variant->space, config);
+            const LaunchPlan plan = variant->plan(problem, config, device);
+            EXPECT_EQ(invalid_reason(plan), "");
+            ++compared;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(compared, 200);
+}
+
 }  // namespace
 }  // namespace loratune

@@ -15,8 +15,8 @@ SweepProgress in_the_middle() {
   progress.elapsed_s = 60;
   progress.left_s = 125;
   progress.tried = 150;
-  progress.problem = "m16_k1024_n1024_r8_f16_acc";
-  progress.doing = "trying split A_TILE=4 SHRINK_ROWS=4";
+  progress.problem = "fwd_m16_k1024_n1024_r8_f16_acc";
+  progress.doing = "split A_TILE=4 SHRINK_ROWS=4";
   progress.best = 1.234;
   return progress;
 }
@@ -44,18 +44,20 @@ constexpr Terminal kWide = {true, false, 200};
 
 TEST(SweepProgress, SaysRateTimeLeftBestAndWhatIsTried) {
   EXPECT_EQ(progress_line(in_the_middle(), kWide),
-            "[####............] 30/120, 2.5 configs/s, at most 2:05 left, "
-            "m16_k1024_n1024_r8_f16_acc, best so far 1.23x, trying split A_TILE=4 SHRINK_ROWS=4");
+            "[##........] 30/120, 2.5 configs/s, 2:05 left, best 1.23x, "
+            "m16_k1024_n1024_r8_f16_acc: split A_TILE=4 SHRINK_ROWS=4");
 }
 
 TEST(SweepProgress, LeavesOutWhatIsNotKnownYet) {
   SweepProgress begun;
   begun.problems = 12;
   begun.left_s = 60;
-  EXPECT_EQ(progress_line(begun, kWide), "[................] 0/12, at most 1:00 left");
+  EXPECT_EQ(progress_line(begun, kWide), "[..........] 0/12, 1:00 left");
 }
 
 TEST(SweepProgress, FitsTheTerminal) {
+  const std::string wide = progress_line(in_the_middle(), {true, false, 100});
+  EXPECT_NE(wide.find(": split"), std::string::npos) << "what is tried is seen in 100 columns";
   for (const int width : {20, 40, 80, 100}) {
     const std::string line = progress_line(in_the_middle(), {true, false, width});
     EXPECT_EQ(line.size(), static_cast<std::size_t>(width - 1)) << line;

@@ -1,17 +1,19 @@
 #include "variants/internal/planning.h"
 
-#define IMATH_HALF_NO_LOOKUP_TABLE
-#include <Imath/half.h>
-
 namespace loratune {
 
 LaunchPlan start_plan(std::string_view source, const Problem& problem,
-                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines) {
+                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines,
+                      bool widened) {
   LaunchPlan plan;
   plan.source = source;
   plan.made_for.problem = problem;
   for (const auto& [name, value] : defines) plan.defines.emplace_back(name, value);
   plan.defines.emplace_back("F16", problem.dtype == Dtype::f16 ? 1 : 0);
+  if (problem.dtype == Dtype::bf16) plan.defines.emplace_back("BF16", 1);
+  if (!widened && weights_dtype(problem) != problem.dtype) {
+    plan.defines.emplace_back("WEIGHT_TYPE", static_cast<int>(weights_dtype(problem)));
+  }
   plan.defines.emplace_back("ACCUMULATE", problem.accumulate ? 1 : 0);
   if (slice_count(problem) > 1) plan.defines.emplace_back("MODULES", slice_count(problem));
   if (problem.adapters > 0) plan.defines.emplace_back("ADAPTERS", 1);
@@ -47,7 +49,6 @@ Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t
                            {Role::ld_x},
                            {Role::off_y},
                            {Role::ld_y},
-                           {Role::off_a},
                            {Role::off_b},
                            {Role::scale},
                            {Role::m},
@@ -100,10 +101,6 @@ Launch make_module_launch(std::string_view kernel, const Problem& problem, std::
 double blocked_flops(const Problem& p, const ModuleBlocks& blocks) {
   return 2.0 * static_cast<double>(p.m) * p.rank *
          (static_cast<double>(p.k) * static_cast<double>(blocks.count) + static_cast<double>(p.n));
-}
-
-float round_to(Dtype dtype, float value) {
-  return dtype == Dtype::f16 ? static_cast<float>(Imath::half(value)) : value;
 }
 
 void store_output(const Problem& problem, const HostTensors& t, std::int64_t row,

@@ -12,6 +12,7 @@
 
 #include "loratune/variants/slices.h"
 #include "loratune/variants/variant.h"
+#include "variants/internal/elements.h"
 #include "variants/internal/reference.h"
 
 namespace loratune {
@@ -36,9 +37,12 @@ constexpr std::int64_t usable_local_bytes(const DeviceInfo& device) {
   return device.local_mem_bytes - 64;
 }
 
-// A plan of `variant` for `problem` with F16, ACCUMULATE and the given macros defined.
+// A plan for `problem` with the given macros defined, and those of storage.clh: F16 and ACCUMULATE,
+// BF16 where x and y are that, and WEIGHT_TYPE where the weights have another type. `widened`: the
+// kernel takes weights that are packed as f32, whatever they are stored as.
 LaunchPlan start_plan(std::string_view source, const Problem& problem,
-                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines);
+                      std::initializer_list<std::pair<std::string_view, std::int64_t>> defines,
+                      bool widened = false);
 
 // The work-groups of a launch for m rows.
 struct Grid {
@@ -58,7 +62,7 @@ Launch make_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
 Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                           std::vector<Arg> args);
 // The same of a kernel that does the whole product: x, the weights, y and `scratch`; as the struct
-// the strides, where A and B begin, the scale, m, k, n and `own`, which may end in local memory.
+// the strides, where B begins, the scale, m, k, n and `own`, which may end in local memory.
 Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
 
@@ -111,10 +115,7 @@ void expand_row(const Problem& problem, const HostTensors& t, std::int64_t row,
                 std::span<const float> h);
 
 // The sum of lanes[lane][0..width) over a power-of-two number of lanes, in the pairwise order of
-// sum_lanes() in kernels/common.clh; the result stands in lanes[0..width).
+// sum_lanes() in kernels/storage.clh; the result stands in lanes[0..width).
 void sum_lanes(std::span<float> values, int lanes, int width);
-
-// `value` rounded to the storage type, as a float.
-float round_to(Dtype dtype, float value);
 
 }  // namespace loratune

@@ -6,8 +6,8 @@
 
 namespace loratune {
 
-// Dense row-major operands in float (f16 values widened exactly); y holds the input when
-// accumulating, and the result afterwards, rounded to the problem's dtype.
+// Dense row-major operands in float (values of f16 and bf16 widened exactly); y holds the input
+// when accumulating, and the result afterwards, rounded to the problem's dtype.
 struct HostTensors {
   const float* x;
   const float* a;

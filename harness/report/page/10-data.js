@@ -40,6 +40,16 @@ function choiceIn(label) {
 const problemOf = (row) => report.problems[row.problem];
 const sourceOf = (row) => report.sources[row.source];
 
+// The rows in lists, one for each value of a function of them.
+function groups(rows, of) {
+  const found = new Map();
+  for (const row of rows) {
+    if (!found.has(of(row))) found.set(of(row), []);
+    found.get(of(row)).push(row);
+  }
+  return [...found.values()];
+}
+
 function median(values) {
   const sorted = [...values].sort(byNumber);
   const half = sorted.length >> 1;
@@ -70,7 +80,8 @@ function percentWords(share) {
   return `${percent >= 10 ? Math.round(percent) : Number(percent.toPrecision(2))} %`;
 }
 const countWords = (count, one, many) => `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
-const rangeWords = ([low, high]) => (low === high ? `${low}` : high >= 2147483647 ? `${low} and more` : `${low}–${high}`);
+const rangeWords = ([low, high]) =>
+  low === high ? `${low}` : high >= 2147483647 ? `${low} and more` : `${low}–${high}`;
 
 // A word of a shell, whatever it holds. A control character would not survive a paste.
 function shellWord(text) {
@@ -88,7 +99,8 @@ function deviceOption(row) {
 const lines = {
   record(row) {
     const source = sourceOf(row);
-    const file = source.kind === "tuned file" ? ` --tuned ${shellWord(source.path)}` : ` --variants ${shellWord(row.variant)}`;
+    const file =
+      source.kind === "tuned file" ? ` --tuned ${shellWord(source.path)}` : ` --variants ${shellWord(row.variant)}`;
     const mode = row.mode && row.mode !== "fast" ? ` --mode ${row.mode}` : "";
     return `lora-bench --bench${deviceOption(row)}${file}${mode} --problem ${problemOf(row).key}`;
   },
@@ -135,7 +147,7 @@ const timesOf = (device, problem) => timesByProblem.get(`${device} ${problem}`) 
 // Colours of variants, rivals and devices: Tol's bright scheme, which colour-blind readers can tell
 // apart and which stands out on light and on dark.
 const kPalette = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#9aa5b1", "#997700", "#994455"];
-const kInkOn = { "#ccbb44": "#17202a", "#66ccee": "#17202a", "#9aa5b1": "#17202a" };
+const kInkOn = { "#ee6677": "#17202a", "#ccbb44": "#17202a", "#66ccee": "#17202a", "#9aa5b1": "#17202a" };
 const colorAt = (index) => kPalette[index % kPalette.length];
 
 const variantNames = unique([
@@ -147,12 +159,13 @@ const variantNames = unique([
 
 // An abbreviation for each variant that no other has: its words' first letters, or more of them.
 const variantShort = (() => {
-  const short = {};
+  const short = Object.create(null); // a file may call a variant __proto__
   for (const name of variantNames) {
     const words = name.split("_");
     for (let length = 1; ; ++length) {
       const text = words.map((word) => word.slice(0, length)).join("");
-      const tried = text.charAt(0).toUpperCase() + (words.length > 1 && length === 1 ? text.slice(1).toUpperCase() : text.slice(1));
+      const tried =
+        text.charAt(0).toUpperCase() + (words.length > 1 && length === 1 ? text.slice(1).toUpperCase() : text.slice(1));
       if (length > name.length || !Object.values(short).includes(tried)) {
         short[name] = tried.slice(0, 4);
         break;
@@ -168,7 +181,11 @@ const inkOn = (color) => kInkOn[color] ?? "#ffffff";
 // What is shown. A device and a mode are one at a time, since figures of two of them do not mix.
 const state = { device: 0, mode: "fast", kind: "", shape: "", rank: "", text: "", theme: "auto" };
 
-const measuredDevices = unique([...report.records, ...report.times, ...report.recorded, ...report.progress, ...report.gates].map((row) => row.device)).sort(byNumber);
+const measuredDevices = unique(
+  [...report.records, ...report.times, ...report.recorded, ...report.progress, ...report.gates].map(
+    (row) => row.device,
+  ),
+).sort(byNumber);
 const modesOf = (device) => unique(report.records.filter((row) => row.device === device).map((row) => row.mode));
 
 function inState(row, { anyDevice = false } = {}) {
@@ -178,7 +195,9 @@ function inState(row, { anyDevice = false } = {}) {
   if (state.kind && problem.kind !== state.kind) return false;
   if (state.shape && problem.shape !== state.shape) return false;
   if (state.rank && problem.rank !== Number(state.rank)) return false;
-  return !state.text || `${problem.key} ${row.variant ?? ""} ${row.config ?? ""} ${row.rival ?? ""}`.includes(state.text);
+  return (
+    !state.text || `${problem.key} ${row.variant ?? ""} ${row.config ?? ""} ${row.rival ?? ""}`.includes(state.text)
+  );
 }
 
 function byShape(a, b) {

@@ -15,6 +15,15 @@ function element(name, properties = {}, ...children) {
   return node;
 }
 
+// What runs the action once nobody has asked for it for so many milliseconds.
+function debounced(ms, action) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, ms);
+  };
+}
+
 function say(text) {
   const toast = document.getElementById("toast");
   toast.textContent = text;
@@ -38,7 +47,12 @@ async function copy(line) {
 }
 
 function commandLine(line) {
-  return element("div", { class: "line" }, element("code", { tabIndex: 0 }, line), element("button", { type: "button", class: "copy", onclick: () => copy(line) }, "Copy"));
+  return element(
+    "div",
+    { class: "line" },
+    element("code", { tabIndex: 0 }, line),
+    element("button", { type: "button", class: "copy", onclick: () => copy(line) }, "Copy"),
+  );
 }
 
 function selectOf(label, options, value, onchange) {
@@ -79,14 +93,51 @@ function tableOf(columns, rows, { first = 25, sort = null } = {}) {
   const body = element("tbody");
   const more = element("div", { class: "more" });
   const heads = columns.map((column) =>
-    element("th", { scope: "col", class: column.number ? "number" : "" }, element("button", { type: "button", onclick: () => order(column, by === column && !down) }, column.name)),
+    element(
+      "th",
+      { scope: "col", class: column.number ? "number" : "" },
+      element("button", { type: "button", onclick: () => order(column, by === column && !down) }, column.name),
+    ),
   );
-  function fill() {
+  function fill(further = 0) {
+    shown += further;
     const part = sorted.slice(0, shown);
     body.replaceChildren(
       ...part.map((row) => {
-        const line = element("tr", {}, ...columns.map((column) => element("td", { class: [column.number ? "number" : "", column.mono ? "mono" : "", column.wide ? "wide" : ""].join(" ").trim() }, column.show ? column.show(row) : String(column.of(row) ?? ""))));
-        line.append(element("td", { class: "last" }, row.line ? element("button", { type: "button", class: "copy", title: row.line, "aria-label": `Copy the line for ${row.title}`, onclick: () => copy(row.line) }, "Copy") : ""));
+        const line = element(
+          "tr",
+          {},
+          ...columns.map((column) =>
+            element(
+              "td",
+              {
+                class: [column.number ? "number" : "", column.mono ? "mono" : "", column.wide ? "wide" : ""]
+                  .join(" ")
+                  .trim(),
+              },
+              column.show ? column.show(row) : String(column.of(row) ?? ""),
+            ),
+          ),
+        );
+        line.append(
+          element(
+            "td",
+            { class: "last" },
+            row.line
+              ? element(
+                  "button",
+                  {
+                    type: "button",
+                    class: "copy",
+                    title: row.line,
+                    "aria-label": `Copy the line for ${row.title}`,
+                    onclick: () => copy(row.line),
+                  },
+                  "Copy",
+                )
+              : "",
+          ),
+        );
         return line;
       }),
     );
@@ -94,7 +145,7 @@ function tableOf(columns, rows, { first = 25, sort = null } = {}) {
     if (rows.length <= first) return;
     more.append(`${Math.min(shown, rows.length).toLocaleString("en-US")} of ${rows.length.toLocaleString("en-US")}`);
     if (shown < rows.length) {
-      more.append(element("button", { type: "button", class: "copy", onclick: () => ((shown += 200), fill()) }, "Show more"));
+      more.append(element("button", { type: "button", class: "copy", onclick: () => fill(200) }, "Show more"));
     }
   }
   function order(column, descending) {
@@ -113,9 +164,17 @@ function tableOf(columns, rows, { first = 25, sort = null } = {}) {
     });
     fill();
   }
-  if (sort) order(columns.find((column) => column.name === sort[0]), sort[1]);
+  if (sort)
+    order(
+      columns.find((column) => column.name === sort[0]),
+      sort[1],
+    );
   else fill();
-  const head = element("thead", {}, element("tr", {}, ...heads, element("th", { scope: "col", class: "last", "aria-label": "line" })));
+  const head = element(
+    "thead",
+    {},
+    element("tr", {}, ...heads, element("th", { scope: "col", class: "last", "aria-label": "line" })),
+  );
   return element("div", {}, element("div", { class: "scroll" }, element("table", {}, head, body)), more);
 }
 
@@ -128,5 +187,10 @@ const column = {
   type: { name: "type", of: (row) => row.type },
   variant: { name: "variant", of: (row) => row.variant },
   config: { name: "config", of: (row) => row.config, mono: true, wide: true },
-  time: { name: "time", of: (row) => row.time_ns, show: (row) => (row.time_ns === undefined ? "" : timeWords(row.time_ns)), number: true },
+  time: {
+    name: "time",
+    of: (row) => row.time_ns,
+    show: (row) => (row.time_ns === undefined ? "" : timeWords(row.time_ns)),
+    number: true,
+  },
 };

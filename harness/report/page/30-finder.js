@@ -5,7 +5,9 @@
 // The numbers and the kind of a key, as lora-bench writes it; null for what is none.
 function partsOf(key) {
   const found = /^(?:fwd_)?m(\d+)_k(\d+)_n([\d+]+)_r(\d+)_(\w+)$/.exec(key.trim());
-  return found && { m: Number(found[1]), k: Number(found[2]), columns: found[3], rank: Number(found[4]), kind: found[5] };
+  return (
+    found && { m: Number(found[1]), k: Number(found[2]), columns: found[3], rank: Number(found[4]), kind: found[5] }
+  );
 }
 
 const keyOf = (wanted) => `fwd_m${wanted.m}_k${wanted.k}_n${wanted.columns}_r${wanted.rank}_${wanted.kind}`;
@@ -19,12 +21,18 @@ const recordIndex = (() => {
   return index;
 })();
 
-const sameWeights = (problem, wanted) => problem.k === wanted.k && problem.columns === wanted.columns && problem.rank === wanted.rank && problem.kind === wanted.kind;
+const sameWeights = (problem, wanted) =>
+  problem.k === wanted.k &&
+  problem.columns === wanted.columns &&
+  problem.rank === wanted.rank &&
+  problem.kind === wanted.kind;
 
 function recordFor(wanted, device, mode) {
   const exact = recordIndex.get(`${device} ${mode} ${keyOf(wanted)}`);
   if (exact || mode !== "batch_invariant") return exact;
-  return report.records.find((row) => row.device === device && row.mode === mode && sameWeights(problemOf(row), wanted));
+  return report.records.find(
+    (row) => row.device === device && row.mode === mode && sameWeights(problemOf(row), wanted),
+  );
 }
 
 function ruleFor(wanted, device, mode) {
@@ -33,7 +41,13 @@ function ruleFor(wanted, device, mode) {
   const slices = (columns) => (columns.includes("+") ? columns : ""); // a rule is of these very slices, or of none
   return report.rules.find((rule) => {
     const of = problemOf(rule);
-    if (rule.device !== device || rule.mode !== mode || of.kind !== wanted.kind || slices(of.columns) !== slices(wanted.columns)) return false;
+    if (
+      rule.device !== device ||
+      rule.mode !== mode ||
+      of.kind !== wanted.kind ||
+      slices(of.columns) !== slices(wanted.columns)
+    )
+      return false;
     return within(rule.m, wanted.m) && within(rule.k, wanted.k) && within(rule.n, n) && within(rule.rank, wanted.rank);
   });
 }
@@ -43,7 +57,10 @@ function findFor(wanted, device, mode) {
   const plain = wanted.kind.replace(/_align\d+$/, "");
   const kinds = unique([wanted.kind, plain]);
   const swapped = (kind) => kind.replace(/_(acc|set)(?=_|$)/, (_, write) => (write === "acc" ? "_set" : "_acc"));
-  for (const [list, how] of [[kinds, "record"], [kinds.map(swapped), "other_write"]]) {
+  for (const [list, how] of [
+    [kinds, "record"],
+    [kinds.map(swapped), "other_write"],
+  ]) {
     for (const kind of list) {
       const row = recordFor({ ...wanted, kind }, device, mode);
       if (row) return { how, row };
@@ -62,7 +79,12 @@ function nearestTo(wanted, rows) {
   let least = Infinity;
   for (const row of rows) {
     const p = problemOf(row);
-    const distance = step(p.m, wanted.m) + step(p.k, wanted.k) + step(p.n, n) + step(p.rank, wanted.rank) + (p.kind === wanted.kind ? 0 : 100);
+    const distance =
+      step(p.m, wanted.m) +
+      step(p.k, wanted.k) +
+      step(p.n, n) +
+      step(p.rank, wanted.rank) +
+      (p.kind === wanted.kind ? 0 : 100);
     if (distance < least) [best, least] = [row, distance];
   }
   return best;
@@ -87,13 +109,27 @@ function whyRecord(row) {
 function besideIt(problem) {
   const times = timesOf(state.device, problem);
   const tuned = times.get(kBase);
-  const rivals = [...times.values()].filter((row) => !row.ours && !kNoRival.includes(row.rival)).sort((a, b) => a.time_ns - b.time_ns);
+  const rivals = [...times.values()]
+    .filter((row) => !row.ours && !kNoRival.includes(row.rival))
+    .sort((a, b) => a.time_ns - b.time_ns);
   if (!tuned || !rivals.length) return [];
-  return [`Beside it, in a --bench: ${rivals.slice(0, 3).map((row) => `${row.rival} takes ${timesWords(row.time_ns / tuned.time_ns)}`).join(", ")} the time.`];
+  return [
+    `Beside it, in a --bench: ${rivals
+      .slice(0, 3)
+      .map((row) => `${row.rival} takes ${timesWords(row.time_ns / tuned.time_ns)}`)
+      .join(", ")} the time.`,
+  ];
 }
 
 function configParts(config) {
-  return element("div", { class: "config" }, ...config.split(" ").filter(Boolean).map((part) => element("code", {}, part)));
+  return element(
+    "div",
+    { class: "config" },
+    ...config
+      .split(" ")
+      .filter(Boolean)
+      .map((part) => element("code", {}, part)),
+  );
 }
 
 function numberFact(value, words) {
@@ -104,7 +140,18 @@ function answerOf(variant, config, numbers, why, line) {
   return element(
     "div",
     { class: "answer" },
-    element("div", {}, element("div", { class: "pick" }, element("span", { class: "swatch", style: { background: variantColor(variant) } }), variant), configParts(config), element("div", { class: "numbers" }, ...numbers)),
+    element(
+      "div",
+      {},
+      element(
+        "div",
+        { class: "pick" },
+        element("span", { class: "swatch", style: { background: variantColor(variant) } }),
+        variant,
+      ),
+      configParts(config),
+      element("div", { class: "numbers" }, ...numbers),
+    ),
     element("div", { class: "why" }, ...why.map((text) => element("p", {}, text)), line ? commandLine(line) : null),
   );
 }
@@ -114,14 +161,18 @@ function recordNumbers(row) {
   const interval = `${row.low.toFixed(2)}–${row.high.toFixed(2)}`;
   return [
     numberFact(timeWords(row.time_ns), gain ? "a run" : `a run; the default takes ${timeWords(row.default_ns)}`),
-    gain ? numberFact("the default", "nothing faster is proven") : numberFact(timesWords(row.speedup), `as fast as the default (${interval})`),
+    gain
+      ? numberFact("the default", "nothing faster is proven")
+      : numberFact(timesWords(row.speedup), `as fast as the default (${interval})`),
   ];
 }
 
 // What a recording knows of a problem: its fastest config.
 function recordedFor(wanted) {
   const key = keyOf(wanted);
-  const row = report.recorded.find((one) => one.device === state.device && problemOf(one).key === key && one.variants.length > 0);
+  const row = report.recorded.find(
+    (one) => one.device === state.device && problemOf(one).key === key && one.variants.length > 0,
+  );
   if (!row) return null;
   const best = row.variants.reduce((a, b) => (b.time_ns < a.time_ns ? b : a));
   return { row, best };
@@ -134,8 +185,12 @@ function timedFor(wanted) {
   if (!row) return null;
   const { variant, config } = choiceIn(row.label);
   const numbers = [numberFact(timeWords(row.time_ns), "a run")];
-  if (row.vs_default && kBase !== "default") numbers.push(numberFact(timesWords(1 / row.vs_default), "as fast as the default"));
-  const why = [`A --bench timed this very problem in ${countWords(row.rounds, "round", "rounds")}, and ${kBase === "tuned" ? "a tuned file" : "the built-in default"} chose what ran.`, ...besideIt(problem)];
+  if (row.vs_default && kBase !== "default")
+    numbers.push(numberFact(timesWords(1 / row.vs_default), "as fast as the default"));
+  const why = [
+    `A --bench timed this very problem in ${countWords(row.rounds, "round", "rounds")}, and ${kBase === "tuned" ? "a tuned file" : "the built-in default"} chose what ran.`,
+    ...besideIt(problem),
+  ];
   return answerOf(variant, config, numbers, why, lines.time(row));
 }
 
@@ -144,8 +199,17 @@ function answerFor(wanted) {
   const key = keyOf(wanted);
   if (how === "rule") {
     const ranges = ["m", "k", "n", "rank"].map((name) => `${name} ${rangeWords(row[name])}`).join(", ");
-    const why = [`A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ranges}.`, `Where such a problem was left out and timed, the rule lost ${percentWords(row.regret)} at most.`];
-    return answerOf(row.variant, row.config, [numberFact(`≤ ${percentWords(row.regret)}`, "behind the best, at worst")], why, lines.pick(key, sourceOf(row).path));
+    const why = [
+      `A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ranges}.`,
+      `Where such a problem was left out and timed, the rule lost ${percentWords(row.regret)} at most.`,
+    ];
+    return answerOf(
+      row.variant,
+      row.config,
+      [numberFact(`≤ ${percentWords(row.regret)}`, "behind the best, at worst")],
+      why,
+      lines.pick(key, sourceOf(row).path),
+    );
   }
   if (row) {
     const why = [whyRecord(row), ...besideIt(row.problem)];
@@ -158,38 +222,91 @@ function answerFor(wanted) {
   if (found) {
     const { row: recorded, best } = found;
     const numbers = [numberFact(timeWords(best.time_ns), "a run")];
-    if (recorded.default_ns) numbers.push(numberFact(timesWords(recorded.default_ns / best.time_ns), `as fast as the default's ${timeWords(recorded.default_ns)}`));
-    return answerOf(best.variant, best.config, numbers, [`The fastest of the ${recorded.configs} configs that a recording holds of ${key}. It was not run against the default once more, as a sweep's choice is, so luck is in its lead.`], lines.recorded(recorded, best.variant, best.config));
+    if (recorded.default_ns)
+      numbers.push(
+        numberFact(
+          timesWords(recorded.default_ns / best.time_ns),
+          `as fast as the default's ${timeWords(recorded.default_ns)}`,
+        ),
+      );
+    return answerOf(
+      best.variant,
+      best.config,
+      numbers,
+      [
+        `The fastest of the ${recorded.configs} configs that a recording holds of ${key}. It was not run against the default once more, as a sweep's choice is, so luck is in its lead.`,
+      ],
+      lines.recorded(recorded, best.variant, best.config),
+    );
   }
   const timed = timedFor(wanted);
   if (timed) return timed;
   const rows = report.records.filter((one) => one.device === state.device && one.mode === state.mode);
   const near = nearestTo(wanted, rows.length ? rows : report.recorded.filter((one) => one.device === state.device));
-  const why = element("div", { class: "why" }, element("p", {}, "No record or rule here is of this shape: the library runs its built-in default for it."));
+  const why = element(
+    "div",
+    { class: "why" },
+    element("p", {}, "No record or rule here is of this shape: the library runs its built-in default for it."),
+  );
   const tuned = report.sources.find((source) => source.kind === "tuned file");
   if (near) {
     const problem = problemOf(near);
-    const choose = () => finderForm.set({ m: problem.m, k: problem.k, columns: problem.columns, rank: problem.rank, kind: problem.kind });
-    why.append(element("p", {}, "The nearest that was measured: ", element("button", { type: "button", class: "copy mono", onclick: choose }, problem.key)));
+    const choose = () =>
+      finderForm.set({ m: problem.m, k: problem.k, columns: problem.columns, rank: problem.rank, kind: problem.kind });
+    why.append(
+      element(
+        "p",
+        {},
+        "The nearest that was measured: ",
+        element("button", { type: "button", class: "copy mono", onclick: choose }, problem.key),
+      ),
+    );
   }
-  why.append(element("p", {}, "To tune it:"), commandLine(`lora-bench --sweep${deviceOption({ device: state.device })} --problem ${key}${tuned ? ` --out ${shellWord(tuned.path)}` : ""}`));
-  return element("div", { class: "answer" }, element("div", {}, element("div", { class: "pick" }, "the built-in default"), element("div", { class: "numbers" }, numberFact("not measured", "in these files"))), why);
+  why.append(
+    element("p", {}, "To tune it:"),
+    commandLine(
+      `lora-bench --sweep${deviceOption({ device: state.device })} --problem ${key}${tuned ? ` --out ${shellWord(tuned.path)}` : ""}`,
+    ),
+  );
+  return element(
+    "div",
+    { class: "answer" },
+    element(
+      "div",
+      {},
+      element("div", { class: "pick" }, "the built-in default"),
+      element("div", { class: "numbers" }, numberFact("not measured", "in these files")),
+    ),
+    why,
+  );
 }
 
 // The form at the top of the page. set() fills it in; the answer follows what it holds.
 const finderForm = (() => {
   const node = document.getElementById("finder");
   const measured = [...report.records, ...report.recorded];
-  const problems = unique((measured.length ? measured : report.times).map((row) => row.problem)).map((i) => report.problems[i]);
+  const problems = unique((measured.length ? measured : report.times).map((row) => row.problem)).map(
+    (i) => report.problems[i],
+  );
   const kinds = unique(problems.map((problem) => problem.kind)).sort();
   const fields = {};
   const answer = element("div", { "aria-live": "polite" });
-  const key = element("input", { class: "key", spellcheck: false, placeholder: "fwd_m16_k1024_n1024_r16_f16_acc", "aria-label": "A problem's key", oninput: () => readKey() });
+  const key = element("input", {
+    class: "key",
+    spellcheck: false,
+    placeholder: "fwd_m16_k1024_n1024_r16_f16_acc",
+    "aria-label": "A problem's key",
+    oninput: () => readKey(),
+  });
 
   function field(name, label, values) {
     const list = `values-of-${name}`;
     fields[name] = element("input", { inputMode: "numeric", autocomplete: "off", list, oninput: () => readFields() });
-    const options = element("datalist", { id: list }, ...unique(values).map((value) => element("option", { value: String(value) })));
+    const options = element(
+      "datalist",
+      { id: list },
+      ...unique(values).map((value) => element("option", { value: String(value) })),
+    );
     return element("label", {}, label, fields[name], options);
   }
   function wanted() {
@@ -200,7 +317,9 @@ const finderForm = (() => {
   }
   function show() {
     const one = wanted();
-    answer.replaceChildren(one ? answerFor(one) : element("p", { class: "none" }, "Whole numbers are wanted for tokens, in, out and rank."));
+    answer.replaceChildren(
+      one ? answerFor(one) : element("p", { class: "none" }, "Whole numbers are wanted for tokens, in, out and rank."),
+    );
   }
   function readFields() {
     const one = wanted();
@@ -209,7 +328,8 @@ const finderForm = (() => {
   }
   function set(one) {
     for (const name of ["m", "k", "columns", "rank"]) fields[name].value = String(one[name]);
-    if (![...fields.kind.options].some((option) => option.value === one.kind)) fields.kind.append(element("option", { value: one.kind }, typeWords(one.kind)));
+    if (![...fields.kind.options].some((option) => option.value === one.kind))
+      fields.kind.append(element("option", { value: one.kind }, typeWords(one.kind)));
     fields.kind.value = one.kind;
     readFields();
   }
@@ -225,14 +345,22 @@ const finderForm = (() => {
   }
 
   if (problems.length) {
-    const kind = element("select", { onchange: () => readFields() }, ...kinds.map((one) => element("option", { value: one }, typeWords(one))));
+    const kind = element(
+      "select",
+      { onchange: () => readFields() },
+      ...kinds.map((one) => element("option", { value: one }, typeWords(one))),
+    );
     fields.kind = kind;
     const form = element(
       "form",
       { onsubmit: (event) => event.preventDefault() },
       field("m", "tokens, m", problems.map((p) => p.m).sort(byNumber)),
       field("k", "in, k", problems.map((p) => p.k).sort(byNumber)),
-      field("columns", "out, n", problems.map((p) => p.columns)),
+      field(
+        "columns",
+        "out, n",
+        problems.map((p) => p.columns),
+      ),
       field("rank", "rank", problems.map((p) => p.rank).sort(byNumber)),
       element("label", {}, "type", kind),
       element("span", { class: "or" }, "or"),
@@ -241,7 +369,9 @@ const finderForm = (() => {
     node.append(element("h2", { id: "finder-title" }, "Which kernel for my shape?"), form, answer);
     // The gain that is largest is the one to look at first.
     const rows = report.records.filter((row) => row.device === state.device && row.mode === state.mode);
-    const start = rows.length ? rows.reduce((a, b) => (b.speedup > a.speedup ? b : a)) : (measured[0] ?? report.times[0]);
+    const start = rows.length
+      ? rows.reduce((a, b) => (b.speedup > a.speedup ? b : a))
+      : (measured[0] ?? report.times[0]);
     set(problemOf(start));
   } else {
     node.remove();

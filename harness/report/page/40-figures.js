@@ -18,7 +18,12 @@ function recordRow(row) {
     ["config", row.config],
     ["time", timeWords(row.time_ns)],
     ["default", timeWords(row.default_ns)],
-    ["speed-up", same ? "none proven: it is the default" : `${timesWords(row.speedup)} (${row.low.toFixed(3)} to ${row.high.toFixed(3)})`],
+    [
+      "speed-up",
+      same
+        ? "none proven: it is the default"
+        : `${timesWords(row.speedup)} (${row.low.toFixed(3)} to ${row.high.toFixed(3)})`,
+    ],
     ["rounds", `${row.rounds}, ${row.reason.replaceAll("_", " ")}`],
   ];
   const color = variantColor(row.variant);
@@ -26,7 +31,11 @@ function recordRow(row) {
   return described(full, full.key, facts, lines.record(row));
 }
 
-const recordRows = () => report.records.filter((row) => inState(row)).map(recordRow).sort(byShape);
+const recordRows = () =>
+  report.records
+    .filter((row) => inState(row))
+    .map(recordRow)
+    .sort(byShape);
 
 // Of recordings the fastest config of each problem, where no record says more.
 function recordedRows() {
@@ -34,8 +43,22 @@ function recordedRows() {
     .filter((row) => row.variants.length > 0 && inState(row))
     .map((row) => {
       const best = row.variants.reduce((a, b) => (b.time_ns < a.time_ns ? b : a));
-      const full = { ...row, ...shapeFields(row), variant: best.variant, config: best.config, time_ns: best.time_ns, short: variantShort[best.variant], ink: inkOn(variantColor(best.variant)) };
-      const facts = [["variant", best.variant], ["config", best.config], ["time", timeWords(best.time_ns)], ["default", row.default_ns ? timeWords(row.default_ns) : ""], ["tried", countWords(row.configs, "config", "configs")]];
+      const full = {
+        ...row,
+        ...shapeFields(row),
+        variant: best.variant,
+        config: best.config,
+        time_ns: best.time_ns,
+        short: variantShort[best.variant],
+        ink: inkOn(variantColor(best.variant)),
+      };
+      const facts = [
+        ["variant", best.variant],
+        ["config", best.config],
+        ["time", timeWords(best.time_ns)],
+        ["default", row.default_ns ? timeWords(row.default_ns) : ""],
+        ["tried", countWords(row.configs, "config", "configs")],
+      ];
       return described(full, full.key, facts, lines.recorded(row, best.variant, best.config));
     })
     .sort(byShape);
@@ -48,9 +71,33 @@ function timedRows() {
     .map((row) => {
       const choice = choiceIn(row.label);
       const ratio = row.vs_default ?? 1;
-      const figures = { speedup: 1 / ratio, low: 1 / (row.high ?? ratio), high: 1 / (row.low ?? ratio), default_ns: timesOf(row.device, row.problem).get("default")?.time_ns ?? row.time_ns };
-      const full = { ...row, ...shapeFields(row), ...choice, ...figures, short: variantShort[choice.variant], ink: inkOn(variantColor(choice.variant)) };
-      const facts = [["variant", choice.variant], ["config", choice.config], ["time", timeWords(row.time_ns)], ["default", timeWords(full.default_ns)], ["speed-up", isDefault(full) ? "it is the default" : `${timesWords(full.speedup)} (${full.low.toFixed(3)} to ${full.high.toFixed(3)})`], ["rounds", String(row.rounds)]];
+      const figures = {
+        speedup: 1 / ratio,
+        low: 1 / (row.high ?? ratio),
+        high: 1 / (row.low ?? ratio),
+        default_ns: timesOf(row.device, row.problem).get("default")?.time_ns ?? row.time_ns,
+      };
+      const full = {
+        ...row,
+        ...shapeFields(row),
+        ...choice,
+        ...figures,
+        short: variantShort[choice.variant],
+        ink: inkOn(variantColor(choice.variant)),
+      };
+      const facts = [
+        ["variant", choice.variant],
+        ["config", choice.config],
+        ["time", timeWords(row.time_ns)],
+        ["default", timeWords(full.default_ns)],
+        [
+          "speed-up",
+          isDefault(full)
+            ? "it is the default"
+            : `${timesWords(full.speedup)} (${full.low.toFixed(3)} to ${full.high.toFixed(3)})`,
+        ],
+        ["rounds", String(row.rounds)],
+      ];
       return described(full, full.key, facts, lines.time(row));
     })
     .sort(byShape);
@@ -77,7 +124,14 @@ function rivalRows() {
     const tuned = timesOf(row.device, row.problem).get(kBase);
     if (!tuned || timesOf(row.device, row.problem).get(row.rival) !== row) continue;
     const ratio = row.time_ns / tuned.time_ns;
-    const facts = [["rival", row.rival], ["what it runs", row.label], ["its time", timeWords(row.time_ns)], [kBase, `${timeWords(tuned.time_ns)}, ${tuned.label}`], ["ratio", timesWords(ratio)], ["rounds", String(row.rounds)]];
+    const facts = [
+      ["rival", row.rival],
+      ["what it runs", row.label],
+      ["its time", timeWords(row.time_ns)],
+      [kBase, `${timeWords(tuned.time_ns)}, ${tuned.label}`],
+      ["ratio", timesWords(ratio)],
+      ["rounds", String(row.rounds)],
+    ];
     const full = { ...row, ...shapeFields(row), ratio, log: Math.log(ratio), tuned_ns: tuned.time_ns };
     rows.push(described(full, full.key, facts, lines.time(row)));
   }
@@ -97,8 +151,12 @@ function limitRows() {
     .map((row) => {
       const problem = problemOf(row);
       const roof = row.roof_gbps || ceilings.cache_gbps || ceilings.copy_gbps;
-      const bounds = [["launch", ceilings.floor_ns], ["memory", roof > 0 ? problem.bytes / roof : 0]];
-      if (problem.kind.startsWith("f32") && ceilings.peak_gflops > 0) bounds.push(["arithmetic", problem.flops / ceilings.peak_gflops]);
+      const bounds = [
+        ["launch", ceilings.floor_ns],
+        ["memory", roof > 0 ? problem.bytes / roof : 0],
+      ];
+      if (problem.kind.startsWith("f32") && ceilings.peak_gflops > 0)
+        bounds.push(["arithmetic", problem.flops / ceilings.peak_gflops]);
       const [limit, limit_ns] = bounds.reduce((a, b) => (b[1] > a[1] ? b : a));
       if (!(limit_ns > 0) || !(problem.flops > 0)) return null;
       const share = limit_ns / row.time_ns;
@@ -110,7 +168,17 @@ function limitRows() {
         ["rate", `${digits(gflops)} GFLOP/s, ${digits(problem.bytes / row.time_ns)} GB/s`],
         ["runs", row.label ?? `${row.variant} ${row.config}`],
       ];
-      const full = { ...row, ...shapeFields(row), limit, limit_ns, share, gflops, attainable: problem.flops / limit_ns, intensity: problem.flops / problem.bytes, percent: String(Math.round(100 * share)) };
+      const full = {
+        ...row,
+        ...shapeFields(row),
+        limit,
+        limit_ns,
+        share,
+        gflops,
+        attainable: problem.flops / limit_ns,
+        intensity: problem.flops / problem.bytes,
+        percent: String(Math.round(100 * share)),
+      };
       return described(full, full.key, facts, row.rival ? lines.time(row) : lines.record(row));
     })
     .filter(Boolean)
@@ -129,7 +197,10 @@ function roofsOver(rows) {
   const slope = (name, gbps) => {
     if (!(gbps > 0)) return;
     const knee = peak > 0 ? Math.min(high, peak / gbps) : high;
-    roofs.push({ roof: name, intensity: low, gflops: low * gbps }, { roof: name, intensity: Math.max(low, knee), gflops: Math.max(low, knee) * gbps });
+    roofs.push(
+      { roof: name, intensity: low, gflops: low * gbps },
+      { roof: name, intensity: Math.max(low, knee), gflops: Math.max(low, knee) * gbps },
+    );
     // Kernels are seldom near the roof at its lower end, so the label stands there.
     const above = name.startsWith("cache");
     const at = low * (above ? 2 : 1.6);
@@ -140,12 +211,20 @@ function roofsOver(rows) {
   if (ceilings.cache_gbps > 1.1 * ceilings.copy_gbps) slope(`cache, ${rate(ceilings.cache_gbps)}`, ceilings.cache_gbps);
   if (peak > 0) {
     const name = `f32 multiply-adds, ${peak >= 1000 ? `${digits(peak / 1000)} TFLOP/s` : `${digits(peak)} GFLOP/s`}`;
-    roofs.push({ roof: name, intensity: Math.max(low, Math.min(high, peak / Math.max(ceilings.copy_gbps, ceilings.cache_gbps, 1e-9))), gflops: peak }, { roof: name, intensity: high, gflops: peak });
+    roofs.push(
+      {
+        roof: name,
+        intensity: Math.max(low, Math.min(high, peak / Math.max(ceilings.copy_gbps, ceilings.cache_gbps, 1e-9))),
+        gflops: peak,
+      },
+      { roof: name, intensity: high, gflops: peak },
+    );
     labels.push({ label: name.replace(", ", "\n"), intensity: high, gflops: peak, place: "behind" });
   }
   // A layer of a chart without a row would have no extent.
   for (const place of ["above", "below", "behind"]) {
-    if (!labels.some((one) => one.place === place)) labels.push({ label: "", intensity: low, gflops: rows[0].gflops, place });
+    if (!labels.some((one) => one.place === place))
+      labels.push({ label: "", intensity: low, gflops: rows[0].gflops, place });
   }
   return { roofs, labels, names: unique(roofs.map((row) => row.roof)) };
 }
@@ -159,10 +238,35 @@ function costRows(recorded, variant) {
     for (const { value, time_ns, outcome, rounds } of parameter.values) {
       const ratio = time_ns === undefined ? undefined : time_ns / one.time_ns;
       const best = value === parameter.best;
-      const state = best ? "the best config" : outcome === "correct" ? "timed in rounds" : outcome === "slow" ? "probed once: slow" : "cannot run";
-      const config = one.config.replace(new RegExp(`(^| )${parameter.name}=-?\\d+`), `$1${parameter.name}=${value}`);
-      const facts = [["parameter", `${parameter.name} = ${value}${best ? ", the best" : `, the best has ${parameter.best}`}`], ["time", time_ns === undefined ? "none" : timeWords(time_ns)], ["times the best", ratio === undefined ? "" : timesWords(ratio)], ["outcome", rounds ? `${outcome}, ${countWords(rounds, "round", "rounds")}` : outcome], ["config", config]];
-      const row = { ...recorded, ...shapeFields(recorded), parameter: parameter.name, value, ratio, time_ns, state, outcome, config };
+      const state = best
+        ? "the best config"
+        : outcome === "correct"
+          ? "timed in rounds"
+          : outcome === "slow"
+            ? "probed once: slow"
+            : "cannot run";
+      const config = one.config
+        .split(" ")
+        .map((part) => (part === `${parameter.name}=${parameter.best}` ? `${parameter.name}=${value}` : part))
+        .join(" ");
+      const facts = [
+        ["parameter", `${parameter.name} = ${value}${best ? ", the best" : `, the best has ${parameter.best}`}`],
+        ["time", time_ns === undefined ? "none" : timeWords(time_ns)],
+        ["times the best", ratio === undefined ? "" : timesWords(ratio)],
+        ["outcome", rounds ? `${outcome}, ${countWords(rounds, "round", "rounds")}` : outcome],
+        ["config", config],
+      ];
+      const row = {
+        ...recorded,
+        ...shapeFields(recorded),
+        parameter: parameter.name,
+        value,
+        ratio,
+        time_ns,
+        state,
+        outcome,
+        config,
+      };
       rows.push(described(row, `${variant} on ${row.key}`, facts, lines.recorded(recorded, variant, config)));
     }
   }
@@ -171,12 +275,26 @@ function costRows(recorded, variant) {
 
 function ruleRows() {
   return report.rules
-    .filter((rule) => rule.device === state.device && rule.mode === state.mode && (!state.kind || problemOf(rule).kind === state.kind))
+    .filter(
+      (rule) =>
+        rule.device === state.device &&
+        rule.mode === state.mode &&
+        (!state.kind || problemOf(rule).kind === state.kind),
+    )
     .sort((a, b) => b.regret - a.regret)
     .map((rule, order) => {
       const label = `m ${rangeWords(rule.m)} · k ${rangeWords(rule.k)} · n ${rangeWords(rule.n)} · rank ${rangeWords(rule.rank)} · ${problemOf(rule).type}`;
-      const facts = [["variant", rule.variant], ["config", rule.config], ["lost at worst", percentWords(rule.regret)]];
-      return described({ ...rule, label, order, type: problemOf(rule).type }, label, facts, lines.pick(problemOf(rule).key, sourceOf(rule).path));
+      const facts = [
+        ["variant", rule.variant],
+        ["config", rule.config],
+        ["lost at worst", percentWords(rule.regret)],
+      ];
+      return described(
+        { ...rule, label, order, type: problemOf(rule).type },
+        label,
+        facts,
+        lines.pick(problemOf(rule).key, sourceOf(rule).path),
+      );
     });
 }
 
@@ -187,8 +305,22 @@ function progressRows(by) {
   for (const search of searches) {
     const found = search.points[search.points.length - 1][2];
     for (const [tried, seconds, ns] of search.points) {
-      const facts = [["configs tried", String(tried)], ["seconds", digits(seconds)], ["best so far", timeWords(ns)], ["found in the end", timeWords(found)], ["the default", timeWords(search.default_ns)]];
-      const row = { ...search, ...shapeFields(search), at: by === "seconds" ? seconds : tried, ratio: ns / found, time_ns: ns, tried, seconds };
+      const facts = [
+        ["configs tried", String(tried)],
+        ["seconds", digits(seconds)],
+        ["best so far", timeWords(ns)],
+        ["found in the end", timeWords(found)],
+        ["the default", timeWords(search.default_ns)],
+      ];
+      const row = {
+        ...search,
+        ...shapeFields(search),
+        at: by === "seconds" ? seconds : tried,
+        ratio: ns / found,
+        time_ns: ns,
+        tried,
+        seconds,
+      };
       delete row.points;
       rows.push(described(row, row.key, facts, lines.progress(search)));
     }
@@ -198,7 +330,7 @@ function progressRows(by) {
 
 // At each place where one of the curves steps, the median over all of them.
 function medianCurve(rows) {
-  const curves = Map.groupBy ? [...Map.groupBy(rows, (row) => row.problem).values()] : Object.values(rows.reduce((all, row) => ((all[row.problem] ??= []).push(row), all), {}));
+  const curves = groups(rows, (row) => row.problem);
   const places = unique(rows.map((row) => row.at)).sort(byNumber);
   const step = Math.max(1, Math.floor(places.length / 200));
   const valueAt = (curve, at) => {
@@ -206,23 +338,38 @@ function medianCurve(rows) {
     for (const point of curve) if (point.at <= at) value = point.ratio;
     return value;
   };
-  return places.filter((_, i) => i % step === 0 || i === places.length - 1).map((at) => ({ at, ratio: median(curves.map((curve) => valueAt(curve, at))) }));
+  return places
+    .filter((_, i) => i % step === 0 || i === places.length - 1)
+    .map((at) => ({ at, ratio: median(curves.map((curve) => valueAt(curve, at))) }));
 }
 
 function gateRows(gate) {
   return gate.rows
     .filter((row) => row.problem === undefined || inState({ ...row, mode: undefined }, { anyDevice: true }))
     .map((row, order) => {
-      const name = row.sentinel ? row.name : `${row.of ?? ""}${row.problem === undefined ? row.name : ` ${report.problems[row.problem].key.replace(/^fwd_/, "")}`}`;
+      const name = row.sentinel
+        ? row.name
+        : `${row.of ?? ""}${row.problem === undefined ? row.name : ` ${report.problems[row.problem].key.replace(/^fwd_/, "")}`}`;
       const facts = [
         ["verdict", row.verdict + (row.sentinel ? ", a sentinel: two equal kernels" : "")],
-        ["candidate / base", row.ratio === undefined ? "not timed" : `${row.ratio.toFixed(3)} (${row.low.toFixed(3)} to ${row.high.toFixed(3)})`],
+        [
+          "candidate / base",
+          row.ratio === undefined
+            ? "not timed"
+            : `${row.ratio.toFixed(3)} (${row.low.toFixed(3)} to ${row.high.toFixed(3)})`,
+        ],
         ["could have seen", row.detectable > 0 ? percentWords(row.detectable) : ""],
         ["times", row.base_ns ? `${timeWords(row.base_ns)} before, ${timeWords(row.candidate_ns)} now` : ""],
         ["rounds", row.rounds ? `${row.rounds}, and ${row.void_rounds} void` : ""],
         ["note", row.note],
       ];
-      const full = { ...row, order, label: name.trim(), key: name.trim(), verdict: row.sentinel ? "sentinel" : row.verdict };
+      const full = {
+        ...row,
+        order,
+        label: name.trim(),
+        key: name.trim(),
+        verdict: row.sentinel ? "sentinel" : row.verdict,
+      };
       if (row.ratio !== undefined) {
         full.unseenHigh = 1 + row.detectable;
         full.unseenLow = 1 / (1 + row.detectable);

@@ -3,7 +3,8 @@
 // places of the chart's spec, `data` its further tables; nothing where no row is left.
 "use strict";
 
-const sortedUnique = (rows, of) => unique(rows.map(of)).sort(typeof of(rows[0] ?? {}) === "number" ? byNumber : undefined);
+const sortedUnique = (rows, of) =>
+  unique(rows.map(of)).sort(typeof of(rows[0] ?? {}) === "number" ? byNumber : undefined);
 
 // How the panels of a chart share its width: so many a row, so wide; a cell of a map is `cell` wide.
 function panelLists(rows, width, cells) {
@@ -16,7 +17,12 @@ function panelLists(rows, width, cells) {
   const least = cells ? Math.max(90, most * kLeastCell) + 30 : 200;
   const perRow = Math.max(1, Math.min(panels.length, shapes <= 4 ? shapes : 4, Math.floor((width - 50) / least)));
   const panel = Math.min(420, Math.floor((width - 50 - 24 * (perRow - 1)) / perRow) - 8);
-  return { panels, columns: perRow, panel, cell: cells ? Math.max(kLeastCell, Math.min(86, Math.floor(panel / most))) : 0 };
+  return {
+    panels,
+    columns: perRow,
+    panel,
+    cell: cells ? Math.max(kLeastCell, Math.min(86, Math.floor(panel / most))) : 0,
+  };
 }
 
 // Of the variants in the rows, in colours that stay the same whatever the filters leave.
@@ -35,34 +41,70 @@ function counted(rows, of) {
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
-const ratioColumn = (name, of) => ({ name, of, show: (row) => (of(row) === undefined ? "" : timesWords(of(row))), number: true });
-const intervalColumn = { name: "interval", of: (row) => row.low, show: (row) => (row.low === undefined || row.low === row.high ? "" : `${row.low.toFixed(3)}–${row.high.toFixed(3)}`), number: true };
-const speedupColumn = { name: "speed-up", of: (row) => row.speedup, show: (row) => (isDefault(row) ? "default" : timesWords(row.speedup)), number: true };
+const ratioColumn = (name, of) => ({
+  name,
+  of,
+  show: (row) => (of(row) === undefined ? "" : timesWords(of(row))),
+  number: true,
+});
+const intervalColumn = {
+  name: "interval",
+  of: (row) => row.low,
+  show: (row) => (row.low === undefined || row.low === row.high ? "" : `${row.low.toFixed(3)}–${row.high.toFixed(3)}`),
+  number: true,
+};
+const speedupColumn = {
+  name: "speed-up",
+  of: (row) => row.speedup,
+  show: (row) => (isDefault(row) ? "default" : timesWords(row.speedup)),
+  number: true,
+};
 
 const views = [
   {
     id: "winners",
     name: "Winners",
     wants: "a tuned file, a journal, a recording or a result of --bench --json",
-    there: () => report.records.length > 0 || report.recorded.some((row) => row.variants.length > 0) || report.times.some((row) => row.rival === kBase),
+    there: () =>
+      report.records.length > 0 ||
+      report.recorded.some((row) => row.variants.length > 0) ||
+      report.times.some((row) => row.rival === kBase),
     show(width) {
       const rows = winnerRows();
       if (!rows.length) return null;
       const counts = counted(rows, (row) => row.variant);
       const [first, wins] = counts[0];
-      const title = counts.length === 1 ? `${first} is the choice on all of ${countWords(rows.length, "problem", "problems")}` : `${first} is the choice on ${wins} of ${rows.length} problems`;
+      const title =
+        counts.length === 1
+          ? `${first} is the choice on all of ${countWords(rows.length, "problem", "problems")}`
+          : `${first} is the choice on ${wins} of ${rows.length} problems`;
       const others = counts.slice(1).map(([name, count]) => `${name} on ${count}`);
       const lede = `Each cell is a problem; its colour and letters say which variant runs.${others.length ? ` Beside it: ${listWords(others, 4)}.` : ""}`;
       return { title, lede, rows, lists: { ...variantLists(rows), ...panelLists(rows, width, true) } };
     },
-    columns: [column.problem, column.tokens, column.shape, column.rank, column.type, column.variant, column.time, column.config],
+    columns: [
+      column.problem,
+      column.tokens,
+      column.shape,
+      column.rank,
+      column.type,
+      column.variant,
+      column.time,
+      column.config,
+    ],
   },
   {
     id: "speedup",
     name: "Speed-up",
     wants: "a tuned file, a journal, or a result of --bench --json with --tuned",
     there: () => report.records.length > 0 || kBase === "tuned",
-    controls: { sort: { label: "sorted by", options: () => ["speed-up", "time", "shape"].map((one) => [one, one]), value: "speed-up" } },
+    controls: {
+      sort: {
+        label: "sorted by",
+        options: () => ["speed-up", "time", "shape"].map((one) => [one, one]),
+        value: "speed-up",
+      },
+    },
     most: 40,
     show(width, { sort }) {
       const all = choiceRows();
@@ -71,12 +113,23 @@ const views = [
       const kept = all.length - rows.length;
       const faster = rows.filter((row) => row.low > 1).length;
       const slower = rows.filter((row) => row.high < 1).length;
-      const title = faster ? `Tuning makes ${faster} of ${all.length} problems faster than the default${slower ? `, and ${slower} slower` : ""}` : "No problem is proven faster than the default";
+      const title = faster
+        ? `Tuning makes ${faster} of ${all.length} problems faster than the default${slower ? `, and ${slower} slower` : ""}`
+        : "No problem is proven faster than the default";
       const mean = geometricMean(all.map((row) => row.speedup));
-      const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `${kept} keep the default, as nothing else was proven faster.` : ""}`;
+      const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `${kept} ${kept === 1 ? "keeps" : "keep"} the default, as nothing else was proven faster.` : ""}`;
       return { title, lede, rows, lists: { ...variantLists(rows), width: Math.max(260, width - 330) } };
     },
-    columns: [column.problem, column.variant, speedupColumn, intervalColumn, column.time, { name: "default", of: (row) => row.default_ns, show: (row) => timeWords(row.default_ns), number: true }, { name: "rounds", of: (row) => row.rounds, number: true }, column.config],
+    columns: [
+      column.problem,
+      column.variant,
+      speedupColumn,
+      intervalColumn,
+      column.time,
+      { name: "default", of: (row) => row.default_ns, show: (row) => timeWords(row.default_ns), number: true },
+      { name: "rounds", of: (row) => row.rounds, number: true },
+      column.config,
+    ],
   },
   {
     id: "rivals",
@@ -86,7 +139,10 @@ const views = [
     show(width) {
       const rows = rivalRows();
       if (!rows.length) return null;
-      const means = unique(rows.map((row) => row.rival)).map((rival) => [rival, geometricMean(rows.filter((row) => row.rival === rival).map((row) => row.ratio))]);
+      const means = unique(rows.map((row) => row.rival)).map((rival) => [
+        rival,
+        geometricMean(rows.filter((row) => row.rival === rival).map((row) => row.ratio)),
+      ]);
       means.sort((a, b) => a[1] - b[1]);
       const ours = new Set(rows.filter((row) => row.ours).map((row) => row.rival));
       const foreign = means.filter(([rival]) => !ours.has(rival));
@@ -96,9 +152,27 @@ const views = [
       const title = `The nearest ${foreign.length ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the ${kBase} kernel`;
       const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.`;
       const tokens = sortedUnique(rows, (row) => row.m);
-      return { title, lede, rows, lists: { width: Math.max(260, width - 150), rivals: means.map(([rival]) => rival), ratioTitle: `time of the rival / time of the ${kBase} kernel`, tokens, tokenColors: ramp(tokens.length) } };
+      return {
+        title,
+        lede,
+        rows,
+        lists: {
+          width: Math.max(260, width - 150),
+          rivals: means.map(([rival]) => rival),
+          ratioTitle: `time of the rival / time of the ${kBase} kernel`,
+          tokens,
+          tokenColors: ramp(tokens.length),
+        },
+      };
     },
-    columns: [column.problem, { name: "rival", of: (row) => row.rival }, ratioColumn(`times ${kBase}`, (row) => row.ratio), column.time, { name: kBase, of: (row) => row.tuned_ns, show: (row) => timeWords(row.tuned_ns), number: true }, { name: "what it runs", of: (row) => row.label, wide: true }],
+    columns: [
+      column.problem,
+      { name: "rival", of: (row) => row.rival },
+      ratioColumn(`times ${kBase}`, (row) => row.ratio),
+      column.time,
+      { name: kBase, of: (row) => row.tuned_ns, show: (row) => timeWords(row.tuned_ns), number: true },
+      { name: "what it runs", of: (row) => row.label, wide: true },
+    ],
   },
   {
     id: "roofline",
@@ -114,9 +188,29 @@ const views = [
       const words = { launch: "the launch itself", memory: "memory", arithmetic: "arithmetic" };
       const title = `${words[bound][0].toUpperCase()}${words[bound].slice(1)} is the limit of ${count} of ${rows.length} problems`;
       const lede = `A dot is a kernel, the mark above it the most that this device allows the problem: an empty launch takes ${timeWords(ceilings.floor_ns)}, and the roofs were measured too.${rows.some((row) => row.type.startsWith("f16")) ? " The roof of arithmetic is of f32; matrix units do more in f16." : ""}`;
-      return { title, lede, rows, data: { roofs, roofLabels: labels }, lists: { width: width - 190, roofNames: names, roofDashes: names.map((name) => (name.startsWith("cache") ? [5, 3] : [1, 0])), limits: ["launch", "memory", "arithmetic"], limitColors: [colorAt(0), colorAt(2), colorAt(1)] } };
+      return {
+        title,
+        lede,
+        rows,
+        data: { roofs, roofLabels: labels },
+        lists: {
+          width: width - 190,
+          roofNames: names,
+          roofDashes: names.map((name) => (name.startsWith("cache") ? [5, 3] : [1, 0])),
+          limits: ["launch", "memory", "arithmetic"],
+          limitColors: [colorAt(0), colorAt(2), colorAt(1)],
+        },
+      };
     },
-    columns: [column.problem, { name: "bound by", of: (row) => row.limit }, { name: "GFLOP/s", of: (row) => row.gflops, show: (row) => digits(row.gflops), number: true }, { name: "flop/byte", of: (row) => row.intensity, show: (row) => digits(row.intensity), number: true }, column.time, { name: "limit", of: (row) => row.limit_ns, show: (row) => timeWords(row.limit_ns), number: true }, { name: "share", of: (row) => row.share, show: (row) => percentWords(row.share), number: true }],
+    columns: [
+      column.problem,
+      { name: "bound by", of: (row) => row.limit },
+      { name: "GFLOP/s", of: (row) => row.gflops, show: (row) => digits(row.gflops), number: true },
+      { name: "flop/byte", of: (row) => row.intensity, show: (row) => digits(row.intensity), number: true },
+      column.time,
+      { name: "limit", of: (row) => row.limit_ns, show: (row) => timeWords(row.limit_ns), number: true },
+      { name: "share", of: (row) => row.share, show: (row) => percentWords(row.share), number: true },
+    ],
   },
   {
     id: "share",
@@ -131,126 +225,12 @@ const views = [
       const lede = `The least time that the device's own limits allow, in percent of the time measured. Furthest from its limit is ${worst.key}, at ${percentWords(worst.share)}.${rows.some((row) => row.share > 1) ? " Above 100: the limit of memory is of copies, and a kernel that mostly reads may beat it." : ""}`;
       return { title, lede, rows, lists: { ...panelLists(rows, width, true), ...theme() } };
     },
-    columns: [column.problem, { name: "share", of: (row) => row.share, show: (row) => percentWords(row.share), number: true }, { name: "bound by", of: (row) => row.limit }, column.time, { name: "limit", of: (row) => row.limit_ns, show: (row) => timeWords(row.limit_ns), number: true }],
-  },
-  {
-    id: "parameters",
-    name: "Parameters",
-    wants: "a recording, as --sweep --record writes it",
-    there: () => report.recorded.some((row) => row.variants.length > 0),
-    controls: {
-      problem: { label: "problem", options: () => costProblems().sort((a, b) => b.variants[0].time_ns - a.variants[0].time_ns).map((row) => [String(row.problem), problemOf(row).key]), value: "" },
-      variant: { label: "variant", options: ({ problem }) => costVariants(problem).map((one) => [one.variant, `${one.variant}, ${timeWords(one.time_ns)}`]), value: "" },
-    },
-    show(width, { problem, variant }) {
-      const recorded = costProblems().find((row) => String(row.problem) === problem);
-      if (!recorded) return null;
-      const all = costRows(recorded, variant);
-      if (!all.length) return null;
-      const names = unique(all.map((row) => row.parameter));
-      const dearest = all.filter((row) => row.ratio !== undefined).reduce((a, b) => (b.ratio > a.ratio ? b : a));
-      const title = `${dearest.parameter} matters most here: a wrong value costs ${timesWords(dearest.ratio)} the time`;
-      const lede = `The fastest ${variant} on ${dearest.key}, with one parameter changed at a time and the others as they are. What is left out cannot run.`;
-      const states = ["the best config", "timed in rounds", "probed once: slow"];
-      const perRow = Math.max(1, Math.min(4, names.length, Math.floor(width / 210)));
-      const rows = all.map((row) => ({ ...row, drawn: row.ratio !== undefined }));
-      return { title, lede, rows, drawn: (row) => row.drawn, lists: { parameters: names, columns: perRow, panel: Math.min(260, Math.floor((width - 60 - 30 * perRow) / perRow)), states, stateColors: [colorAt(0), colorAt(6), colorAt(1)] } };
-    },
-    columns: [{ name: "parameter", of: (row) => row.parameter, mono: true }, { name: "value", of: (row) => row.value, number: true }, column.time, ratioColumn("times the best", (row) => row.ratio), { name: "outcome", of: (row) => row.outcome }, column.config],
-  },
-  {
-    id: "regret",
-    name: "Rules",
-    wants: "a tuned file that has rules",
-    there: () => report.rules.length > 0,
-    most: 40,
-    show(width) {
-      const rows = ruleRows();
-      if (!rows.length) return null;
-      const title = `${countWords(rows.length, "rule answers", "rules answer")} for shapes between the measured ones, and ${rows.length === 1 ? "loses" : "lose"} ${percentWords(rows[0].regret)} at worst`;
-      return { title, lede: "A rule holds for all shapes in its ranges. Its regret is what it lost, at worst, on a measured problem that was left out when the rule was made.", rows, lists: { ...variantLists(rows), width: Math.max(240, width - 430) } };
-    },
-    columns: [{ name: "ranges", of: (row) => row.label }, { name: "lost at worst", of: (row) => row.regret, show: (row) => percentWords(row.regret), number: true }, column.variant, column.config],
-  },
-  {
-    id: "progress",
-    name: "Search",
-    wants: "the journal of a sweep",
-    there: () => report.progress.length > 0,
-    controls: { by: { label: "over", options: () => [["configs", "configs tried"], ["seconds", "seconds"]], value: "configs" } },
-    show(width, { by }) {
-      const { rows, median: curve } = progressRows(by);
-      if (!rows.length) return null;
-      const near = curve.find((point) => point.ratio <= 1.01);
-      const unit = by === "seconds" ? "seconds" : "configs";
-      const count = unique(rows.map((row) => row.problem)).length;
-      const title = `Half of ${countWords(count, "search is", "searches are")} within 1 % of what they find after ${near ? digits(near.at) : "the last"} ${unit}`;
-      return { title, lede: "Each thin line is a problem: its best probe so far, over the best that its search found. The thick line is the median. Probes are single readings; the races behind them decide.", rows, data: { median: curve }, lists: { width: width - 70, xTitle: by === "seconds" ? "seconds since the problem's first probe" : "configs tried", accent: colorAt(0) } };
-    },
-    columns: [column.problem, { name: "configs", of: (row) => row.tried, number: true }, { name: "seconds", of: (row) => row.seconds, show: (row) => digits(row.seconds), number: true }, column.time, ratioColumn("times the best", (row) => row.ratio)],
-  },
-  {
-    id: "gate",
-    name: "Gate",
-    wants: "the gate.json of a --gate",
-    there: () => report.gates.length > 0,
-    controls: { gate: { label: "gate", options: () => report.gates.map((gate, i) => [String(i), sourceOf(gate).path]), value: "0" } },
-    most: 60,
-    show(width, { gate: number }) {
-      const gate = report.gates[Number(number)];
-      const all = gateRows(gate);
-      if (!all.length) return null;
-      const rank = { REGRESSED: 0, IMPROVED: 1 };
-      const rows = all.filter((row) => row.ratio !== undefined).sort((a, b) => (rank[a.verdict] ?? 2) - (rank[b.verdict] ?? 2) || b.ratio - a.ratio).map((row, order) => ({ ...row, order }));
-      const untimed = all.filter((row) => row.ratio === undefined);
-      const seen = rows.filter((row) => row.detectable > 0).map((row) => row.detectable);
-      const title = `The gate says ${gate.verdict}: ${counted(all.filter((row) => row.verdict !== "sentinel"), (row) => row.verdict).map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`;
-      const lede = `On ${report.devices[gate.device].label}. Right of the line the candidate is slower. The grey bar is what the case could not have seen${seen.length ? `; half of the cases could have seen ${percentWords(median(seen))} or less` : ""}. ${untimed.length ? `${countWords(untimed.length, "case was", "cases were")} not timed; the table has them.` : ""}`;
-      const verdicts = unique(rows.map((row) => row.verdict));
-      return { title, lede, rows: [...rows, ...untimed], drawn: (row) => row.ratio !== undefined, lists: { width: Math.max(260, width - 360), verdicts, verdictColors: verdicts.map(verdictColor) } };
-    },
-    columns: [{ name: "case", of: (row) => row.label, mono: true }, { name: "verdict", of: (row) => row.verdict }, ratioColumn("ratio", (row) => row.ratio), intervalColumn, { name: "could have seen", of: (row) => row.detectable, show: (row) => (row.detectable > 0 ? percentWords(row.detectable) : ""), number: true }, { name: "rounds", of: (row) => row.rounds, number: true }, { name: "note", of: (row) => row.note, wide: true }],
-  },
-  {
-    id: "devices",
-    name: "Devices",
-    wants: "tuned files of two devices or more",
-    there: () => unique(report.records.map((row) => row.device)).length > 1,
-    controls: { rank: { label: "rank", options: () => sortedUnique(report.records, (row) => problemOf(row).rank).map((rank) => [String(rank), String(rank)]), value: "" } },
-    show(width, { rank }) {
-      const rows = deviceRows(rank);
-      const labels = unique(rows.map((row) => row.device));
-      if (!rows.length) return null;
-      const pairs = labels.length === 2 ? Object.values(rows.reduce((all, row) => (((all[row.key] ??= {})[row.device] = row.time_ns), all), {})).filter((pair) => Object.keys(pair).length === 2) : [];
-      const ratios = pairs.map((pair) => pair[labels[0]] / pair[labels[1]]);
-      const mean = ratios.length ? geometricMean(ratios) : 0;
-      const [fast, slow] = mean >= 1 ? [1, 0] : [0, 1];
-      const title = ratios.length ? `At rank ${rank} ${labels[fast]} is ${timesWords(Math.max(mean, 1 / mean))} as fast as ${labels[slow]}` : `${listWords(labels)} at rank ${rank}`;
-      return { title, lede: "The time of the tuned kernel on each device, over tokens, for each shape and type.", rows, lists: { ...panelLists(rows, width, false), tokens: sortedUnique(rows, (row) => row.m).filter((m) => m > 0), devices: labels, deviceColors: labels.map((_, i) => colorAt(i)) } };
-    },
-    columns: [column.problem, { name: "device", of: (row) => row.device }, column.time, column.variant, column.config],
-  },
-  {
-    id: "records",
-    name: "All records",
-    wants: "a tuned file or a journal",
-    there: () => report.records.length > 0,
-    open: true,
-    show() {
-      const rows = recordRows();
-      return rows.length ? { title: `${countWords(rows.length, "record", "records")} on ${report.devices[state.device].label}`, lede: "A heading sorts, the filters above apply, and each line can be copied.", rows } : null;
-    },
-    columns: [column.problem, column.variant, column.time, speedupColumn, intervalColumn, { name: "reason", of: (row) => row.reason.replaceAll("_", " ") }, column.config],
+    columns: [
+      column.problem,
+      { name: "share", of: (row) => row.share, show: (row) => percentWords(row.share), number: true },
+      { name: "bound by", of: (row) => row.limit },
+      column.time,
+      { name: "limit", of: (row) => row.limit_ns, show: (row) => timeWords(row.limit_ns), number: true },
+    ],
   },
 ];
-
-const costProblems = () => report.recorded.filter((row) => row.variants.length > 0 && inState(row));
-function costVariants(problem) {
-  const recorded = costProblems().find((row) => String(row.problem) === problem);
-  return recorded ? [...recorded.variants].sort((a, b) => a.time_ns - b.time_ns) : [];
-}
-
-function verdictColor(verdict) {
-  const index = { REGRESSED: 1, WRONG: 5, FAULT: 5, MISSING: 5, IMPROVED: 2, PASS: 0, ENVIRONMENT: 3, FLAKY_SUSPECT: 7, sentinel: 6 };
-  return colorAt(index[verdict] ?? 6);
-}
