@@ -3,6 +3,7 @@
 #include <atomic>
 #include <utility>
 
+#include "capi/internal/alone.h"
 #include "capi/internal/cl_boundary.h"
 #include "capi/internal/problem.h"
 #include "engine/internal/opencl.h"
@@ -25,22 +26,6 @@ using loratune::Executable;
 using loratune::Operands;
 using loratune::require_success;
 
-// The one call at a time that may use an op.
-class Alone {
- public:
-  explicit Alone(loratune_op& op) : op_(op) {
-    if (op.busy.exchange(true, std::memory_order_acquire)) {
-      throw Refused(LORATUNE_BUSY, "another thread is using the op");
-    }
-  }
-  ~Alone() { op_.busy.store(false, std::memory_order_release); }
-  Alone(const Alone&) = delete;
-  Alone& operator=(const Alone&) = delete;
-
- private:
-  loratune_op& op_;
-};
-
 std::int64_t rows(std::int64_t m) {
   if (m >= 0 && m <= loratune::kMaxExtent) return m;
   throw Refused(LORATUNE_INVALID_VALUE, "m = " + std::to_string(m) + " is outside 0..2147483647");
@@ -62,6 +47,48 @@ void check_queue(cl_command_queue queue) {
   if ((properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0) {
     throw Refused(LORATUNE_UNSUPPORTED, "queue: the launches of a run need an in-order queue");
   }
+}
+
+template <class T>
+void check_context(const loratune_op& op, const T& with) {
+  if (with.parts->engine->context() == op.parts->engine->context()) return;
+  throw Refused(LORATUNE_INVALID_OPERANDS, "the weights, pool or route is of another context");
+}
+
+// What waits, and the event, of a run of no rows.
+std::int32_t run_nothing(cl_command_queue queue, const loratune::Sync& sync) {
+  if (!sync.waits.empty()) {
+    require_success(clEnqueueBarrierWithWaitList(queue, static_cast<cl_uint>(sync.waits.size()),
+                                                 sync.waits.data(), nullptr),
+                    "clEnqueueBarrierWithWaitList");
+  }
+  if (sync.done != nullptr) {
+    require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, sync.done),
+                    "clEnqueueMarkerWithWaitList");
+  }
+  return LORATUNE_SUCCESS;
+}
+
+Operands operands_of(const loratune_call& call, const loratune::Problem& problem) {
+  Operands operands;
+  operands.x = call.x;
+  operands.y = call.y;
+  operands.m = call.m;
+  operands.off_x = call.off_x;
+  operands.ld_x = call.ld_x;
+  operands.off_y = call.off_y;
+  operands.ld_y = call.ld_y;
+  operands.scale = call.scale;
+  operands.scratch = call.scratch;
+  operands.off_scratch = call.scratch_offset;
+  if (call.slice_y == nullptr) return operands;
+  for (int i = 0; i < slice_count(problem); ++i) {
+    loratune::SliceOperands& slice = operands.slices[static_cast<unsigned>(i)];
+    slice.y = call.slice_y[i];
+    if (call.slice_off_y != nullptr) slice.off_y = call.slice_off_y[i];
+    if (call.slice_ld_y != nullptr) slice.ld_y = call.slice_ld_y[i];
+  }
+  return operands;
 }
 
 }  // namespace
@@ -94,7 +121,7 @@ std::int32_t loratune_op_warmup(loratune_op* op, const std::int64_t* m, std::siz
   return cl_guarded(detail, [&] {
     loratune_op& to = object(op, "op");
     if (count > 0) required(m, "m");
-    const Alone alone(to);
+    const Alone alone(to.busy);
     for (std::size_t i = 0; i < count; ++i) {
       if (rows(m[i]) > 0) executable_for(to, m[i]);
     }
@@ -107,7 +134,7 @@ std::int32_t loratune_op_scratch_bytes(loratune_op* op, std::int64_t m, std::uin
   return cl_guarded(detail, [&] {
     *required(bytes, "bytes") = 0;
     loratune_op& to = object(op, "op");
-    const Alone alone(to);
+    const Alone alone(to.busy);
     if (rows(m) == 0) return LORATUNE_SUCCESS;
     *bytes = static_cast<std::uint64_t>(executable_for(to, m).scratch_bytes());
     return LORATUNE_SUCCESS;
@@ -118,38 +145,34 @@ std::int32_t loratune_forward(loratune_op* op, const loratune_call* call) {
   loratune_call given;
   const std::int32_t status = read(call, given);
   if (status != LORATUNE_SUCCESS) return status;
-  return cl_guarded(given.detail, [&] {
+  return cl_guarded(given.detail, [&]() -> std::int32_t {
     if (given.done != nullptr) *given.done = nullptr;
     loratune_op& to = object(op, "op");
-    const loratune_weights& weights = object(given.weights, "weights");
     required(given.queue, "queue");
     if (given.wait_count > 0) required(given.waits, "waits");
     rows(given.m);
     check_queue(given.queue);
-    if (weights.parts->engine->context() != to.parts->engine->context()) {
-      throw Refused(LORATUNE_INVALID_OPERANDS, "the weights are of another context");
-    }
-    const Alone alone(to);
     const loratune::Sync sync{{given.waits, given.wait_count}, given.done};
-    Operands operands;
-    operands.x = given.x;
-    operands.y = given.y;
-    operands.m = given.m;
-    operands.off_x = given.off_x;
-    operands.ld_x = given.ld_x;
-    operands.off_y = given.off_y;
-    operands.ld_y = given.ld_y;
-    operands.scale = given.scale;
-    operands.scratch = given.scratch;
-    operands.off_scratch = given.scratch_offset;
-    // Any kernel will do for no rows.
-    Executable& executable = executable_for(to, std::max<std::int64_t>(given.m, 1));
-    try {
-      weights.weights->set(given.queue, executable.plan(), operands);
-      executable.enqueue(given.queue, operands, sync);
-    } catch (const std::invalid_argument& error) {
-      throw Refused(LORATUNE_INVALID_OPERANDS, error.what());
+    const Alone alone(to.busy);
+    if (given.m == 0) return run_nothing(given.queue, sync);
+    const Operands operands = operands_of(given, to.forward->shape());
+    std::string why;
+    if (given.pool != nullptr) {
+      if (given.weights != nullptr) {
+        throw Refused(LORATUNE_INVALID_VALUE, "weights and a pool are both given");
+      }
+      const loratune_pool& pool = object(given.pool, "pool");
+      const loratune_route& route = object(given.route, "route");
+      check_context(to, pool);
+      check_context(to, route);
+      why = to.forward->enqueue(given.queue, *pool.pool, *route.route, operands, sync);
+    } else {
+      const loratune_weights& weights = object(given.weights, "weights");
+      check_context(to, weights);
+      executable_for(to, given.m);
+      why = to.forward->enqueue(given.queue, *weights.weights, operands, sync);
     }
+    if (!why.empty()) throw Refused(LORATUNE_INVALID_OPERANDS, why);
     return LORATUNE_SUCCESS;
   });
 }

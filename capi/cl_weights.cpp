@@ -14,30 +14,6 @@ namespace {
 using loratune::Dtype;
 using loratune::Problem;
 
-// The shape of what the source holds, which is as long as it says.
-Problem shape_of(const loratune_weights_source& source) {
-  Problem shape;
-  shape.dtype = dtype_of(source.dtype, Dtype::f32, "dtype");
-  shape.m = 1;
-  shape.k = source.k;
-  shape.n = source.n;
-  shape.rank = source.rank;
-  const std::string why = invalid_reason(shape);
-  if (!why.empty()) throw Refused(LORATUNE_INVALID_VALUE, "weights: " + why);
-  const auto check = [&](const void* data, std::size_t bytes, std::int64_t elements,
-                         const std::string& name) {
-    required(data, name.c_str());
-    const auto takes = static_cast<std::uint64_t>(elements * element_bytes(shape.dtype));
-    if (bytes != takes) {
-      throw Refused(LORATUNE_INVALID_OPERANDS, name + "_bytes = " + std::to_string(bytes) +
-                                                   ", the factor takes " + std::to_string(takes));
-    }
-  };
-  check(source.a, source.a_bytes, shape.rank * shape.k, "a");
-  check(source.b, source.b_bytes, shape.n * shape.rank, "b");
-  return shape;
-}
-
 std::unique_ptr<loratune_weights> weights_of(const loratune_engine* engine, const Problem& shape,
                                              const void* a, const void* b) {
   auto handle = std::make_unique<loratune_weights>();
@@ -141,7 +117,7 @@ std::int32_t loratune_weights_update(loratune_weights* weights, cl_command_queue
     required(queue, "queue");
     const loratune_weights_source given = taken(source, "source");
     const Problem shape = shape_of(given);
-    if (shape != to.shape) {
+    if (to.modules || shape != to.shape) {
       throw Refused(LORATUNE_INVALID_OPERANDS,
                     "the source has another shape or dtype than the weights");
     }

@@ -180,10 +180,10 @@ typedef struct loratune_choice {
 int32_t loratune_pick(const loratune_dispatcher* dispatcher, const loratune_problem* problem,
                       loratune_choice* choice);
 
-/* The pick, or the first choice after it that needs no function of the engine's own, as JSON that any
- * executor can run: source, defines, options, packing of A and B, scratch
- * and launches with the role, type and (where it is known before the call) value of each kernel
- * argument. docs/other-languages.md describes the members. */
+/* The pick, or the first choice after it that needs no function of the engine's own, as JSON that
+ * any executor can run: source, defines, options, packing of A and B, scratch and launches with the
+ * role, type and (where it is known before the call) value of each kernel argument.
+ * docs/other-languages.md describes the members. */
 int32_t loratune_plan(const loratune_dispatcher* dispatcher, const loratune_problem* problem,
                       loratune_text* json, loratune_text* detail);
 
@@ -289,6 +289,51 @@ typedef struct loratune_save_options {
 } loratune_save_options;
 int32_t loratune_adapter_save(const loratune_adapter* adapter,
                               const loratune_save_options* options, loratune_text* detail);
+
+/* ---- products on the host: y (+)= scale * (x A^T) B^T in memory of the caller's, without OpenCL ----
+ *
+ * Method: SIMD of the processor at hand, chosen when it is first called, and blocks of columns shared
+ * out to threads. Sums are f32 whatever the types. The bits of an element of y do not depend on m, on
+ * the pitches or on the number of threads.
+ */
+
+typedef struct loratune_host_weights loratune_host_weights;
+
+/* Packs A and B, copied, in the dtype of the source. */
+int32_t loratune_host_weights_create(const loratune_weights_source* source,
+                                     loratune_host_weights** weights, loratune_text* detail);
+void loratune_host_weights_destroy(loratune_host_weights* weights);
+
+/* Threads, idle between calls, and memory that grows with the largest call and is then only used
+ * again. One thread at a time for each session. */
+typedef struct loratune_host_session loratune_host_session;
+
+/* `threads` of its own, 1 to 1024, the calling one being one of them; 0: 1. */
+int32_t loratune_host_session_create(int32_t threads, loratune_host_session** session,
+                                     loratune_text* detail);
+void loratune_host_session_destroy(loratune_host_session* session);
+
+/* Pitches are in elements; 0 is that of dense rows, k for x and n for y. x and y are aligned to their
+ * elements and do not overlap. */
+typedef struct loratune_host_call {
+  uint32_t size;
+  float scale;
+  const loratune_problem* problem;      /* `mode` and `align` do not count */
+  const loratune_host_weights* weights; /* of the problem's k, n, rank and weights_dtype */
+  const void* x;
+  size_t x_bytes; /* from `x` on; m rows at the pitch fit into them */
+  void* y;
+  size_t y_bytes;
+  int64_t ld_x, ld_y;
+} loratune_host_call;
+
+/* LORATUNE_INVALID_OPERANDS, y being as it was, where x, y or the weights do not fit the problem;
+ * LORATUNE_BUSY where another thread uses the session. Only the first calls allocate. */
+int32_t loratune_forward_host(loratune_host_session* session, const loratune_host_call* call,
+                              loratune_text* detail);
+
+/* What the processor is used by, like `AVX2`. Never NULL. */
+const char* loratune_host_instruction_set(void);
 
 #ifdef __cplusplus
 }

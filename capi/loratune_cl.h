@@ -73,13 +73,70 @@ int32_t loratune_weights_update(loratune_weights* weights, cl_command_queue queu
                                 const loratune_weights_source* source, loratune_text* detail);
 void loratune_weights_destroy(loratune_weights* weights);
 
+/* One module of a group of modules that share x, or one with DoRA: A[rank,k] and B[columns,rank] in
+ * the dtype of the problem's weights, dense, row by row. */
+typedef struct loratune_module_source {
+  uint32_t size;
+  int32_t rank;   /* up to the problem's: what is missing is filled up with zeros */
+  const void* a;
+  size_t a_bytes; /* at `a`; exactly what A takes */
+  const void* b;
+  size_t b_bytes;
+  const float* g; /* DoRA's factors of the columns; NULL: the problem has none */
+  size_t g_count;
+  float scale;    /* the call's scale times this one */
+  int32_t reserved;
+} loratune_module_source;
+
+/* Weights of all slices of a problem, in their order, or of its one module. `shape.m` does not count.
+ * loratune_weights_update() does not take them, this one's counterpart does. */
+int32_t loratune_weights_of_modules(loratune_engine* engine, const loratune_problem* shape,
+                                    const loratune_module_source* const* modules, size_t count,
+                                    loratune_weights** weights, loratune_text* detail);
+int32_t loratune_weights_update_modules(loratune_weights* weights, cl_command_queue queue,
+                                        const loratune_module_source* const* modules, size_t count,
+                                        loratune_text* detail);
+
+/* ---- pool and route: rows of one call that belong to different adapters ---- */
+
+/* `slots` adapters of one module or group, all empty at first: of the problem's k, n or slices and
+ * dtypes, its rank being the largest that a slot may have. */
+typedef struct loratune_pool loratune_pool;
+int32_t loratune_pool_create(loratune_engine* engine, const loratune_problem* shape, int32_t slots,
+                             loratune_pool** pool, loratune_text* detail);
+void loratune_pool_destroy(loratune_pool* pool);
+
+/* Fills a slot, or gives it other factors, by blocking writes on the queue; calls that are enqueued
+ * before on that queue see what was there. A module of rank 0, its pointers NULL, leaves its columns
+ * as they are. Who sets or clears is alone with the pool. */
+int32_t loratune_pool_set(loratune_pool* pool, cl_command_queue queue, int32_t slot,
+                          const loratune_module_source* const* modules, size_t count,
+                          loratune_text* detail);
+/* Rows of an empty slot stay as they are, to the bit. */
+int32_t loratune_pool_clear(loratune_pool* pool, cl_command_queue queue, int32_t slot,
+                            loratune_text* detail);
+
+/* Which rows of a step belong to which slot: made once a step, used by the calls of all modules of all
+ * layers. For steps of up to `most_rows` rows over pools of at least `slots` slots. One thread and one
+ * in-order queue at a time. */
+typedef struct loratune_route loratune_route;
+int32_t loratune_route_create(loratune_engine* engine, int64_t most_rows, int32_t slots,
+                              loratune_route** route, loratune_text* detail);
+void loratune_route_destroy(loratune_route* route);
+
+/* `slot[i]` is that of row i, or -1 for a row that stays as it is. LORATUNE_INVALID_VALUE, nothing
+ * having changed, for a slot that is none or too many rows. */
+int32_t loratune_route_assign(loratune_route* route, cl_command_queue queue, const int32_t* slot,
+                              size_t rows, loratune_text* detail);
+
 /* ---- op: one product, run for any number of rows ---- */
 
 typedef struct loratune_op loratune_op;
 
-/* `problem.m` is a hint: the kernel for so many rows is built now, and others when a call first has
- * another m; 0: none yet. Where the picked kernel cannot be built the file's next choice, the
- * built-in default and its fallbacks are tried in turn; LORATUNE_BUILD_FAILED where none can. */
+/* `problem.adapters` is 0: a call's route says how many it has. `problem.m` is a hint: the kernel for
+ * so many rows is built now, and others when a call first has another m; 0: none yet. Where the picked
+ * kernel cannot be built the file's next choice, the built-in default and its fallbacks are tried in
+ * turn; LORATUNE_BUILD_FAILED where none can. */
 int32_t loratune_op_create(loratune_engine* engine, const loratune_problem* problem,
                            loratune_op** op, loratune_text* detail);
 void loratune_op_destroy(loratune_op* op);
@@ -98,7 +155,7 @@ typedef struct loratune_call {
   uint32_t size;
   float scale;
   int64_t m;
-  const loratune_weights* weights;
+  const loratune_weights* weights; /* or NULL, with a pool and a route */
   cl_command_queue queue; /* in-order, of the engine's context and device */
   cl_mem x;
   cl_mem y;
@@ -111,6 +168,12 @@ typedef struct loratune_call {
   uint32_t reserved;
   cl_event* done;          /* NULL, or where the event of the run's end is put; the caller's */
   loratune_text* detail;   /* NULL, or where the reason is put in words */
+  const loratune_pool* pool;
+  const loratune_route* route; /* assigned m rows */
+  /* Of a group: a buffer for each slice, with its offset and pitch. NULL: y has all columns. */
+  const cl_mem* slice_y;
+  const int64_t* slice_off_y; /* NULL: zeros */
+  const int64_t* slice_ld_y;  /* NULL: dense rows */
 } loratune_call;
 
 /* Enqueues the product and returns; nothing is enqueued where the status is not LORATUNE_SUCCESS,

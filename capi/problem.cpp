@@ -64,6 +64,29 @@ Asked asked(const loratune_problem* problem) {
   return asked;
 }
 
+Problem shape_of(const loratune_weights_source& source) {
+  Problem shape;
+  shape.dtype = dtype_of(source.dtype, Dtype::f32, "dtype");
+  shape.m = 1;
+  shape.k = source.k;
+  shape.n = source.n;
+  shape.rank = source.rank;
+  const std::string why = invalid_reason(shape);
+  if (!why.empty()) throw Refused(LORATUNE_INVALID_VALUE, "weights: " + why);
+  const auto check = [&](const void* data, std::size_t bytes, std::int64_t elements,
+                         const std::string& name) {
+    required(data, name.c_str());
+    const auto takes = static_cast<std::uint64_t>(elements * element_bytes(shape.dtype));
+    if (bytes != takes) {
+      throw Refused(LORATUNE_INVALID_OPERANDS, name + "_bytes = " + std::to_string(bytes) +
+                                                   ", the factor takes " + std::to_string(takes));
+    }
+  };
+  check(source.a, source.a_bytes, shape.rank * shape.k, "a");
+  check(source.b, source.b_bytes, shape.n * shape.rank, "b");
+  return shape;
+}
+
 loratune_problem to_c(const Problem& problem) {
   loratune_problem p{};
   p.size = sizeof p;

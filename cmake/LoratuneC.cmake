@@ -42,12 +42,12 @@ function(loratune_c_library target name header)
 endfunction()
 
 loratune_c_library(loratune_c loratune loratune.h
-  capi/adapter.cpp capi/boundary.cpp capi/dispatcher.cpp capi/problem.cpp)
-target_link_libraries(loratune_c PRIVATE $<BUILD_INTERFACE:loratune_adapters>)
+  capi/adapter.cpp capi/boundary.cpp capi/dispatcher.cpp capi/host.cpp capi/problem.cpp)
+target_link_libraries(loratune_c PRIVATE $<BUILD_INTERFACE:loratune_adapters> $<BUILD_INTERFACE:loratune_host>)
 set_source_files_properties(capi/boundary.cpp PROPERTIES COMPILE_DEFINITIONS
   "LORATUNE_VERSION=\"${PROJECT_VERSION}\";LORATUNE_VERSION_MAJOR=${PROJECT_VERSION_MAJOR};LORATUNE_VERSION_MINOR=${PROJECT_VERSION_MINOR};LORATUNE_VERSION_PATCH=${PROJECT_VERSION_PATCH}")
 
 loratune_c_library(loratune_cl_c loratune-cl loratune_cl.h
-  capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_op.cpp capi/cl_weights.cpp)
+  capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_op.cpp capi/cl_pool.cpp capi/cl_weights.cpp)
 target_link_libraries(loratune_cl_c PUBLIC loratune_c
   PRIVATE $<BUILD_INTERFACE:loratune_engine> $<BUILD_INTERFACE:loratune_adapters>)

@@ -100,10 +100,6 @@ const Problem& Forward::shape() const { return state_->shape; }
 // The pick, or where its kernel cannot be built, the first of the next choices that can.
 std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::string& why) const {
   const auto try_to = [&](const Choice& choice) {
-    if (choice.variant == nullptr) {
-      why = to_string(problem) + ": no variant takes it on this device";
-      return std::unique_ptr<Executable>();
-    }
     Built built =
         engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
     if (!built.executable && why.empty()) why = to_string(problem) + ": " + built.detail;
@@ -142,8 +138,10 @@ std::string Forward::State::rows_reason(Operands& call) const {
   return call.m > kMaxExtent ? "m is " + std::to_string(call.m) + ", not below 2^31" : "";
 }
 
-std::string Forward::enqueue(cl_command_queue queue, Weights& weights, const Operands& operands,
-                             std::vector<cl_event>* events) {
+// `how` is what Executable::enqueue() takes last.
+template <class How>
+std::string Forward::run(cl_command_queue queue, Weights& weights, const Operands& operands,
+                         How how) {
   Operands call = operands;
   std::string why = state_->rows_reason(call);
   if (!why.empty() || call.m == 0) return why;
@@ -151,8 +149,17 @@ std::string Forward::enqueue(cl_command_queue queue, Weights& weights, const Ope
   if (found == nullptr) return why;
   return reason_of([&] {
     weights.set(queue, found->plan(), call);
-    found->enqueue(queue, call, events);
+    found->enqueue(queue, call, how);
   });
+}
+
+std::string Forward::enqueue(cl_command_queue queue, Weights& weights, const Operands& operands,
+                             std::vector<cl_event>* events) {
+  return run(queue, weights, operands, events);
+}
+std::string Forward::enqueue(cl_command_queue queue, Weights& weights, const Operands& operands,
+                             const Sync& sync) {
+  return run<const Sync&>(queue, weights, operands, sync);
 }
 
 Forward& Forward::State::forward_of_rank(int rank) {
@@ -165,8 +172,9 @@ Forward& Forward::State::forward_of_rank(int rank) {
   return *forward;
 }
 
-std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& route,
-                             const Operands& operands, std::vector<cl_event>* events) {
+template <class How>
+std::string Forward::run(cl_command_queue queue, Pool& pool, const Route& route,
+                         const Operands& operands, How how) {
   Operands call = operands;
   std::string why = state_->rows_reason(call);
   if (!why.empty() || call.m == 0) return why;
@@ -174,7 +182,7 @@ std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& ro
   if (route.rows() == call.m && only >= 0 && only < pool.slots()) {
     Weights* const weights = pool.alone(only);
     if (weights != nullptr) {
-      return state_->forward_of_rank(pool.rank(only)).enqueue(queue, *weights, call, events);
+      return state_->forward_of_rank(pool.rank(only)).template run<How>(queue, *weights, call, how);
     }
   }
   if (route.active() > kMaxAdapters) {
@@ -185,8 +193,17 @@ std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& ro
   if (found == nullptr) return why;
   return reason_of([&] {
     pool.bind(queue, found->plan(), route, call);
-    found->enqueue(queue, call, events);
+    found->enqueue(queue, call, how);
   });
+}
+
+std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& route,
+                             const Operands& operands, std::vector<cl_event>* events) {
+  return run(queue, pool, route, operands, events);
+}
+std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& route,
+                             const Operands& operands, const Sync& sync) {
+  return run<const Sync&>(queue, pool, route, operands, sync);
 }
 
 std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int64_t most) {

@@ -44,6 +44,11 @@ class Forward {
                                     const Operands& operands,
                                     std::vector<cl_event>* events = nullptr);
 
+  // The same with events for whoever shares the queue's results; none for no rows. Allocates
+  // nothing once all is built and packed.
+  [[nodiscard]] std::string enqueue(cl_command_queue queue, Weights& weights,
+                                    const Operands& operands, const Sync& sync);
+
   // The same for rows of the pool's adapters, of whose shape the Forward is: it scales each row by
   // operands.scale and the scale of its adapter's modules. The plan is the pick for the rows and
   // the adapters that have some, both as powers of two. Where one adapter has all rows they take
@@ -51,6 +56,8 @@ class Forward {
   [[nodiscard]] std::string enqueue(cl_command_queue queue, Pool& pool, const Route& route,
                                     const Operands& operands,
                                     std::vector<cl_event>* events = nullptr);
+  [[nodiscard]] std::string enqueue(cl_command_queue queue, Pool& pool, const Route& route,
+                                    const Operands& operands, const Sync& sync);
   // Builds and packs what calls of up to `most` rows of up to `adapters` adapters take, and for
   // each filled slot what its rows alone do, and runs each kernel once.
   [[nodiscard]] std::string prepare(cl_command_queue queue, Pool& pool, std::int64_t most,
@@ -64,6 +71,12 @@ class Forward {
   const Problem& shape() const;
 
  private:
+  template <class How>
+  std::string run(cl_command_queue queue, Weights& weights, const Operands& operands, How how);
+  template <class How>
+  std::string run(cl_command_queue queue, Pool& pool, const Route& route, const Operands& operands,
+                  How how);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "capi/internal/boundary.h"
 #include "loratune/dispatch/dispatcher.h"
 #include "loratune/engine/engine.h"
+#include "loratune/engine/pool.h"
+#include "loratune/engine/route.h"
 #include "loratune/loratune_cl.h"
 
 namespace loratune::capi {
@@ -18,6 +21,10 @@ template <class Body>
 std::int32_t cl_guarded(loratune_text* detail, Body body) noexcept {
   return guarded(detail, body, status_of_cl_exception);
 }
+
+// The modules of a shape as the caller gives them, each as long as it says. Throws Refused.
+std::vector<Factors> factors_of(const Problem& shape, const loratune_module_source* const* modules,
+                                std::size_t count);
 
 // What an engine's objects keep a share in.
 struct EngineParts {
@@ -33,10 +40,25 @@ struct loratune_engine {
   std::shared_ptr<loratune::capi::EngineParts> parts;
 };
 
+struct loratune_pool {
+  static constexpr std::uint64_t kTag = 0x6c6f7261706fULL;
+  std::uint64_t tag = kTag;
+  std::shared_ptr<loratune::capi::EngineParts> parts;
+  std::unique_ptr<loratune::Pool> pool;
+};
+
+struct loratune_route {
+  static constexpr std::uint64_t kTag = 0x6c6f7261726fULL;
+  std::uint64_t tag = kTag;
+  std::shared_ptr<loratune::capi::EngineParts> parts;
+  std::unique_ptr<loratune::Route> route;
+};
+
 struct loratune_weights {
   static constexpr std::uint64_t kTag = 0x6c6f7261776569ULL;
   std::uint64_t tag = kTag;
   std::shared_ptr<loratune::capi::EngineParts> parts;
   loratune::Problem shape;
+  bool modules = false;  // made of modules
   std::unique_ptr<loratune::Weights> weights;
 };

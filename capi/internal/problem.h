@@ -18,6 +18,9 @@ Asked asked(const loratune_problem* problem);
 // A dtype of the caller's; `otherwise` for LORATUNE_DTYPE_DEFAULT. Throws Refused.
 Dtype dtype_of(std::int32_t dtype, Dtype otherwise, const char* name);
 
+// The shape of what the source holds, which is as long as it says. Throws Refused.
+Problem shape_of(const loratune_weights_source& source);
+
 loratune_problem to_c(const Problem& problem);
 
 }  // namespace loratune::capi

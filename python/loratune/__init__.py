@@ -9,6 +9,7 @@ factors that PEFT, mlx-lm and others wrote. tune() makes a tuned file with lora-
 
 from ._adapter import Adapter, Module
 from ._dispatcher import Choice, Dispatcher, Problem
+from ._host import HostSession, HostWeights, forward_host
 from ._library import Error, version
 from ._tune import Progress, TuneError, tune
 
@@ -18,13 +19,18 @@ __all__ = [
     "Dispatcher",
     "Engine",
     "Error",
+    "HostSession",
+    "HostWeights",
     "Module",
     "Op",
+    "Pool",
     "Problem",
     "Progress",
+    "Route",
     "TuneError",
     "Weights",
     "device_json",
+    "forward_host",
     "tune",
     "version",
 ]
@@ -33,7 +39,7 @@ __version__ = version()
 
 def __getattr__(name: str):
     """What needs OpenCL is loaded when it is first asked for."""
-    if name in ("Engine", "Op", "Weights", "device_json"):
+    if name in ("Engine", "Op", "Pool", "Route", "Weights", "device_json"):
         from . import _engine
 
         return getattr(_engine, name)

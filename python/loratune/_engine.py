@@ -12,15 +12,16 @@ import numpy as np
 
 from ._dispatcher import Dispatcher, Problem
 from ._library import (
-    DTYPES,
     Buffer,
     Call,
     EngineOptions,
     Error,
     Handle,
-    WeightsSource,
+    ModuleSource,
     check,
     engine_library,
+    host_array,
+    weights_source,
     whole_text,
 )
 
@@ -40,7 +41,7 @@ class Weights(Handle):
 
     def update(self, queue: Any, a: Any, b: Any) -> None:
         """Other values in the same shape and dtype, as after a step of training."""
-        source, _, kept = _source(a, b)
+        source, _, kept = weights_source(a, b)
         check(
             engine_library().loratune_weights_update,
             self._handle,
@@ -48,6 +49,64 @@ class Weights(Handle):
             ctypes.byref(source),
         )
         del kept
+
+
+class Pool(Handle):
+    """Slots for adapters of one module, whose rows one call may mix. Engine.pool() makes it. Who sets
+    or clears a slot is alone with it."""
+
+    def __init__(self, engine: Engine, problem: Problem, slots: int):
+        struct = problem._struct()
+        super().__init__(
+            engine_library().loratune_pool_create,
+            engine_library().loratune_pool_destroy,
+            engine._handle,
+            ctypes.byref(struct),
+            slots,
+        )
+
+    def set(self, queue: Any, slot: int, a: Any, b: Any, scale: float = 1.0) -> None:
+        """Fills the slot with A[rank,k] and B[n,rank]; their rank may be below the pool's."""
+        a, b = host_array(a), host_array(b)
+        source = ModuleSource(
+            rank=a.shape[0],
+            a=a.ctypes.data,
+            a_bytes=a.nbytes,
+            b=b.ctypes.data,
+            b_bytes=b.nbytes,
+            scale=scale,
+        )
+        modules = (ctypes.c_void_p * 1)(ctypes.addressof(source))
+        check(engine_library().loratune_pool_set, self._handle, queue.int_ptr, slot, modules, 1)
+
+    def clear(self, queue: Any, slot: int) -> None:
+        """Empties the slot: its rows stay as they are."""
+        check(engine_library().loratune_pool_clear, self._handle, queue.int_ptr, slot)
+
+
+class Route(Handle):
+    """Which rows of a step belong to which slot, made once a step. Engine.route() makes it; for one
+    thread and one in-order queue at a time."""
+
+    def __init__(self, engine: Engine, most_rows: int, slots: int):
+        super().__init__(
+            engine_library().loratune_route_create,
+            engine_library().loratune_route_destroy,
+            engine._handle,
+            most_rows,
+            slots,
+        )
+
+    def assign(self, queue: Any, slots: Any) -> None:
+        """The slot of each row, -1 for a row that stays as it is."""
+        slots = np.ascontiguousarray(slots, dtype=np.int32)
+        check(
+            engine_library().loratune_route_assign,
+            self._handle,
+            queue.int_ptr,
+            slots.ctypes.data,
+            slots.size,
+        )
 
 
 class Op(Handle):
@@ -82,7 +141,7 @@ class Op(Handle):
         queue: Any,
         x: Any,
         y: Any,
-        weights: Weights,
+        weights: Weights | tuple[Pool, Route],
         scale: float = 1.0,
         m: int | None = None,
         wait_for: Sequence[Any] | None = None,
@@ -93,7 +152,7 @@ class Op(Handle):
     ) -> Any:
         """Enqueues y += scale * (x A^T) B^T and returns the event of its end. x and y are pyopencl
         buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions,
-        which say all that."""
+        which say all that. In the place of weights a pool and a route may stand."""
         call = self._call
         shape = getattr(x, "shape", None)
         if shape is not None:
@@ -103,7 +162,12 @@ class Op(Handle):
             y, off_y, ld_y = _rows(y, self.problem.n)
         call.scale = scale
         call.m = self.problem.m if m is None else m
-        call.weights = weights._handle
+        if isinstance(weights, tuple):
+            call.weights = None
+            call.pool, call.route = weights[0]._handle, weights[1]._handle
+        else:
+            call.weights = weights._handle
+            call.pool = call.route = None
         call.queue = queue.int_ptr
         call.x = x.int_ptr
         call.y = y.int_ptr
@@ -155,7 +219,7 @@ class Engine(Handle):
     def weights(self, a: Any, b: Any) -> Weights:
         """A[rank,k] and B[n,rank] on the device: arrays of numpy, or of the host by DLPack, of
         float32 or float16. They are copied."""
-        source, shape, kept = _source(a, b)
+        source, shape, kept = weights_source(a, b)
         made = Weights(
             engine_library().loratune_weights_create,
             self._handle,
@@ -169,7 +233,7 @@ class Engine(Handle):
         """Adapters (A, B, factor) that act on the same rows, as one of the sum of their ranks."""
         sources, kept, shape = [], [], None
         for a, b, factor in adapters:
-            source, of, arrays = _source(a, b)
+            source, of, arrays = weights_source(a, b)
             source.factor = factor
             sources.append(source)
             kept.append(arrays)
@@ -184,6 +248,14 @@ class Engine(Handle):
             len(sources),
             shape=shape,
         )
+
+    def pool(self, problem: Problem | str, slots: int) -> Pool:
+        """Slots for adapters of up to the problem's rank; its m does not count."""
+        return Pool(self, Problem.parse(problem) if isinstance(problem, str) else problem, slots)
+
+    def route(self, most_rows: int, slots: int) -> Route:
+        """For steps of up to so many rows over pools of at least so many slots."""
+        return Route(self, most_rows, slots)
 
     def op(self, problem: Problem | str) -> Op:
         """The product of a problem, or its key, for any number of rows; m is a hint."""
@@ -218,34 +290,6 @@ class Engine(Handle):
                 ),
             )
         return found.forward(queue, x, y, weights, scale, **call)
-
-
-def _host_array(array: Any) -> np.ndarray:
-    if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
-        array = np.from_dlpack(array)
-    return np.ascontiguousarray(array)
-
-
-def _source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
-    """The struct, what shape it has, and the arrays that its pointers point into."""
-    a, b = _host_array(a), _host_array(b)
-    if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
-        raise ValueError(f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape}, {b.shape}")
-    if a.dtype.name not in DTYPES:
-        raise ValueError(f"there is no kernel for weights of {a.dtype}")
-    rank, k = a.shape
-    source = WeightsSource(
-        dtype=DTYPES[a.dtype.name],
-        k=k,
-        n=b.shape[0],
-        rank=rank,
-        a=a.ctypes.data,
-        a_bytes=a.nbytes,
-        b=b.ctypes.data,
-        b_bytes=b.nbytes,
-        factor=1.0,
-    )
-    return source, (rank, k, b.shape[0], a.dtype), (a, b)
 
 
 def _rows(array: Any, width: int) -> tuple[Any, int, int]:

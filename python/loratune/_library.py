@@ -9,6 +9,8 @@ from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_ui
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 SUCCESS = 0
 TEXT_TOO_LONG = -10007
 DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
@@ -193,6 +195,41 @@ class Call(_Struct):
         ("reserved", c_uint32),
         ("done", c_void_p),
         ("detail", c_void_p),
+        ("pool", c_void_p),
+        ("route", c_void_p),
+        ("slice_y", c_void_p),
+        ("slice_off_y", c_void_p),
+        ("slice_ld_y", c_void_p),
+    ]
+
+
+class ModuleSource(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("rank", c_int32),
+        ("a", c_void_p),
+        ("a_bytes", c_size_t),
+        ("b", c_void_p),
+        ("b_bytes", c_size_t),
+        ("g", c_void_p),
+        ("g_count", c_size_t),
+        ("scale", c_float),
+        ("reserved", c_int32),
+    ]
+
+
+class HostCall(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("scale", c_float),
+        ("problem", c_void_p),
+        ("weights", c_void_p),
+        ("x", c_void_p),
+        ("x_bytes", c_size_t),
+        ("y", c_void_p),
+        ("y_bytes", c_size_t),
+        ("ld_x", c_int64),
+        ("ld_y", c_int64),
     ]
 
 
@@ -210,6 +247,8 @@ STRUCTS = {
     "loratune_engine_options": EngineOptions,
     "loratune_weights_source": WeightsSource,
     "loratune_call": Call,
+    "loratune_module_source": ModuleSource,
+    "loratune_host_call": HostCall,
 }
 
 _P = c_void_p
@@ -227,6 +266,9 @@ _DISPATCHER_FUNCTIONS = {
     "loratune_adapter_factors": [_P, _P, _P],
     "loratune_adapter_run": [_P, _P, _P],
     "loratune_adapter_save": [_P, _P, _P],
+    "loratune_host_weights_create": [_P, _P, _P],
+    "loratune_host_session_create": [c_int32, _P, _P],
+    "loratune_forward_host": [_P, _P, _P],
 }
 _ENGINE_FUNCTIONS = {
     "loratune_device_json": [_P, _P, _P],
@@ -237,6 +279,11 @@ _ENGINE_FUNCTIONS = {
     "loratune_op_create": [_P, _P, _P, _P],
     "loratune_op_warmup": [_P, _P, c_size_t, _P],
     "loratune_forward": [_P, _P],
+    "loratune_pool_create": [_P, _P, c_int32, _P, _P],
+    "loratune_pool_set": [_P, _P, c_int32, _P, c_size_t, _P],
+    "loratune_pool_clear": [_P, _P, c_int32, _P],
+    "loratune_route_create": [_P, c_int64, c_int32, _P, _P],
+    "loratune_route_assign": [_P, _P, _P, c_size_t, _P],
 }
 
 
@@ -255,7 +302,7 @@ def _load(name: str, functions: dict[str, list], destroyed: list[str]) -> ctypes
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    loaded = _load("libloratune.so.0", _DISPATCHER_FUNCTIONS, ["dispatcher", "adapter"])
+    loaded = _load("libloratune.so.0", _DISPATCHER_FUNCTIONS, ["dispatcher", "adapter", "host_weights", "host_session"])
     loaded.loratune_status_name.argtypes = [c_int32]
     loaded.loratune_status_name.restype = c_char_p
     loaded.loratune_version_text.restype = c_char_p
@@ -267,7 +314,7 @@ def library() -> ctypes.CDLL:
 @functools.cache
 def engine_library() -> ctypes.CDLL:
     library()  # first: the engine's library needs it, and finds it by its name
-    return _load("libloratune-cl.so.0", _ENGINE_FUNCTIONS, ["engine", "weights", "op"])
+    return _load("libloratune-cl.so.0", _ENGINE_FUNCTIONS, ["engine", "weights", "op", "pool", "route"])
 
 
 def version() -> str:
@@ -304,6 +351,35 @@ def whole_text(call: Callable[[Any, Any], int]) -> str:
     if status != SUCCESS:
         raise Error(status, str(detail))
     return str(answer)
+
+
+def host_array(array: Any) -> np.ndarray:
+    """A dense array of numpy, of the host by DLPack where it is another's."""
+    if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
+        array = np.from_dlpack(array)
+    return np.ascontiguousarray(array)
+
+
+def weights_source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
+    """The struct, what shape it has, and the arrays that its pointers point into."""
+    a, b = host_array(a), host_array(b)
+    if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
+        raise ValueError(f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape}, {b.shape}")
+    if a.dtype.name not in DTYPES:
+        raise ValueError(f"there is no kernel for weights of {a.dtype}")
+    rank, k = a.shape
+    source = WeightsSource(
+        dtype=DTYPES[a.dtype.name],
+        k=k,
+        n=b.shape[0],
+        rank=rank,
+        a=a.ctypes.data,
+        a_bytes=a.nbytes,
+        b=b.ctypes.data,
+        b_bytes=b.nbytes,
+        factor=1.0,
+    )
+    return source, (rank, k, b.shape[0], a.dtype), (a, b)
 
 
 class Handle:

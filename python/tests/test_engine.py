@@ -108,6 +108,29 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     np.testing.assert_array_equal(read(queue, into, y), y)
 
 
+def test_rows_take_the_adapter_of_their_slot(queue, engine):
+    problem = loratune.Problem(m=0, k=K, n=N, rank=8)
+    pool, route, op = engine.pool(problem, 3), engine.route(8, 3), engine.op(problem)
+    adapters = [(matrix(8, K, 3), matrix(N, 8, 4), 1.0), (matrix(2, K, 5), matrix(N, 2, 6), -2.0)]
+    for slot, (a, b, scale) in enumerate(adapters):
+        pool.set(queue, slot, a, b, scale)
+    slots = [1, -1, 0, 2, 1]
+    route.assign(queue, slots)
+    x, y = matrix(5, K, 1), matrix(5, N, 2)
+    into = buffer(queue, y)
+    op.forward(queue, buffer(queue, x), into, (pool, route), scale=0.5, m=5).wait()
+    wanted = y.copy()
+    for row, slot in enumerate(slots):
+        if 0 <= slot < 2:
+            a, b, scale = adapters[slot]
+            wanted[row] = product(y[row], 0.5 * scale, x[row : row + 1], a, b)
+    got = read(queue, into, y)
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(got[[1, 3]], y[[1, 3]])
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_VALUE"):
+        route.assign(queue, [3])
+
+
 def test_threads_share_an_engine(queue, engine):
     a, b = matrix(8, K, 3), matrix(N, 8, 4)
     weights = engine.weights(a, b)

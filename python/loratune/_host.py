@@ -1,0 +1,91 @@
+"""Products on the host, on arrays of numpy, without OpenCL."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from ._dispatcher import Problem
+from ._library import Handle, HostCall, check, host_array, library, weights_source
+
+
+class HostWeights(Handle):
+    """A[rank,k] and B[n,rank], packed once for any number of calls. Threads may share them."""
+
+    def __init__(self, a: Any, b: Any):
+        source, shape, kept = weights_source(a, b)
+        super().__init__(
+            library().loratune_host_weights_create,
+            library().loratune_host_weights_destroy,
+            ctypes.byref(source),
+        )
+        del kept
+        self.rank, self.k, self.n, self.dtype = shape
+
+
+class HostSession(Handle):
+    """Threads, idle between calls, and memory that calls use again; for one thread at a time."""
+
+    def __init__(self, threads: int = 1):
+        super().__init__(library().loratune_host_session_create, library().loratune_host_session_destroy, threads)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        weights: HostWeights,
+        scale: float = 1.0,
+        overwrite: bool = False,
+    ) -> None:
+        """y += scale * (x A^T) B^T in place: arrays of rows of float32 or float16, whose elements
+        stand side by side."""
+        x = _rows(x, weights.k)
+        if _rows(y, weights.n) is not y or y.shape[0] != x.shape[0] or y.dtype != x.dtype:
+            raise ValueError("y must be an array of numpy with as many rows as x, of its dtype")
+        if not y.flags.writeable:
+            raise ValueError("y cannot be written to")
+        problem = Problem(
+            m=x.shape[0],
+            k=weights.k,
+            n=weights.n,
+            rank=weights.rank,
+            dtype=x.dtype.name,
+            weights_dtype=weights.dtype.name,
+            overwrite=overwrite,
+        )._struct()
+        call = HostCall(
+            scale=scale,
+            problem=ctypes.addressof(problem),
+            weights=weights._handle,
+            x=x.ctypes.data,
+            x_bytes=_span(x),
+            y=y.ctypes.data,
+            y_bytes=_span(y),
+            ld_x=x.strides[0] // x.itemsize,
+            ld_y=y.strides[0] // y.itemsize,
+        )
+        check(library().loratune_forward_host, self._handle, ctypes.byref(call))
+
+
+def forward_host(x: Any, a: Any, b: Any, y: np.ndarray, scale: float = 1.0, threads: int = 1) -> None:
+    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. Who calls
+    more often packs the weights once, as HostWeights, and keeps a HostSession."""
+    HostSession(threads).forward(x, y, HostWeights(a, b), scale)
+
+
+def _rows(array: Any, width: int) -> np.ndarray:
+    if not isinstance(array, np.ndarray):
+        array = host_array(array)
+    if array.ndim != 2 or array.shape[1] != width:
+        raise ValueError(f"an array must have rows of {width} elements, not {array.shape}")
+    if array.shape[0] > 0 and (array.strides[1] != array.itemsize or array.strides[0] % array.itemsize):
+        raise ValueError("the elements of a row must stand side by side")
+    return array
+
+
+def _span(array: np.ndarray) -> int:
+    """Bytes from the first element to the end of the last row."""
+    rows = array.shape[0]
+    return 0 if rows == 0 else (rows - 1) * array.strides[0] + array.shape[1] * array.itemsize

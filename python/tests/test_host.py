@@ -1,0 +1,36 @@
+import loratune
+import numpy as np
+import pytest
+
+
+def matrix(rows, cols, seed, dtype=np.float32):
+    return np.random.default_rng(seed).uniform(-1, 1, (rows, cols)).astype(dtype)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 1e-5), (np.float16, 2e-3)])
+def test_forward_host_gives_the_product(dtype, bound):
+    x, y = matrix(5, 70, 1, dtype), matrix(5, 33, 2, dtype)
+    a, b = matrix(6, 70, 3, dtype), matrix(33, 6, 4, dtype)
+    wanted = y + 0.5 * (x.astype(float) @ a.T.astype(float)) @ b.T.astype(float)
+    loratune.forward_host(x, a, b, y, scale=0.5, threads=2)
+    np.testing.assert_allclose(y, wanted, rtol=bound, atol=bound)
+
+
+def test_rows_may_stand_apart_and_be_overwritten():
+    x, y = matrix(4, 80, 1), matrix(4, 40, 2)
+    weights = loratune.HostWeights(matrix(6, 70, 3), matrix(33, 6, 4))
+    wanted = y.copy()
+    wanted[:, 3:36] = (x[:, :70].astype(float) @ matrix(6, 70, 3).T) @ matrix(33, 6, 4).T
+    loratune.HostSession().forward(x[:, :70], y[:, 3:36], weights, overwrite=True)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_wrong_shapes_are_refused():
+    weights = loratune.HostWeights(matrix(6, 70, 3), matrix(33, 6, 4))
+    session = loratune.HostSession()
+    x, y = matrix(4, 70, 1), matrix(4, 33, 2)
+    for bad_x, bad_y in ((x[:, 1:], y), (x, y[:3]), (x, y.astype(float)), (x[:, ::-1], y)):
+        with pytest.raises(ValueError):
+            session.forward(bad_x, bad_y, weights)
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_VALUE"):
+        loratune.HostSession(threads=-1)
