@@ -55,7 +55,8 @@ def main(bench):
             return NO_DEVICE
         expect(code == 0, f"a sweep on a terminal ended with {code}", shown)
         expect("\r\033[32m[" in shown and " 0/2" in shown and "left" in shown, "there is no bar in colour", shown)
-        expect("configs/s" in shown and ": split A_TILE=" in shown, "a rate or what is tried is not shown", shown)
+        tried = re.search(r": (split|register_tiled) [A-Z]", shown)
+        expect("configs/s" in shown and tried, "a rate or what is tried is not shown", shown)
 
         code, shown = on_terminal([bench, *SWEEP], folder, {**usual, "NO_COLOR": "1"})
         expect(code == 0 and "\r[" in shown, "there is no bar with NO_COLOR", shown)
