@@ -91,7 +91,9 @@ TEST_P(CandidatesTest, SampleFollowsItsSeed) {
   };
   EXPECT_EQ(sample(1), sample(1));
   // A space that is taken whole is the same for every seed.
-  if (product_size(variant.space) > 30) EXPECT_NE(sample(1), sample(2));
+  if (product_size(variant.space) > 30) {
+    EXPECT_NE(sample(1), sample(2));
+  }
 }
 
 TEST_P(CandidatesTest, ASmallSpaceIsTakenWhole) {
