@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <random>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/dispatcher.h"
 #include "loratune/engine/engine.h"
+#include "loratune/variants/packing.h"
 
 namespace loratune {
 namespace {
@@ -100,7 +102,8 @@ double seconds_of(const auto& run) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// The one launch of a plan by OpenCL's own calls, its arguments set every time as a runtime would.
+// The one launch of a plan by OpenCL's own calls: its buffers, and its numbers in one struct, are
+// set every time, as a runtime would.
 class BareLaunch {
  public:
   BareLaunch(const Engine& engine, const LaunchPlan& plan, const Problem& problem,
@@ -113,47 +116,89 @@ class BareLaunch {
     global_ = {launch_.global[0], launch_.global[1], launch_.global[2]};
     local_ = {launch_.local[0], launch_.local[1], launch_.local[2]};
     global_[0] = global_for(launch_, problem.m);
+    for (const Arg& arg : launch_.args) {
+      if (is_buffer(arg.role)) continue;
+      if (arg.role == Role::scale) {
+        add(operands.scale);
+      } else if (arg.role >= Role::ld_x && arg.role <= Role::off_y) {
+        add(static_cast<cl_long>(number(arg, plan, problem)));
+      } else {
+        add(static_cast<cl_int>(number(arg, plan, problem)));
+      }
+    }
+    numbers_.resize((numbers_.size() + 7) / 8 * 8);
+  }
+
+  // Whether it can stand for the plan.
+  static bool runs(const LaunchPlan& plan) {
+    return plan.launches.size() == 1 && plan.launches[0].one_struct && !plan.launches[0].native &&
+           plan.scratch.empty() &&
+           std::none_of(plan.launches[0].args.begin(), plan.launches[0].args.end(),
+                        [](const Arg& arg) { return arg.role == Role::local; });
   }
 
   void enqueue(cl_command_queue queue) const {
     cl_uint at = 0;
+    bool numbers = false;
     for (const Arg& arg : launch_.args) {
-      const cl_mem buffer = arg.role == Role::x   ? operands_.x
-                            : arg.role == Role::y ? operands_.y
-                            : arg.role == Role::b ? operands_.b
-                                                  : operands_.a;
-      switch (arg.role) {
-        case Role::x:
-        case Role::y:
-        case Role::a:
-        case Role::b:
-        case Role::weights:
-          set_argument(kernel_.get(), at, buffer);
-          break;
-        case Role::scale:
-          set_argument(kernel_.get(), at, operands_.scale);
-          break;
-        case Role::local:
-          clSetKernelArg(kernel_.get(), at, static_cast<std::size_t>(arg.value), nullptr);
-          break;
-        default:
-          if (arg.role >= Role::ld_x && arg.role <= Role::off_y) {
-            set_argument(kernel_.get(), at, cl_long{0});
-          } else {
-            set_argument(kernel_.get(), at, cl_int{0});  // no rows: nothing is computed
-          }
+      if (is_buffer(arg.role)) {
+        set_argument(kernel_.get(), at++, buffer_of(arg.role));
+      } else if (!std::exchange(numbers, true)) {
+        require_success(clSetKernelArg(kernel_.get(), at++, numbers_.size(), numbers_.data()),
+                        "clSetKernelArg");
       }
-      ++at;
     }
     launch(queue, kernel_.get(), static_cast<cl_uint>(launch_.dims), global_, local_);
   }
 
  private:
+  static bool is_buffer(Role role) {
+    return role == Role::x || role == Role::y || role == Role::a || role == Role::b ||
+           role == Role::weights;
+  }
+  cl_mem buffer_of(Role role) const {
+    if (role == Role::x) return operands_.x;
+    if (role == Role::y) return operands_.y;
+    return role == Role::b ? operands_.b : operands_.a;
+  }
+  template <class T>
+  void add(T value) {
+    const std::size_t begin = (numbers_.size() + sizeof(T) - 1) / sizeof(T) * sizeof(T);
+    numbers_.resize(begin + sizeof(T));
+    std::memcpy(numbers_.data() + begin, &value, sizeof(T));
+  }
+  // Of dense rows at the beginning of the buffers.
+  static std::int64_t number(const Arg& arg, const LaunchPlan& plan, const Problem& problem) {
+    switch (arg.role) {
+      case Role::m:
+        return problem.m;
+      case Role::k:
+      case Role::ld_x:
+        return problem.k;
+      case Role::n:
+      case Role::ld_y:
+        return problem.n;
+      case Role::rank:
+        return problem.rank;
+      case Role::ld_a:
+        return packed_ld(plan.a, problem.rank, problem.k);
+      case Role::ld_b:
+        return packed_ld(plan.b, problem.n, problem.rank);
+      case Role::off_b:
+        return joins_weights(plan) ? joined_off_b(plan.a, problem) : 0;
+      case Role::i32:
+        return arg.value;
+      default:
+        return 0;
+    }
+  }
+
   Handle<cl_program> program_;
   Launch launch_;
   Operands operands_;
   Handle<cl_kernel> kernel_;
   Sizes global_{}, local_{};
+  std::vector<unsigned char> numbers_;
 };
 
 void forward(benchmark::State& state, const Device& device) {
@@ -171,13 +216,13 @@ void forward(benchmark::State& state, const Device& device) {
   operands.x = x.get();
   operands.y = y.get();
   operands.m = 1;
-  // The last resort has one launch and no scratch, and its numbers are arguments of their own.
+  // The last resort has one launch and no scratch.
   const Choice choice = fallback_choices(problem, engine.info()).back();
   const LaunchPlan plan = choice.variant->plan(problem, choice.config, engine.info());
   const Built built = engine.build(problem, plan);
   if (!built.executable) return state.SkipWithError(built.detail.c_str());
   weights.set(queue.get(), plan, operands);
-  if (plan.launches.size() != 1 || plan.launches[0].one_struct || !plan.scratch.empty()) {
+  if (!BareLaunch::runs(plan)) {
     return state.SkipWithError("the last resort is no plain launch");
   }
   const BareLaunch bare(engine, plan, problem, operands);
@@ -235,6 +280,7 @@ void register_dispatch_benchmarks(const Device& device) {
   benchmark::RegisterBenchmark("dispatch/forward",
                                [=](benchmark::State& state) { forward(state, device); })
       ->UseManualTime()
+      ->Iterations(400)  // rounds
       ->Unit(benchmark::kMicrosecond);
 }
 
