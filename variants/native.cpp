@@ -37,15 +37,25 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
   plan.b = host::packing_b(problem.n);
   if (problem.m == 0) return plan;
   // As ForwardNumbers in engine/internal/native.h.
-  Launch launch = make_fused_launch("forward_host", {1}, 1,
-                                    {{Role::rank},
-                                     {Role::i32, config[kThreads]},
-                                     {Role::i32, static_cast<int>(problem.dtype)},
-                                     {Role::i32, static_cast<int>(weights_dtype(problem))},
-                                     {Role::i32, problem.accumulate ? 1 : 0}});
-  const auto off_b = std::find_if(launch.args.begin(), launch.args.end(),
-                                  [](const Arg& arg) { return arg.role == Role::off_b; });
-  launch.args.insert(off_b, {Role::off_a});
+  Launch launch = make_struct_launch("forward_host", {1}, 1,
+                                     {{Role::x},
+                                      {Role::weights},
+                                      {Role::y},
+                                      {Role::off_x},
+                                      {Role::ld_x},
+                                      {Role::off_y},
+                                      {Role::ld_y},
+                                      {Role::off_a},
+                                      {Role::off_b},
+                                      {Role::scale},
+                                      {Role::m},
+                                      {Role::k},
+                                      {Role::n},
+                                      {Role::rank},
+                                      {Role::i32, config[kThreads]},
+                                      {Role::i32, static_cast<int>(problem.dtype)},
+                                      {Role::i32, static_cast<int>(weights_dtype(problem))},
+                                      {Role::i32, problem.accumulate ? 1 : 0}});
   launch.native = true;
   plan.launches.push_back(std::move(launch));
   return plan;
