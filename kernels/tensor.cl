@@ -4,10 +4,12 @@
 // through the L2 cache, and a second launch's cost is saved.
 //
 //   x[m,k]     off_x + row * ld_x + i
-//   A[rank,k]  j * ld_a + i, ld_a a multiple of 16 bytes, zeros behind k
+//   A[rank,k]  j * ld_a + i, ld_a a multiple of 16 bytes, zeros behind k; that of a module stands
+//              behind the one before it
 //   B[n,rank]  panels of PANEL columns: (column / PANEL * rank + j) * PANEL + column % PANEL
 //   h          (slice * m + row) * ld_h + j, float scratch behind 32 words, of which the first
-//              counts the work-groups at the wait: between two runs it is 0 or their number
+//              counts the work-groups at the wait: between two runs it is 0 or their number. Of
+//              several modules each has the next whole tiles of 8 ranks.
 //   y[m,n]     off_y + row * ld_y + column
 // Shrink: a warp takes ROW_TILES * 16 rows and RANK_TILES * 8 ranks of a slice of k; in a group
 // ROW_WARPS and RANK_WARPS of them stand side by side, and what warps are left take turns at pieces
@@ -20,8 +22,10 @@
 // which of a tile is chosen such that a lane's are neighbours.
 //
 // f32 has 24 bits, an operand (tf32) 11: a value goes in as the sum of two, and of the four
-// products the least is left out, which costs at most 3 * 2^-22 of |x||A|. For f16 halves of x, A
-// and B are exact as they are, and h, f32, goes in as the sum of two halves.
+// products the least is left out, which costs at most 3 * 2^-22 of |x||A|. Elements of two bytes
+// are exact as they are: among themselves as what they are, where x, A and B have the same type,
+// and as tf32 beside another type. h, f32, goes in as the sum of two halves, or of three bf16, or
+// of two tf32.
 
 #ifndef WARPS
 #define WARPS 8  // warps of a group
@@ -62,121 +66,112 @@
 
 #define WG (32 * WARPS)
 #define H_SPACE global
-#include "common.clh"
+#include "storage.clh"
+#define STACKED MODULES
 #include "nv_tensor.clh"
 #include "tensor_shrink.clh"
 #include "tensor_stage.clh"
 #include "tensor_expand.clh"
 
 // Its units are the tiles of h, of each slice of k.
-inline void shrink(global const elem* x, long ld_x, global const elem* a, int ld_a,
-                   global float* h, int ld_h, local float* stage, int m, int k, int rank,
-                   int panels, int slices, int slice_pieces, const int aligned) {
-  const long units = ((long)m + GROUP_ROWS - 1) / GROUP_ROWS * panels * slices;
+inline void shrink(global const elem* x, long ld_x, global const weight* a, int ld_a,
+                   global float* h, int ld_h, local float* stage, Block block, int k, int panels,
+                   int slices, int slice_pieces, const int aligned) {
+  const long units = ((long)block.count + GROUP_ROWS - 1) / GROUP_ROWS * panels * slices;
   for (long unit = get_group_id(0); unit < units; unit += get_num_groups(0)) {
     const int slice = (int)(unit % slices);
     const long begin = (long)slice * slice_pieces * PIECE;
-    shrink_tile(x, ld_x, a, ld_a, h + (long)slice * m * ld_h, ld_h, stage,
+    shrink_tile(x, ld_x, a, ld_a, h + (long)slice * block.count * ld_h, ld_h, stage,
                 unit / slices / panels * GROUP_ROWS, (int)(unit / slices % panels), (int)begin,
-                (int)min(k - begin, (long)slice_pieces * PIECE), m, rank, aligned);
+                (int)min(k - begin, (long)slice_pieces * PIECE), block, aligned);
   }
 }
 
-// How expand is shared out: a task is WARPS * PANEL columns and a part of the stages, so that a
-// warp's B stays in registers over all stages of the part.
+// How expand is shared out: a task is WARPS * PANEL columns of a module and a part of the stages, so
+// that a warp's B stays in registers over all stages of the part.
 typedef struct {
-  int column_groups;
   long stages, parts;
-} tasks;
+} Tasks;
 
-inline tasks cut_tasks(int m, int n) {
-  tasks cut;
-  cut.column_groups = (n - 1) / (WARPS * PANEL) + 1;
-  cut.stages = ((long)m + STAGE_ROWS - 1) / STAGE_ROWS;
-  cut.parts = clamp((long)get_num_groups(0) / cut.column_groups, 1L, cut.stages);
-  return cut;
+inline Tasks cut_tasks(int m, int column_blocks) {
+  Tasks tasks;
+  tasks.stages = ((long)m + STAGE_ROWS - 1) / STAGE_ROWS;
+  tasks.parts = clamp((long)get_num_groups(0) / column_blocks, 1L, tasks.stages);
+  return tasks;
 }
 
-// `stages` and `maxima` have two of each, which take turns: while a warp still multiplies by one
-// another can fill the next.
-inline void expand(const global float* h, int ld_h, global const elem* b, global elem* y, long ld_y,
-                   local uint* stages, local uint* maxima, global uint* arrivals, uint round,
-                   float scale, int m, int n, int rank, int slices, const int aligned) {
+// One task: stages of rows from `first` to `last` of a module, h and y those of the module, b the
+// warp's panel of it, g the panel's GAINS, and y from the panel's first column on, of which there
+// are `columns`. `stages` and `maxima` have two of each, which take turns, of which `turn` is the
+// next: while a warp still multiplies by one another can fill the other. Where `arrivals` is given
+// the groups wait for one another before h is read.
+inline void expand(const global float* h, int ld_h, const global weight* b, global elem* y,
+                   long ld_y, const global float* g, local uint* stages, local uint* maxima,
+                   int* turn, global uint* arrivals, uint round, Block block, long first, long last,
+                   int columns, int slices, const int aligned) {
   const int lane = (int)get_local_id(0) % 32;
-  const int warp = (int)get_local_id(0) / 32;
-  const int g = lane / 4;
+  const int rank = block.rank, m = block.count;
+  const int ranks = STACKED == 1 ? ld_h : ranks_in_h(rank);
   const int rank_step = RANK_CHUNKS * 4 * RANKS_A_LANE;
-  const tasks cut = cut_tasks(m, n);
-  int turn = 0;
-  for (long task = get_group_id(0); task < cut.column_groups * cut.parts;
-       task += get_num_groups(0)) {
-    const long part = task / cut.column_groups;
-    const long first = part * cut.stages / cut.parts * STAGE_ROWS;
-    const long last = min((part + 1) * cut.stages / cut.parts * STAGE_ROWS, (long)m);
-    const long column0 = (task % cut.column_groups * WARPS + warp) * PANEL;
-    const int columns = (int)clamp((long)n - column0, 0L, (long)PANEL);
-    const int wide = aligned && column_of(lane % 4, LANE_COLUMNS - 1) < columns;
-    const global elem* panel = b + column0 * rank;
-    uint bs[RANK_CHUNKS][B_WORDS][COLUMN_TILES];
-    uint before[OUT_TILES / SUM_TILES][SUM_TILES * 2][LANE_WORDS];
-    FLOATS(RANKS_A_LANE) shares[ITEMS][CHUNKS];
-    // What does not depend on h comes while the group waits for it: into registers, since the wait
-    // empties the cache.
-    if (columns > 0) load_b(panel, bs, 0, rank);
+  const int wide = aligned && column_of(lane % 4, LANE_COLUMNS - 1) < columns;
+  uint bs[RANK_CHUNKS][B_WORDS][COLUMN_TILES];
+  uint before[OUT_TILES / SUM_TILES][SUM_TILES * 2][LANE_WORDS];
+  FLOATS(RANKS_A_LANE) shares[ITEMS][CHUNKS];
+  // What does not depend on h comes while the group waits for it: into registers, since the wait
+  // empties the cache.
+  if (columns > 0) load_b(b, bs, 0, rank);
 #pragma unroll
-    for (int t = 0; t < OUT_TILES; t += SUM_TILES) {
-      load_y(y + column0, ld_y, first + t * 16, m, wide, before[t / SUM_TILES]);
-    }
-    if (task == get_group_id(0)) wait_for_all(arrivals, (uint)get_num_groups(0), round);
-    load_h(h, ld_h, shares, first, 0, m, slices);
+  for (int t = 0; t < OUT_TILES; t += SUM_TILES) {
+    load_y(y, ld_y, first + t * 16, block, wide, before[t / SUM_TILES]);
+  }
+  if (arrivals) wait_for_all(arrivals, (uint)get_num_groups(0), round);
+  load_h(h, ld_h, ranks, shares, first, 0, m, slices);
 
-    for (long row0 = first; row0 < last; row0 += STAGE_ROWS) {
-      float sum[SUM_TILES][COLUMN_TILES][4];
-      float up[SUM_TILES * 2];
-      for (int rank0 = 0; rank0 < rank; rank0 += rank_step) {
-        local uint* stage = stages + turn * STAGE_WORDS;
-        local uint* largest = maxima + turn * MAXIMA;
-        put_h(shares, stage, largest);
-        turn = 1 - turn;
-        // The next stage's h comes while this one's is used.
-        const int more = rank0 + rank_step < rank;
-        if (more || row0 + STAGE_ROWS < last) {
-          load_h(h, ld_h, shares, more ? row0 : row0 + STAGE_ROWS, more ? rank0 + rank_step : 0, m,
-                 slices);
+  for (long row0 = first; row0 < last; row0 += STAGE_ROWS) {
+    float sum[SUM_TILES][COLUMN_TILES][4];
+    float up[SUM_TILES * 2];
+    for (int rank0 = 0; rank0 < rank; rank0 += rank_step) {
+      local uint* stage = stages + *turn * STAGE_WORDS;
+      local uint* largest = maxima + *turn * MAXIMA;
+      put_h(shares, stage, largest);
+      *turn = 1 - *turn;
+      // The next stage's h comes while this one's is used.
+      const int more = rank0 + rank_step < rank;
+      if (more || row0 + STAGE_ROWS < last) {
+        load_h(h, ld_h, ranks, shares, more ? row0 : row0 + STAGE_ROWS,
+               more ? rank0 + rank_step : 0, m, slices);
+      }
+      if (columns == 0) continue;
+      if (rank > rank_step && (rank0 > 0 || row0 > first)) load_b(b, bs, rank0, rank);
+#pragma unroll
+      for (int t0 = 0; t0 < OUT_TILES; t0 += SUM_TILES) {
+        if (SUM_TILES < OUT_TILES || rank0 == 0) {
+#pragma unroll
+          for (int i = 0; i < SUM_TILES * COLUMN_TILES * 4; ++i) (&sum[0][0][0])[i] = 0.0f;
         }
-        if (columns == 0) continue;
-        if (rank > rank_step && (rank0 > 0 || row0 > first)) load_b(panel, bs, rank0, rank);
 #pragma unroll
-        for (int t0 = 0; t0 < OUT_TILES; t0 += SUM_TILES) {
-          if (SUM_TILES < OUT_TILES || rank0 == 0) {
+        for (int t = 0; t < SUM_TILES * 2; ++t) {
+#if SCALED
+          const float now = row_scale(largest_in(largest, (t0 * 2 + t) * 8 + lane / 4));
+          if (SUM_TILES == OUT_TILES && rank0 > 0) {
+            // Parts of h that were scaled otherwise: the sums so far follow.
 #pragma unroll
-            for (int i = 0; i < SUM_TILES * COLUMN_TILES * 4; ++i) (&sum[0][0][0])[i] = 0.0f;
-          }
-#pragma unroll
-          for (int t = 0; t < SUM_TILES * 2; ++t) {
-#if F16
-            const float now = row_scale(largest_in(largest, (t0 * 2 + t) * 8 + g));
-            if (SUM_TILES == OUT_TILES && rank0 > 0) {
-              // Parts of h that were scaled otherwise: the sums so far follow.
-#pragma unroll
-              for (int c = 0; c < COLUMN_TILES; ++c) {
-                sum[t / 2][c][t % 2 * 2] *= up[t] / now;
-                sum[t / 2][c][t % 2 * 2 + 1] *= up[t] / now;
-              }
+            for (int c = 0; c < COLUMN_TILES; ++c) {
+              sum[t / 2][c][t % 2 * 2] *= up[t] / now;
+              sum[t / 2][c][t % 2 * 2 + 1] *= up[t] / now;
             }
-            up[t] = now;
+          }
+          up[t] = now;
 #else
-            up[t] = 1.0f;
+          up[t] = 1.0f;
 #endif
-          }
-          multiply(stage, t0, bs, sum);
-          if (SUM_TILES == OUT_TILES && more) continue;
-          const long rows = row0 + t0 * 16;
-          store_y(y + column0, ld_y, rows, m, wide, columns, scale, sum, up,
-                  before[t0 / SUM_TILES]);
-          if (row0 + STAGE_ROWS < last) {
-            load_y(y + column0, ld_y, rows + STAGE_ROWS, m, wide, before[t0 / SUM_TILES]);
-          }
+        }
+        multiply(stage, t0, bs, sum);
+        if (SUM_TILES == OUT_TILES && more) continue;
+        const long rows = row0 + t0 * 16;
+        store_y(y, ld_y, rows, block, wide, columns, g, sum, up, before[t0 / SUM_TILES]);
+        if (row0 + STAGE_ROWS < last) {
+          load_y(y, ld_y, rows + STAGE_ROWS, block, wide, before[t0 / SUM_TILES]);
         }
       }
     }
@@ -184,17 +179,16 @@ inline void expand(const global float* h, int ld_h, global const elem* b, global
 }
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_b;
-  float scale;
-  int m, k, n, rank, slice_pieces;
+  long off_x, ld_x;
+  Module modules[MODULES];
+  int m, k, column_blocks, rank, slice_pieces;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
-    global const elem* restrict x, global const elem* restrict ab,
-    global elem* restrict y, global float* scratch, Call call) {
-  global const elem* restrict a = ab;
-  global const elem* restrict b = ab + call.off_b;
-  const int m = call.m, k = call.k, n = call.n, rank = call.rank;
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS,
+    global float* scratch, Call call) {
+  const int m = call.m, k = call.k;
+  Block block = find_block(m, call.rank, 0.0f, 0, m);
   // Sums of the warps in shrink; then two stages of h.
   local uint __attribute__((aligned(16)))
   memory[SHRINK_WORDS > 2 * STAGE_WORDS ? SHRINK_WORDS : 2 * STAGE_WORDS];
@@ -203,20 +197,35 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
   global uint* arrivals = (global uint*)scratch;
   const uint groups = (uint)get_num_groups(0);
   const uint round = round_of(arrivals, groups);
-  const int ld_a = (k + UNIT - 1) / UNIT * UNIT;
-  const int panels = (rank + GROUP_RANKS - 1) / GROUP_RANKS;
+  const int ld_a = (k + A_UNIT - 1) / A_UNIT * A_UNIT;
+  const int apart = ranks_in_h(block.rank);
+  const int panels = (STACKED * apart + GROUP_RANKS - 1) / GROUP_RANKS;
   const int ld_h = panels * GROUP_RANKS;
   const int slices = ((k - 1) / PIECE + call.slice_pieces) / call.slice_pieces;
   x += call.off_x;
-  y += call.off_y;
-  local float* sums = (local float*)memory;
-  const int x_aligned =
-      (((ulong)x | (ulong)(call.ld_x * sizeof(elem)) | (ulong)k * sizeof(elem)) & 15) == 0;
-  const int y_aligned =
-      (((ulong)y | (ulong)(call.ld_y * sizeof(elem))) & (WIDTH * sizeof(elem) - 1)) == 0;
-  shrink(x, call.ld_x, a, ld_a, h, ld_h, sums, m, k, rank, panels, slices, call.slice_pieces,
-         x_aligned);
+  const ulong x_places = (ulong)x | (ulong)(call.ld_x * sizeof(elem)) | (ulong)k * sizeof(elem);
+  shrink(x, call.ld_x, ab + call.modules[0].off_a, ld_a, h, ld_h, (local float*)memory, block, k,
+         panels, slices, call.slice_pieces, (x_places & (X_WORDS * 4 - 1)) == 0);
   arrive(arrivals, groups);
-  expand(h, ld_h, b, y, call.ld_y, memory, maxima, arrivals, round, call.scale, m, n, rank, slices,
-         y_aligned);
+
+  const Tasks tasks = cut_tasks(m, call.column_blocks);
+  int turn = 0;
+  for (long task = get_group_id(0); task < call.column_blocks * tasks.parts; task += groups) {
+    int column_block = (int)(task % call.column_blocks);
+    const int which = find_module(call.modules, &column_block);
+    const Module module = call.modules[which];
+    const long part = task / call.column_blocks;
+    const long column0 =
+        ((long)column_block * WARPS + (int)get_local_id(0) / 32) * PANEL;  // of the warp
+    global elem* y = OUTPUT(which) + module.off_y;
+    const ulong y_places = (ulong)y | (ulong)(module.ld_y * sizeof(elem));
+    block.scale = module.scale;
+    expand(h + which * apart, ld_h, ab + module.off_b + column0 * block.rank, y + column0,
+           module.ld_y, GAINS(ab, module, column0), memory, maxima, &turn,
+           task == get_group_id(0) ? arrivals : 0, round, block,
+           part * tasks.stages / tasks.parts * STAGE_ROWS,
+           min((part + 1) * tasks.stages / tasks.parts * STAGE_ROWS, (long)m),
+           (int)clamp(module.n - column0, 0L, (long)PANEL), slices,
+           (y_places & (WIDTH * sizeof(elem) - 1)) == 0);
+  }
 }

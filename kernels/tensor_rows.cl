@@ -7,6 +7,8 @@
 //   A[rank,k]  j * ld_a + i, ld_a a multiple of 16 bytes, zeros behind k
 //   B[n,rank]  panels of PANEL columns: (column / PANEL * rank + j) * PANEL + column % PANEL
 //   y[m,n]     off_y + row * ld_y + column
+// Of several modules each has groups of its own; rows of several adapters come in the blocks of
+// their route.
 //
 // Shrink and the order of elements in it are those of tensor.cl: a warp takes ROW_TILES * 16 rows
 // and RANK_TILES * 8 ranks, ROW_WARPS and RANK_WARPS of them side by side, and what warps are left
@@ -51,7 +53,7 @@
 #define OUT_TILES (ROW_TILES * ROW_WARPS)
 #define SUM_TILES 1
 #define H_SPACE local
-#include "common.clh"
+#include "storage.clh"
 #include "nv_tensor.clh"
 #include "tensor_shrink.clh"
 #include "tensor_stage.clh"
@@ -61,59 +63,70 @@
 #define FIRST_WORDS (H_WORDS + SHRINK_WORDS)
 
 typedef struct {
-  long off_x, ld_x, off_y, ld_y, off_b;
-  float scale;
-  int m, k, n, rank, parts;
+  long off_x, ld_x;
+#if ADAPTERS
+  Pool pool;
+#endif
+  Module modules[MODULES];
+  int m, k, column_blocks, rank;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
-    global const elem* restrict x, global const elem* restrict ab,
-    global elem* restrict y, Call call) {
-  global const elem* restrict a = ab;
-  global const elem* restrict b = ab + call.off_b;
-  const int n = call.n, rank = call.rank;
+    global const elem* restrict x, global const weight* restrict ab, OUTPUTS POOL, Call call) {
   // h, and the sums of the warps in shrink; then h as the stage of expand.
   local uint __attribute__((aligned(16)))
   memory[FIRST_WORDS > STAGE_WORDS ? FIRST_WORDS : STAGE_WORDS];
   local uint maxima[MAXIMA];
   const int lane = (int)get_local_id(0) % 32;
   const int warp = (int)get_local_id(0) / 32;
-  const int part = (int)(get_group_id(0) % call.parts);
-  const long block_row = (long)(get_group_id(0) / call.parts) * GROUP_ROWS;
-  const int rows = (int)min(call.m - block_row, (long)GROUP_ROWS);
-  x += call.off_x + block_row * call.ld_x;
-  y += call.off_y + block_row * call.ld_y;
-  const int x_aligned =
-      (((ulong)x | (ulong)(call.ld_x * sizeof(elem)) | (ulong)call.k * sizeof(elem)) & 15) == 0;
-  const int y_aligned =
-      (((ulong)y | (ulong)(call.ld_y * sizeof(elem))) & (WIDTH * sizeof(elem) - 1)) == 0;
+  int part = (int)(get_group_id(0) % call.column_blocks);
+  const int which = find_module(call.modules, &part);
+  const Module module = call.modules[which];
+  Block block =
+      FIND_BLOCK(call, which, get_group_id(0) / call.column_blocks, GROUP_ROWS, call.rank);
+  x += call.off_x;
+  global elem* y = OUTPUT(which) + module.off_y;
+#if !ADAPTERS
+  x += block.first * call.ld_x;
+  y += block.first * module.ld_y;
+  block.first = 0;
+#endif
+  ab += block.weights;
+  global const weight* restrict b = ab + module.off_b;
+  const int k = call.k, n = module.n, rank = block.rank;
+  const long ld_y = module.ld_y;
+  const ulong x_places = (ulong)x | (ulong)(call.ld_x * sizeof(elem)) | (ulong)k * sizeof(elem);
+  const ulong y_places = (ulong)y | (ulong)(ld_y * sizeof(elem));
+  const int y_aligned = (y_places & (WIDTH * sizeof(elem) - 1)) == 0;
 
   local float* h = (local float*)memory;
-  shrink_tile(x, call.ld_x, a, (call.k + UNIT - 1) / UNIT * UNIT, h, GROUP_RANKS, h + H_WORDS, 0, 0,
-              0, call.k, rows, rank, x_aligned);
+  shrink_tile(x, call.ld_x, ab + module.off_a, (k + A_UNIT - 1) / A_UNIT * A_UNIT, h, GROUP_RANKS,
+              h + H_WORDS, 0, 0, 0, k, block, (x_places & (X_WORDS * 4 - 1)) == 0);
   barrier(CLK_LOCAL_MEM_FENCE);
   FLOATS(RANKS_A_LANE) shares[ITEMS][CHUNKS];
-  load_h(h, GROUP_RANKS, shares, 0, 0, rows, 1);
+  load_h(h, GROUP_RANKS, GROUP_RANKS, shares, 0, 0, block.count, 1);
 
-  // The part's panels, of which the warp takes one after the other.
+  // The part's panels, of which the warp takes one after the other; those of B have all ranks that
+  // the layout has.
   const int panels = (n - 1) / PANEL + 1;
-  const int last = (int)((part + 1L) * panels / call.parts);
-  int panel = (int)((long)part * panels / call.parts) + warp;
+  const int last = (int)((part + 1L) * panels / module.column_blocks);
+  int panel = (int)((long)part * panels / module.column_blocks) + warp;
   long column0 = (long)panel * PANEL;
   int columns = (int)clamp(n - column0, 0L, (long)PANEL);
   int wide = y_aligned && column_of(lane % 4, LANE_COLUMNS - 1) < columns;
   uint before[AHEAD][2][LANE_WORDS];
 #pragma unroll
   for (int t = 0; t < AHEAD; ++t) {
-    load_y(y + column0, call.ld_y, t * 16, panel < last ? rows : 0, wide, before[t]);
+    load_y(y + column0, ld_y, t * 16, block, wide && panel < last, before[t]);
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   put_h(shares, memory, maxima);
 
   while (panel < last) {
     uint bs[RANK_CHUNKS][B_WORDS][COLUMN_TILES];
-    load_b(b + column0 * rank, bs, 0, rank);
+    load_b(b + column0 * call.rank, bs, 0, rank);
     global elem* place = y + column0;
+    const global float* g = GAINS(ab, module, column0);
     panel += WARPS;
     column0 += WARPS * PANEL;
     const int next_columns = (int)clamp(n - column0, 0L, (long)PANEL);
@@ -125,8 +138,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
       // two, in branches, the compiler would wait for each.
       const int over = t0 + AHEAD >= OUT_TILES;
       global elem* then = over ? y + column0 : place;
-      const int then_rows = over && panel >= last ? 0 : rows;
-      const int then_wide = over ? next_wide : wide;
+      const int then_wide = over ? next_wide && panel < last : wide;
       const int then_t0 = over ? 0 : t0 + AHEAD;
 #pragma unroll
       for (int i = 0; i < AHEAD; ++i) {
@@ -135,15 +147,15 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
 #pragma unroll
         for (int j = 0; j < COLUMN_TILES * 4; ++j) (&sum[0][0][0])[j] = 0.0f;
         float up[2] = {1.0f, 1.0f};
-#if F16
+#if SCALED
 #pragma unroll
         for (int j = 0; j < 2; ++j) {
           up[j] = row_scale(largest_in(maxima, t * 16 + j * 8 + lane / 4));
         }
 #endif
         multiply(memory, t, bs, sum);
-        store_y(place, call.ld_y, t * 16, rows, wide, columns, call.scale, sum, up, before[i]);
-        load_y(then, call.ld_y, (then_t0 + i) * 16, then_rows, then_wide, before[i]);
+        store_y(place, ld_y, t * 16, block, wide, columns, g, sum, up, before[i]);
+        load_y(then, ld_y, (then_t0 + i) * 16, block, then_wide, before[i]);
       }
     }
     columns = next_columns;

@@ -44,20 +44,29 @@ int k_warps(const Config& config) {
   return config[kWarps] / (config[kRowWarps] * config[kRankWarps]);
 }
 
-// How a problem is cut. A slice is of whole pieces of 64 bytes, and none is empty.
+// How a problem is cut. A slice of k is of whole pieces, and none is empty.
 struct Cut {
   std::int64_t pieces, slice_pieces, slices, panels, shrink_units, expand_units;
 };
 
+// Columns of h: the ranks of all modules.
+int ranks_of_all(const Problem& problem) { return slice_count(problem) * tensor_ranks(problem); }
+
+// A group of expand takes a panel for each warp, of one module.
+ModuleBlocks column_blocks(const Problem& problem, const Config& config) {
+  const int panel = 8 * config[kColumnTiles];
+  return cut(problem, panel, panel * config[kWarps]);
+}
+
 Cut cut(const Problem& problem, const Config& config) {
   Cut cut{};
-  cut.pieces = ceil_div(problem.k, tensor_piece(problem.dtype));
+  cut.pieces = ceil_div(problem.k, tensor_piece(problem));
   cut.slice_pieces = ceil_div(cut.pieces, config[kSlices]);
   cut.slices = ceil_div(cut.pieces, cut.slice_pieces);
-  cut.panels = ceil_div(problem.rank, group_ranks(config));
+  cut.panels = ceil_div(ranks_of_all(problem), group_ranks(config));
   cut.shrink_units = ceil_div(problem.m, group_rows(config)) * cut.panels * cut.slices;
-  cut.expand_units = ceil_div(problem.m, 16 * config[kOutTiles]) *
-                     ceil_div(problem.n, 8 * config[kColumnTiles] * config[kWarps]);
+  cut.expand_units =
+      ceil_div(problem.m, 16 * config[kOutTiles]) * column_blocks(problem, config).count;
   return cut;
 }
 
@@ -88,23 +97,22 @@ int sum_tiles(int rank, const Config& config) {
 std::int64_t local_bytes(const Problem& problem, const Config& config) {
   const std::int64_t shrink =
       k_warps(config) == 1 ? 4 : tensor_sums_bytes(config[kWarps], config[kRankTiles]);
-  const int share_words = ranks_a_lane(problem.rank) * (problem.dtype == Dtype::f32 ? 2 : 1);
   const std::int64_t stages =
-      2 * 2 * config[kOutTiles] * rank_chunks(problem.rank) * 128 * share_words;
+      2 * 2 * config[kOutTiles] * rank_chunks(problem.rank) * 128 * tensor_share_words(problem);
   const std::int64_t maxima = 2 * 4 * 16 * config[kOutTiles] * 4;
   return std::max(shrink, stages) + maxima;
 }
 
 // Registers of a work-item that hold tiles, roughly.
 std::int64_t tile_registers(const Problem& problem, const Config& config) {
-  const int words = problem.dtype == Dtype::f32 ? 2 : 1;  // of 32 bits that two elements take
-  const std::int64_t shrink = config[kRowTiles] * config[kRankTiles] * 4 +
-                              config[kPieces] * (config[kRowTiles] * 8 + config[kRankTiles] * 4) +
-                              (words - 1) * (config[kRowTiles] * 8 + config[kRankTiles] * 4);
-  const std::int64_t before = problem.accumulate ? 2 * config[kOutTiles] * words : 0;
+  const std::int64_t shrink =
+      tensor_shrink_registers(problem, config[kRowTiles], config[kRankTiles], config[kPieces]);
+  const std::int64_t before =
+      problem.accumulate ? 2 * config[kOutTiles] * tensor_data_words(problem) : 0;
   const std::int64_t expand =
       config[kColumnTiles] * (4 * sum_tiles(problem.rank, config) + before +
-                              rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * words) +
+                              rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 *
+                                  tensor_b_words(problem)) +
       rank_chunks(problem.rank) * ranks_a_lane(problem.rank);
   return std::max(shrink, expand);
 }
@@ -118,7 +126,7 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
   return wg <= device.max_work_group_size &&
          local_bytes(problem, config) <= usable_local_bytes(device) &&
          config[kRowWarps] * config[kRankWarps] <= config[kWarps] &&
-         group_ranks(config) < 2 * std::max(problem.rank, 8) &&
+         group_ranks(config) < 2 * std::max(ranks_of_all(problem), 8) &&
          std::max(group_rows(config), 16 * config[kOutTiles]) <
              2 * std::max<std::int64_t>(problem.m, 16) &&
          wg * (tile_registers(problem, config) + 40) <= 65536 &&
@@ -144,7 +152,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   const auto expand_full = [&] {
     return 2 * cut(problem, config).expand_units >= device.compute_units;
   };
-  const int most_slices = problem.dtype == Dtype::f16 ? 2 : 4;
+  const bool halves = tensor_halves(problem);
+  const int most_slices = halves ? 2 : 4;
   const auto slices_fill = [&] {
     const Cut now = cut(problem, config);
     return 4 * most_slices * now.shrink_units >= 3 * device.compute_units * now.slices;
@@ -159,16 +168,16 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
     widen(kRowWarps, 2, few_slices_fill);
     widen(kRowTiles, 2, few_slices_fill);
   }
-  widen(kColumnTiles, problem.dtype == Dtype::f16 ? 8 : 4, expand_full);
+  widen(kColumnTiles, halves ? 8 : 4, expand_full);
   widen(kOutTiles, 4, expand_full);
   // As measured: of f32 of a few ranks more pieces pay beside one tile of rows and wide ones of y.
   const bool wide_row =
       problem.rank > 8 && problem.rank <= 16 && config[kOutTiles] == 1 && config[kColumnTiles] == 4;
-  const bool more = problem.dtype == Dtype::f32 && (problem.m > 512 || wide_row);
+  const bool more = !halves && (problem.m > 512 || wide_row);
   widen(kPieces, more ? 4 : 2, always);
   widen(kSlices, 64, [&] {
     const Cut now = cut(problem, config);
-    const int least = config[kSlices] <= 2 ? 1 : (problem.dtype == Dtype::f16 ? 4 : 2);
+    const int least = config[kSlices] <= 2 ? 1 : (halves ? 4 : 2);
     return now.shrink_units <= device.compute_units &&
            now.pieces >= config[kSlices] * k_warps(config) * least;
   });
@@ -191,22 +200,23 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
                                 {"COLUMN_TILES", config[kColumnTiles]},
                                 {"RANKS_A_LANE", ranks_a_lane(problem.rank)},
                                 {"RANK_CHUNKS", rank_chunks(problem.rank)}});
-  plan.a = {Layout::row_major, static_cast<int>(16 / element_bytes(problem.dtype))};
+  plan.a = tensor_a(problem);
   plan.b = {Layout::panel, 8 * config[kColumnTiles]};
   plan.needs_residency = true;
   if (problem.m == 0) return plan;
   const Cut pieces = cut(problem, config);
   plan.scratch.push_back({static_cast<std::uint64_t>(scratch_bytes(problem, config)), Zero::once});
-  plan.launches.push_back(make_fused_launch(
-      "tensor",
-      std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
-                             std::max(pieces.shrink_units, pieces.expand_units)),
-      32 * config[kWarps], {{Role::rank}, {Role::i32, pieces.slice_pieces}}, {{Role::scratch, 0}}));
+  plan.launches.push_back(make_module_launch(
+      "tensor", problem,
+      Grid{std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
+                                  std::max(pieces.shrink_units, pieces.expand_units))},
+      32 * config[kWarps], column_blocks(problem, config),
+      {{Role::rank}, {Role::i32, pieces.slice_pieces}}, {{Role::scratch, 0}}));
   return plan;
 }
 
-// Shrink takes units of 16 bytes, pieces of 64, runs of pieces, and all warps' pieces, of each
-// slice; expand takes panels, one a warp.
+// Shrink takes units, pieces, runs of pieces, and all warps' pieces, of each slice; expand takes
+// panels, one a warp.
 Tiles tiles(const Problem& problem, const Config& config) {
   const std::int64_t panel = 8 * config[kColumnTiles];
   return {.m = {8, 16, group_rows(config), 16 * config[kOutTiles]},
@@ -218,15 +228,17 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::this_device; }
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 3,
-                                          .space = {kParameters, constraint},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit,
-                                          .needs = kNeedsTensorCores});
+constinit const Variant variant(
+    kKernel, {.revision = 4,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit,
+              .needs = kNeedsTensorCores});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -38,7 +38,7 @@ int k_warps(const Config& config) {
 }
 
 std::int64_t pieces(const Problem& problem) {
-  return ceil_div(problem.k, tensor_piece(problem.dtype));
+  return ceil_div(problem.k, tensor_piece(problem));
 }
 
 int run(const Problem& problem, const Config& config) {
@@ -52,29 +52,41 @@ std::int64_t local_bytes(const Problem& problem, const Config& config) {
   const int tiles = rank_tiles(config, problem.rank);
   const std::int64_t h = std::int64_t{block_rows(config)} * 8 * tiles * config[kRankWarps] * 4;
   const std::int64_t sums = tensor_sums_bytes(config[kWarps], tiles);  // less, if k is not shared
-  const int share_words = ranks_a_lane(problem.rank) * (problem.dtype == Dtype::f32 ? 2 : 1);
-  const std::int64_t stage = block_rows(config) / 8 * rank_chunks(problem.rank) * 128 * share_words;
+  const std::int64_t stage =
+      block_rows(config) / 8 * rank_chunks(problem.rank) * 128 * tensor_share_words(problem);
   const std::int64_t maxima = 4 * block_rows(config) * 4;
   return std::max(h + sums, stage) + maxima;
 }
 
 // Registers of a work-item that hold tiles, roughly.
 std::int64_t tile_registers(const Problem& problem, const Config& config) {
-  const int words = problem.dtype == Dtype::f32 ? 2 : 1;  // of 32 bits that two elements take
-  const int tiles = rank_tiles(config, problem.rank);
-  const int piece = config[kRowTiles] * 8 + tiles * 4;
-  const std::int64_t shrink = config[kRowTiles] * tiles * 4 + (config[kPieces] + words - 1) * piece;
-  const std::int64_t before = problem.accumulate ? 2 * config[kAhead] * words : 0;
+  const std::int64_t shrink = tensor_shrink_registers(
+      problem, config[kRowTiles], rank_tiles(config, problem.rank), config[kPieces]);
+  const std::int64_t before =
+      problem.accumulate ? 2 * config[kAhead] * tensor_data_words(problem) : 0;
   const std::int64_t expand =
       config[kColumnTiles] *
-      (4 + before + rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * words);
+      (4 + before +
+       rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * tensor_b_words(problem));
   return std::max(shrink, expand);
+}
+
+// PARTS of all columns, each module's share of them but one at least.
+ModuleBlocks column_parts(const Problem& problem, const Config& config) {
+  ModuleBlocks parts;
+  for (int i = 0; i < slice_count(problem); ++i) {
+    const std::int64_t share = config[kParts] * slice_columns(problem, i) / problem.n;
+    parts.of_module[static_cast<unsigned>(i)] = {1, std::max<std::int64_t>(share, 1)};
+    parts.count += std::max<std::int64_t>(share, 1);
+  }
+  return parts;
 }
 
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
   const std::int64_t wg = 32 * config[kWarps];
   return wg <= device.max_work_group_size && k_warps(config) >= 1 &&
          16 * config[kAhead] <= block_rows(config) &&
+         (problem.adapters == 0 || is_block_of_route(block_rows(config))) &&
          8 * config[kRankWarps] < 2 * std::max(problem.rank, 8) &&
          block_rows(config) < 2 * std::max<std::int64_t>(problem.m, 16) &&
          8 * config[kColumnTiles] * config[kParts] < 2 * std::max<std::int64_t>(problem.n, 16) &&
@@ -98,8 +110,12 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
     widen_while(config, kParameters[static_cast<std::size_t>(parameter)], parameter, most,
                 [&] { return constraint(config, problem, device) && wanted(); });
   };
-  const bool f16 = problem.dtype == Dtype::f16;
-  const auto groups = [&] { return ceil_div(problem.m, block_rows(config)) * config[kParts]; };
+  const bool f16 = tensor_halves(problem);
+  const std::int64_t rows = rows_of_an_adapter(problem);
+  const auto groups = [&] {
+    return std::max(problem.adapters, 1) * ceil_div(rows, block_rows(config)) *
+           column_parts(problem, config).count;
+  };
   const auto device_full = [&] { return fills(groups(), device); };
   if (f16 || problem.rank > 16) {
     widen(kRowTiles, 2, device_full);
@@ -116,16 +132,13 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   const bool one_a_unit = !f16 && problem.rank <= 16 && groups() <= device.compute_units;
   widen(kWarps, 16, [&] { return one_a_unit && problem.k > 512; });
   widen(kPieces, one_a_unit || (f16 && problem.rank > 32) ? 2 : 4, [&] {
-    return config[kPieces] * k_warps(config) * tensor_piece(problem.dtype) <= problem.k;
+    return config[kPieces] * k_warps(config) * tensor_piece(problem) <= problem.k;
   });
   return config;
 }
 
 double flops(const Problem& problem, const Config& config) {
-  const double parts = static_cast<double>(config[kParts]);
-  const double m = static_cast<double>(problem.m);
-  return 2 * m * problem.rank *
-         (parts * static_cast<double>(problem.k) + static_cast<double>(problem.n));
+  return blocked_flops(problem, column_parts(problem, config));
 }
 
 LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&) {
@@ -141,12 +154,12 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                 {"AHEAD", config[kAhead]},
                                 {"RANKS_A_LANE", ranks_a_lane(problem.rank)},
                                 {"RANK_CHUNKS", rank_chunks(problem.rank)}});
-  plan.a = {Layout::row_major, static_cast<int>(16 / element_bytes(problem.dtype))};
+  plan.a = tensor_a(problem);
   plan.b = {Layout::panel, 8 * config[kColumnTiles]};
   if (problem.m == 0) return plan;
-  plan.launches.push_back(
-      make_fused_launch("tensor_rows", {problem.m, block_rows(config), config[kParts]},
-                        32 * config[kWarps], {{Role::rank}, {Role::i32, config[kParts]}}));
+  plan.launches.push_back(make_module_launch("tensor_rows", problem, block_rows(config),
+                                             32 * config[kWarps], column_parts(problem, config),
+                                             {{Role::rank}}));
   return plan;
 }
 
@@ -166,9 +179,10 @@ Tiles tiles(const Problem& problem, const Config& config) {
 // f32 of few ranks, which reads little but x.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;
+  if (problem.adapters > 0) return Fit::this_device;
   if (fills(ceil_div(problem.m, kLeastRows), device)) return Fit::this_problem;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
-  const bool f16 = problem.dtype == Dtype::f16;
+  const bool f16 = tensor_halves(problem);
   const std::int64_t few =
       f16 ? (problem.k < 1536 ? 3 << 15 : 11 << 13) : (problem.rank > 8 ? 6 << 12 : 3 << 12);
   const bool short_rows = !f16 || problem.k < 4096 || problem.rank <= 8;
@@ -178,15 +192,18 @@ Fit fit(const Problem& problem, const DeviceInfo& device) {
 
 }  // namespace
 
-constinit const Variant variant(kKernel, {.revision = 1,
-                                          .space = {kParameters, constraint},
-                                          .supports = supports,
-                                          .default_config = default_config,
-                                          .plan = plan,
-                                          .flops = flops,
-                                          .tiles = tiles,
-                                          .fit = fit,
-                                          .needs = kNeedsTensorCores});
+constinit const Variant variant(
+    kKernel,
+    {.revision = 2,
+     .space = {kParameters, constraint},
+     .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
+     .supports = supports,
+     .default_config = default_config,
+     .plan = plan,
+     .flops = flops,
+     .tiles = tiles,
+     .fit = fit,
+     .needs = kNeedsTensorCores});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

@@ -41,23 +41,6 @@ Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_
   return launch;
 }
 
-Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
-                         std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
-  std::vector<Arg> args = {{Role::x}, {Role::weights}, {Role::y}};
-  args.insert(args.end(), scratch);
-  args.insert(args.end(), {{Role::off_x},
-                           {Role::ld_x},
-                           {Role::off_y},
-                           {Role::ld_y},
-                           {Role::off_b},
-                           {Role::scale},
-                           {Role::m},
-                           {Role::k},
-                           {Role::n}});
-  args.insert(args.end(), own);
-  return make_struct_launch(kernel, grid, size, std::move(args));
-}
-
 ModuleBlocks cut(const Problem& problem, int tile, int block_columns) {
   ModuleBlocks blocks;
   for (int i = 0; i < slice_count(problem); ++i) {
@@ -84,18 +67,19 @@ void add_modules(std::vector<Arg>& args, const Problem& problem, const ModuleBlo
   }
 }
 
-Launch make_module_launch(std::string_view kernel, const Problem& problem, std::int64_t rows,
+Launch make_module_launch(std::string_view kernel, const Problem& problem, const Grid& grid,
                           std::int64_t size, const ModuleBlocks& blocks,
-                          std::initializer_list<Arg> own) {
+                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
   std::vector<Arg> args = {{Role::x}, {Role::weights}};
   add_outputs(args, problem);
   if (problem.adapters > 0) args.insert(args.end(), {{Role::route}, {Role::slots}});
+  args.insert(args.end(), scratch);
   args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
-  if (problem.adapters > 0) args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, rows}});
+  if (problem.adapters > 0) args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, grid.row_groups.rows}});
   add_modules(args, problem, blocks);
   args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}});
   args.insert(args.end(), own);
-  return make_struct_launch(kernel, {problem.m, rows, blocks.count}, size, std::move(args));
+  return make_struct_launch(kernel, grid, size, std::move(args));
 }
 
 double blocked_flops(const Problem& p, const ModuleBlocks& blocks) {

@@ -61,11 +61,6 @@ Launch make_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
 // The same with the numbers as one struct.
 Launch make_struct_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
                           std::vector<Arg> args);
-// The same of a kernel that does the whole product: x, the weights, y and `scratch`; as the struct
-// the strides, where B begins, the scale, m, k, n and `own`, which may end in local memory.
-Launch make_fused_launch(std::string_view kernel, const Grid& grid, std::int64_t size,
-                         std::initializer_list<Arg> own, std::initializer_list<Arg> scratch = {});
-
 // Rows that a block of a route may have.
 constexpr bool is_block_of_route(std::int64_t rows) {
   return rows >= 1 && rows <= kMostRouteRows && (rows & (rows - 1)) == 0;
@@ -92,13 +87,21 @@ constexpr std::int64_t block_width(int tile, int block_columns) {
   return std::int64_t{tile} * std::max(block_columns / tile, 1);
 }
 
-// A launch of a kernel that does the whole product, by blocks of `rows` rows and of columns: x, the
-// weights and y of each module; as the struct the offset and pitch of x, the Modules of
-// kernels/modules.clh, m, k, the number of all blocks of columns and `own`, which may end in local
-// memory.
-Launch make_module_launch(std::string_view kernel, const Problem& problem, std::int64_t rows,
+// A launch of a kernel that does the whole product: x, the weights, y of each module, the route and
+// the pool where rows have adapters, and `scratch`; as the struct the offset and pitch of x, the
+// Modules of kernels/modules.clh, m, k, the number of all blocks of columns and `own`, which may end
+// in local memory. Rows of adapters come in the blocks of the grid.
+Launch make_module_launch(std::string_view kernel, const Problem& problem, const Grid& grid,
                           std::int64_t size, const ModuleBlocks& blocks,
-                          std::initializer_list<Arg> own = {});
+                          std::initializer_list<Arg> own = {},
+                          std::initializer_list<Arg> scratch = {});
+// The same by blocks of `rows` rows and of columns.
+inline Launch make_module_launch(std::string_view kernel, const Problem& problem, std::int64_t rows,
+                                 std::int64_t size, const ModuleBlocks& blocks,
+                                 std::initializer_list<Arg> own = {}) {
+  return make_module_launch(kernel, problem, Grid{problem.m, rows, blocks.count}, size, blocks,
+                            own);
+}
 // y of each module; and the table of the modules.
 void add_outputs(std::vector<Arg>& args, const Problem& problem);
 void add_modules(std::vector<Arg>& args, const Problem& problem, const ModuleBlocks& blocks);

@@ -10,11 +10,53 @@ namespace loratune {
 inline constexpr std::string_view kNeedsTensorCores =
     "the tensor cores of an NVIDIA GPU from capability 8.0 on";
 
-// Elements of a row of x or A that a warp of shrink takes at once: 64 bytes.
-constexpr std::int64_t tensor_piece(Dtype dtype) { return 64 / element_bytes(dtype); }
+// Whether the kernels multiply x, A and B as they are, elements of one type of two bytes. Elements of
+// other types, or of two types, they multiply as tf32.
+constexpr bool tensor_halves(const Problem& problem) {
+  return element_bytes(problem.dtype) == 2 && weights_dtype(problem) == problem.dtype;
+}
+
+// Elements of a row of x or A that a lane of shrink loads at once, and a warp.
+constexpr int tensor_unit(const Problem& problem) { return tensor_halves(problem) ? 8 : 4; }
+constexpr std::int64_t tensor_piece(const Problem& problem) { return 4 * tensor_unit(problem); }
+
+// Words of 32 bits that two elements take in a work-item's registers: of x and y, and of the share
+// of B in expand.
+constexpr int tensor_data_words(const Problem& problem) { return element_bytes(problem.dtype) / 2; }
+constexpr int tensor_b_words(const Problem& problem) { return tensor_halves(problem) ? 1 : 2; }
+
+// Registers of shrink for `rows` and `ranks` tiles, roughly: for each piece on the way, and, where
+// elements are widened or split, for those of the piece that is multiplied.
+constexpr std::int64_t tensor_shrink_registers(const Problem& problem, int rows, int ranks,
+                                               int pieces) {
+  const int unit = tensor_unit(problem);
+  const std::int64_t loads = rows * 2 * unit * element_bytes(problem.dtype) / 4 +
+                             ranks * unit * element_bytes(weights_dtype(problem)) / 4;
+  const std::int64_t operands = tensor_halves(problem) ? 0 : rows * 8 + ranks * 4;
+  return std::int64_t{rows} * ranks * 4 + pieces * loads + operands;
+}
 
 // Ranks that a lane of expand takes at once; four lanes take a chunk.
 constexpr int ranks_a_lane(int rank) { return rank <= 8 ? 2 : 4; }
+
+// Words of local memory that a lane's share of h takes: the sum of two halves each, of three bf16,
+// or of two tf32.
+constexpr int tensor_share_words(const Problem& problem) {
+  const int ranks = ranks_a_lane(problem.rank);
+  if (!tensor_halves(problem)) return 2 * ranks;
+  return problem.dtype == Dtype::f16 ? ranks : 3 * ranks / 2;
+}
+
+// Ranks that a module has in h: of several each has whole tiles of 8.
+constexpr int tensor_ranks(const Problem& problem) {
+  return slice_count(problem) == 1 ? problem.rank
+                                   : static_cast<int>(ceil_div(problem.rank, 8) * 8);
+}
+
+// A's rows are of whole loads of 16 bytes.
+constexpr Packing tensor_a(const Problem& problem) {
+  return {Layout::row_major, 16 / element_bytes(weights_dtype(problem))};
+}
 
 // Takes the next value of the config's parameter, up to `most`, as long as `wanted` says so of the
 // config with it.
@@ -44,14 +86,14 @@ constexpr std::int64_t tensor_sums_bytes(int warps, int rank_tiles) {
 }
 
 // Whether the device has the instructions, and the sums keep their bound: that of fewer products
-// than 16 is one that three tf32 products for one of f32 do not keep. The kernels round k up to 16
-// bytes in an int.
+// than 16 is one that tf32 products for those of f32 do not keep. The kernels round k up to 16 bytes
+// in an int.
 inline bool tensor_tiles_suit(const Problem& problem, const DeviceInfo& device) {
-  constexpr int kCapability = 80;  // mma with tf32, and f16 tiles of 16 x 8 x 16
+  constexpr int kCapability = 80;  // mma with tf32, and of two bytes in tiles of 16 x 8 x 16
   constexpr std::int64_t kLongest = kMaxExtent - 8;
   constexpr int kLeastF32K = 16;
   return device.nv_compute_capability >= kCapability && problem.k <= kLongest &&
-         (problem.dtype == Dtype::f16 || problem.k >= kLeastF32K);
+         (tensor_halves(problem) || problem.k >= kLeastF32K);
 }
 
 // Whether the smallest groups of the kernels, of eight warps, fit on the device.
@@ -64,7 +106,7 @@ inline bool tensor_groups_fit(const DeviceInfo& device) {
 // `slices`.
 inline std::vector<std::int64_t> tensor_k_tiles(const Problem& problem, int warp_pieces,
                                                 int k_warps, int slices) {
-  const std::int64_t piece = tensor_piece(problem.dtype);
+  const std::int64_t piece = tensor_piece(problem);
   const std::int64_t step = piece * k_warps;
   return {piece, piece + piece / 4,  2 * piece,
           step,  step * warp_pieces, step * warp_pieces * slices};
@@ -75,7 +117,7 @@ inline std::vector<std::int64_t> tensor_k_tiles(const Problem& problem, int warp
 // hardware's own: here it is from left to right.
 inline void tensor_reference(const Problem& problem, std::int64_t slice_pieces, int k_warps,
                              int run, const HostTensors& t) {
-  const std::int64_t piece = tensor_piece(problem.dtype);
+  const std::int64_t piece = tensor_piece(problem);
   std::vector<float> sums(static_cast<std::size_t>(k_warps));
   std::vector<float> h(static_cast<std::size_t>(problem.rank));
   for (std::int64_t row = 0; row < problem.m; ++row) {
