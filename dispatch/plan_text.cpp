@@ -27,6 +27,7 @@ std::string_view type_of(Role role) {
     case Role::weights:
     case Role::slots:
     case Role::route:
+    case Role::arena:
       return "buffer";
     case Role::local:
       return "local";
@@ -232,6 +233,8 @@ std::string_view to_string(Role role) {
       return "ld_slot";
     case Role::blocks:
       return "blocks";
+    case Role::arena:
+      return "arena";
   }
   return "";
 }

@@ -74,6 +74,7 @@ class Numbers {
 cl_mem buffer_of(const Arg& arg, const Operands& operands, const Problem& problem) {
   switch (arg.role) {
     case Role::x:
+    case Role::arena:
       return operands.x;
     case Role::y:
       return output_of(operands, problem, static_cast<int>(arg.value)).buffer;

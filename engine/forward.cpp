@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/internal/opencl.h"
+#include "engine/internal/operands.h"
 
 namespace loratune {
 namespace {
@@ -54,6 +55,12 @@ std::string reason_of(Call call) {
 
 }  // namespace
 
+// What calls of so many rows run: any, and where there is another plan for them, those whose
+// operands stand in one buffer.
+struct Place {
+  std::unique_ptr<Executable> any, in_one_buffer;
+};
+
 struct Forward::State {
   // The place of the executable for m rows: the hint's, where the hint ends its bucket sooner.
   std::size_t place_of(std::int64_t m) const {
@@ -74,6 +81,8 @@ struct Forward::State {
     return shape.m >= 1 && shape.m <= most ? run(shape.m) : std::string();
   }
   std::unique_ptr<Executable> build(const Problem& problem, std::string& why) const;
+  Place& place(std::int64_t m, std::string& why, int adapters);
+  Executable& executable_for(Place& place, const Operands& call) const;
   std::string rows_reason(Operands& call) const;
   Forward& forward_of_rank(int rank);
 
@@ -82,7 +91,7 @@ struct Forward::State {
   Problem shape;
   Mode mode;
   // By adapters, none or up to a power of two, and by rows.
-  using Places = std::array<std::unique_ptr<Executable>, kBuckets + 1>;
+  using Places = std::array<Place, kBuckets + 1>;
   std::array<Places, kAdapterBuckets> executables = {};
   std::map<int, std::unique_ptr<Forward>> alone = {};  // for all rows of one adapter, by its rank
 };
@@ -117,19 +126,36 @@ std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::s
   return executable;
 }
 
-Executable* Forward::executable(std::int64_t m, std::string& why, int adapters) {
+Place& Forward::State::place(std::int64_t m, std::string& why, int adapters) {
   why.clear();
-  const std::size_t place = state_->place_of(m);
+  const std::size_t rows = place_of(m);
   const std::size_t group = adapters == 0 ? 0 : bucket_of(adapters) + 1;
-  std::unique_ptr<Executable>& executable = state_->executables.at(group)[place];
-  if (!executable) {
-    Problem problem = state_->shape;
-    if (place < kBuckets) problem.m = most_of(place);
+  Place& place = executables.at(group)[rows];
+  if (!place.any) {
+    Problem problem = shape;
+    if (rows < kBuckets) problem.m = most_of(rows);
     problem.adapters =
         group == 0 ? 0 : static_cast<int>(std::min<std::int64_t>(most_of(group - 1), kMaxAdapters));
-    executable = state_->build(problem, why);
+    place.any = build(problem, why);
   }
-  return executable.get();
+  return place;
+}
+
+// `call` has the weights. Where the other plan's kernels cannot be built, these serve all calls.
+Executable& Forward::State::executable_for(Place& place, const Operands& call) const {
+  const Problem& problem = place.any->problem();
+  if (!stand_in_one_buffer(call, problem)) return *place.any;
+  if (!place.in_one_buffer) {
+    const LaunchPlan plan = in_one_buffer(place.any->plan());
+    if (!takes_arena(plan)) return *place.any;
+    place.in_one_buffer = engine.build(problem, plan).executable;
+    if (!place.in_one_buffer) return *place.any;
+  }
+  return *place.in_one_buffer;
+}
+
+Executable* Forward::executable(std::int64_t m, std::string& why, int adapters) {
+  return state_->place(m, why, adapters).any.get();
 }
 
 // Makes m the call's, and says why there is none.
@@ -145,11 +171,11 @@ std::string Forward::run(cl_command_queue queue, Weights& weights, const Operand
   Operands call = operands;
   std::string why = state_->rows_reason(call);
   if (!why.empty() || call.m == 0) return why;
-  Executable* const found = executable(call.m, why);
-  if (found == nullptr) return why;
+  Place& place = state_->place(call.m, why, 0);
+  if (!place.any) return why;
   return reason_of([&] {
-    weights.set(queue, found->plan(), call);
-    found->enqueue(queue, call, how);
+    weights.set(queue, place.any->plan(), call);
+    state_->executable_for(place, call).enqueue(queue, call, how);
   });
 }
 
@@ -189,11 +215,11 @@ std::string Forward::run(cl_command_queue queue, Pool& pool, const Route& route,
     return std::to_string(route.active()) + " adapters in one call, more than " +
            std::to_string(kMaxAdapters);
   }
-  Executable* const found = executable(call.m, why, std::max(route.active(), 1));
-  if (found == nullptr) return why;
+  Place& place = state_->place(call.m, why, std::max(route.active(), 1));
+  if (!place.any) return why;
   return reason_of([&] {
-    pool.bind(queue, found->plan(), route, call);
-    found->enqueue(queue, call, how);
+    pool.bind(queue, place.any->plan(), route, call);
+    state_->executable_for(place, call).enqueue(queue, call, how);
   });
 }
 

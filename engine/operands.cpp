@@ -109,6 +109,14 @@ std::string route_reason(const Operands& operands, std::int64_t m) {
 
 }  // namespace
 
+bool stand_in_one_buffer(const Operands& operands, const Problem& problem) {
+  bool one = operands.x != nullptr && operands.a == operands.x;
+  for (int i = 0; i < slice_count(problem); ++i) {
+    one = one && output_of(operands, problem, i).buffer == operands.x;
+  }
+  return one;
+}
+
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands) {
   const std::int64_t m = rows_of(operands, problem);
@@ -143,6 +151,9 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   if (!why.empty()) return why;
   if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
   if (why.empty() && problem.adapters > 0) why = route_reason(operands, m);
+  if (why.empty() && takes_arena(plan) && !stand_in_one_buffer(operands, problem)) {
+    why = "x, y and the weights stand in several buffers, the plan's kernels take one";
+  }
   const bool joined = joins_weights(plan);
   if (why.empty() && joined && !places_weights(plan) && operands.off_a != 0) {
     why = "off_a is " + std::to_string(operands.off_a) +

@@ -37,7 +37,8 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void rank_specialized(
-    global const elem* restrict x, global const weight* restrict ab, OUTPUTS, Call call) {
+    TENSORS(weight), Call call) {
+  FIND_TENSORS(weight)
   const int lane = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   int block = (int)(group % call.column_blocks);

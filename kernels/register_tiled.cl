@@ -345,7 +345,8 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void register_tiled(
-    global const elem* restrict x, global const float* restrict ab, OUTPUTS POOL, Call call) {
+    TENSORS(float) POOL, Call call) {
+  FIND_TENSORS(float)
   const long group = (long)get_group_id(0);
   int column_block = (int)(group % call.column_blocks);
   const int which = find_module(call.modules, &column_block);

@@ -185,8 +185,8 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
-    global const elem* restrict x, global const weight* restrict ab, OUTPUTS,
-    global float* scratch, Call call) {
+    TENSORS(weight), global float* scratch, Call call) {
+  FIND_TENSORS(weight)
   const int m = call.m, k = call.k;
   Block block = find_block(m, call.rank, 0.0f, 0, m);
   // Sums of the warps in shrink; then two stages of h.

@@ -72,7 +72,8 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
-    global const elem* restrict x, global const weight* restrict ab, OUTPUTS POOL, Call call) {
+    TENSORS(weight) POOL, Call call) {
+  FIND_TENSORS(weight)
   // h, and the sums of the warps in shrink; then h as the stage of expand.
   local uint __attribute__((aligned(16)))
   memory[FIRST_WORDS > STAGE_WORDS ? FIRST_WORDS : STAGE_WORDS];

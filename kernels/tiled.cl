@@ -46,8 +46,8 @@ typedef struct {
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_SIZE, 1, 1))) void tiled(
-    global const elem* restrict x, global const weight* restrict ab, OUTPUTS POOL, Call call,
-    local float* stage, local float* h) {
+    TENSORS(weight) POOL, Call call, local float* stage, local float* h) {
+  FIND_TENSORS(weight)
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   int block = (int)(group % call.column_blocks);

@@ -115,10 +115,29 @@ bool takes(const LaunchPlan& plan, Role role) {
 }  // namespace
 
 bool places_weights(const LaunchPlan& plan) {
-  return takes(plan, Role::off_a) || !takes(plan, Role::weights);
+  return takes(plan, Role::off_a) || !joins_weights(plan);
 }
 
-bool joins_weights(const LaunchPlan& plan) { return takes(plan, Role::weights); }
+bool joins_weights(const LaunchPlan& plan) {
+  return takes(plan, Role::weights) || takes_arena(plan);
+}
+
+bool takes_arena(const LaunchPlan& plan) { return takes(plan, Role::arena); }
+
+LaunchPlan in_one_buffer(LaunchPlan plan) {
+  bool all = !plan.launches.empty() && takes(plan, Role::weights) && takes(plan, Role::off_a);
+  for (const Launch& launch : plan.launches) all = all && !launch.native;
+  if (!all) return plan;
+  for (Launch& launch : plan.launches) {
+    std::erase_if(launch.args, [](const Arg& arg) {
+      return arg.role == Role::x || arg.role == Role::weights || arg.role == Role::y;
+    });
+    launch.args.insert(launch.args.begin(), {Role::arena});
+  }
+  plan.defines.emplace_back("ARENA", 1);
+  std::sort(plan.defines.begin(), plan.defines.end());
+  return plan;
+}
 
 int launch_count(const LaunchPlan& plan) {
   int count = static_cast<int>(plan.launches.size());

@@ -24,8 +24,8 @@ namespace loratune {
 // the factors of DoRA begin in the buffer of B, in its elements. Of a group, `value` is the slice
 // that y, scale, n, ld_y, off_a, off_b, off_g and off_y are of. slots, route: the tables of a pool
 // and of a call's route, buffers of int. ld_slot: long, the elements from the weights of a slot to
-// those of the next. blocks: long, where the blocks of `value` rows begin in the route. Plans files
-// hold their numbers: new ones go last.
+// those of the next. blocks: long, where the blocks of `value` rows begin in the route. arena: the
+// one buffer of x, weights and y. Plans files hold their numbers: new ones go last.
 enum class Role : std::uint8_t {
   x,
   a,
@@ -52,7 +52,8 @@ enum class Role : std::uint8_t {
   slots,
   route,
   ld_slot,
-  blocks
+  blocks,
+  arena
 };
 
 // Whether `value` is a slice where the role is an argument's.
@@ -162,6 +163,14 @@ std::string build_options(const LaunchPlan& plan);
 // problem].
 std::uint64_t global_for(const Launch& launch, std::int64_t m);
 
+// The plan for operands that all stand in one buffer, at the same offsets: its kernels take that
+// buffer alone, since each buffer makes a launch longer with NVIDIA's driver. A plan whose
+// launches take A and B apart, that the host runs, or that has parts stays as it is.
+LaunchPlan in_one_buffer(LaunchPlan plan);
+
+// Whether a launch takes x, weights and y as one buffer.
+bool takes_arena(const LaunchPlan& plan);
+
 // Kernels that a run enqueues, those of the parts included.
 int launch_count(const LaunchPlan& plan);
 
@@ -169,7 +178,7 @@ int launch_count(const LaunchPlan& plan);
 // where, by Role::off_a.
 bool places_weights(const LaunchPlan& plan);
 
-// Whether the kernels take A and B as one buffer, Role::weights.
+// Whether the kernels take A and B as one buffer, Role::weights or Role::arena.
 bool joins_weights(const LaunchPlan& plan);
 
 // A key that is equal exactly for plans that share a program: source, defines and flags. Of a plan

@@ -110,9 +110,9 @@ std::int64_t tile_registers(const Problem& problem, const Config& config) {
   const std::int64_t before =
       problem.accumulate ? 2 * config[kOutTiles] * tensor_data_words(problem) : 0;
   const std::int64_t expand =
-      config[kColumnTiles] * (4 * sum_tiles(problem.rank, config) + before +
-                              rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 *
-                                  tensor_b_words(problem)) +
+      config[kColumnTiles] *
+          (4 * sum_tiles(problem.rank, config) + before +
+           rank_chunks(problem.rank) * ranks_a_lane(problem.rank) / 2 * tensor_b_words(problem)) +
       rank_chunks(problem.rank) * ranks_a_lane(problem.rank);
   return std::max(shrink, expand);
 }

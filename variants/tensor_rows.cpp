@@ -37,9 +37,7 @@ int k_warps(const Config& config) {
   return config[kWarps] / (config[kRowWarps] * config[kRankWarps]);
 }
 
-std::int64_t pieces(const Problem& problem) {
-  return ceil_div(problem.k, tensor_piece(problem));
-}
+std::int64_t pieces(const Problem& problem) { return ceil_div(problem.k, tensor_piece(problem)); }
 
 int run(const Problem& problem, const Config& config) {
   const int ranks = 8 * rank_tiles(config, problem.rank) * config[kRankWarps];
@@ -131,9 +129,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   widen(kAhead, f16 ? 2 : 1, [] { return true; });
   const bool one_a_unit = !f16 && problem.rank <= 16 && groups() <= device.compute_units;
   widen(kWarps, 16, [&] { return one_a_unit && problem.k > 512; });
-  widen(kPieces, one_a_unit || (f16 && problem.rank > 32) ? 2 : 4, [&] {
-    return config[kPieces] * k_warps(config) * tensor_piece(problem) <= problem.k;
-  });
+  widen(kPieces, one_a_unit || (f16 && problem.rank > 32) ? 2 : 4,
+        [&] { return config[kPieces] * k_warps(config) * tensor_piece(problem) <= problem.k; });
   return config;
 }
 
@@ -193,17 +190,16 @@ Fit fit(const Problem& problem, const DeviceInfo& device) {
 }  // namespace
 
 constinit const Variant variant(
-    kKernel,
-    {.revision = 2,
-     .space = {kParameters, constraint},
-     .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
-     .supports = supports,
-     .default_config = default_config,
-     .plan = plan,
-     .flops = flops,
-     .tiles = tiles,
-     .fit = fit,
-     .needs = kNeedsTensorCores});
+    kKernel, {.revision = 2,
+              .space = {kParameters, constraint},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
+              .supports = supports,
+              .default_config = default_config,
+              .plan = plan,
+              .flops = flops,
+              .tiles = tiles,
+              .fit = fit,
+              .needs = kNeedsTensorCores});
 
 void reference(const Problem& problem, const Config& config, const DeviceInfo&,
                const HostTensors& t) {

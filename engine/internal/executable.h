@@ -17,7 +17,8 @@ inline constexpr int kMaxNumbers = 96;  // of a launch that passes them as one s
 // Whether the argument is a number, and no buffer or local memory.
 inline bool is_number(const Arg& arg) {
   return arg.role >= Role::scale && arg.role != Role::scratch && arg.role != Role::local &&
-         arg.role != Role::weights && arg.role != Role::slots && arg.role != Role::route;
+         arg.role != Role::weights && arg.role != Role::slots && arg.role != Role::route &&
+         arg.role != Role::arena;
 }
 
 // A launch's kernel, null for a native one, and the numbers that it is set to, where these are

@@ -32,6 +32,9 @@ inline float scale_of(const Operands& operands, int slice) {
   return operands.scale * operands.slices[static_cast<unsigned>(slice)].scale;
 }
 
+// Whether x, y of every slice, and A and B joined stand in the same buffer.
+bool stand_in_one_buffer(const Operands& operands, const Problem& problem);
+
 // The operands of a slice alone.
 inline Operands part_operands(const Operands& operands, const Problem& problem, int slice) {
   const SliceOperands& own = operands.slices[static_cast<unsigned>(slice)];

@@ -13,6 +13,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
+#include "harness/bench/arena_benchmark.h"
 #include "harness/bench/dispatch_benchmarks.h"
 #include "harness/bench/modes.h"
 #include "harness/bench/samples.h"
@@ -332,7 +333,10 @@ int bench_mode(const Options& options) {
       if (!has_flag(flags, "--benchmark_min_time")) registered->Iterations(wanted.rounds);
     }
   }
-  if (wants_dispatch_benchmarks(flags)) register_dispatch_benchmarks(device);
+  if (wants_dispatch_benchmarks(flags)) {
+    register_dispatch_benchmarks(device);
+    register_arena_benchmarks(device);
+  }
   add_context(run, device.info, options);
   bool cut_off = false;
   const Reporter display = make_display_reporter(flags);

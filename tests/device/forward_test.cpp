@@ -261,6 +261,41 @@ TEST_F(Forwards, TakeAllOperandsFromOneBuffer) {
   }
 }
 
+// The plan for one buffer, of every variant that has one: right there, and refused elsewhere.
+TEST_F(Rows, OfOneBufferTakeNoOther) {
+  const DeviceInfo& device = test_engine().info();
+  const std::int64_t floats = 1 << 18;
+  const Handle<cl_mem> arena =
+      make_buffer(test_engine().context(), static_cast<std::size_t>(floats * 4));
+  int tried = 0;
+  for (const Variant* variant : variants()) {
+    if (!variant->supports(shape_, device)) continue;
+    const LaunchPlan plan =
+        in_one_buffer(variant->plan(shape_, variant->default_config(shape_, device), device));
+    if (!takes_arena(plan)) continue;
+    ++tried;
+    const Built built = test_engine().build(shape_, plan);
+    ASSERT_TRUE(built.executable) << variant->name << ": " << built.detail;
+    Weights weights(test_engine().context(), shape_, layer_.a.data(), layer_.b.data());
+    weights.use_arena(arena.get(), 40000, floats * 4 - 40000);
+    Operands call = operands(20);
+    weights.set(queue_.get(), plan, call);
+    EXPECT_THROW(built.executable->enqueue(queue_.get(), call), std::invalid_argument)
+        << "x and y have buffers of their own";
+    call.x = call.y = arena.get();
+    call.off_x = 3;
+    call.off_y = 4001;
+    const Values ones(static_cast<std::size_t>((kMost + 1) * shape_.n), 1);
+    write_buffer(queue_.get(), arena.get(), call.off_x * 4, x_.size() * 4, x_.data());
+    write_buffer(queue_.get(), arena.get(), call.off_y * 4, ones.size() * 4, ones.data());
+    built.executable->enqueue(queue_.get(), call);
+    Values y(ones.size());
+    read_buffer(queue_.get(), arena.get(), call.off_y * 4, y.size() * 4, y.data());
+    EXPECT_EQ(y, y_of(layer_, 20)) << variant->name;
+  }
+  EXPECT_GT(tried, 2);
+}
+
 // Kernels without Role::off_a begin at the beginning of their buffer: so are those for tensor
 // cores.
 TEST_F(Forwards, KeepsWeightsOutOfAnArenaWhereKernelsTakeNoOffset) {

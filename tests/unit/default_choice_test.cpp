@@ -78,7 +78,7 @@ constexpr Types kOtherTypes[] = {{Dtype::bf16, Dtype::bf16}, {Dtype::f32, Dtype:
                                  {Dtype::f16, Dtype::bf16},  {Dtype::bf16, Dtype::f32},
                                  {Dtype::bf16, Dtype::f16}};
 
-// The variants for tensor cores decline these types; a small product is as small in each of them.
+// Tensor cores take all of these types; a small product is as small in each of them.
 TEST(DefaultChoice, OfOtherTypesIsAVariantThatTakesThem) {
   for (const Types& types : kOtherTypes) {
     const auto name = [&](std::int64_t m, int rank, const DeviceInfo& device) {
@@ -87,8 +87,10 @@ TEST(DefaultChoice, OfOtherTypesIsAVariantThatTakesThem) {
       return name_of(problem, device);
     };
     EXPECT_EQ(name(256, 8, tensor_cores()), "rank_specialized") << to_string(types);
-    EXPECT_EQ(name(257, 8, tensor_cores()), "split") << to_string(types);
-    EXPECT_EQ(name(128, 25, tensor_cores()), "split") << to_string(types);
+    Problem alike = problem_of(128, 25);
+    alike.dtype = types == Types(Dtype::bf16) ? Dtype::f16 : Dtype::f32;
+    EXPECT_EQ(name(128, 25, tensor_cores()), name_of(alike, tensor_cores())) << to_string(types);
+    EXPECT_EQ(name(257, 8, tensor_cores()), "tensor_rows") << to_string(types);
     EXPECT_EQ(name(16, 8, device_of(256, 32768)), "split") << to_string(types);
     EXPECT_EQ(name(16, 1024, device_of(64, 2048)), "naive") << to_string(types);
   }

@@ -1,6 +1,7 @@
 // Every variant's plans on made-up devices: nothing may ask for more than the device has.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -323,7 +324,7 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     copy[json::json_pointer(pointer)] = value;
     return copy;
   };
-  for (const json& bad : {broken("/launches/0/args/0/0", static_cast<int>(Role::blocks) + 1),
+  for (const json& bad : {broken("/launches/0/args/0/0", static_cast<int>(Role::arena) + 1),
                           broken("/launches/0/args/0/0", -1), broken("/scratch/0/1", 3),
                           broken("/a/0", 4), broken("/b/0", -1),
                           // A fraction, and what its type does not hold.
@@ -340,6 +341,43 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
   }
   EXPECT_THROW(plan_from_json(broken("/source", 5)), json::exception);
   EXPECT_THROW(plan_from_json(json::array()), json::exception);
+}
+
+// How often a launch takes an argument of the role.
+std::int64_t count_of(const Launch& launch, Role role) {
+  return std::count_if(launch.args.begin(), launch.args.end(),
+                       [&](const Arg& arg) { return arg.role == role; });
+}
+
+TEST(Plans, ForOneBufferTakeNoOther) {
+  Problem problem = make_problem(16, 512, 96, 16);
+  problem.slices = *parse_slices("64+16+16");
+  int with_arena = 0;
+  for (const DeviceInfo& device : kDevices) {
+    for (const Variant* variant : variants()) {
+      if (!variant->supports(problem, device)) continue;
+      const LaunchPlan plan =
+          variant->plan(problem, variant->default_config(problem, device), device);
+      const LaunchPlan one = in_one_buffer(plan);
+      if (!takes_arena(one)) {
+        EXPECT_EQ(one, plan) << variant->name;
+        continue;
+      }
+      ++with_arena;
+      EXPECT_TRUE(joins_weights(one) && places_weights(one)) << variant->name;
+      EXPECT_NE(one.source.find("FIND_TENSORS("), std::string::npos) << variant->name;
+      EXPECT_NE(build_options(one).find("-DARENA=1"), std::string::npos) << variant->name;
+      for (std::size_t i = 0; i < one.launches.size(); ++i) {
+        const Launch& launch = one.launches[i];
+        EXPECT_EQ(launch.args.size() + 4, plan.launches[i].args.size()) << variant->name;
+        EXPECT_EQ(count_of(launch, Role::arena), 1) << variant->name;
+        EXPECT_EQ(count_of(launch, Role::y), 0) << variant->name;
+        EXPECT_EQ(count_of(launch, Role::x) + count_of(launch, Role::weights), 0) << variant->name;
+      }
+      EXPECT_EQ(in_one_buffer(one), one) << variant->name;
+    }
+  }
+  EXPECT_GT(with_arena, 4);
 }
 
 }  // namespace

@@ -71,11 +71,17 @@ TEST(Separate, IsTheDefaultWhereOnlyModulesAloneHaveAKernelForTheDevice) {
   const auto name = [](const Problem& problem, const DeviceInfo& device) {
     return default_choice(problem, device).variant->name;
   };
-  // Tensor cores take no groups; what a CPU or any GPU has takes them.
-  EXPECT_EQ(name(group(512, Dtype::f16), made_up::nvidia()), "separate");
-  for (const DeviceInfo& device : {made_up::gpu(), made_up::cpu(), made_up::tiny()}) {
+  // Where the scratch for all modules is more than the device allocates, that for one is not.
+  Problem large = group(512, Dtype::f16);
+  large.rank = 72;
+  DeviceInfo device = made_up::nvidia();
+  EXPECT_EQ(name(large, device), "tensor");
+  device.max_alloc_bytes = 200'000;
+  EXPECT_EQ(name(slice_problem(large, 0), device), "tensor");
+  EXPECT_EQ(name(large, device), "separate");
+  for (const DeviceInfo& other : {made_up::gpu(), made_up::cpu(), made_up::tiny()}) {
     for (const std::int64_t m : {1, 16, 512}) {
-      EXPECT_EQ(name(group(m), device), name(slice_problem(group(m), 0), device)) << device.name;
+      EXPECT_EQ(name(group(m), other), name(slice_problem(group(m), 0), other)) << other.name;
     }
   }
 }

@@ -75,7 +75,8 @@ Launch make_module_launch(std::string_view kernel, const Problem& problem, const
   if (problem.adapters > 0) args.insert(args.end(), {{Role::route}, {Role::slots}});
   args.insert(args.end(), scratch);
   args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
-  if (problem.adapters > 0) args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, grid.row_groups.rows}});
+  if (problem.adapters > 0)
+    args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, grid.row_groups.rows}});
   add_modules(args, problem, blocks);
   args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}});
   args.insert(args.end(), own);

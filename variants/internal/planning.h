@@ -89,8 +89,8 @@ constexpr std::int64_t block_width(int tile, int block_columns) {
 
 // A launch of a kernel that does the whole product: x, the weights, y of each module, the route and
 // the pool where rows have adapters, and `scratch`; as the struct the offset and pitch of x, the
-// Modules of kernels/modules.clh, m, k, the number of all blocks of columns and `own`, which may end
-// in local memory. Rows of adapters come in the blocks of the grid.
+// Modules of kernels/modules.clh, m, k, the number of all blocks of columns and `own`, which may
+// end in local memory. Rows of adapters come in the blocks of the grid.
 Launch make_module_launch(std::string_view kernel, const Problem& problem, const Grid& grid,
                           std::int64_t size, const ModuleBlocks& blocks,
                           std::initializer_list<Arg> own = {},

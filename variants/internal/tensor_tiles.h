@@ -10,8 +10,8 @@ namespace loratune {
 inline constexpr std::string_view kNeedsTensorCores =
     "the tensor cores of an NVIDIA GPU from capability 8.0 on";
 
-// Whether the kernels multiply x, A and B as they are, elements of one type of two bytes. Elements of
-// other types, or of two types, they multiply as tf32.
+// Whether the kernels multiply x, A and B as they are, elements of one type of two bytes. Elements
+// of other types, or of two types, they multiply as tf32.
 constexpr bool tensor_halves(const Problem& problem) {
   return element_bytes(problem.dtype) == 2 && weights_dtype(problem) == problem.dtype;
 }
@@ -49,8 +49,7 @@ constexpr int tensor_share_words(const Problem& problem) {
 
 // Ranks that a module has in h: of several each has whole tiles of 8.
 constexpr int tensor_ranks(const Problem& problem) {
-  return slice_count(problem) == 1 ? problem.rank
-                                   : static_cast<int>(ceil_div(problem.rank, 8) * 8);
+  return slice_count(problem) == 1 ? problem.rank : static_cast<int>(ceil_div(problem.rank, 8) * 8);
 }
 
 // A's rows are of whole loads of 16 bytes.
@@ -86,8 +85,8 @@ constexpr std::int64_t tensor_sums_bytes(int warps, int rank_tiles) {
 }
 
 // Whether the device has the instructions, and the sums keep their bound: that of fewer products
-// than 16 is one that tf32 products for those of f32 do not keep. The kernels round k up to 16 bytes
-// in an int.
+// than 16 is one that tf32 products for those of f32 do not keep. The kernels round k up to 16
+// bytes in an int.
 inline bool tensor_tiles_suit(const Problem& problem, const DeviceInfo& device) {
   constexpr int kCapability = 80;  // mma with tf32, and of two bytes in tiles of 16 x 8 x 16
   constexpr std::int64_t kLongest = kMaxExtent - 8;
