@@ -38,6 +38,7 @@ std::string_view type_of(Role role) {
     case Role::n:
     case Role::rank:
     case Role::i32:
+    case Role::block_count:
       return "int";
     case Role::ld_x:
     case Role::ld_a:
@@ -83,6 +84,7 @@ std::optional<std::int64_t> value_of(const Arg& arg, const Problem& problem,
     case Role::local:
     case Role::i32:
     case Role::blocks:
+    case Role::block_count:
       return arg.value;
     default:
       return std::nullopt;
@@ -235,6 +237,8 @@ std::string_view to_string(Role role) {
       return "blocks";
     case Role::arena:
       return "arena";
+    case Role::block_count:
+      return "block_count";
   }
   return "";
 }

@@ -141,6 +141,8 @@ std::int64_t Executable::State::number(const Arg& arg, const Operands& operands)
       return operands.ld_slot;
     case Role::blocks:
       return operands.route->first_block(arg.value);
+    case Role::block_count:
+      return operands.route->blocks(arg.value);
     default:
       return arg.value;
   }

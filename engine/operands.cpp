@@ -91,7 +91,8 @@ bool overlap(const Span& a, const Span& b) {
 }
 
 // Why the rows of a problem with adapters cannot find theirs, or nothing.
-std::string route_reason(const Operands& operands, std::int64_t m) {
+std::string route_reason(const Problem& problem, const LaunchPlan& plan, const Operands& operands,
+                         std::int64_t m) {
   const Route* const route = operands.route;
   if (route == nullptr || operands.slots == nullptr) {
     return "the problem has adapters, the call no pool and route";
@@ -103,6 +104,15 @@ std::string route_reason(const Operands& operands, std::int64_t m) {
   if (route->slots() > operands.slot_count) {
     return "the route is over " + std::to_string(route->slots()) + " slots, the pool has " +
            std::to_string(operands.slot_count);
+  }
+  for (const Launch& launch : plan.launches) {
+    for (const Arg& arg : launch.args) {
+      if (arg.role != Role::block_count) continue;
+      const std::int64_t room = most_route_blocks(problem, arg.value);
+      if (route->blocks(arg.value) <= room) continue;
+      return "the route has " + std::to_string(route->blocks(arg.value)) + " blocks of " +
+             std::to_string(arg.value) + " rows, the plan has room for " + std::to_string(room);
+    }
   }
   return {};
 }
@@ -150,7 +160,7 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   }
   if (!why.empty()) return why;
   if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
-  if (why.empty() && problem.adapters > 0) why = route_reason(operands, m);
+  if (why.empty() && problem.adapters > 0) why = route_reason(problem, plan, operands, m);
   if (why.empty() && takes_arena(plan) && !stand_in_one_buffer(operands, problem)) {
     why = "x, y and the weights stand in several buffers, the plan's kernels take one";
   }

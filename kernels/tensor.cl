@@ -9,7 +9,8 @@
 //   B[n,rank]  panels of PANEL columns: (column / PANEL * rank + j) * PANEL + column % PANEL
 //   h          (slice * m + row) * ld_h + j, float scratch behind 32 words, of which the first
 //              counts the work-groups at the wait: between two runs it is 0 or their number. Of
-//              several modules each has the next whole tiles of 8 ranks.
+//              several modules each has the next whole tiles of 8 ranks. Rows of several adapters
+//              stand in the blocks of their route, of GROUP_ROWS each.
 //   y[m,n]     off_y + row * ld_y + column
 // Shrink: a warp takes ROW_TILES * 16 rows and RANK_TILES * 8 ranks of a slice of k; in a group
 // ROW_WARPS and RANK_WARPS of them stand side by side, and what warps are left take turns at pieces
@@ -73,45 +74,28 @@
 #include "tensor_stage.clh"
 #include "tensor_expand.clh"
 
-// Its units are the tiles of h, of each slice of k.
-inline void shrink(global const elem* x, long ld_x, global const weight* a, int ld_a,
-                   global float* h, int ld_h, local float* stage, Block block, int k, int panels,
-                   int slices, int slice_pieces, const int aligned) {
-  const long units = ((long)block.count + GROUP_ROWS - 1) / GROUP_ROWS * panels * slices;
-  for (long unit = get_group_id(0); unit < units; unit += get_num_groups(0)) {
-    const int slice = (int)(unit % slices);
-    const long begin = (long)slice * slice_pieces * PIECE;
-    shrink_tile(x, ld_x, a, ld_a, h + (long)slice * block.count * ld_h, ld_h, stage,
-                unit / slices / panels * GROUP_ROWS, (int)(unit / slices % panels), (int)begin,
-                (int)min(k - begin, (long)slice_pieces * PIECE), block, aligned);
-  }
-}
+#if ADAPTERS
+#define SHRINK_BLOCK(call, number)                                                 \
+  (STACKED == 1 ? FIND_BLOCK(call, 0, number, GROUP_ROWS, (call).rank)             \
+                : find_rows(route, slots, (call).pool, number))
+#define BLOCKS(call) ((long)(call).blocks)
+#else
+#define SHRINK_BLOCK(call, number) FIND_BLOCK(call, 0, 0, (call).m, (call).rank)
+#define BLOCKS(call) (((long)(call).m + GROUP_ROWS - 1) / GROUP_ROWS)
+#endif
 
-// How expand is shared out: a task is WARPS * PANEL columns of a module and a part of the stages, so
-// that a warp's B stays in registers over all stages of the part.
-typedef struct {
-  long stages, parts;
-} Tasks;
-
-inline Tasks cut_tasks(int m, int column_blocks) {
-  Tasks tasks;
-  tasks.stages = ((long)m + STAGE_ROWS - 1) / STAGE_ROWS;
-  tasks.parts = clamp((long)get_num_groups(0) / column_blocks, 1L, tasks.stages);
-  return tasks;
-}
-
-// One task: stages of rows from `first` to `last` of a module, h and y those of the module, b the
-// warp's panel of it, g the panel's GAINS, and y from the panel's first column on, of which there
-// are `columns`. `stages` and `maxima` have two of each, which take turns, of which `turn` is the
-// next: while a warp still multiplies by one another can fill the other. Where `arrivals` is given
-// the groups wait for one another before h is read.
-inline void expand(const global float* h, int ld_h, const global weight* b, global elem* y,
-                   long ld_y, const global float* g, local uint* stages, local uint* maxima,
-                   int* turn, global uint* arrivals, uint round, Block block, long first, long last,
-                   int columns, int slices, const int aligned) {
+// One task of expand: WARPS * PANEL columns of a module, and stages of rows from `first` to `last`.
+// h is that of the block's first row and the module, b the warp's panel, g the panel's GAINS, and y
+// begins with the panel's first column, of which there are `columns`. `stages` and `maxima` have
+// two of each, which take turns, of which `turn` is the next: while a warp still multiplies by one
+// another can fill the other. Where `arrivals` is given the groups wait for one another before h is
+// read.
+inline void expand(const global float* h, int ld_h, long h_rows, int ranks, const global weight* b,
+                   global elem* y, long ld_y, const global float* g, local uint* stages,
+                   local uint* maxima, int* turn, global uint* arrivals, uint round, Block block,
+                   long first, long last, int columns, int slices, const int aligned) {
   const int lane = (int)get_local_id(0) % 32;
   const int rank = block.rank, m = block.count;
-  const int ranks = STACKED == 1 ? ld_h : ranks_in_h(rank);
   const int rank_step = RANK_CHUNKS * 4 * RANKS_A_LANE;
   const int wide = aligned && column_of(lane % 4, LANE_COLUMNS - 1) < columns;
   uint bs[RANK_CHUNKS][B_WORDS][COLUMN_TILES];
@@ -125,7 +109,7 @@ inline void expand(const global float* h, int ld_h, const global weight* b, glob
     load_y(y, ld_y, first + t * 16, block, wide, before[t / SUM_TILES]);
   }
   if (arrivals) wait_for_all(arrivals, (uint)get_num_groups(0), round);
-  load_h(h, ld_h, ranks, shares, first, 0, m, slices);
+  load_h(h, ld_h, ranks, shares, first, 0, m, h_rows, slices);
 
   for (long row0 = first; row0 < last; row0 += STAGE_ROWS) {
     float sum[SUM_TILES][COLUMN_TILES][4];
@@ -139,7 +123,7 @@ inline void expand(const global float* h, int ld_h, const global weight* b, glob
       const int more = rank0 + rank_step < rank;
       if (more || row0 + STAGE_ROWS < last) {
         load_h(h, ld_h, ranks, shares, more ? row0 : row0 + STAGE_ROWS,
-               more ? rank0 + rank_step : 0, m, slices);
+               more ? rank0 + rank_step : 0, m, h_rows, slices);
       }
       if (columns == 0) continue;
       if (rank > rank_step && (rank0 > 0 || row0 > first)) load_b(b, bs, rank0, rank);
@@ -180,15 +164,20 @@ inline void expand(const global float* h, int ld_h, const global weight* b, glob
 
 typedef struct {
   long off_x, ld_x;
+#if ADAPTERS
+  Pool pool;
+#endif
   Module modules[MODULES];
   int m, k, column_blocks, rank, slice_pieces;
+#if ADAPTERS
+  int blocks;  // of GROUP_ROWS rows
+#endif
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
-    TENSORS(weight), global float* scratch, Call call) {
+    TENSORS(weight) POOL, global float* scratch, Call call) {
   FIND_TENSORS(weight)
-  const int m = call.m, k = call.k;
-  Block block = find_block(m, call.rank, 0.0f, 0, m);
+  const int k = call.k, all_ranks = call.rank;
   // Sums of the warps in shrink; then two stages of h.
   local uint __attribute__((aligned(16)))
   memory[SHRINK_WORDS > 2 * STAGE_WORDS ? SHRINK_WORDS : 2 * STAGE_WORDS];
@@ -198,34 +187,58 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor(
   const uint groups = (uint)get_num_groups(0);
   const uint round = round_of(arrivals, groups);
   const int ld_a = (k + A_UNIT - 1) / A_UNIT * A_UNIT;
-  const int apart = ranks_in_h(block.rank);
+  const int apart = ranks_in_h(all_ranks);
   const int panels = (STACKED * apart + GROUP_RANKS - 1) / GROUP_RANKS;
   const int ld_h = panels * GROUP_RANKS;
   const int slices = ((k - 1) / PIECE + call.slice_pieces) / call.slice_pieces;
+  const long blocks = BLOCKS(call);
+  const long h_rows = ADAPTERS ? blocks * GROUP_ROWS : call.m;
   x += call.off_x;
   const ulong x_places = (ulong)x | (ulong)(call.ld_x * sizeof(elem)) | (ulong)k * sizeof(elem);
-  shrink(x, call.ld_x, ab + call.modules[0].off_a, ld_a, h, ld_h, (local float*)memory, block, k,
-         panels, slices, call.slice_pieces, (x_places & (X_WORDS * 4 - 1)) == 0);
+  const int x_aligned = (x_places & (X_WORDS * 4 - 1)) == 0;
+
+  // Units of shrink are the tiles of h, of each slice of k.
+  for (long unit = get_group_id(0); unit < blocks * panels * slices; unit += groups) {
+    const int slice = (int)(unit % slices);
+    const long begin = (long)slice * call.slice_pieces * PIECE;
+    const long number = unit / slices / panels;
+    const Block block = SHRINK_BLOCK(call, number);
+    const long row0 = number * GROUP_ROWS;  // in h, and without adapters in x
+    global float* part = h + ((long)slice * h_rows + (ADAPTERS ? row0 : 0)) * ld_h;
+    shrink_tile(x, call.ld_x, ab + block.weights + call.modules[0].off_a, ld_a, part, ld_h,
+                (local float*)memory, ADAPTERS ? 0 : row0, (int)(unit / slices % panels),
+                (int)begin, (int)min(k - begin, (long)call.slice_pieces * PIECE), all_ranks, block,
+                x_aligned);
+  }
   arrive(arrivals, groups);
 
-  const Tasks tasks = cut_tasks(m, call.column_blocks);
-  int turn = 0;
-  for (long task = get_group_id(0); task < call.column_blocks * tasks.parts; task += groups) {
+  // A task of expand has some columns of a module, and a block or a part of all stages, so that a
+  // warp's B stays in registers over all stages of the part.
+  const long stages = ((long)call.m + STAGE_ROWS - 1) / STAGE_ROWS;
+  const long parts =
+      ADAPTERS ? blocks : clamp((long)groups / call.column_blocks, 1L, stages);
+  int turn = 0, waited = 0;
+  for (long task = get_group_id(0); task < call.column_blocks * parts; task += groups) {
     int column_block = (int)(task % call.column_blocks);
     const int which = find_module(call.modules, &column_block);
     const Module module = call.modules[which];
     const long part = task / call.column_blocks;
+    const Block block = FIND_BLOCK(call, which, ADAPTERS ? part : 0, call.m, all_ranks);
+    if (ADAPTERS && block.count == 0) continue;
+    const global weight* weights = ab + block.weights;
     const long column0 =
         ((long)column_block * WARPS + (int)get_local_id(0) / 32) * PANEL;  // of the warp
     global elem* y = OUTPUT(which) + module.off_y;
     const ulong y_places = (ulong)y | (ulong)(module.ld_y * sizeof(elem));
-    block.scale = module.scale;
-    expand(h + which * apart, ld_h, ab + module.off_b + column0 * block.rank, y + column0,
-           module.ld_y, GAINS(ab, module, column0), memory, maxima, &turn,
-           task == get_group_id(0) ? arrivals : 0, round, block,
-           part * tasks.stages / tasks.parts * STAGE_ROWS,
-           min((part + 1) * tasks.stages / tasks.parts * STAGE_ROWS, (long)m),
+    expand(h + (ADAPTERS ? part * GROUP_ROWS * ld_h : 0) + which * apart, ld_h, h_rows,
+           STACKED == 1 ? ld_h : apart, weights + module.off_b + column0 * all_ranks, y + column0,
+           module.ld_y, GAINS(weights, module, column0), memory, maxima, &turn,
+           waited ? 0 : arrivals, round, block,
+           ADAPTERS ? 0 : part * stages / parts * STAGE_ROWS,
+           ADAPTERS ? block.count
+                    : min((part + 1) * stages / parts * STAGE_ROWS, (long)call.m),
            (int)clamp(module.n - column0, 0L, (long)PANEL), slices,
            (y_places & (WIDTH * sizeof(elem) - 1)) == 0);
+    waited = 1;
   }
 }

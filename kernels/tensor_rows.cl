@@ -102,10 +102,10 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void tensor_rows(
 
   local float* h = (local float*)memory;
   shrink_tile(x, call.ld_x, ab + module.off_a, (k + A_UNIT - 1) / A_UNIT * A_UNIT, h, GROUP_RANKS,
-              h + H_WORDS, 0, 0, 0, k, block, (x_places & (X_WORDS * 4 - 1)) == 0);
+              h + H_WORDS, 0, 0, 0, k, call.rank, block, (x_places & (X_WORDS * 4 - 1)) == 0);
   barrier(CLK_LOCAL_MEM_FENCE);
   FLOATS(RANKS_A_LANE) shares[ITEMS][CHUNKS];
-  load_h(h, GROUP_RANKS, GROUP_RANKS, shares, 0, 0, block.count, 1);
+  load_h(h, GROUP_RANKS, GROUP_RANKS, shares, 0, 0, block.count, 0, 1);
 
   // The part's panels, of which the warp takes one after the other; those of B have all ranks that
   // the layout has.

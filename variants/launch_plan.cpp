@@ -51,9 +51,10 @@ std::string launch_reason(const Launch& launch, std::size_t scratch_buffers) {
     if (arg.value < 0 && (arg.role == Role::scratch || arg.role == Role::local)) {
       return launch.kernel + " takes a buffer of number or size " + std::to_string(arg.value);
     }
-    if (arg.role == Role::blocks &&
-        (arg.value < 1 || arg.value > kMostRouteRows || (arg.value & (arg.value - 1)) != 0 ||
-         arg.value != launch.row_groups.rows)) {
+    const bool counts = arg.role == Role::blocks || arg.role == Role::block_count;
+    const std::int64_t rows = launch.row_groups.rows;  // 0: the kernel asks how many blocks it has
+    if (counts && (arg.value < 1 || arg.value > kMostRouteRows ||
+                   (arg.value & (arg.value - 1)) != 0 || (rows != 0 && arg.value != rows))) {
       return launch.kernel + " takes blocks of " + std::to_string(arg.value) + " rows of a route";
     }
     if (arg.role == Role::local && arg.value > kMostLocal) {

@@ -25,7 +25,8 @@ namespace loratune {
 // that y, scale, n, ld_y, off_a, off_b, off_g and off_y are of. slots, route: the tables of a pool
 // and of a call's route, buffers of int. ld_slot: long, the elements from the weights of a slot to
 // those of the next. blocks: long, where the blocks of `value` rows begin in the route. arena: the
-// one buffer of x, weights and y. Plans files hold their numbers: new ones go last.
+// one buffer of x, weights and y. block_count: int, how many blocks of `value` rows the route has.
+// Plans files hold their numbers: new ones go last.
 enum class Role : std::uint8_t {
   x,
   a,
@@ -53,7 +54,8 @@ enum class Role : std::uint8_t {
   route,
   ld_slot,
   blocks,
-  arena
+  arena,
+  block_count
 };
 
 // Whether `value` is a slice where the role is an argument's.
@@ -70,6 +72,14 @@ struct Arg {
 
 // Rows that a block of a route has are a power of two up to this one.
 inline constexpr int kMostRouteRows = 64;
+
+// Blocks of so many rows of a route that plans with scratch for them have room for: each slot with
+// rows may end with a block of one row. Slots are the problem's adapters and as many empty ones.
+constexpr std::int64_t most_route_blocks(const Problem& problem, std::int64_t rows) {
+  const std::int64_t slots = 2 * std::int64_t{problem.adapters} + 2;
+  const std::int64_t most = problem.m / rows + slots;
+  return most < problem.m ? most : problem.m;
+}
 
 // How many work-groups a launch has for m rows: the groups of a block of `rows` rows, `groups`, for
 // each block. Where `rows` is 0 the launch has its own grid for every m. Grids that are the same

@@ -47,6 +47,7 @@ int k_warps(const Config& config) {
 // How a problem is cut. A slice of k is of whole pieces, and none is empty.
 struct Cut {
   std::int64_t pieces, slice_pieces, slices, panels, shrink_units, expand_units;
+  std::int64_t h_rows;  // at most
 };
 
 // Columns of h: the ranks of all modules.
@@ -64,9 +65,19 @@ Cut cut(const Problem& problem, const Config& config) {
   cut.slice_pieces = ceil_div(cut.pieces, config[kSlices]);
   cut.slices = ceil_div(cut.pieces, cut.slice_pieces);
   cut.panels = ceil_div(ranks_of_all(problem), group_ranks(config));
-  cut.shrink_units = ceil_div(problem.m, group_rows(config)) * cut.panels * cut.slices;
-  cut.expand_units =
-      ceil_div(problem.m, 16 * config[kOutTiles]) * column_blocks(problem, config).count;
+  const std::int64_t rows = group_rows(config);
+  if (problem.adapters == 0) {
+    cut.shrink_units = ceil_div(problem.m, rows) * cut.panels * cut.slices;
+    cut.h_rows = problem.m;
+    cut.expand_units =
+        ceil_div(problem.m, 16 * config[kOutTiles]) * column_blocks(problem, config).count;
+    return cut;
+  }
+  const std::int64_t most = most_route_blocks(problem, rows);
+  const std::int64_t likely = problem.adapters * ceil_div(rows_of_an_adapter(problem), rows);
+  cut.h_rows = most * rows;
+  cut.shrink_units = std::min(likely, most) * cut.panels * cut.slices;
+  cut.expand_units = std::min(likely, most) * column_blocks(problem, config).count;
   return cut;
 }
 
@@ -80,7 +91,7 @@ constexpr std::int64_t kHeaderBytes = 128;  // of the scratch: the count of arri
 std::int64_t scratch_bytes(const Problem& problem, const Config& config) {
   const Cut pieces = cut(problem, config);
   const std::int64_t h_columns = pieces.panels * group_ranks(config);
-  return kHeaderBytes + pieces.slices * problem.m * h_columns * 4;
+  return kHeaderBytes + pieces.slices * pieces.h_rows * h_columns * 4;
 }
 
 // Chunks of ranks that expand holds in local memory at a time.
@@ -129,6 +140,8 @@ bool constraint(const Config& config, const Problem& problem, const DeviceInfo& 
          group_ranks(config) < 2 * std::max(ranks_of_all(problem), 8) &&
          std::max(group_rows(config), 16 * config[kOutTiles]) <
              2 * std::max<std::int64_t>(problem.m, 16) &&
+         (problem.adapters == 0 || (is_block_of_route(group_rows(config)) &&
+                                    16 * config[kOutTiles] <= group_rows(config))) &&
          wg * (tile_registers(problem, config) + 40) <= 65536 &&
          tile_registers(problem, config) <= 200 &&
          scratch_bytes(problem, config) <= device.max_alloc_bytes;
@@ -159,7 +172,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
     return 4 * most_slices * now.shrink_units >= 3 * device.compute_units * now.slices;
   };
   const auto few_slices_fill = [&] {
-    return 5 * ceil_div(problem.m, group_rows(config)) >= device.compute_units;
+    const Cut now = cut(problem, config);
+    return 5 * now.shrink_units >= device.compute_units * now.slices * now.panels;
   };
   if (problem.m >= 64) {
     widen(kRankTiles, 2, slices_fill);
@@ -206,12 +220,14 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
   if (problem.m == 0) return plan;
   const Cut pieces = cut(problem, config);
   plan.scratch.push_back({static_cast<std::uint64_t>(scratch_bytes(problem, config)), Zero::once});
+  std::vector<Arg> own = {{Role::rank}, {Role::i32, pieces.slice_pieces}};
+  if (problem.adapters > 0) own.push_back({Role::block_count, group_rows(config)});
   plan.launches.push_back(make_module_launch(
       "tensor", problem,
       Grid{std::min<std::int64_t>(device.compute_units * groups_a_unit(config),
                                   std::max(pieces.shrink_units, pieces.expand_units))},
-      32 * config[kWarps], column_blocks(problem, config),
-      {{Role::rank}, {Role::i32, pieces.slice_pieces}}, {{Role::scratch, 0}}));
+      32 * config[kWarps], column_blocks(problem, config), own, {{Role::scratch, 0}},
+      group_rows(config)));
   return plan;
 }
 
@@ -231,7 +247,7 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::this_device; }
 constinit const Variant variant(
     kKernel, {.revision = 4,
               .space = {kParameters, constraint},
-              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
               .supports = supports,
               .default_config = default_config,
               .plan = plan,

@@ -176,8 +176,10 @@ Tiles tiles(const Problem& problem, const Config& config) {
 // f32 of few ranks, which reads little but x.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;
-  if (problem.adapters > 0) return Fit::this_device;
-  if (fills(ceil_div(problem.m, kLeastRows), device)) return Fit::this_problem;
+  const std::int64_t blocks =
+      std::max(problem.adapters, 1) * ceil_div(rows_of_an_adapter(problem), kLeastRows);
+  if (fills(blocks, device)) return Fit::this_problem;
+  if (problem.adapters > 0) return Fit::never;
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
   const bool f16 = tensor_halves(problem);
   const std::int64_t few =

@@ -96,7 +96,7 @@ LaunchPlan plan_from_json(const json& value, bool is_part) {
                            whole_from<std::int64_t>(row_groups.at(1), "plan: groups", 0)};
     }
     for (const json& arg : item.at("args")) {
-      launch.args.push_back({enum_from(arg.at(0), Role::arena),
+      launch.args.push_back({enum_from(arg.at(0), Role::block_count),
                              whole_from<std::int64_t>(arg.at(1), "plan: an argument")});
     }
     plan.launches.push_back(std::move(launch));

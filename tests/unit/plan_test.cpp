@@ -324,7 +324,7 @@ TEST(PlanJson, RefusesWhatIsNoPlan) {
     copy[json::json_pointer(pointer)] = value;
     return copy;
   };
-  for (const json& bad : {broken("/launches/0/args/0/0", static_cast<int>(Role::arena) + 1),
+  for (const json& bad : {broken("/launches/0/args/0/0", static_cast<int>(Role::block_count) + 1),
                           broken("/launches/0/args/0/0", -1), broken("/scratch/0/1", 3),
                           broken("/a/0", 4), broken("/b/0", -1),
                           // A fraction, and what its type does not hold.

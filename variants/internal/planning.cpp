@@ -69,17 +69,18 @@ void add_modules(std::vector<Arg>& args, const Problem& problem, const ModuleBlo
 
 Launch make_module_launch(std::string_view kernel, const Problem& problem, const Grid& grid,
                           std::int64_t size, const ModuleBlocks& blocks,
-                          std::initializer_list<Arg> own, std::initializer_list<Arg> scratch) {
+                          const std::vector<Arg>& own, std::initializer_list<Arg> scratch,
+                          std::int64_t route_rows) {
+  if (route_rows == 0) route_rows = grid.row_groups.rows;
   std::vector<Arg> args = {{Role::x}, {Role::weights}};
   add_outputs(args, problem);
   if (problem.adapters > 0) args.insert(args.end(), {{Role::route}, {Role::slots}});
   args.insert(args.end(), scratch);
   args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
-  if (problem.adapters > 0)
-    args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, grid.row_groups.rows}});
+  if (problem.adapters > 0) args.insert(args.end(), {{Role::ld_slot}, {Role::blocks, route_rows}});
   add_modules(args, problem, blocks);
   args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}});
-  args.insert(args.end(), own);
+  args.insert(args.end(), own.begin(), own.end());
   return make_struct_launch(kernel, grid, size, std::move(args));
 }
 

@@ -90,15 +90,16 @@ constexpr std::int64_t block_width(int tile, int block_columns) {
 // A launch of a kernel that does the whole product: x, the weights, y of each module, the route and
 // the pool where rows have adapters, and `scratch`; as the struct the offset and pitch of x, the
 // Modules of kernels/modules.clh, m, k, the number of all blocks of columns and `own`, which may
-// end in local memory. Rows of adapters come in the blocks of the grid.
+// end in local memory. Rows of adapters come in the blocks of the grid, or where that is the same
+// for every m, in blocks of `route_rows` rows.
 Launch make_module_launch(std::string_view kernel, const Problem& problem, const Grid& grid,
                           std::int64_t size, const ModuleBlocks& blocks,
-                          std::initializer_list<Arg> own = {},
-                          std::initializer_list<Arg> scratch = {});
+                          const std::vector<Arg>& own = {}, std::initializer_list<Arg> scratch = {},
+                          std::int64_t route_rows = 0);
 // The same by blocks of `rows` rows and of columns.
 inline Launch make_module_launch(std::string_view kernel, const Problem& problem, std::int64_t rows,
                                  std::int64_t size, const ModuleBlocks& blocks,
-                                 std::initializer_list<Arg> own = {}) {
+                                 const std::vector<Arg>& own = {}) {
   return make_module_launch(kernel, problem, Grid{problem.m, rows, blocks.count}, size, blocks,
                             own);
 }
