@@ -100,7 +100,7 @@ Tiles tiles(const Problem&, const Config& config) {
 // no such kernel takes have the bounds of f32: of them nothing was measured.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   if (!tensor_tiles_suit(problem, device) || !tensor_groups_fit(device)) return Fit::never;
-  const std::int64_t elements = problem.m * problem.k;
+  const std::int64_t elements = problem.m * problem.k * slice_count(problem);
   const int rank = problem.rank;
   const bool few =
       types_of(problem) == Types(Dtype::f16)

@@ -173,13 +173,17 @@ Tiles tiles(const Problem& problem, const Config& config) {
 // wait for one another: from times of 1 to 8192 rows, k = n 512 to 4096. It is where the smallest
 // blocks give each compute unit one. Fewer rows are shared out by columns, and x A^T is computed
 // for each part again: that pays where A and B are small for so many rows, and k is; less so for
-// f32 of few ranks, which reads little but x.
+// f32 of few ranks, which reads little but x. Of rows of several adapters it pays with few ranks,
+// or where several modules share out the groups anyway: from times of 16 to 512 rows of 8 adapters.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   constexpr std::int64_t kLeastRows = 16;
   const std::int64_t blocks =
       std::max(problem.adapters, 1) * ceil_div(rows_of_an_adapter(problem), kLeastRows);
   if (fills(blocks, device)) return Fit::this_problem;
-  if (problem.adapters > 0) return Fit::never;
+  if (problem.adapters > 0) {
+    const bool pays = problem.rank <= 16 || slice_count(problem) > 1;
+    return pays ? Fit::this_problem : Fit::never;
+  }
   const std::int64_t weights = problem.rank * (problem.k + problem.n);
   const bool f16 = tensor_halves(problem);
   const std::int64_t few =
