@@ -31,8 +31,10 @@ function(loratune_c_library target name header)
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${include_root}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:loratune_internal>)
-  target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,--exclude-libs,ALL
-    $<$<NOT:$<BOOL:${LORATUNE_SANITIZE}>>:-Wl,--no-undefined>)  # a sanitizer stands in the program
+  target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,--exclude-libs,ALL)
+  if(NOT LORATUNE_SANITIZE)  # a sanitizer's symbols are those of the program
+    target_link_options(${target} PRIVATE -Wl,--no-undefined)
+  endif()
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME ${name} EXPORT_NAME ${name} VERSION 0.${PROJECT_VERSION} SOVERSION 0 LINK_DEPENDS ${script})
   add_dependencies(${target} loratune_identity)
