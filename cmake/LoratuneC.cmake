@@ -50,6 +50,6 @@ set_source_files_properties(capi/boundary.cpp PROPERTIES COMPILE_DEFINITIONS
   "LORATUNE_VERSION=\"${PROJECT_VERSION}\";LORATUNE_VERSION_MAJOR=${PROJECT_VERSION_MAJOR};LORATUNE_VERSION_MINOR=${PROJECT_VERSION_MINOR};LORATUNE_VERSION_PATCH=${PROJECT_VERSION_PATCH}")
 
 loratune_c_library(loratune_cl_c loratune-cl loratune_cl.h
-  capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_op.cpp capi/cl_pool.cpp capi/cl_weights.cpp)
+  capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_merge.cpp capi/cl_op.cpp capi/cl_pool.cpp capi/cl_weights.cpp)
 target_link_libraries(loratune_cl_c PUBLIC loratune_c
-  PRIVATE $<BUILD_INTERFACE:loratune_engine> $<BUILD_INTERFACE:loratune_adapters>)
+  PRIVATE $<BUILD_INTERFACE:loratune_layers>)
