@@ -4,8 +4,8 @@
     python3 tests/check_declarations.py --self-test ROOT LIBRARY...
 
 The installed headers are those of ROOT that are in no internal/ folder. A function with a body in a header
-is defined there; of the others, `nm` of the static libraries must show as many signatures of the name as
-there are declarations with so many parameters. --self-test plants functions that nothing defines, in text like the headers' own.
+is defined there. Of the others, `nm` of the static libraries must show as many signatures of the name and the
+number of parameters as there are declarations. --self-test plants functions that nothing defines.
 """
 
 import re
@@ -147,7 +147,11 @@ def self_test(headers, symbols):
     plants = [
         ("dispatch/dispatcher.h", "  const DeviceInfo& device() const;", "  const DeviceInfo& twin() const;"),
         ("dispatch/dispatcher.h", "  const DeviceInfo& device() const;", "  int device(int of) const;"),
-        ("dispatch/dispatcher.h", "std::string_view to_string(ShapeMatch match);", "int to_nothing(\n    int at = {});"),
+        (
+            "dispatch/dispatcher.h",
+            "std::string_view to_string(ShapeMatch match);",
+            "int to_nothing(\n    int at = {});",
+        ),
         ("layers/merge.h", "class Merge {\n public:", "  template <class T>\n  T merged(const T& what);"),
         ("variants/problem.h", "std::string_view to_string(Op op);", "std::string_view to_string(Op op, int, Dtype);"),
         ("variants/problem.h", "std::string_view to_string(Op op);", "namespace inner {\n[[nodiscard]] int f();\n}"),
@@ -161,7 +165,9 @@ def self_test(headers, symbols):
         told = list(undefined(changed, symbols))
         if len(told) != 1:
             wrong.append(f"{plant!r}: {told}")
-    for sound in ["struct S {\n  S() = default;\n  virtual int f() = 0;\n  int (*g)(int);\n  int h() { return f(); }\n};"]:
+    for sound in [
+        "struct S {\n  S() = default;\n  virtual int f() = 0;\n  int (*g)(int);\n  int h() { return f(); }\n};"
+    ]:
         told = list(undefined({"sound.h": sound}, ""))
         if told:
             wrong.append(f"{sound!r}: {told}")

@@ -252,7 +252,15 @@ class Engine(Handle):
         )
 
     def merge(
-        self, queue: Any, a: Any, b: Any, w: Any, scale: float = 1.0, dtype: str | None = None, off: int = 0, ld: int = 0
+        self,
+        queue: Any,
+        a: Any,
+        b: Any,
+        w: Any,
+        scale: float = 1.0,
+        dtype: str | None = None,
+        off: int = 0,
+        ld: int = 0,
     ) -> None:
         """W += scale * B A, for the weights W[n,k] of a layer on the device; returns when that is done.
         W is a pyopencl array of two dimensions, or a buffer with its `dtype` ("float32", "float16",
