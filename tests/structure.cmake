@@ -14,6 +14,11 @@ foreach(mode "" --self-test)
   set_tests_properties(declarations${mode} PROPERTIES LABELS unit)
 endforeach()
 
+add_test(NAME opencl-loader
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_opencl_loader.py ${PROJECT_SOURCE_DIR}
+                 $<TARGET_FILE:loratune_engine> $<TARGET_FILE:loratune_layers> $<TARGET_FILE:loratune_harness>)
+set_tests_properties(opencl-loader PROPERTIES LABELS unit)
+
 add_test(NAME recordings
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_recordings.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(recordings PROPERTIES LABELS unit)
