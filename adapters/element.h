@@ -10,11 +10,18 @@
 #include <string_view>
 #include <vector>
 
+#include "loratune/variants/problem.h"
+
 namespace loratune {
 
 // q8_0 and q4_0 are GGUF's: blocks of 32 numbers of 8 or 4 bits with one f16 scale.
 enum class Element : std::uint8_t { f32, f16, bf16, q8_0, q4_0 };
 std::string_view to_string(Element element);
+// How a file stores numbers of a product's type.
+constexpr Element element_of(Dtype dtype) {
+  if (dtype == Dtype::f32) return Element::f32;
+  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
+}
 
 // A file stores whole blocks. A number of its own is a block of one.
 struct ElementBlock {

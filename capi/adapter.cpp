@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "capi/internal/boundary.h"
+#include "capi/internal/problem.h"
 #include "dispatch/internal/printable.h"
 #include "loratune/adapters/load_adapter.h"
 #include "loratune/adapters/lora_linear.h"
@@ -72,21 +73,6 @@ std::int32_t dtype_of(Element element) {
       return LORATUNE_DTYPE_BF16;
     default:
       return LORATUNE_DTYPE_DEFAULT;
-  }
-}
-
-Element element_of(std::int32_t dtype) {
-  switch (dtype) {
-    case LORATUNE_DTYPE_DEFAULT:
-    case LORATUNE_DTYPE_F32:
-      return Element::f32;
-    case LORATUNE_DTYPE_F16:
-      return Element::f16;
-    case LORATUNE_DTYPE_BF16:
-      return Element::bf16;
-    default:
-      throw Refused(LORATUNE_INVALID_VALUE,
-                    "dtype = " + std::to_string(dtype) + " is no loratune_dtype");
   }
 }
 
@@ -176,7 +162,8 @@ std::int32_t loratune_adapter_factors(const loratune_adapter* adapter,
   return guarded(detail, [&] {
     const loratune_factors wanted = taken(factors, "factors");
     const LoraModule& from = module_at(adapter, wanted.index);
-    const Element element = element_of(wanted.dtype);
+    const Element element =
+        element_of(loratune::capi::dtype_of(wanted.dtype, loratune::Dtype::f32, "dtype"));
     copy_factor(from.a, element, wanted.a, wanted.a_bytes, "a");
     copy_factor(from.b, element, wanted.b, wanted.b_bytes, "b");
     return LORATUNE_SUCCESS;

@@ -52,9 +52,7 @@ Joined joined(const std::vector<loratune_weights_source>& sources) {
   }
   const std::string why = invalid_reason(all.shape);
   if (!why.empty()) throw Refused(LORATUNE_INVALID_VALUE, "the sum of the ranks: " + why);
-  constexpr loratune::Element kElements[] = {loratune::Element::f32, loratune::Element::f16,
-                                             loratune::Element::bf16};
-  const loratune::Element element = kElements[static_cast<unsigned>(all.shape.dtype)];
+  const loratune::Element element = element_of(all.shape.dtype);
   std::vector<float> b(static_cast<std::size_t>(all.shape.n * all.shape.rank));
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < sources.size(); ++i) {

@@ -127,7 +127,7 @@ typedef struct loratune_weights_source {
   size_t a_bytes; /* at `a`; exactly what A takes */
   const void* b;
   size_t b_bytes;
-  float factor; /* loratune_weights_concat(): what this adapter's part is multiplied by */
+  float factor; /* loratune_weights_concat(), loratune_merge(): what B A is multiplied by */
   int32_t reserved_too;
 } loratune_weights_source;
 

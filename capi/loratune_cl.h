@@ -97,6 +97,32 @@ int32_t loratune_weights_update_modules(loratune_weights* weights, cl_command_qu
                                         const loratune_module_source* const* modules, size_t count,
                                         loratune_text* detail);
 
+/* ---- merge: an adapter added to the weights of a layer, which then needs no product of its own ---- */
+
+/* The weights W[out,in] of a layer in a buffer of the engine's context, in any dtype. Offset and pitch
+ * are in elements; a pitch of 0 is that of dense rows. */
+typedef struct loratune_matrix {
+  uint32_t size;
+  int32_t dtype;
+  cl_mem buffer;
+  int64_t out, in;
+  int64_t off, ld;
+} loratune_matrix;
+
+/* W += factor * B A on the queue, out being the source's n and in its k; returns when that is done. Sums
+ * are in float, and each element of W is rounded once, to the nearest. LORATUNE_INVALID_OPERANDS, W being
+ * as it was, for other extents, for a W that does not fit its buffer, and for a B that W's dtype cannot
+ * hold. What was added cannot be subtracted again to the bit: who wants W back keeps a copy. Threads may
+ * merge at a time; merges of one engine follow one another. */
+int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
+                       const loratune_weights_source* source, const loratune_matrix* w,
+                       loratune_text* detail);
+
+/* Enqueues a copy of W's elements, row by row, to keep them or to bring them back. Both matrices have
+ * the same out, in and dtype, and do not overlap. Any thread, at any time. */
+int32_t loratune_matrix_copy(cl_command_queue queue, const loratune_matrix* from,
+                             const loratune_matrix* to, loratune_text* detail);
+
 /* ---- pool and route: rows of one call that belong to different adapters ---- */
 
 /* `slots` adapters of one module or group, all empty at first: of the problem's k, n or slices and

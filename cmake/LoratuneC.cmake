@@ -31,8 +31,10 @@ function(loratune_c_library target name header)
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${include_root}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:loratune_internal>)
-  target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,--exclude-libs,ALL
-    $<$<NOT:$<BOOL:${LORATUNE_SANITIZE}>>:-Wl,--no-undefined>)  # a sanitizer stands in the program
+  target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,--exclude-libs,ALL)
+  if(NOT LORATUNE_SANITIZE)  # a sanitizer's symbols are those of the program
+    target_link_options(${target} PRIVATE -Wl,--no-undefined)
+  endif()
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME ${name} EXPORT_NAME ${name} VERSION 0.${PROJECT_VERSION} SOVERSION 0 LINK_DEPENDS ${script})
   add_dependencies(${target} loratune_identity)
@@ -48,6 +50,6 @@ set_source_files_properties(capi/boundary.cpp PROPERTIES COMPILE_DEFINITIONS
   "LORATUNE_VERSION=\"${PROJECT_VERSION}\";LORATUNE_VERSION_MAJOR=${PROJECT_VERSION_MAJOR};LORATUNE_VERSION_MINOR=${PROJECT_VERSION_MINOR};LORATUNE_VERSION_PATCH=${PROJECT_VERSION_PATCH}")
 
 loratune_c_library(loratune_cl_c loratune-cl loratune_cl.h
-  capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_op.cpp capi/cl_pool.cpp capi/cl_weights.cpp)
+  capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_merge.cpp capi/cl_op.cpp capi/cl_pool.cpp capi/cl_weights.cpp)
 target_link_libraries(loratune_cl_c PUBLIC loratune_c
-  PRIVATE $<BUILD_INTERFACE:loratune_engine> $<BUILD_INTERFACE:loratune_adapters>)
+  PRIVATE $<BUILD_INTERFACE:loratune_layers>)

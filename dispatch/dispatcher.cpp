@@ -1,6 +1,7 @@
 #include "loratune/dispatch/dispatcher.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <tuple>
 
@@ -10,8 +11,8 @@ namespace loratune {
 namespace {
 
 // The variant and config that an entry names, or why this build cannot use it.
-SkipReason bind(const std::string& name, const NamedConfig& config, const TunedFile& file,
-                BoundEntry& candidate) {
+SkipReason bind_config(const std::string& name, const NamedConfig& config, const TunedFile& file,
+                       BoundConfig& bound) {
   const Variant* variant = find_variant(name);
   if (variant == nullptr) return SkipReason::unknown_variant;
   const auto kernel = file.kernels.find(name);
@@ -20,23 +21,19 @@ SkipReason bind(const std::string& name, const NamedConfig& config, const TunedF
   }
   if (kernel->second.revision != variant->revision) return SkipReason::other_revision;
   if (config.size() != variant->space.parameters.size()) return SkipReason::unknown_parameter;
-  candidate.variant = variant;
+  bound.variant = variant;
   for (const Parameter& parameter : variant->space.parameters) {
     const auto value = std::find_if(config.begin(), config.end(), [&](const auto& named) {
       return named.first == parameter.name;
     });
     if (value == config.end()) return SkipReason::unknown_parameter;
-    candidate.config.push_back(value->second);
+    bound.config.push_back(value->second);
   }
-  return contains(variant->space, candidate.config) ? SkipReason::none : SkipReason::unknown_value;
-}
-
-bool same_choice(const BoundEntry& a, const BoundEntry& b) {
-  return a.variant == b.variant && a.config == b.config;
+  return contains(variant->space, bound.config) ? SkipReason::none : SkipReason::unknown_value;
 }
 
 // A plan is deterministic or not by its config; the corners of the ranges stand for the rest.
-SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, Mode mode,
+SkipReason check_rule(const BoundConfig& bound, const Rule& rule, Mode mode,
                       const DeviceInfo& device) {
   if (mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
     return SkipReason::depends_on_m;
@@ -48,7 +45,7 @@ SkipReason check_rule(const BoundEntry& candidate, const Rule& rule, Mode mode,
     };
     const Problem problem = make_problem(rule.kind, end(rule.m, 1), end(rule.k, 2), end(rule.n, 3),
                                          static_cast<int>(end(rule.rank, 0)));
-    const SkipReason skip = check_entry(candidate, problem, mode, device);
+    const SkipReason skip = check_config(bound, problem, mode, device);
     if (skip == SkipReason::not_deterministic) return skip;
     if (skip == SkipReason::none) best = skip;
   }
@@ -77,36 +74,28 @@ std::string_view to_string(SkipReason skip) {
   return kNames[static_cast<unsigned>(skip)];
 }
 
-SkipReason check_entry(const BoundEntry& entry, const Problem& problem, Mode mode,
-                       const DeviceInfo& device) {
-  if (!can_run(*entry.variant, entry.config, problem, device)) return SkipReason::cannot_run;
-  if (mode != Mode::fast && !entry.variant->plan(problem, entry.config, device).deterministic) {
+SkipReason check_config(const BoundConfig& bound, const Problem& problem, Mode mode,
+                        const DeviceInfo& device) {
+  if (!can_run(*bound.variant, bound.config, problem, device)) return SkipReason::cannot_run;
+  if (mode != Mode::fast && !bound.variant->plan(problem, bound.config, device).deterministic) {
     return SkipReason::not_deterministic;
   }
   return SkipReason::none;
 }
 
-RecordTable::RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries) {
-  if (entries.empty()) return;
-  slots_.resize(std::bit_ceil(2 * entries.size()));
-  for (const auto& [key, candidate] : entries) {
-    std::size_t i = hash(key) & (slots_.size() - 1);
-    while (slots_[i].key != ProblemKey{} && slots_[i].key != key) i = (i + 1) & (slots_.size() - 1);
-    if (slots_[i].key == key) continue;
-    slots_[i] = {key, static_cast<std::uint32_t>(candidates_.size())};
-    candidates_.push_back(candidate);
+RecordTable::RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries,
+                         std::uint64_t seed)
+    : seed_(seed), slots_(std::bit_ceil(entries.size() + entries.size() / 4 + 1)) {
+  for (const auto& [key, entry] : entries) {
+    Slot& slot = slots_[place(key)];
+    if (slot.plain[0] != 0) continue;
+    slot = {key.plain, 0, entry};
+    if (!key.is_plain()) {
+      rests_.push_back(key.rest);
+      slot.rest = static_cast<std::uint32_t>(rests_.size());
+    }
     align_levels_ |= 1U << align_level(problem_of(key));
   }
-}
-
-const BoundEntry* RecordTable::find(const ProblemKey& key) const noexcept {
-  if (slots_.empty()) return nullptr;
-  std::size_t i = hash(key) & (slots_.size() - 1);
-  while (slots_[i].key != ProblemKey{}) {
-    if (slots_[i].key == key) return &candidates_[slots_[i].candidate];
-    i = (i + 1) & (slots_.size() - 1);
-  }
-  return nullptr;
 }
 
 Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
@@ -129,46 +118,51 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
   }
   for (std::uint32_t i = 0; i < file.rules.size(); ++i) rules[file.rules[i].device].push_back(i);
 
+  std::map<BoundConfig, std::uint32_t> places;  // in configs
+  const auto place_of = [&](const BoundConfig& bound) {
+    const auto [at, added] = places.try_emplace(bound, static_cast<std::uint32_t>(configs.size()));
+    if (added) configs.push_back(bound);
+    return at->second;
+  };
   for (const auto& [match, distance, id] : ranked) {
     DeviceEntries& entries = devices.emplace_back();
     entries.match = match;
     entries.id = id;
     std::vector<std::pair<ProblemKey, BoundEntry>> usable;
-    std::map<ProblemKey, BoundEntry> first;  // of the same problem but for m, where m may not count
+    // The config of the same problem but for m, where m may not count.
+    std::map<ProblemKey, BoundConfig> first;
     for (const std::uint32_t i : records[id]) {
       const Record& record = file.records[i];
-      BoundEntry candidate;
-      candidate.index = i;
-      candidate.m = record.problem.m;
-      SkipReason skip = bind(record.variant, record.config, file, candidate);
-      if (skip == SkipReason::none)
-        skip = check_entry(candidate, record.problem, record.mode, device);
+      BoundConfig bound;
+      SkipReason skip = bind_config(record.variant, record.config, file, bound);
+      if (skip == SkipReason::none) skip = check_config(bound, record.problem, record.mode, device);
       const Problem keyed = regardless_of_m(record.problem, record.mode);
-      const ProblemKey key = make_key(keyed, record.mode);
+      const ProblemKey key = entry_key(record.problem, record.mode);
       if (skip == SkipReason::none && record.mode == Mode::batch_invariant) {
-        const bool runs_a_row = can_run(*candidate.variant, candidate.config, keyed, device);
-        if (!runs_a_row || !same_choice(first.try_emplace(key, candidate).first->second, candidate))
+        const bool runs_a_row = can_run(*bound.variant, bound.config, keyed, device);
+        if (!runs_a_row || first.try_emplace(key, bound).first->second != bound)
           skip = SkipReason::depends_on_m;
       }
       record_skips[i] = skip;
       if (skip != SkipReason::none) continue;
-      candidate.deterministic =
-          check_entry(candidate, record.problem, Mode::deterministic, device) == SkipReason::none;
-      usable.emplace_back(key, candidate);
+      const bool deterministic =
+          check_config(bound, record.problem, Mode::deterministic, device) == SkipReason::none;
+      usable.emplace_back(key, BoundEntry{place_of(bound), i, false, deterministic});
     }
-    entries.records = RecordTable(usable);
+    // Where the memory of a process lies is not known outside of it.
+    const auto seed = static_cast<std::uint64_t>(std::hash<const void*>{}(this));
+    entries.records = RecordTable(usable, seed);
     for (const std::uint32_t i : rules[id]) {
       const Rule& rule = file.rules[i];
-      BoundEntry candidate;
-      candidate.is_rule = true;
-      candidate.index = i;
-      SkipReason skip = bind(rule.variant, rule.config, file, candidate);
-      if (skip == SkipReason::none) skip = check_rule(candidate, rule, rule.mode, device);
+      BoundConfig bound;
+      SkipReason skip = bind_config(rule.variant, rule.config, file, bound);
+      if (skip == SkipReason::none) skip = check_rule(bound, rule, rule.mode, device);
       rule_skips[i] = skip;
       if (skip != SkipReason::none) continue;
-      candidate.deterministic =
-          check_rule(candidate, rule, Mode::deterministic, device) == SkipReason::none;
-      entries.rules.push_back({rule.kind, rule.mode, rule.rank, rule.m, rule.k, rule.n, candidate});
+      const bool deterministic =
+          check_rule(bound, rule, Mode::deterministic, device) == SkipReason::none;
+      entries.rules.push_back({rule.kind, rule.mode, rule.rank, rule.m, rule.k, rule.n,
+                               BoundEntry{place_of(bound), i, true, deterministic}});
     }
   }
 }
@@ -196,10 +190,10 @@ Choice Dispatcher::pick(const Problem& problem, Mode mode) const noexcept {
   if (!is_valid(problem)) return {};
   const FoundEntry found = state_->resolve(problem, mode, [](const FoundEntry&) {});
   if (found.candidate == nullptr) {
-    state_->misses.count(make_key(problem, mode));
-    return default_choice(problem, state_->device, mode);
+    return state_->misses.count(make_key(problem, mode),
+                                [&] { return default_choice(problem, state_->device, mode); });
   }
-  return {found.candidate->variant, found.candidate->config, found.device->match, found.shape};
+  return choice_of(found);
 }
 
 std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const {
@@ -213,7 +207,7 @@ std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const
   };
   state_->visit_entries(problem, mode, [&](const FoundEntry& found) {
     if (state_->runs(found, problem)) {
-      add({found.candidate->variant, found.candidate->config, found.device->match, found.shape});
+      add(choice_of(found));
     }
     return false;
   });

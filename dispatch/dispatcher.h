@@ -37,11 +37,12 @@ class Dispatcher {
   static Loaded load(const std::filesystem::path& path, const DeviceInfo& device);
   static Loaded load_bytes(std::string_view bytes, const DeviceInfo& device);
 
-  // What to run. Takes no lock and allocates nothing. The variant is null only for a problem that
-  // invalid_reason() refuses, or that has an axis which no variant states. For Mode::fast and
-  // Mode::deterministic the choice may depend on m; what was measured for the former serves the
-  // latter too, where its plan gives the same bits every run. For Mode::batch_invariant the choice
-  // does not depend on m, unless the device has too little memory for it at some m.
+  // What to run. Takes no lock, and allocates nothing, unless a built-in default has to be worked
+  // out: once for each of the problems that misses() has room for. The variant is null only for a
+  // problem that invalid_reason() refuses, or that has an axis which no variant states. For
+  // Mode::fast and Mode::deterministic the choice may depend on m; what was measured for the former
+  // serves the latter too, where its plan gives the same bits every run. For Mode::batch_invariant
+  // the choice does not depend on m, unless the device has too little memory for it at some m.
   Choice pick(const Problem& problem, Mode mode = Mode::fast) const noexcept;
 
   // What to try, in order, where a kernel cannot be built after all: the pick, the other entries of

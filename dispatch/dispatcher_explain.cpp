@@ -101,9 +101,7 @@ std::string Dispatcher::explain(const Problem& problem, Mode mode) const {
     refused.emplace_back(f.candidate->is_rule, f.candidate->index);
   });
   const bool fallback = found.candidate == nullptr;
-  const Choice choice = fallback ? default_choice(problem, s.device, mode)
-                                 : Choice{found.candidate->variant, found.candidate->config,
-                                          found.device->match, found.shape};
+  const Choice choice = fallback ? default_choice(problem, s.device, mode) : choice_of(found);
 
   if (choice.variant == nullptr) {
     return "no choice: no variant of this build takes " + to_string(problem) + "\n";

@@ -9,14 +9,6 @@
 #include "engine/internal/opencl.h"
 
 namespace loratune {
-namespace {
-
-Element element_of(Dtype dtype) {
-  if (dtype == Dtype::f32) return Element::f32;
-  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
-}
-
-}  // namespace
 
 struct DeviceForward::State {
   using LayerKey = std::pair<const LoraLinear*, Dtype>;  // with the type of the weights

@@ -10,11 +10,6 @@
 namespace loratune {
 namespace {
 
-Element element_of(Dtype dtype) {
-  if (dtype == Dtype::f32) return Element::f32;
-  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
-}
-
 // Numbers of the type that add up to a float.
 std::int64_t pieces_of(Dtype dtype) {
   if (dtype == Dtype::f32) return 1;

@@ -23,7 +23,7 @@ function(loratune_c_tests name folder label library)
     PROPERTIES LABELS ${label} ENVIRONMENT "${device_environment}" TIMEOUT 600)
 endfunction()
 loratune_c_tests(capi_tests capi unit loratune_c loratune_dispatcher)
-loratune_c_tests(capi_cl_tests capi_cl device loratune_cl_c loratune_engine)
+loratune_c_tests(capi_cl_tests capi_cl device loratune_cl_c loratune_engine loratune_adapters)
 
 # The package as a wheel has it, with links into the source and the build.
 set(package ${PROJECT_BINARY_DIR}/python/loratune)

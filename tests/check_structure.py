@@ -23,7 +23,7 @@ ROOMS = {
     "host": ["variants"],
     "engine": ["variants", "dispatch", "host"],
     "layers": ["variants", "dispatch", "adapters", "engine"],
-    "capi": ["variants", "dispatch", "adapters", "host", "engine"],
+    "capi": ["variants", "dispatch", "adapters", "host", "engine", "layers"],
     "tuner": ["variants", "dispatch"],
     "harness/base": BELOW,
     "harness/process": [*BELOW, "harness/base"],

@@ -5,6 +5,20 @@ foreach(mode "" --self-test)
   set_tests_properties(structure${mode} PROPERTIES LABELS unit)
 endforeach()
 
+# Nothing is declared in an installed header that no installed library has.
+foreach(mode "" --self-test)
+  add_test(NAME declarations${mode}
+           COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_declarations.py ${mode} ${PROJECT_SOURCE_DIR}
+                   $<TARGET_FILE:loratune_dispatcher> $<TARGET_FILE:loratune_adapters> $<TARGET_FILE:loratune_host>
+                   $<TARGET_FILE:loratune_engine> $<TARGET_FILE:loratune_layers>)
+  set_tests_properties(declarations${mode} PROPERTIES LABELS unit)
+endforeach()
+
+add_test(NAME opencl-loader
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_opencl_loader.py ${PROJECT_SOURCE_DIR}
+                 $<TARGET_FILE:loratune_engine> $<TARGET_FILE:loratune_layers> $<TARGET_FILE:loratune_harness>)
+set_tests_properties(opencl-loader PROPERTIES LABELS unit)
+
 add_test(NAME recordings
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_recordings.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(recordings PROPERTIES LABELS unit)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -31,7 +32,7 @@ class Config {
   constexpr int size() const { return size_; }
   constexpr std::int32_t operator[](int i) const { return values_[static_cast<unsigned>(i)]; }
   constexpr std::int32_t& operator[](int i) { return values_[static_cast<unsigned>(i)]; }
-  constexpr bool operator==(const Config&) const = default;
+  constexpr auto operator<=>(const Config&) const = default;
 
  private:
   std::array<std::int32_t, kMaxParameters> values_{};

@@ -54,7 +54,13 @@ struct Axes {
 // The names of the axes that are stated: "bf16", "mixed", "slices", "adapters", "dora".
 std::vector<std::string_view> names_of(const Axes& axes);
 // Whether all of them that the problem has are stated.
-bool covers(const Axes& axes, const Problem& problem);
+constexpr bool covers(const Axes& axes, const Problem& problem) {
+  const Dtype weights = weights_dtype(problem);
+  const bool has_bf16 = problem.dtype == Dtype::bf16 || weights == Dtype::bf16;
+  return (axes.bf16 || !has_bf16) && (axes.mixed || weights == problem.dtype) &&
+         (axes.slices || problem.slices.count == 0) && (axes.adapters || problem.adapters == 0) &&
+         (axes.dora || !problem.dora);
+}
 
 // What an author states of a variant.
 struct VariantParts {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "capi/internal/boundary.h"
@@ -10,6 +11,7 @@
 #include "loratune/engine/engine.h"
 #include "loratune/engine/pool.h"
 #include "loratune/engine/route.h"
+#include "loratune/layers/merge.h"
 #include "loratune/loratune_cl.h"
 
 namespace loratune::capi {
@@ -30,6 +32,8 @@ std::vector<Factors> factors_of(const Problem& shape, const loratune_module_sour
 struct EngineParts {
   std::shared_ptr<const Dispatcher> dispatcher;
   std::unique_ptr<Engine> engine;
+  std::mutex merging;            // held by who uses `merge`
+  std::unique_ptr<Merge> merge;  // made by the first merge
 };
 
 }  // namespace loratune::capi

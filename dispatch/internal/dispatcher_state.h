@@ -30,37 +30,61 @@ enum class SkipReason : std::uint8_t {
 };
 std::string_view to_string(SkipReason skip);
 
-// A record or rule that passed.
-struct BoundEntry {
+// A config of a variant, which passed contains(): many entries share one.
+struct BoundConfig {
   const Variant* variant = nullptr;
   Config config;
+  auto operator<=>(const BoundConfig&) const = default;
+};
+
+// A record or rule that passed.
+struct BoundEntry {
+  std::uint32_t config = 0;  // in the state's configs
+  std::uint32_t index = 0;   // in the file's records or rules
   bool is_rule = false;
-  std::uint32_t index = 0;  // in the file's records or rules
-  std::int64_t m = 0;       // the record's
   bool deterministic = false;
 };
 
-// Whether the entry may stand for the problem in this mode.
-SkipReason check_entry(const BoundEntry& entry, const Problem& problem, Mode mode,
-                       const DeviceInfo& device);
+// Whether the config may stand for the problem in this mode.
+SkipReason check_config(const BoundConfig& bound, const Problem& problem, Mode mode,
+                        const DeviceInfo& device);
 
-// Records by key; open addressing, at most half full.
+// Records by key; open addressing, at most four fifths full. To find the record of a plain problem
+// takes one cache line, most often.
 class RecordTable {
  public:
   RecordTable() = default;
-  // Entries with equal keys: the first counts.
-  explicit RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries);
-  const BoundEntry* find(const ProblemKey& key) const noexcept;
+  // Entries with equal keys: the first counts. Keys that a stranger has chosen meet as seldom as
+  // any others, as long as the seed is not known.
+  RecordTable(const std::vector<std::pair<ProblemKey, BoundEntry>>& entries, std::uint64_t seed);
+  const BoundEntry* find(const ProblemKey& key) const noexcept {
+    const Slot& slot = slots_[place(key)];
+    return slot.plain[0] == 0 ? nullptr : &slot.entry;
+  }
   // Bit a is set where some key has align level a.
   unsigned align_levels() const noexcept { return align_levels_; }
 
  private:
-  struct Slot {
-    ProblemKey key;
-    std::uint32_t candidate = 0;
+  struct alignas(32) Slot {
+    std::array<std::uint64_t, 2> plain{};  // of the key; zero: the slot is free
+    std::uint32_t rest = 0;                // of the key: 0 of a plain one, else in rests_, from 1
+    BoundEntry entry;
   };
-  std::vector<Slot> slots_;
-  std::vector<BoundEntry> candidates_;
+  static_assert(sizeof(Slot) == 32);
+  // The slot of the key, else the free one where it would be.
+  std::size_t place(const ProblemKey& key) const noexcept {
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t i = hash(key, seed_) & mask;; i = (i + 1) & mask) {
+      const Slot& slot = slots_[i];
+      if (slot.plain[0] == 0) return i;
+      if (!key.has_plain(slot.plain) || (slot.rest == 0) != key.is_plain()) continue;
+      if (slot.rest == 0 || rests_[slot.rest - 1] == key.rest) return i;
+    }
+  }
+
+  std::uint64_t seed_ = 0;
+  std::vector<Slot> slots_ = std::vector<Slot>(1);
+  std::vector<decltype(ProblemKey::rest)> rests_;
   unsigned align_levels_ = 0;
 };
 
@@ -82,8 +106,13 @@ struct DeviceEntries {
 struct FoundEntry {
   const DeviceEntries* device = nullptr;
   const BoundEntry* candidate = nullptr;
+  const BoundConfig* bound = nullptr;
   ShapeMatch shape = ShapeMatch::fallback;
 };
+
+inline Choice choice_of(const FoundEntry& found) noexcept {
+  return {found.bound->variant, found.bound->config, found.device->match, found.shape};
+}
 
 struct Dispatcher::State {
   State(TunedFile tuned, const DeviceInfo& at_hand);
@@ -98,12 +127,15 @@ struct Dispatcher::State {
   template <class Visit>
   void visit_entries(const Problem& problem, Mode mode, Visit visit) const;
 
+  // can_run(), but for what was checked when the file was loaded.
   bool runs(const FoundEntry& found, const Problem& problem) const noexcept {
-    return can_run(*found.candidate->variant, found.candidate->config, problem, device);
+    const auto& [variant, config] = *found.bound;
+    return variant->supports(problem, device) && variant->space.constraint(config, problem, device);
   }
 
   TunedFile file;
   DeviceInfo device;
+  std::vector<BoundConfig> configs;    // each once
   std::vector<DeviceEntries> devices;  // best first
   std::vector<SkipReason> record_skips, rule_skips;
   mutable MissTable misses;
@@ -126,42 +158,43 @@ FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused
 
 template <class Visit>
 void Dispatcher::State::visit_entries(const Problem& problem, Mode mode, Visit visit) const {
-  const unsigned highest = align_level(problem);
+  // A problem may run what was measured for less alignment.
+  const unsigned may_align = (2U << align_level(problem)) - 1U;
   // What is fastest of all serves Mode::deterministic too, where it gives the same bits every run.
-  const std::array<std::pair<Mode, bool>, 4> ways = {{{mode, problem.accumulate},
-                                                      {Mode::fast, problem.accumulate},
-                                                      {mode, !problem.accumulate},
-                                                      {Mode::fast, !problem.accumulate}}};
+  const int modes = mode == Mode::deterministic ? 2 : 1;
+  ProblemKey key = entry_key(problem, mode);
   for (const DeviceEntries& entries : devices) {
-    // With the stated accumulate first, then with the other.
-    for (const auto& [of, accumulate] : ways) {
-      if (of != mode && mode != Mode::deterministic) continue;
-      const auto allowed = [&, of = of](const BoundEntry& entry) {
-        return of == mode || entry.deterministic;
+    // With the stated accumulate first, then with the other; of each first the stated mode.
+    for (int way = 0; way < 2 * modes; ++way) {
+      const Mode of = way % modes == 0 ? mode : Mode::fast;
+      const bool same = way < modes;
+      const bool accumulate = same == problem.accumulate;
+      const auto visits = [&](const BoundEntry& entry, ShapeMatch shape) {
+        return (of == mode || entry.deterministic) &&
+               visit(FoundEntry{&entries, &entry, &configs[entry.config], shape});
       };
-      const bool same = accumulate == problem.accumulate;
-      Problem wanted = regardless_of_m(problem, mode);
-      wanted.accumulate = accumulate;
-      // A problem may run what was measured for less alignment.
-      for (unsigned align = highest + 1; align-- > 0;) {
-        if ((entries.records.align_levels() >> align & 1U) == 0) continue;
-        const BoundEntry* found = entries.records.find(make_key(wanted, of, align));
-        if (found == nullptr || !allowed(*found)) continue;
-        const ShapeMatch shape =
-            same && found->m == problem.m ? ShapeMatch::exact : ShapeMatch::rule;
-        if (visit(FoundEntry{&entries, found, shape})) return;
+      for (unsigned left = entries.records.align_levels() & may_align; left != 0;) {
+        const auto align = static_cast<unsigned>(std::bit_width(left)) - 1U;
+        left ^= 1U << align;
+        set_served(key, of, accumulate, align);
+        const BoundEntry* found = entries.records.find(key);
+        if (found == nullptr) continue;
+        const bool exact = same && (mode != Mode::batch_invariant ||
+                                    file.records[found->index].problem.m == problem.m);
+        if (visits(*found, exact ? ShapeMatch::exact : ShapeMatch::rule)) return;
       }
-      const Kind kind = kind_of(wanted);
+      if (entries.rules.empty()) continue;
+      Kind kind = kind_of(problem);
+      kind.accumulate = accumulate;
       const auto in = [](const Range& range, std::int64_t value) {
         return range.lo <= value && value <= range.hi;
       };
       for (const BoundRule& rule : entries.rules) {
-        if (rule.mode != of || rule.kind != kind || !allowed(rule.candidate) ||
-            !in(rule.m, problem.m) || !in(rule.rank, problem.rank) || !in(rule.k, problem.k) ||
-            !in(rule.n, problem.n)) {
-          continue;
+        if (in(rule.m, problem.m) && in(rule.rank, problem.rank) && in(rule.k, problem.k) &&
+            in(rule.n, problem.n) && rule.mode == of && rule.kind == kind &&
+            visits(rule.candidate, ShapeMatch::rule)) {
+          return;
         }
-        if (visit(FoundEntry{&entries, &rule.candidate, ShapeMatch::rule})) return;
       }
     }
   }

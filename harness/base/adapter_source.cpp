@@ -13,11 +13,6 @@ namespace {
 
 [[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
 
-Element element_of(Dtype dtype) {
-  if (dtype == Dtype::f32) return Element::f32;
-  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
-}
-
 Dtype dtype_of(const LoraModule& module) {
   for (const Dtype narrow : {Dtype::f16, Dtype::bf16}) {
     const Element element = element_of(narrow);

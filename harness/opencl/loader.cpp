@@ -111,6 +111,11 @@ LORATUNE_CODE(clEnqueueWriteBuffer,
               (cl_command_queue a, cl_mem b, cl_bool c, size_t d, size_t e, const void* f,
                cl_uint g, const cl_event* h, cl_event* i),
               (a, b, c, d, e, f, g, h, i))
+LORATUNE_CODE(clEnqueueCopyBufferRect,
+              (cl_command_queue a, cl_mem b, cl_mem c, const size_t* d, const size_t* e,
+               const size_t* f, size_t g, size_t h, size_t i, size_t j, cl_uint k,
+               const cl_event* l, cl_event* m),
+              (a, b, c, d, e, f, g, h, i, j, k, l, m))
 LORATUNE_CODE(clEnqueueCopyBuffer,
               (cl_command_queue a, cl_mem b, cl_mem c, size_t d, size_t e, size_t f, cl_uint g,
                const cl_event* h, cl_event* i),

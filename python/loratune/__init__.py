@@ -29,6 +29,7 @@ __all__ = [
     "Route",
     "TuneError",
     "Weights",
+    "copy_weights",
     "device_json",
     "forward_host",
     "tune",
@@ -39,7 +40,7 @@ __version__ = version()
 
 def __getattr__(name: str):
     """What needs OpenCL is loaded when it is first asked for."""
-    if name in ("Engine", "Op", "Pool", "Route", "Weights", "device_json"):
+    if name in ("Engine", "Op", "Pool", "Route", "Weights", "copy_weights", "device_json"):
         from . import _engine
 
         return getattr(_engine, name)

@@ -12,11 +12,13 @@ import numpy as np
 
 from ._dispatcher import Dispatcher, Problem
 from ._library import (
+    DTYPES,
     Buffer,
     Call,
     EngineOptions,
     Error,
     Handle,
+    Matrix,
     ModuleSource,
     check,
     engine_library,
@@ -249,6 +251,33 @@ class Engine(Handle):
             shape=shape,
         )
 
+    def merge(
+        self,
+        queue: Any,
+        a: Any,
+        b: Any,
+        w: Any,
+        scale: float = 1.0,
+        dtype: str | None = None,
+        off: int = 0,
+        ld: int = 0,
+    ) -> None:
+        """W += scale * B A, for the weights W[n,k] of a layer on the device; returns when that is done.
+        W is a pyopencl array of two dimensions, or a buffer with its `dtype` ("float32", "float16",
+        "bfloat16"), offset and pitch in elements; an array of uint16 holds bfloat16 where `dtype` says
+        so. A and B are as for weights(), in any dtype. copy_weights() keeps W and brings it back."""
+        source, shape, kept = weights_source(a, b)
+        source.factor = scale
+        matrix = _matrix(w, (shape[2], shape[1]), dtype, off, ld)
+        check(
+            engine_library().loratune_merge,
+            self._handle,
+            queue.int_ptr,
+            ctypes.byref(source),
+            ctypes.byref(matrix),
+        )
+        del kept
+
     def pool(self, problem: Problem | str, slots: int) -> Pool:
         """Slots for adapters of up to the problem's rank; its m does not count."""
         return Pool(self, Problem.parse(problem) if isinstance(problem, str) else problem, slots)
@@ -290,6 +319,26 @@ class Engine(Handle):
                 ),
             )
         return found.forward(queue, x, y, weights, scale, **call)
+
+
+def copy_weights(queue: Any, to: Any, source: Any, dtype: str | None = None) -> None:
+    """Enqueues a copy of the elements of one pyopencl array of two dimensions to another of the same
+    shape, their rows at whatever pitch: to keep weights before Engine.merge(), or to have them back."""
+    matrices = [_matrix(array, array.shape, dtype, 0, 0) for array in (source, to)]
+    check(engine_library().loratune_matrix_copy, queue.int_ptr, *map(ctypes.byref, matrices))
+
+
+def _matrix(w: Any, shape: tuple[int, int], dtype: str | None, off: int, ld: int) -> Matrix:
+    if hasattr(w, "shape"):
+        if tuple(w.shape) != tuple(shape):
+            raise ValueError(f"the weights must be {tuple(shape)}, not {tuple(w.shape)}")
+        dtype = w.dtype.name if dtype is None else dtype
+        if np.dtype(w.dtype).itemsize != (4 if dtype == "float32" else 2):
+            raise ValueError(f"an array of {w.dtype} holds no {dtype}")
+        w, off, ld = _rows(w, shape[1])
+    if dtype not in DTYPES:
+        raise ValueError(f"there is no kernel for weights of {dtype}")
+    return Matrix(dtype=DTYPES[dtype], buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
 
 
 def _rows(array: Any, width: int) -> tuple[Any, int, int]:

@@ -218,6 +218,18 @@ class ModuleSource(_Struct):
     ]
 
 
+class Matrix(_Struct):
+    _fields_ = [
+        ("size", c_uint32),
+        ("dtype", c_int32),
+        ("buffer", c_void_p),
+        ("out", c_int64),
+        ("in", c_int64),
+        ("off", c_int64),
+        ("ld", c_int64),
+    ]
+
+
 class HostCall(_Struct):
     _fields_ = [
         ("size", c_uint32),
@@ -248,6 +260,7 @@ STRUCTS = {
     "loratune_weights_source": WeightsSource,
     "loratune_call": Call,
     "loratune_module_source": ModuleSource,
+    "loratune_matrix": Matrix,
     "loratune_host_call": HostCall,
 }
 
@@ -276,6 +289,8 @@ _ENGINE_FUNCTIONS = {
     "loratune_weights_create": [_P, _P, _P, _P],
     "loratune_weights_update": [_P, _P, _P, _P],
     "loratune_weights_concat": [_P, _P, c_size_t, _P, _P],
+    "loratune_merge": [_P, _P, _P, _P, _P],
+    "loratune_matrix_copy": [_P, _P, _P, _P],
     "loratune_op_create": [_P, _P, _P, _P],
     "loratune_op_warmup": [_P, _P, c_size_t, _P],
     "loratune_forward": [_P, _P],

@@ -88,6 +88,48 @@ def test_weights_are_updated_and_joined(queue, engine):
     np.testing.assert_allclose(read(queue, into, y), wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_an_adapter_is_merged_and_a_copy_brings_the_weights_back(queue, engine, dtype):
+    array = pytest.importorskip("pyopencl.array")
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    values = matrix(N, K + 4, 5)
+    if dtype == "bfloat16":
+        stored = (values.view(np.uint32) >> 16).astype(np.uint16)
+        values = (stored.astype(np.uint32) << 16).view(np.float32)
+    else:
+        stored = values.astype(dtype)
+        values = stored.astype(np.float32)
+    on_device = array.to_device(queue, stored)
+    w, kept = on_device[:, 2 : K + 2], array.empty(queue, (N, K), stored.dtype)
+    loratune.copy_weights(queue, kept, w, dtype=dtype)
+    engine.merge(queue, a, b, w, scale=-0.5, dtype=dtype)
+    got = on_device.get()
+    if dtype == "bfloat16":
+        got = (got.astype(np.uint32) << 16).view(np.float32)
+    wanted = values.copy()
+    wanted[:, 2 : K + 2] += -0.5 * b @ a
+    unit = {"float32": 2e-6, "float16": 1e-3, "bfloat16": 8e-3}[dtype]
+    np.testing.assert_allclose(got.astype(np.float32), wanted, rtol=unit, atol=1e-5)
+    assert not np.array_equal(got.astype(np.float32), values)
+    loratune.copy_weights(queue, w, kept, dtype=dtype)
+    np.testing.assert_array_equal(on_device.get(), stored)
+
+
+def test_what_cannot_be_merged_is_refused(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    w = matrix(N, K, 5)
+    into = array.to_device(queue, w)
+    for fault in ({"w": into[:-1]}, {"dtype": "float16"}, {"dtype": "int8"}):
+        with pytest.raises(ValueError):
+            engine.merge(queue, a, b, **{"w": into, **fault})
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_OPERANDS"):
+        engine.merge(queue, a, b, into.data, dtype="float32", off=1)
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_VALUE"):
+        engine.merge(queue, a, b, into, scale=float("nan"))
+    np.testing.assert_array_equal(into.get(), w)
+
+
 def test_halves(queue, engine):
     x, y = matrix(3, K, 1, np.float16), matrix(3, N, 2, np.float16)
     a, b = matrix(8, K, 3, np.float16), matrix(N, 8, 4, np.float16)

@@ -16,11 +16,6 @@ namespace {
 constexpr std::int64_t kOut = 37, kIn = 203, kRank = 6;
 constexpr std::int64_t kOff = 5, kPitch = kIn + 3;
 
-Element element_of(Dtype dtype) {
-  if (dtype == Dtype::f32) return Element::f32;
-  return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
-}
-
 class MergedWeights : public testing::Test {
  protected:
   MergedWeights() : layer_(make_lora_linear(kIn, kOut, kRank, 9, Element::f32, 4)) {

@@ -464,15 +464,15 @@ const Variant* unsteady() {
 }
 
 TEST(Dispatcher, OnlyDeterministicPlansWhereAskedFor) {
-  BoundEntry entry;
-  entry.variant = unsteady();
-  entry.config = entry.variant->default_config(problem(), device());
-  EXPECT_EQ(check_entry(entry, problem(), Mode::fast, device()), SkipReason::none);
+  BoundConfig bound;
+  bound.variant = unsteady();
+  bound.config = bound.variant->default_config(problem(), device());
+  EXPECT_EQ(check_config(bound, problem(), Mode::fast, device()), SkipReason::none);
   for (const Mode mode : {Mode::deterministic, Mode::batch_invariant}) {
-    EXPECT_EQ(check_entry(entry, problem(), mode, device()), SkipReason::not_deterministic);
+    EXPECT_EQ(check_config(bound, problem(), mode, device()), SkipReason::not_deterministic);
   }
-  entry.variant = find_variant("naive");
-  EXPECT_EQ(check_entry(entry, problem(), Mode::deterministic, device()), SkipReason::none);
+  bound.variant = find_variant("naive");
+  EXPECT_EQ(check_config(bound, problem(), Mode::deterministic, device()), SkipReason::none);
 
   const Dispatcher dispatcher(committed(), device());
   EXPECT_EQ(picked(dispatcher.pick(problem(), Mode::deterministic)), 64);
@@ -660,7 +660,8 @@ TEST(MissTable, CountsFromManyThreadsAddUp) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 10'000; ++i) table.count(make_key(problem(i % 10), Mode::fast));
+      for (int i = 0; i < 10'000; ++i)
+        table.count(make_key(problem(i % 10), Mode::fast), [] { return Choice{}; });
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -669,6 +670,78 @@ TEST(MissTable, CountsFromManyThreadsAddUp) {
   std::uint64_t sum = 0;
   for (const auto& [key, times] : all) sum += times;
   EXPECT_EQ(sum, 40'000U);
+}
+
+TEST(MissTable, WorksOutADefaultOnceWhileThereIsRoom) {
+  const Choice of_1 = default_choice(problem(1), device());
+  MissTable table;
+  int made = 0;
+  const auto count = [&](std::int64_t m) {
+    return table.count(make_key(problem(m), Mode::fast), [&] {
+      ++made;
+      return default_choice(problem(m), device());
+    });
+  };
+  for (int i = 0; i < 3; ++i) {
+    const Choice choice = count(1);
+    EXPECT_EQ(choice.variant, of_1.variant);
+    EXPECT_EQ(choice.config, of_1.config);
+  }
+  EXPECT_EQ(made, 1);
+  constexpr int kMany = 10 * static_cast<int>(MissTable::kSlots);
+  for (std::int64_t m = 2; m < kMany; ++m) count(m);
+  made = 0;
+  for (std::int64_t m = 2; m < kMany; ++m) count(m);
+  EXPECT_EQ(made, kMany - 1 - static_cast<int>(table.all().size())) << "what found no room";
+}
+
+TEST(Dispatcher, ADefaultIsTheSameEveryTime) {
+  const Dispatcher dispatcher(device());
+  for (int i = 0; i < 2; ++i) {
+    for (const std::int64_t m : {0, 1, 16, 100}) {
+      for (const Mode mode : {Mode::fast, Mode::deterministic, Mode::batch_invariant}) {
+        const Choice choice = dispatcher.pick(problem(m), mode);
+        const Choice expected = default_choice(problem(m), device(), mode);
+        EXPECT_EQ(choice.variant, expected.variant);
+        EXPECT_EQ(choice.config, expected.config);
+      }
+    }
+  }
+}
+
+// Keys that differ only in what is compared last, and keys that are not there.
+TEST(RecordTable, FindsAKeyByAllOfIt) {
+  const std::vector<Problem> all = with_every_axis();
+  std::vector<std::pair<ProblemKey, BoundEntry>> entries;
+  for (std::uint32_t i = 0; i < all.size(); i += 2) {
+    entries.emplace_back(make_key(all[i], Mode::fast), BoundEntry{.index = i});
+  }
+  entries.emplace_back(entries[0].first, BoundEntry{.index = 1});  // the first counts
+  const RecordTable table(entries, 7);
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    const BoundEntry* found = table.find(make_key(all[i], Mode::fast));
+    ASSERT_EQ(found != nullptr, i % 2 == 0) << to_string(all[i]);
+    if (found != nullptr) {
+      EXPECT_EQ(found->index, i);
+    }
+    EXPECT_EQ(table.find(make_key(all[i], Mode::deterministic)), nullptr);
+  }
+  EXPECT_EQ(RecordTable().find(make_key(problem(), Mode::fast)), nullptr);
+  EXPECT_EQ(RecordTable({}, 7).find(make_key(problem(), Mode::fast)), nullptr);
+}
+
+// Who chooses keys that meet under one seed has chosen keys like any others for the next one.
+TEST(RecordTable, KeysThatMeetDoSoForOneSeed) {
+  constexpr std::uint64_t kPlaces = 1024;
+  std::set<std::uint64_t> others;
+  int meeting = 0;
+  for (std::int64_t m = 0; meeting < 200; ++m) {
+    const ProblemKey key = make_key(problem(m), Mode::fast);
+    if (hash(key, 1) % kPlaces != 0) continue;
+    ++meeting;
+    others.insert(hash(key, 2) % kPlaces);
+  }
+  EXPECT_GT(others.size(), 150U) << "of 200 random places among 1024 there are 182";
 }
 
 // 3,000 records: the table finds each and nothing else.

@@ -1,0 +1,172 @@
+// Adapters merged into weights through the C interface, beside plain sums in double.
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <thread>
+
+#include "c_engine.h"
+#include "loratune/adapters/element.h"
+
+namespace loratune {
+namespace {
+
+constexpr std::int64_t kOff = 3, kPitch = kK + 5;
+
+// W[kN,kK] with a gap before it and behind each row.
+struct Layer {
+  explicit Layer(Dtype of, unsigned seed = 5) : element(element_of(of)) {
+    stored = from_floats(element, numbers(static_cast<std::size_t>(kOff + kN * kPitch), seed));
+    buffer = make_buffer(test_context(), stored.size(), stored.data());
+    matrix = zeroed<loratune_matrix>();
+    matrix.dtype = LORATUNE_DTYPE_F32 + static_cast<int>(of);
+    matrix.buffer = buffer.get();
+    matrix.out = kN;
+    matrix.in = kK;
+    matrix.off = kOff;
+    matrix.ld = kPitch;
+  }
+  std::vector<std::byte> bytes() const {
+    std::vector<std::byte> read(stored.size());
+    read_buffer(queue.get(), buffer.get(), 0, read.size(), read.data());
+    return read;
+  }
+  // Whether W is what it was plus `scale` times the adapter, and all beside it what it was.
+  void expect_merged(const Adapter& adapter, double scale, double unit) const {
+    const std::vector<float> before = to_floats(element, stored);
+    const std::vector<float> after = to_floats(element, bytes());
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(after.size()); ++i) {
+      const std::int64_t row = (i - kOff) / kPitch;
+      const std::int64_t column = (i - kOff) % kPitch;
+      double wanted = static_cast<double>(before[static_cast<std::size_t>(i)]);
+      const bool inside = i >= kOff && column < kK;
+      for (int j = 0; inside && j < adapter.rank; ++j) {
+        wanted += scale *
+                  static_cast<double>(adapter.b[static_cast<std::size_t>(row * adapter.rank + j)]) *
+                  static_cast<double>(adapter.a[static_cast<std::size_t>(j * kK + column)]);
+      }
+      const double bound = inside ? unit * std::abs(wanted) + 1e-5 : 0;
+      ASSERT_NEAR(static_cast<double>(after[static_cast<std::size_t>(i)]), wanted, bound) << i;
+    }
+  }
+  Element element;
+  std::vector<std::byte> stored;
+  Handle<cl_command_queue> queue = make_queue(test_context(), test_device().handle);
+  Handle<cl_mem> buffer;
+  loratune_matrix matrix{};
+};
+
+TEST(CMerge, AddsTheAdapterAndACopyBringsTheWeightsBack) {
+  const EngineHandle made = engine();
+  const Adapter adapter;
+  loratune_weights_source source = adapter.source();
+  source.factor = -0.75F;
+  for (const auto& [dtype, unit] :
+       {std::pair(Dtype::f32, 0x1p-22), {Dtype::f16, 0x1p-11}, {Dtype::bf16, 0x1p-8}}) {
+    SCOPED_TRACE(to_string(dtype));
+    const Layer layer(dtype);
+    const Layer kept(dtype, 6);
+    Text detail;
+    ASSERT_EQ(loratune_matrix_copy(layer.queue.get(), &layer.matrix, &kept.matrix, detail.out()),
+              LORATUNE_SUCCESS)
+        << detail.str();
+    ASSERT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &layer.matrix, detail.out()),
+              LORATUNE_SUCCESS)
+        << detail.str();
+    layer.expect_merged(adapter, -0.75, unit);
+    EXPECT_NE(layer.bytes(), layer.stored);
+    ASSERT_EQ(loratune_matrix_copy(layer.queue.get(), &kept.matrix, &layer.matrix, nullptr),
+              LORATUNE_SUCCESS);
+    EXPECT_EQ(layer.bytes(), layer.stored);
+  }
+}
+
+// The factors' own type is not that of W.
+TEST(CMerge, TakesFactorsOfAnotherType) {
+  const EngineHandle made = engine();
+  Adapter adapter;
+  const std::vector<std::byte> a = from_floats(Element::bf16, adapter.a);
+  const std::vector<std::byte> b = from_floats(Element::bf16, adapter.b);
+  loratune_weights_source source = adapter.source();
+  source.dtype = LORATUNE_DTYPE_BF16;
+  source.a = a.data();
+  source.a_bytes = a.size();
+  source.b = b.data();
+  source.b_bytes = b.size();
+  const Layer layer(Dtype::f32);
+  ASSERT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &layer.matrix, nullptr),
+            LORATUNE_SUCCESS);
+  adapter.a = to_floats(Element::bf16, a);
+  adapter.b = to_floats(Element::bf16, b);
+  layer.expect_merged(adapter, 1, 0x1p-22);
+}
+
+TEST(CMerge, ThreadsMayMergeAtATime) {
+  const EngineHandle made = engine();
+  std::vector<std::thread> threads;
+  for (unsigned seed = 1; seed < 5; ++seed) {
+    threads.emplace_back([&made, seed] {
+      const Adapter adapter(kRank, seed);
+      const Layer layer(Dtype::f32, seed);
+      const loratune_weights_source source = adapter.source();
+      EXPECT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &layer.matrix, nullptr),
+                LORATUNE_SUCCESS);
+      layer.expect_merged(adapter, 1, 0x1p-22);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(CMerge, RefusesWhatDoesNotFitAndLeavesTheWeights) {
+  const EngineHandle made = engine();
+  const Adapter adapter;
+  const Layer layer(Dtype::f16);
+  using Change = std::function<void(loratune_weights_source&, loratune_matrix&)>;
+  const std::vector<std::pair<std::int32_t, Change>> faults = {
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.out -= 1; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.in = INT64_MAX; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.off += 6; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.off = -1; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.off = INT64_MAX; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.ld = kK - 1; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto&, auto& w) { w.ld = INT64_MIN; }},
+      {LORATUNE_INVALID_OPERANDS, [](auto& source, auto&) { source.b_bytes -= 1; }},
+      {LORATUNE_INVALID_VALUE, [](auto&, auto& w) { w.dtype = 9; }},
+      {LORATUNE_INVALID_VALUE, [](auto& source, auto&) { source.rank = 0; }},
+      {LORATUNE_INVALID_VALUE,
+       [](auto& source, auto&) { source.factor = std::numeric_limits<float>::infinity(); }},
+      {LORATUNE_NULL_POINTER, [](auto&, auto& w) { w.buffer = nullptr; }},
+      {LORATUNE_NULL_POINTER, [](auto& source, auto&) { source.a = nullptr; }},
+      {LORATUNE_INVALID_STRUCT, [](auto&, auto& w) { w.size = 0; }},
+      {LORATUNE_INVALID_STRUCT, [](auto& source, auto&) { source.size = 1U << 31U; }}};
+  Text detail;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    loratune_weights_source source = adapter.source();
+    loratune_matrix matrix = layer.matrix;
+    faults[i].second(source, matrix);
+    EXPECT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &matrix, detail.out()),
+              faults[i].first)
+        << i << ": " << detail.str();
+    EXPECT_NE(detail.str(), "") << i;
+  }
+  std::vector<float> wide = adapter.b;
+  wide[7] = 1e6F;  // beyond f16
+  loratune_weights_source source = adapter.source();
+  source.b = wide.data();
+  EXPECT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &layer.matrix, nullptr),
+            LORATUNE_INVALID_OPERANDS);
+  source = adapter.source();
+  EXPECT_EQ(loratune_merge(nullptr, layer.queue.get(), &source, &layer.matrix, nullptr),
+            LORATUNE_NULL_POINTER);
+  EXPECT_EQ(loratune_merge(made.get(), nullptr, &source, &layer.matrix, nullptr),
+            LORATUNE_NULL_POINTER);
+  loratune_matrix other = layer.matrix;
+  other.dtype = LORATUNE_DTYPE_BF16;
+  EXPECT_EQ(loratune_matrix_copy(layer.queue.get(), &layer.matrix, &other, nullptr),
+            LORATUNE_INVALID_OPERANDS);
+  EXPECT_EQ(loratune_matrix_copy(layer.queue.get(), nullptr, &other, nullptr),
+            LORATUNE_NULL_POINTER);
+  EXPECT_EQ(layer.bytes(), layer.stored);
+}
+
+}  // namespace
+}  // namespace loratune
