@@ -4,11 +4,18 @@
     scripts/peers/sglang_lora.py --wheel PATH [--modules 32] [--own] [--problems FILE | --tokens 16 ...] > sglang.json
 
 The kernels are taken from SGLang's wheel, which need not be installed: `pip download --no-deps
-sglang==0.5.23` fetches it. --wheel may name a folder that it was unpacked to. Rivals: sglang_sgemm, the kernels of its
-`triton` backend (for a group those of q, k and v, or of gate and up); sglang_chunk16, _chunk32 and _chunk128, those
-of its `csgmv` backend with chunks of so many rows: 16 is its default, larger ones are for more tokens. A
-time is that of one module or group (see step.py). The rows' order by adapter is made before the graph, and
-the grids have exactly the segments of the call; SGLang's own graphs have those of the largest batch.
+sglang==0.5.23` fetches it, and --wheel may also name a folder that it was unpacked to. Rivals:
+
+    sglang_sgemm                     the kernels of its backend `triton`; for a group those of q, k and v, or of
+                                     gate and up
+    sglang_chunk16, _chunk32 ...     those of `csgmv`, with chunks of so many rows: 16 is the default, and the
+                                     larger ones are for more tokens
+    sglang_decode, sglang_prefill    those that `triton_v2` plans for a phase, in tiles that the wheel has for
+                                     the GPU
+
+A time is that of one module or group (see step.py). Rows are sorted by adapter before the graph, and the
+grids of the first two backends have exactly the segments of the call; SGLang's own graphs have those of
+the largest batch.
 
 What the kernels do not know is skipped with a reason: setting y, weights of another type, DoRA, and
 f32, which they multiply as TF32. The shape of the JSON is described in peer.py. Exits 77 without
@@ -110,6 +117,32 @@ def chunked(kernels, device, chunk):
     return make
 
 
+def planned(kernels, device, phase):
+    def make(problem):
+        decline(problem)
+        count = step.adapters_of(problem)
+        slots = torch.tensor([row % count for row in range(problem.m)], dtype=torch.int32, device=device)
+        runner = kernels.runner(kernels.workspace(), max_loras=count, device=torch.device(device))
+        runner.begin_batch(
+            token_slots=slots,
+            lora_ranks=torch.full((count,), problem.rank, dtype=torch.int32, device=device),
+            scalings=torch.full((count,), peer.SCALE, dtype=torch.float32, device=device),
+            num_tokens=problem.m,
+            phase=phase,
+            graph_mode=True,
+        )
+        plan = runner.plan_for(kernels.linear, problem.rank, problem.k, problem.n, num_tokens=problem.m)
+        edges = (0, *(end for _, _, end in step.slices_of(problem)))
+
+        def forward(module):
+            h = runner.run_a(module.x, module.a, stack=len(edges) - 1, plan=plan)
+            runner.run_b(h, module.b, module.y, offsets=edges, plan=plan)
+
+        return forward
+
+    return make
+
+
 def main():
     wheel = {"required": True, "metavar": "PATH", "help": "SGLang's wheel, or the folder it was unpacked to"}
     modules = {**step.OPTIONS["modules"], "default": 32}
@@ -126,6 +159,9 @@ def main():
     rivals = {"sglang_sgemm": (sgemm(kernels, device), "SGLang's sgemm kernels")}
     for chunk in (16, 32, 128):
         rivals[f"sglang_chunk{chunk}"] = (chunked(kernels, device, chunk), f"SGLang's kernels of chunks of {chunk}")
+    for phase in sglang_wheel.Phase:
+        label = f"SGLang's plan for {phase.value}"
+        rivals[f"sglang_{phase.value}"] = (planned(kernels, device, phase), label)
     library = f"sglang {sglang_wheel.VERSION}, triton {triton.__version__}, torch {torch.__version__}"
     return step.main(options, library, rivals)
 
