@@ -119,12 +119,14 @@ def load(path):
         cached_triton_kernel=lambda _: lambda kernel: kernel,  # it saves the host time, which a graph has none of
         get_device_name=lambda: torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     )
-    kernels = {name: getattr(importlib.import_module(KERNELS + module), of) for name, (module, of) in LAUNCHES.items()}
+    kernels = {
+        name: getattr(importlib.import_module(KERNELS + module), launch) for name, (module, launch) in LAUNCHES.items()
+    }
     return SimpleNamespace(**kernels, **planned(folder))
 
 
 def planned(folder):
-    """What makes a DenseLoraRunner of SGLang, which picks kernels and tiles from the plans that the wheel has of each GPU."""
+    """What makes a DenseLoraRunner of SGLang: it picks kernels and tiles from the plans that the wheel has of a GPU."""
     standing_in("msgspec", Struct=Record)
     ignored = {name: lambda *_, **__: lambda validator: validator for name in ("field_validator", "model_validator")}
     standing_in("pydantic", BaseModel=object, ConfigDict=dict, Field=lambda **_: None, **ignored)
@@ -152,7 +154,7 @@ def planned(folder):
 
 def plan_row(plan, row):
     """A row of a file of plans, as the classes in SGLang's plan.py have it."""
-    limits = ("max_tokens", "max_rank", *(f"{end}_{of}_features" for of in ("in", "out") for end in ("min", "max")))
+    limits = ("max_tokens", "max_rank", "min_in_features", "max_in_features", "min_out_features", "max_out_features")
     kinds = row.get("kinds")
     spec = dict(row.get("spec", {}))
     for name, family in (("a_family", plan.AFamily), ("b_family", plan.BFamily), ("overlap", plan.Overlap)):
