@@ -7,14 +7,19 @@ Where PyTorch is installed a step runs on the CPU; elsewhere a module of its nam
 """
 
 import contextlib
+import gc
 import importlib.util
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock, patch
 
 ROOT = Path(sys.argv[1])
 PEERS = ROOT / "scripts/peers"
@@ -25,6 +30,8 @@ NAMES_ONLY = """
 float32 = float16 = bfloat16 = int32 = None
 Tensor = object
 __version__ = "0"
+def get_num_threads():
+    return 1
 class cuda:
     is_available = staticmethod(lambda: False)
 """
@@ -131,7 +138,8 @@ def check_step():
         skipped = {name for name, entry in found.items() if entry.get("skipped") and entry["skip_message"]}
         assert skipped == found.keys() - timed and len(found) == 2 * len(keys), found
     code, out, err = run(*step, "--budget", "0")
-    assert code == 3 and "problems were not begun" in err and not json.loads(out)["benchmarks"], (code, err)
+    assert code == 3 and "problems were not measured" in err and not json.loads(out)["benchmarks"], (code, err)
+    check_sigterm(step[:7])
     code, _, err = run("scripts/peers/torch_lora.py", "--device", "cpu", "--problem", keys[1])
     assert code == 2 and err.count("\n") == 1, err
 
@@ -164,6 +172,48 @@ def check_wrong_step():
     assert "the graph is" in measured(sound)["error_message"]
     step.captured = captured
 
+    # A kernel's fault ends its process, and costs the one rival.
+    def deadly(_):
+        os.abort()
+
+    options = SimpleNamespace(modules=2, own=False, rounds=1)
+    rivals = {"one": (sound, ""), "dead": (deadly, ""), "other": (sound, "")}
+    found = {entry["name"].split("/")[1]: entry for entry in step.measure(problem, options, "cpu", rivals)}
+    assert found["one"]["wall_ns"] > 0 and found["other"]["wall_ns"] > 0, found
+    assert found["dead"]["error_message"] == f"its process ended with status {int(signal.SIGABRT)}", found
+
+
+def check_graph():
+    """What a graph reads lives as long as the function that replays it."""
+    import step  # pylint: disable=import-outside-toplevel
+
+    stream = MagicMock()
+    with patch.multiple(
+        "torch.cuda", Stream=stream, current_stream=stream, stream=stream, CUDAGraph=stream, graph=stream
+    ):
+        run = MagicMock()
+        kept = weakref.ref(run)
+        replay = step.captured(run, "cuda")
+        del run
+        gc.collect()
+        assert kept() is not None and kept().call_count == 2
+        del replay
+    gc.collect()
+    assert kept() is None
+
+
+def check_sigterm(step):
+    """What was measured until then is printed."""
+    keys = [word for m in range(1, 40) for word in ("--problem", f"m{m}_k24_n16_r4_f32_acc")]
+    with subprocess.Popen(
+        [sys.executable, ROOT / step[0], *step[1:], *keys], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr.readline().startswith("1 of ")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert process.returncode == 3 and "were not measured" in err, (process.returncode, err[-500:])
+    assert any(entry.get("wall_ns") for entry in json.loads(out)["benchmarks"]), out
+
 
 def check_table():
     group, pool = "fwd_m16_k64_n64+32+32_r8_f16_acc", "fwd_m16_k64_n64_r8_f16_acc_a8"
@@ -192,6 +242,11 @@ def check_table():
             assert row in out.splitlines(), (row, out)
         code, out, err = run("scripts/performance", "--steps", ours)
         assert code == 2 and "whole step" in err and not out, (code, err)
+        for text in ("", "[]", "{}"):
+            (folder / "none.json").write_text(text)
+            for files in ((folder / "none.json",), (ours, folder / "none.json")):
+                code, out, err = run("scripts/performance", "--steps", *files)
+                assert code == 2 and "no JSON of a benchmark" in err and err.count("\n") == 1 and not out, (code, err)
 
 
 def main():
@@ -202,6 +257,7 @@ def main():
     if HAS_TORCH:
         check_step()
         check_wrong_step()
+        check_graph()
 
 
 main()

@@ -147,10 +147,11 @@ def main():
     wheel = {"required": True, "metavar": "PATH", "help": "SGLang's wheel, or the folder it was unpacked to"}
     modules = {**step.OPTIONS["modules"], "default": 32}
     options = peer.arguments(__doc__.splitlines()[0], **{**step.OPTIONS, "modules": modules, "wheel": wheel})
-    device = step.device_of(options)
-    if not (torch.cuda.is_available() if device == "cuda" else os.environ.get("TRITON_INTERPRET")):
+    found = step.in_child(lambda: step.device_and_name(options))
+    if "fault" in found or (found[0] == "cpu" and not os.environ.get("TRITON_INTERPRET")):
         print("sglang_lora.py: no CUDA device; TRITON_INTERPRET=1 checks the kernels without one", file=sys.stderr)
         return peer.MISSING
+    device, name = found
     try:
         kernels = sglang_wheel.load(options.wheel)
     except ImportError as error:
@@ -163,7 +164,7 @@ def main():
         label = f"SGLang's plan for {phase.value}"
         rivals[f"sglang_{phase.value}"] = (planned(kernels, device, phase), label)
     library = f"sglang {sglang_wheel.VERSION}, triton {triton.__version__}, torch {torch.__version__}"
-    return step.main(options, library, rivals)
+    return step.main(options, library, device, name, rivals)
 
 
 if __name__ == "__main__":

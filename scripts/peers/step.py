@@ -8,6 +8,9 @@ By default all modules of a step are one: they read the same x, A and B and add 
 launches in a block of `lora-bench --bench` do. With --own each has its own, as with `--cache rotate`.
 """
 
+import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -74,10 +77,6 @@ class Module:
         return y, magnitude
 
 
-def device_of(options):
-    return options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def synchronize(device):
     if device == "cuda":
         torch.cuda.synchronize()
@@ -95,7 +94,47 @@ def captured(run, device):
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
         run()
-    return graph.replay
+
+    def replay(_kept=run):  # the graph reads and writes buffers that only `run` keeps
+        graph.replay()
+
+    return replay
+
+
+class Ending:
+    """Whether SIGTERM asked for the end, and which child it then ends: what was measured is still printed."""
+
+    asked, child = False, 0
+
+
+def end(*_):
+    Ending.asked = True
+    if Ending.child:
+        os.kill(Ending.child, signal.SIGKILL)
+
+
+def in_child(work):
+    """What work() returns, or {"fault": why}, from a process of its own: the process that a kernel's fault hits
+    cannot use the GPU any more. So the process that asks must not have used the GPU."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receive)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            result = work()
+        except BaseException as fault:  # what ends this process is a result
+            result = {"fault": f"{type(fault).__name__}: {fault}".splitlines()[0]}
+        with os.fdopen(send, "w", encoding="utf-8") as pipe:
+            json.dump(result, pipe)
+        os._exit(0)
+    os.close(send)
+    Ending.child = child
+    with os.fdopen(receive, encoding="utf-8") as pipe:
+        text = pipe.read()
+    Ending.child = 0
+    _, status = os.waitpid(child, 0)
+    return json.loads(text) if text else {"fault": f"its process ended with status {status}"}
 
 
 class Step:
@@ -145,6 +184,7 @@ class Step:
         except peer.Skipped as reason:
             self.entries.append(peer.skipped(self.problem, name, reason))
         except Exception as fault:  # a rival that fails on one problem loses that one
+            synchronize(self.device)  # which raises where the fault was the end of all use of the device
             self.entries.append(peer.failure(self.problem, name, f"{type(fault).__name__}: {fault}"))
         else:
             self.timed[name] = (replay, error, label)
@@ -164,34 +204,64 @@ class Step:
         return self.entries
 
 
-def main(options, library, rivals):
+def measure(problem, options, device, rivals):
+    """The entries of one problem. `rivals`: {name: (make, label)}."""
+
+    def work(some):
+        step = Step(problem, options.modules, options.own, device)
+        for name, (make, label) in some.items():
+            step.add(name, make, label)
+        return step.measure(options.rounds)
+
+    def safe(some):
+        with torch.inference_mode():
+            return work(some)
+
+    found = in_child(lambda: safe(rivals))
+    if "fault" not in found or Ending.asked:
+        return found
+    entries = []
+    for name, rival in rivals.items():  # which of them was it
+        alone = in_child(lambda name=name, rival=rival: safe({name: rival}))
+        entries += [peer.failure(problem, name, alone["fault"])] if "fault" in alone else alone
+    return entries
+
+
+def device_and_name(options):
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cpu":
+        return [device, f"cpu, {torch.get_num_threads()} threads"]
+    return [device, torch.cuda.get_device_name()]
+
+
+def main(options, library, device, name, rivals):
     """Times `rivals`, {name: (make, label)}, on each problem, and prints the JSON; the exit code."""
-    device = device_of(options)
     torch.backends.cuda.matmul.allow_tf32 = False
     context = {
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        "device": name,
         "library": library,
         "launch": f"{options.modules} modules or groups in one CUDA graph" if device == "cuda" else "calls in turn",
         "cache": "rotate" if options.own else "warm",
     }
     begin = time.monotonic()
-    benchmarks, left, told = [], 0, set()
-    with torch.inference_mode():
-        for number, problem in enumerate(options.problems, 1):
-            if time.monotonic() - begin > options.budget:
-                left = len(options.problems) - number + 1
-                print(f"{left} problems were not begun within {options.budget:g} s", file=sys.stderr)
-                break
-            step = Step(problem, options.modules, options.own, device)
-            for name, (make, label) in rivals.items():
-                step.add(name, make, label)
-            found = step.measure(options.rounds)
-            benchmarks += found
-            print(f"{number} of {len(options.problems)}: {problem}", file=sys.stderr)
-            for entry in found:
-                rival = entry["name"].split("/")[1]
-                why = entry.get("error_message") or entry.get("skip_message")
-                if why and (rival, why) not in told:
-                    told.add((rival, why))
-                    print(f"  {rival}: {'skipped: ' if entry.get('skipped') else ''}{why}", file=sys.stderr)
+    benchmarks, done, told = [], 0, set()
+    signal.signal(signal.SIGTERM, end)
+    for problem in options.problems:
+        if time.monotonic() - begin > options.budget:
+            break
+        found = measure(problem, options, device, rivals)
+        if Ending.asked:
+            break
+        benchmarks += found
+        done += 1
+        print(f"{done} of {len(options.problems)}: {problem}", file=sys.stderr)
+        for entry in found:
+            rival = entry["name"].split("/")[1]
+            why = entry.get("error_message") or entry.get("skip_message")
+            if why and (rival, why) not in told:
+                told.add((rival, why))
+                print(f"  {rival}: {'skipped: ' if entry.get('skipped') else ''}{why}", file=sys.stderr)
+    left = len(options.problems) - done
+    if left:
+        print(f"{left} problems were not measured within {time.monotonic() - begin:.0f} s", file=sys.stderr)
     return peer.finish(context, benchmarks, left)

@@ -142,19 +142,20 @@ STEPS = {
 
 def main():
     options = peer.arguments(__doc__.splitlines()[0], **step.OPTIONS)
-    device = step.device_of(options)
-    if device == "cuda" and not torch.cuda.is_available():
-        print("torch_lora.py: no CUDA device", file=sys.stderr)
+    found = step.in_child(lambda: step.device_and_name(options))
+    if "fault" in found:
+        print(f"torch_lora.py: no CUDA device: {found['fault']}", file=sys.stderr)
         return peer.MISSING
+    device, name = found
     if options.modules:
-        return step.main(options, f"torch {torch.__version__}", STEPS)
+        return step.main(options, f"torch {torch.__version__}", device, name, STEPS)
     torch.backends.cuda.matmul.allow_tf32 = False
     odd = [problem for problem in options.problems if not problem.plain()]
     if odd:
         print(f"{odd[0]}: without --modules PyTorch's rivals are of plain problems", file=sys.stderr)
         return peer.USAGE
     context = {
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        "device": name,
         "library": f"torch {torch.__version__}",
     }
     benchmarks = []
