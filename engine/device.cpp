@@ -11,6 +11,7 @@
 #include "dispatch/internal/utf8.h"
 #include "engine/internal/cpu_limits.h"
 #include "engine/internal/device_limits.h"
+#include "engine/internal/list_devices.h"
 #include "engine/internal/opencl.h"
 
 namespace loratune {
@@ -174,6 +175,14 @@ void add_device(const std::string& platform, cl_device_id handle, std::vector<De
 
 std::vector<Device> list_devices(std::vector<std::string>& complaints,
                                  std::vector<std::string>* platform_names) {
+  std::vector<std::string> names;
+  return list_devices(complaints, platform_names != nullptr ? *platform_names : names,
+                      [](std::size_t, const std::string&) { return std::string(); });
+}
+
+std::vector<Device> list_devices(std::vector<std::string>& complaints,
+                                 std::vector<std::string>& platform_names,
+                                 const BeforePlatform& before) {
   std::vector<cl_platform_id> platforms;
   try {
     platforms = list_platforms();
@@ -183,9 +192,19 @@ std::vector<Device> list_devices(std::vector<std::string>& complaints,
   }
   std::vector<Device> devices;
   std::vector<std::string> names;
-  for (const cl_platform_id platform : platforms) {
-    names.push_back(
-        name_or("a platform", [&] { return platform_text(platform, CL_PLATFORM_NAME); }));
+  for (std::size_t number = 0; number < platforms.size(); ++number) {
+    const cl_platform_id platform = platforms[number];
+    names.emplace_back();
+    std::string passed_over = before(number, "");
+    if (passed_over.empty()) {
+      names.back() =
+          name_or("a platform", [&] { return platform_text(platform, CL_PLATFORM_NAME); });
+      passed_over = before(number, names.back());
+    }
+    if (!passed_over.empty()) {
+      complaints.push_back(std::move(passed_over));
+      continue;
+    }
     std::vector<cl_device_id> handles;
     std::string why = " has no device";
     try {
@@ -199,7 +218,7 @@ std::vector<Device> list_devices(std::vector<std::string>& complaints,
       add_device(names.back(), handle, devices, complaints);
     }
   }
-  if (platform_names != nullptr) *platform_names = std::move(names);
+  platform_names = std::move(names);
   return devices;
 }
 

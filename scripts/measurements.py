@@ -11,9 +11,15 @@ from problems import parse
 
 
 def load(path):
-    """The JSON of a file, which may be compressed."""
-    with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
-        return json.load(file)
+    """The JSON of a file, which may be compressed. Raises ValueError for what holds no benchmarks."""
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as file:
+            document = json.load(file)
+    except (OSError, EOFError, ValueError) as error:
+        raise ValueError(f"{path}: it is no JSON of a benchmark: {error}") from None
+    if not isinstance(document, dict) or not {"context", "benchmarks"} <= document.keys():
+        raise ValueError(f"{path}: it is no JSON of a benchmark")
+    return document
 
 
 def times_of(document):

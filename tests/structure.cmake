@@ -27,6 +27,10 @@ add_test(NAME prove-picks
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_prove_picks.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(prove-picks PROPERTIES LABELS unit)
 
+add_test(NAME peers
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_peers.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(peers PROPERTIES LABELS unit)
+
 add_test(NAME gate-script
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_gate_script.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(gate-script PROPERTIES LABELS unit)

@@ -8,6 +8,8 @@
 #include <system_error>
 
 #include "dispatch/internal/printable.h"
+#include "engine/internal/list_devices.h"
+#include "harness/base/platform_guard.h"
 
 namespace loratune {
 namespace {
@@ -79,7 +81,10 @@ void add_silent_drivers(const std::vector<std::string>& platforms,
 
 std::vector<Device> find_devices(std::vector<std::string>& complaints) {
   std::vector<std::string> platforms;
-  std::vector<Device> devices = list_devices(complaints, &platforms);
+  PlatformGuard guard;
+  std::vector<Device> devices = list_devices(
+      complaints, platforms,
+      [&](std::size_t number, const std::string& name) { return guard.before(number, name); });
   const std::string empty = std::string("platform ") + kPocl + " has no device";
   for (std::string& complaint : complaints) {
     if (complaint == empty) complaint += cache_fault();

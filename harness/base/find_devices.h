@@ -9,8 +9,9 @@
 
 namespace loratune {
 
-// list_devices(), with complaints too about drivers that are installed and show no platform, and
-// with the reason where PoCL shows nothing because its cache folder cannot be written.
+// list_devices() under a PlatformGuard, with complaints too about drivers that are installed and
+// show no platform, and with the reason where PoCL shows nothing because its cache folder cannot be
+// written.
 std::vector<Device> find_devices(std::vector<std::string>& complaints);
 
 }  // namespace loratune

@@ -2,10 +2,14 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <set>
 #include <stdexcept>
 
@@ -41,6 +45,53 @@ std::string read_file(const std::string& path, const std::string& what, std::siz
     have += static_cast<std::size_t>(got);
   }
   bytes.resize(have);
+  return bytes;
+}
+
+namespace {
+
+using GzFile = std::unique_ptr<gzFile_s, decltype(&gzclose)>;
+
+// Null, with the reason, for what is no regular file. zlib reads what is not compressed as it is.
+GzFile open_unpacked(const std::string& path, std::string& why) {
+  const int fd = open_regular_file(path, why);
+  GzFile file(fd < 0 ? nullptr : gzdopen(fd, "rb"), gzclose);
+  if (fd >= 0 && file == nullptr) {
+    close(fd);
+    throw std::bad_alloc();
+  }
+  return file;
+}
+
+}  // namespace
+
+std::string read_unpacked(const std::string& path, const std::string& what, std::size_t most) {
+  const auto refuse = [&](const std::string& why) {
+    throw Failure(kExitUsage, what + " '" + printable(path, 200) + "' " + why);
+  };
+  std::string why;
+  const GzFile file = open_unpacked(path, why);
+  if (file == nullptr) refuse(why);
+  std::string bytes;
+  std::array<char, 1 << 16> block{};
+  for (;;) {
+    const int got = gzread(file.get(), block.data(), static_cast<unsigned>(block.size()));
+    int code = Z_OK;
+    gzerror(file.get(), &code);
+    if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) refuse("is damaged");
+    if (got == 0) return bytes;
+    bytes.append(block.data(), static_cast<std::size_t>(got));
+    if (bytes.size() > most) refuse("holds more than " + std::to_string(most >> 20U) + " MiB");
+  }
+}
+
+std::string unpacked_head(const std::string& path, std::size_t count) {
+  std::string why;
+  const GzFile file = open_unpacked(path, why);
+  std::string bytes(count, '\0');
+  const int got =
+      file == nullptr ? 0 : gzread(file.get(), bytes.data(), static_cast<unsigned>(count));
+  bytes.resize(static_cast<std::size_t>(std::max(got, 0)));
   return bytes;
 }
 

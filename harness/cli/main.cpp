@@ -14,6 +14,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/lost_output.h"
 #include "harness/base/options.h"
+#include "harness/base/platform_guard.h"
 #include "harness/bench/bench_service.h"
 #include "harness/bench/modes.h"
 #include "harness/check/cases_service.h"
@@ -53,6 +54,7 @@ int run(int argc, char** argv) {
   Options options = parse_command_line(argc, argv);
   // How a worker ends is for its parent to judge.
   if (options.command != Command::worker) refuse_exit();
+  if (options.command != Command::worker && !under_mpi()) may_begin_anew(argv);
   pin_pocl_threads(options.command);
   if (const char* path = std::getenv("GITHUB_STEP_SUMMARY")) options.gate.step_summary = path;
   switch (options.command) {

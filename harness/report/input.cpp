@@ -1,14 +1,9 @@
 #include "harness/report/input.h"
 
-#include <unistd.h>
-#include <zlib.h>
-
-#include <array>
-#include <memory>
+#include <new>
 #include <stdexcept>
 
 #include "dispatch/internal/printable.h"
-#include "dispatch/internal/regular_file.h"
 #include "harness/base/failure.h"
 #include "harness/base/read_file.h"
 
@@ -20,32 +15,7 @@ using nlohmann::json;
 constexpr std::size_t kMostBytes = std::size_t{256} << 20;  // after decompression
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
-  throw Failure(kExitUsage, "'" + printable(path, 200) + "' " + why);
-}
-
-// The bytes of a file; zlib reads what is not compressed as it is.
-std::string read_bytes(const std::string& path) {
-  std::string why;
-  const int fd = open_regular_file(path, why);
-  if (fd < 0) refuse(path, why);
-  const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzdopen(fd, "rb"), gzclose);
-  if (file == nullptr) {
-    close(fd);
-    throw std::bad_alloc();
-  }
-  std::string bytes;
-  std::array<char, 1 << 16> block{};
-  for (;;) {
-    const int got = gzread(file.get(), block.data(), static_cast<unsigned>(block.size()));
-    int code = Z_OK;
-    gzerror(file.get(), &code);
-    if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) refuse(path, "is damaged");
-    if (got == 0) return bytes;
-    bytes.append(block.data(), static_cast<std::size_t>(got));
-    if (bytes.size() > kMostBytes) {
-      refuse(path, "holds more than " + std::to_string(kMostBytes >> 20U) + " MiB");
-    }
-  }
+  throw Failure(kExitUsage, "file '" + printable(path, 200) + "' " + why);
 }
 
 // What a JSON document holds, by its schema.
@@ -68,7 +38,7 @@ Input from_json(const std::string& path, const std::string& bytes) {
 Input read_input(const std::string& path) {
   if (is_recording(path)) return {path, read_recording(path)};
   if (is_journal(path)) return {path, read_journal(path)};
-  const std::string bytes = read_bytes(path);
+  const std::string bytes = read_unpacked(path, "file", kMostBytes);
   if (bytes.empty()) refuse(path, "is empty");
   try {
     return from_json(path, bytes);

@@ -18,7 +18,7 @@ struct Input {
 };
 
 // Throws Failure (kExitUsage) with one line for a file that cannot be read or is of no such kind.
-// All but a journal may be compressed by gzip.
+// Each may be compressed by gzip.
 Input read_input(const std::string& path);
 
 }  // namespace loratune

@@ -77,21 +77,22 @@ std::string frame_line(const json& value) {
 
 namespace {
 
-// The first bytes of the file, as many as a line's checksum has, as far as they are hex digits.
+constexpr std::size_t kChecksumDigits = 8;
+
+bool are_digits(const std::string& text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// The first bytes of the file itself, as many as a line's checksum has, as far as they are digits.
 std::string leading_digits(const std::string& path) {
-  std::string crc(8, '\0');
+  std::string crc(kChecksumDigits, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(crc.data(), static_cast<std::streamsize>(crc.size()));
   crc.resize(static_cast<std::size_t>(file.gcount()));
-  return crc.find_first_not_of("0123456789abcdef") == std::string::npos ? crc : "";
+  return are_digits(crc) ? crc : "";
 }
 
-}  // namespace
-
-bool is_journal(const std::string& path) { return leading_digits(path).size() == 8; }
-
-JournalContent read_journal(const std::string& path) {
-  const std::string bytes = read_file(path, "journal");
+JournalContent content_of(const std::string& bytes, const std::string& path) {
   JournalContent content;
   std::size_t lines = 0;
   while (content.whole_bytes < bytes.size()) {
@@ -121,6 +122,17 @@ JournalContent read_journal(const std::string& path) {
     fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
   }
   return content;
+}
+
+}  // namespace
+
+bool is_journal(const std::string& path) {
+  const std::string crc = unpacked_head(path, kChecksumDigits);
+  return crc.size() == kChecksumDigits && are_digits(crc);
+}
+
+JournalContent read_journal(const std::string& path) {
+  return content_of(read_unpacked(path, "journal"), path);
 }
 
 namespace {
@@ -175,7 +187,7 @@ Journal Journal::resume(const std::string& path, const FileCalls& calls) {
   journal.fd_ = open(path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC);
   const int error = errno;
   if (journal.fd_ >= 0) lock_or_fail(journal.fd_, path);  // before reading: it must not grow since
-  journal.content_ = read_journal(path);
+  journal.content_ = content_of(read_file(path, "journal"), path);
   if (journal.fd_ < 0) fail(path, std::string("cannot be written: ") + std::strerror(error));
   return journal;
 }

@@ -23,11 +23,12 @@ struct JournalContent {
                        // line is torn, as a kill leaves it
 };
 
-// Whether the file begins as a journal does; a tuned file begins with a brace.
+// Whether the file, which gzip may have compressed, begins as a journal does; a tuned file begins
+// with a brace.
 bool is_journal(const std::string& path);
 
-// Reads as far as lines are whole. Throws Failure (kExitUsage) for a file that cannot be read or
-// does not begin as a journal.
+// Reads as far as lines are whole; the file may be compressed by gzip. Throws Failure (kExitUsage)
+// for a file that cannot be read or does not begin as a journal.
 JournalContent read_journal(const std::string& path);
 
 // How a journal's lines get to the disk: a line counts once it would outlast a power cut.
@@ -40,7 +41,8 @@ class Journal {
   // (kExitUsage), also, like resume(), for a journal that another sweep is writing.
   static Journal create(const std::string& path, const nlohmann::json& header,
                         const FileCalls& calls = kJournalCalls);
-  // An existing one, to be gone on with once its header is agreed on: begin() is next.
+  // An existing one, to be gone on with once its header is agreed on: begin() is next. It is not
+  // compressed.
   static Journal resume(const std::string& path, const FileCalls& calls = kJournalCalls);
   // Replies only; nothing is written, and what the journal does not hold throws ReplayEnd.
   static Journal replay(JournalContent content);

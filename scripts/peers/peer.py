@@ -7,7 +7,8 @@ The JSON has the shape and keys of `lora-bench --bench --json`, so that one prog
                      "iterations": rounds, "real_time": mean us of the rounds, "time_unit": "us",
                      "wall_ns": median, "gb_per_s": ..., "gflop_per_s": ..., "rounds": ...,
                      "error_over_bound": ..., "label": "what runs"},
-                    {"name": ..., "error_occurred": true, "error_message": ...}]}
+                    {"name": ..., "error_occurred": true, "error_message": ...},
+                    {"name": ..., "skipped": true, "skip_message": ...}]}
 
 real_time, gb_per_s and gflop_per_s come from the same readings as lora-bench's: the least of 4
 blocks in each of `rounds` rounds, the rivals of a problem interleaved within a round.
@@ -23,13 +24,18 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from problems import Problem, parse, read_keys
+from problems import DTYPES, Problem, parse, read_keys
 
 SCALE = 1.7
 SUB_BLOCKS = 4
 MISSING = 77  # exit code: the library is not installed
+INCOMPLETE = 3  # the budget ended before the problems did
 WRONG = 4
 USAGE = 2
+
+
+class Skipped(Exception):
+    """Why a rival does not run a problem."""
 
 
 def arguments(description, **more):
@@ -38,23 +44,46 @@ def arguments(description, **more):
     def numbers(text):
         return [int(part) for part in text.split(",")]
 
+    def types(text):
+        found = [part.split("_w_") for part in text.split(",")]
+        if not all(len(pair) <= 2 and set(pair) <= DTYPES.keys() for pair in found):
+            raise argparse.ArgumentTypeError(f"{text!r}: there are {', '.join(DTYPES)}, and f32_w_f16")
+        return [(pair[0], "" if pair[0] == pair[-1] else pair[-1]) for pair in found]
+
+    def groups(text):
+        return [tuple(map(int, group.split("+"))) for group in text.split(",")]
+
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--problems", metavar="FILE", help="problem keys, one a line")
     parser.add_argument("--problem", action="append", default=[], metavar="KEY")
     parser.add_argument("--tokens", type=numbers, default=[1, 16, 128, 512])
     parser.add_argument("--features", type=numbers, default=[512, 1024, 2048])
     parser.add_argument("--ranks", type=numbers, default=[4, 8, 16, 32, 64])
-    parser.add_argument("--dtypes", type=lambda text: text.split(","), default=["f32", "f16"])
+    parser.add_argument("--slices", type=groups, help="columns of modules that share x: 4096+1024+1024")
+    parser.add_argument("--adapters", type=numbers, default=[0])
+    parser.add_argument("--dtypes", type=types, default=types("f32,f16"))
     parser.add_argument("--set", action="store_true", help="overwrite y instead of adding to it")
     parser.add_argument("--rounds", type=int, default=20)
     for name, options in more.items():
         parser.add_argument("--" + name, **options)
     options = parser.parse_args()
+    shapes = [(group[0], group) for group in options.slices or []] or [(size, (size,)) for size in options.features]
     grid = [
-        Problem(m, size, size, rank, dtype, not options.set)
-        for dtype in options.dtypes
+        Problem(
+            m,
+            k,
+            sum(columns),
+            rank,
+            dtype,
+            not options.set,
+            weights=weights,
+            slices=columns if len(columns) > 1 else (),
+            adapters=adapters,
+        )
+        for dtype, weights in options.dtypes
+        for adapters in options.adapters
         for rank in options.ranks
-        for size in options.features
+        for k, columns in shapes
         for m in options.tokens
     ]
     try:
@@ -134,7 +163,13 @@ def failure(problem, rival, message):
     return {"name": f"{problem}/{rival}", "error_occurred": True, "error_message": message}
 
 
-def finish(context, benchmarks):
-    """Prints the JSON; the exit code."""
+def skipped(problem, rival, reason):
+    return {"name": f"{problem}/{rival}", "skipped": True, "skip_message": str(reason)}
+
+
+def finish(context, benchmarks, left=0):
+    """Prints the JSON; the exit code. `left`: how many problems the budget had no time for."""
     print(json.dumps({"context": context, "benchmarks": benchmarks}, indent=1, allow_nan=False))
-    return WRONG if any(b.get("error_occurred") for b in benchmarks) else 0
+    if any(b.get("error_occurred") for b in benchmarks):
+        return WRONG
+    return INCOMPLETE if left else 0

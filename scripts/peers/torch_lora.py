@@ -2,10 +2,15 @@
 """The problems of lora-bench in PyTorch, on CUDA where there is one, else on the CPU.
 
     scripts/peers/torch_lora.py [--device cuda|cpu] [--problems FILE | --tokens 1,16 ...] > torch.json
+    scripts/peers/torch_lora.py --modules 32 [--own] [--problems FILE | --slices 4096+1024+1024 ...] > torch.json
 
 Rivals: torch_eager, y += scale * (x @ A.T @ B.T) as one writes it; torch_mm, mm and addmm_ into
-given tensors; on CUDA also torch_graph, the same two in a CUDA graph. TF32 is off. The shape of
-the JSON is described in peer.py. Exits 77 without PyTorch, 4 when a result is wrong.
+given tensors; on CUDA also torch_graph, the same two in a CUDA graph. They are of plain problems.
+With --modules the rivals are of a whole step in one CUDA graph (see step.py), and the time is that of
+one module or group: torch_step, mm and addmm for each module, in batches for the adapters of a call;
+torch_step_stacked, one mm for all modules of a group, whose A are stacked. TF32 is off. The shape of
+the JSON is described in peer.py. Exits 77 without PyTorch or a device, 4 when a result is wrong, 3
+when the budget ended before the problems did.
 """
 
 import sys
@@ -13,6 +18,7 @@ import sys
 import peer
 
 try:
+    import step
     import torch
 except ImportError as error:
     print(f"torch_lora.py: PyTorch is not installed here: {error}", file=sys.stderr)
@@ -20,14 +26,14 @@ except ImportError as error:
 
 
 def error_over_bound(problem, y, oracle, magnitude):
-    unit = 2.0**-11 if problem.dtype == "f16" else 2.0**-24
+    unit = step.UNIT[problem.dtype]
     allowed = peer.bound(problem, oracle, magnitude, unit, unit)
     return ((y.double() - oracle).abs() / allowed).max().item()
 
 
 def measure(problem, device, rounds):
     torch.manual_seed(1)
-    dtype = torch.float16 if problem.dtype == "f16" else torch.float32
+    dtype = step.TYPES[problem.dtype]
 
     def make(*shape):
         return torch.randn(*shape, device=device).to(dtype)
@@ -88,15 +94,68 @@ def measure(problem, device, rounds):
     return found
 
 
+def products(stacked):
+    """A rival of step.py: mm and addmm for each slice, or one mm for all and an addmm for each."""
+
+    def make(problem):
+        if problem.weights:
+            raise peer.Skipped("PyTorch multiplies matrices of one type")
+        if problem.dora:
+            raise peer.Skipped("mm and addmm are no DoRA")
+        slices, rank, count = step.slices_of(problem), problem.rank, step.adapters_of(problem)
+        if stacked and len(slices) == 1:
+            raise peer.Skipped("one module has nothing to stack")
+        if problem.m % count:
+            raise peer.Skipped("its adapters have no equal numbers of rows, as a batch of products wants")
+        keep, scratch = float(problem.accumulate), {}
+
+        def forward(module):
+            # Adapter i has the rows i, i + count, ...: a batch of strided matrices.
+            x = module.x.view(-1, count, problem.k).transpose(0, 1)
+            y = module.y.view(-1, count, problem.n).transpose(0, 1)
+            a, b = module.a.transpose(1, 2), module.b.transpose(1, 2)
+            if not scratch:
+                scratch["h"] = torch.empty(count, problem.m // count, a.shape[2], device=x.device, dtype=x.dtype)
+            h = scratch["h"]
+            if count == 1:
+                x, y, h, a, b = x[0], y[0], h[0], a[0], b[0]
+            product, sum_of = (torch.mm, torch.addmm) if count == 1 else (torch.bmm, torch.baddbmm)
+            if stacked:
+                product(x, a, out=h)
+            for number, begin, end in slices:
+                ranks = slice(number * rank, (number + 1) * rank)
+                if not stacked:
+                    product(x, a[..., ranks], out=h[..., ranks])
+                part = y[..., begin:end]
+                sum_of(part, h[..., ranks], b[..., begin:end], beta=keep, alpha=peer.SCALE, out=part)
+
+        return forward
+
+    return make
+
+
+STEPS = {
+    "torch_step": (products(False), "mm + addmm of each module"),
+    "torch_step_stacked": (products(True), "one mm of all modules of a group, addmm of each"),
+}
+
+
 def main():
-    options = peer.arguments(__doc__.splitlines()[0], device={"choices": ["cuda", "cpu"]})
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cuda" and not torch.cuda.is_available():
-        print("torch_lora.py: no CUDA device", file=sys.stderr)
+    options = peer.arguments(__doc__.splitlines()[0], **step.OPTIONS)
+    found = step.in_child(lambda: step.device_and_name(options))
+    if "fault" in found:
+        print(f"torch_lora.py: no CUDA device: {found['fault']}", file=sys.stderr)
         return peer.MISSING
+    device, name = found
+    if options.modules:
+        return step.main(options, f"torch {torch.__version__}", device, name, STEPS)
     torch.backends.cuda.matmul.allow_tf32 = False
+    odd = [problem for problem in options.problems if not problem.plain()]
+    if odd:
+        print(f"{odd[0]}: without --modules PyTorch's rivals are of plain problems", file=sys.stderr)
+        return peer.USAGE
     context = {
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        "device": name,
         "library": f"torch {torch.__version__}",
     }
     benchmarks = []

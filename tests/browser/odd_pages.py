@@ -64,6 +64,55 @@ class Hostile(PageTest):
         self.assertIn(str(self.files[0]), words.stdout.splitlines())
 
 
+class Axes(PageTest):
+    """Problems of other types, of modules that share x, of several adapters and with DoRA."""
+
+    KEYS = (
+        "fwd_m16_k2048_n2048_r16_bf16_acc",
+        "fwd_m16_k2048_n2048_r16_f32_w_f16_acc",
+        "fwd_m16_k2048_n2048+512+512_r16_f16_acc",
+        "fwd_m16_k2048_n2048_r16_f16_acc_a8",
+        "fwd_m16_k2048_n2048_r16_f16_acc_dora",
+    )
+
+    @classmethod
+    def setUpClass(cls):
+        cls.inputs = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.inputs.cleanup)
+        less = {cls.KEYS[3]: "one_adapter", cls.KEYS[4]: "without_dora"}
+        benchmarks = []
+        for key in cls.KEYS:
+            arms = {"tuned": 10000, "openblas": 20000}
+            if key in less:
+                arms[less[key]] = 5000
+            for arm, ns in arms.items():
+                benchmarks.append({"name": f"{key}/{arm}", "wall_ns": ns, "rounds": 9, "label": "split ROWS=1"})
+        cls.files = [Path(cls.inputs.name) / "bench.json"]
+        cls.files[0].write_text(json.dumps({"context": {"device": "P: D"}, "benchmarks": benchmarks}))
+        super().setUpClass()
+
+    def test_what_computes_less_is_no_rival(self):
+        self.assertIn(f"The nearest rival, openblas, takes 2.00{TIMES}", self.title("rivals"))
+        lede = self.run_js("return document.getElementById('rivals').textContent")
+        self.assertIn("Less than the problem: ", lede)
+        self.assertIn("one_adapter", lede)
+        self.assertIn("without_dora", lede)
+        self.assertIn("openblas is ahead on 0 of 5 problems", lede)
+        self.assertNotIn("one_adapter", self.run_js("return document.getElementById('facts').textContent"))
+        self.assertEqual(self.marks("rivals", "symbol"), 7)
+        for key in self.KEYS[3:]:
+            self.run_js("finderForm.set(arguments[0])", self.of("times", key=key)[0])
+            answer = self.run_js("return document.querySelector('.answer').textContent")
+            self.assertIn(f"openblas takes 2.00{TIMES}", answer)
+            self.assertNotIn("one_adapter", answer)
+            self.assertNotIn("without_dora", answer)
+
+    def test_panels_name_the_axes(self):
+        text = self.run_js("return document.querySelector('#winners svg').textContent")
+        for words in ("bf16", "f32, weights in f16", "2048+512+512", "8 adapters", "DoRA"):
+            self.assertIn(words, text)
+
+
 class BenchAlone(PageTest):
     files = H200[1:2]
 

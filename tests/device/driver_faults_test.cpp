@@ -11,6 +11,7 @@
 //   no descriptors are free but a few                       worker_test.cpp
 //   a sound worker or builder is killed                     prepared_arms_test.cpp, prove-resume
 //   no ICD; a broken second platform                        command_line_test.cpp; here
+//   a platform hangs or ends whoever asks for its devices   here
 //   the parent is killed                                    command_line_test.cpp, prove-resume
 //   the parent is killed while its worker hangs             here
 //   a rank of a fleet, or its sweep, is killed              fleet_test.cpp
@@ -196,6 +197,36 @@ TEST_F(FaultyDriver, BreaksNoPlatformButItsOwn) {
   EXPECT_NE(result.out.find("pthread"), std::string::npos) << result.out;
   const std::string all = result.out + result.err;
   EXPECT_NE(all.find("is passed over: "), std::string::npos) << all;
+}
+
+// Asked for its devices, the second platform hangs or ends the process; the first one serves on.
+TEST_F(FaultyDriver, ThatCannotBeAskedIsPassedOver) {
+  const std::pair<std::string, std::string> faults[] = {
+      {"platform:abort", "ends the process that asks for its devices"},
+      {"platform:hang", "does not answer"}};
+  for (const auto& [fault, how] : faults) {
+    const std::string line = "platform " + kPocl + " is passed over: it " + how;
+    const Result list = Process(folder_, {"--list"}, with_fault(fault)).wait();
+    EXPECT_EQ(list.code, 0) << list.err;
+    EXPECT_NE(list.out.find("pthread"), std::string::npos) << list.out;
+    EXPECT_NE(list.out.find("  -  " + line + "\n"), std::string::npos) << list.out;
+  }
+  // The workers pass over it too.
+  const Result check = Process(folder_,
+                               {"--check", "--variants", "naive", "--tokens", "1", "--features",
+                                "64", "--ranks", "4", "--dtypes", "f32"},
+                               with_fault("platform:abort"))
+                           .wait();
+  EXPECT_EQ(check.code, 0) << check.err;
+}
+
+TEST_F(FaultyDriver, ThatIsTheOnlyOneAndCannotBeAskedLeavesNoDevice) {
+  const Result result =
+      Process(folder_, {"--check", "--variants", "naive"}, with_fault("device:abort")).wait();
+  EXPECT_EQ(result.code, 77) << result.err;
+  const std::string line = "lora-bench: no OpenCL device that can be used; platform " + kPocl +
+                           " is passed over: it ends the process that asks for its devices";
+  EXPECT_EQ(result.err.find(line), 0U) << result.err;
 }
 
 TEST_F(FaultyDriver, ThatHangsDoesNotHoldUpSigterm) {

@@ -16,7 +16,11 @@
 //   context:crash    making a context ends the process
 //   platform:exit    asking for platforms ends the process with exit(0)
 //   platform:broken  there is a second platform, and it fails to list its devices
+//   platform:hang    there is a second platform, and it never lists its devices
+//   platform:abort   there is a second platform, and listing its devices ends the process
 //   device:mute      nothing can be asked of the first device
+//   device:hang      asking something of the first device never returns
+//   device:abort     or ends the process
 //   device:away      the first device is not available
 //   device:plain     the first device has no compiler
 //   device:name      name, vendor and driver of every device are $LORATUNE_NAME
@@ -113,11 +117,15 @@ cl_context clCreateContext(const cl_context_properties* properties, cl_uint coun
   return NEXT(clCreateContext)(properties, count, devices, notify, data, error);
 }
 
+static int two_platforms(void) {
+  return fault("platform:broken") || fault("platform:hang") || fault("platform:abort");
+}
+
 // The second platform is the first one again, so that the loader can follow the handle.
 cl_int clGetPlatformIDs(cl_uint room, cl_platform_id* platforms, cl_uint* count) {
   cl_uint found = 0;
   if (fault("platform:exit")) exit(0);
-  if (!fault("platform:broken")) return NEXT(clGetPlatformIDs)(room, platforms, count);
+  if (!two_platforms()) return NEXT(clGetPlatformIDs)(room, platforms, count);
   if (count != NULL) *count = 2;
   if (platforms == NULL) return CL_SUCCESS;
   const cl_int status = NEXT(clGetPlatformIDs)(1, platforms, &found);
@@ -130,7 +138,11 @@ static cl_device_id first_device = NULL;
 cl_int clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint room,
                       cl_device_id* devices, cl_uint* count) {
   static int calls = 0;  // two for each platform: how many, and which
-  if (fault("platform:broken") && ++calls > 2) return CL_OUT_OF_HOST_MEMORY;
+  if (two_platforms() && ++calls > 2) {
+    if (fault("platform:abort")) abort();
+    while (fault("platform:hang")) pause();
+    return CL_OUT_OF_HOST_MEMORY;
+  }
   const cl_int status = NEXT(clGetDeviceIDs)(platform, type, room, devices, count);
   if (status == CL_SUCCESS && devices != NULL && first_device == NULL) first_device = devices[0];
   return status;
@@ -140,6 +152,8 @@ cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t room, vo
                        size_t* size) {
   const int first = device == first_device;
   if (first && fault("device:mute")) return CL_OUT_OF_HOST_MEMORY;
+  if (first && fault("device:abort")) abort();
+  while (first && fault("device:hang")) pause();
   if (fault("device:name") &&
       (what == CL_DEVICE_NAME || what == CL_DEVICE_VENDOR || what == CL_DRIVER_VERSION)) {
     const char* name = getenv("LORATUNE_NAME");

@@ -1,8 +1,9 @@
 #include "harness/sweep/journal.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -237,6 +238,24 @@ TEST_F(JournalTest, AnEmptyOneIsBegunAfresh) {
   write("");
   { resumed(); }
   EXPECT_EQ(bytes(), kFirst);
+}
+
+TEST_F(JournalTest, IsReadAsGzipCompressedItAndNotGoneOnWith) {
+  const std::string all = kFirst + kSecond + kThird;
+  const gzFile file = gzopen(path().c_str(), "wb");
+  ASSERT_EQ(gzwrite(file, all.data(), static_cast<unsigned>(all.size())),
+            static_cast<int>(all.size()));
+  ASSERT_EQ(gzclose(file), Z_OK);
+  const std::string compressed = bytes();
+  ASSERT_NE(compressed, all);
+  EXPECT_TRUE(is_journal(path()));
+  EXPECT_EQ(read_journal(path()).replies.size(), 2U);
+  EXPECT_NE(failure([&] { resumed(); }), "");
+  EXPECT_NE(failure([&] { Journal::create(path(), kHeader); }).find("is there and is no journal"),
+            std::string::npos);
+  EXPECT_EQ(bytes(), compressed);
+  write(compressed.substr(0, compressed.size() / 2));
+  EXPECT_NE(failure([&] { read_journal(path()); }).find("is damaged"), std::string::npos);
 }
 
 TEST_F(JournalTest, TakesAnEmptyFileForAnEmptyJournal) {

@@ -130,6 +130,9 @@ const lines = {
 // is an empty launch: the floor, and no rival.
 const kBase = report.times.some((row) => row.rival === "tuned") ? "tuned" : "default";
 const kNoRival = [kBase, "launch"];
+// These arms compute less than the problem, so they are no rivals either: they show what the rest of it costs.
+const kLess = ["copy_y", "without_dora", "one_adapter"];
+const isForeign = (row) => !row.ours && !kNoRival.includes(row.rival) && !kLess.includes(row.rival);
 
 const timesByProblem = (() => {
   const index = new Map();

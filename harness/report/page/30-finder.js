@@ -109,9 +109,7 @@ function whyRecord(row) {
 function besideIt(problem) {
   const times = timesOf(state.device, problem);
   const tuned = times.get(kBase);
-  const rivals = [...times.values()]
-    .filter((row) => !row.ours && !kNoRival.includes(row.rival))
-    .sort((a, b) => a.time_ns - b.time_ns);
+  const rivals = [...times.values()].filter(isForeign).sort((a, b) => a.time_ns - b.time_ns);
   if (!tuned || !rivals.length) return [];
   return [
     `Beside it, in a --bench: ${rivals

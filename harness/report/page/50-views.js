@@ -144,13 +144,14 @@ const views = [
         geometricMean(rows.filter((row) => row.rival === rival).map((row) => row.ratio)),
       ]);
       means.sort((a, b) => a[1] - b[1]);
-      const ours = new Set(rows.filter((row) => row.ours).map((row) => row.rival));
-      const foreign = means.filter(([rival]) => !ours.has(rival));
+      const foreign = new Set(rows.filter(isForeign).map((row) => row.rival));
+      const less = means.map(([rival]) => rival).filter((rival) => kLess.includes(rival));
       const ahead = (rival) => rows.filter((row) => row.rival === rival && row.ratio < 1).length;
-      const [nearest, mean] = foreign[0] ?? means[0];
+      const whole = means.filter(([rival]) => !kLess.includes(rival));
+      const [nearest, mean] = whole.find(([rival]) => foreign.has(rival)) ?? whole[0] ?? means[0];
       const of = rows.filter((row) => row.rival === nearest).length;
-      const title = `The nearest ${foreign.length ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the ${kBase} kernel`;
-      const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.`;
+      const title = `The nearest ${foreign.size ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the ${kBase} kernel`;
+      const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.${less.length ? ` Less than the problem: ${listWords(less)}, ${less.length > 1 ? "which show" : "which shows"} what the rest of it costs.` : ""}`;
       const tokens = sortedUnique(rows, (row) => row.m);
       return {
         title,

@@ -134,6 +134,7 @@ views.push(
         lists: {
           width: width - 70,
           xTitle: by === "seconds" ? "seconds since the problem's first probe" : "configs tried",
+          tickStep: by === "seconds" ? 0.001 : 1,
           accent: colorAt(0),
         },
       };

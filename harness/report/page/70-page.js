@@ -54,9 +54,7 @@ function fillFacts() {
       `of the default's speed; ${faster.length} proven faster`,
     ]);
   }
-  const rivals = report.times.filter(
-    (row) => row.device === state.device && !row.ours && !kNoRival.includes(row.rival),
-  );
+  const rivals = report.times.filter((row) => row.device === state.device && isForeign(row));
   const means = unique(rivals.map((row) => row.rival)).map((rival) => {
     const ratios = rivals
       .filter((row) => row.rival === rival && timesOf(row.device, row.problem).has(kBase))
