@@ -96,8 +96,8 @@ Tiles tiles(const Problem&, const Config& config) {
 
 // Beside tensor cores: of so few ranks and elements of x the groups here have all of x A^T before
 // those of any other kernel have theirs, though each group computes it for itself. From times of 1
-// to 2048 rows, k 512 to 4096. Of f16 beyond rank 4 a kernel on tensor cores is ahead. Types that
-// no such kernel takes have the bounds of f32: of them nothing was measured.
+// to 2048 rows, k 512 to 4096. Of f16 beyond rank 4 a kernel on tensor cores is ahead. Other types
+// have the bounds of f32: of them nothing was measured.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   if (!tensor_tiles_suit(problem, device) || !tensor_groups_fit(device)) return Fit::never;
   const std::int64_t elements = problem.m * problem.k * slice_count(problem);

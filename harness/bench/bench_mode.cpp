@@ -249,7 +249,8 @@ Console make_console(const std::vector<std::string>& flags) {
       color == "auto" ? isatty(STDOUT_FILENO) != 0 : color != "false" && color != "0";
   const auto options = static_cast<Base::OutputOptions>(Base::OO_Tabular |
                                                         (colored ? Base::OO_Color : Base::OO_None));
-  return {options, std::set<std::string>{"gb_per_s", "gflop_per_s", "rounds", "vs_split"}};
+  return {options, std::set<std::string>{"gb_per_s", "gflop_per_s", "rounds", "vs_split", "ratio",
+                                         "over_bare_ns", "ns_per_pick"}};
 }
 
 using Reporter = std::unique_ptr<benchmark::BenchmarkReporter>;
