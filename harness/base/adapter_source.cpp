@@ -11,8 +11,6 @@
 namespace loratune {
 namespace {
 
-[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
-
 Element element_of(Dtype dtype) {
   if (dtype == Dtype::f32) return Element::f32;
   return dtype == Dtype::f16 ? Element::f16 : Element::bf16;
