@@ -19,8 +19,6 @@
 namespace loratune {
 namespace {
 
-[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
-
 // An array of rows, whatever extents it has before its last.
 struct Rows {
   Element element = Element::f32;

@@ -11,8 +11,6 @@
 namespace loratune {
 namespace {
 
-[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
-
 Dtype dtype_of(const LoraModule& module) {
   for (const Dtype narrow : {Dtype::f16, Dtype::bf16}) {
     const Element element = element_of(narrow);

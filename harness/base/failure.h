@@ -34,4 +34,7 @@ class Failure : public std::runtime_error {
   ExitCode code_;
 };
 
+// Ends the program for input that it cannot do anything with.
+[[noreturn]] inline void usage(const std::string& line) { throw Failure(kExitUsage, line); }
+
 }  // namespace loratune

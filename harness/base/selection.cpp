@@ -15,8 +15,6 @@
 namespace loratune {
 namespace {
 
-[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
-
 // The complaints as the end of a line that says that there is no such device.
 std::string reasons(const std::vector<std::string>& complaints) {
   std::string text;

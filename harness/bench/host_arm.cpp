@@ -11,7 +11,7 @@
 namespace loratune {
 namespace {
 
-struct HostRun {
+struct SessionRun {
   Problem problem;
   HostSession session;
   std::vector<std::unique_ptr<HostWeights>> weights;
@@ -34,7 +34,7 @@ std::int64_t copies_of(const Problem& p, std::int64_t cache_bytes) {
   return ring_size(bytes, cache_bytes, std::numeric_limits<std::int64_t>::max());
 }
 
-CheckResult check(HostRun& host, const Checker& checker) {
+CheckResult check(SessionRun& host, const Checker& checker) {
   host.y = to_storage(host.problem.dtype, checker.data().y);
   host.run();
   std::vector<float> y(checker.data().y.size());
@@ -53,13 +53,13 @@ BenchArm host_arm(Checker& checker, std::int64_t cache_bytes) {
   const CaseData& data = checker.data();
   BenchArm arm;
   arm.on_device = false;
-  auto host = std::make_shared<HostRun>(HostRun{p,
-                                                HostSession(openblas_get_num_threads()),
-                                                {},
-                                                0,
-                                                to_storage(p.dtype, data.x),
-                                                {},
-                                                data.scale});
+  auto host = std::make_shared<SessionRun>(SessionRun{p,
+                                                      HostSession(openblas_get_num_threads()),
+                                                      {},
+                                                      0,
+                                                      to_storage(p.dtype, data.x),
+                                                      {},
+                                                      data.scale});
   const auto a = to_storage(weights_dtype(p), data.a);
   const auto b = to_storage(weights_dtype(p), data.b);
   for (std::int64_t i = copies_of(p, cache_bytes); i > 0; --i) {

@@ -1,9 +1,10 @@
 // The cases of problems that are more than one product of one adapter.
 #include "harness/check/shapes.h"
-#include "tuner/candidates.h"
 
 namespace loratune {
 namespace {
+
+constexpr int kAxisConfigs = 3;  // of each of the typical ranks, besides the default's cases
 
 // Columns of the slices; {} is one module.
 using Columns = std::vector<std::int32_t>;
@@ -44,23 +45,26 @@ std::vector<MatrixCase> group_cases(const Variant& variant, const DeviceInfo& de
     made.apart = apart && !columns.empty();
     return made;
   };
+  enum Write { set, add, add_with_dora, kWrites };
+  const std::vector<Excluded> other_classes = {{2, 0, 5, set}, {2, 0, 5, add}};  // plain modules
+  const auto [turn, of] = turn_of(types);
   std::vector<MatrixCase> cases;
   const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
   for (const auto& row : boundary_rows(
-           {size(kMs), size(kKs), size(groups), size(kRanks), size(kStrides), 2, 2}, full)) {
+           {size(kMs), size(kKs), size(groups), size(kRanks), size(kStrides), kWrites, 2, of}, full,
+           other_classes)) {
+    if (row[7] != turn || (row[5] != set) != accumulate) continue;
     const Columns& columns = groups[static_cast<std::size_t>(row[2])];
-    const bool dora = accumulate && row[5] == 1;
-    if (columns.empty() && !dora) continue;  // the other classes' cases
     const auto made = default_case(variant, device,
-                                   shape(kMs[row[0]], kKs[row[1]], columns, kRanks[row[3]], dora,
-                                         row[6] == 1, kStrides[row[4]]),
+                                   shape(kMs[row[0]], kKs[row[1]], columns, kRanks[row[3]],
+                                         row[5] == add_with_dora, row[6] == 1, kStrides[row[4]]),
                                    kBothFills);
     if (made) cases.push_back(*made);
   }
   for (const int rank : kTypicalRanks) {
     const Case group = shape(19, 203, {301, 64, 33}, rank, accumulate, rank == 25, kStrides[3]);
     if (!variant.supports(group.problem, device)) continue;
-    for (const Config& config : sample_configs(variant, {&group.problem, 1}, device, 3, 1)) {
+    for (const Config& config : own_configs(variant, group.problem, device, kAxisConfigs, 1)) {
       cases.push_back({&variant, config, group, kBothFills, device});
     }
   }
@@ -82,11 +86,13 @@ std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& 
     made.problem.adapters = adapters;
     return made;
   };
+  const auto [turn, of] = turn_of(types);
   std::vector<MatrixCase> cases;
   const auto size = [](const auto& axis) { return static_cast<int>(std::size(axis)); };
-  for (const auto& row : boundary_rows(
-           {size(kMs), size(kKs), size(groups), size(kRanks), size(kAdapters), size(kStrides)},
-           full)) {
+  for (const auto& row : boundary_rows({size(kMs), size(kKs), size(groups), size(kRanks),
+                                        size(kAdapters), size(kStrides), 2, of},
+                                       full)) {
+    if (row[7] != turn || (row[6] == 1) != accumulate) continue;
     const auto made =
         default_case(variant, device,
                      shape(kMs[row[0]], kKs[row[1]], groups[static_cast<std::size_t>(row[2])],
@@ -98,7 +104,7 @@ std::vector<MatrixCase> adapter_cases(const Variant& variant, const DeviceInfo& 
     const Columns columns = rank == 25 ? Columns{301, 64, 33} : Columns{};
     const Case one = shape(19, 203, columns, rank, 4, kStrides[3]);
     if (!variant.supports(one.problem, device)) continue;
-    for (const Config& config : sample_configs(variant, {&one.problem, 1}, device, 6, 1)) {
+    for (const Config& config : own_configs(variant, one.problem, device, kAxisConfigs, 1)) {
       cases.push_back({&variant, config, one, kBothFills, device});
     }
   }

@@ -14,7 +14,7 @@ namespace loratune {
 namespace {
 
 constexpr double kMostReferenceFlops = 5e7;
-constexpr int kConfigsPerClass = 12;  // of each pair of types and accumulate
+constexpr int kConfigsPerClass = 8;  // of each pair of types and accumulate
 
 constexpr Dtype kF32 = Dtype::f32, kF16 = Dtype::f16, kBf16 = Dtype::bf16;
 constexpr std::array<Types, 9> kTypes = {{kF32,
@@ -26,30 +26,7 @@ constexpr std::array<Types, 9> kTypes = {{kF32,
                                           {kF16, kBf16},
                                           {kBf16, kF32},
                                           {kBf16, kF16}}};
-constexpr int kWhole = 2;  // of them have all cases; the others take turns
-
-// Which of those that share out cases the types are: number `turn` of `of`.
-struct Turn {
-  int turn, of;
-};
-Turn turn_of(const Types& types) {
-  const auto index =
-      static_cast<int>(std::find(kTypes.begin(), kTypes.end(), types) - kTypes.begin());
-  if (index < kWhole) return {index, kWhole};
-  return {index - kWhole, static_cast<int>(kTypes.size()) - kWhole};
-}
-
-// The types' part of cases that are the same for each of them, in an order: one at least.
-template <class T>
-void keep_own_part(std::vector<T>& cases, const Types& types) {
-  const auto [turn, of] = turn_of(types);
-  if (of == kWhole || cases.empty()) return;
-  const std::size_t parts = std::min(cases.size(), static_cast<std::size_t>(of));
-  std::size_t index = 0;
-  std::erase_if(cases, [&, own = static_cast<std::size_t>(turn) % parts](const T&) {
-    return index++ % parts != own;
-  });
-}
+constexpr int kWhole = 2;  // of them share cases, and so do the others: Turn
 
 std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& device,
                                   const Types& types, bool accumulate, bool full) {
@@ -75,28 +52,48 @@ std::vector<Case> boundary_shapes(const Variant& variant, const DeviceInfo& devi
   return shapes;
 }
 
-// Each rank of 1..256 in one of the combinations of types and accumulate, and a rank that only the
+// The ranks of ShapeClass::ranks: each up to `block`, and from there to 256 one of each remainder
+// by `block`, out of all the blocks in turn. Kernels walk a rank in vectors and tiles of at most
+// 16, so that a higher rank has no end that these lack, and more of what compilers take long for.
+std::vector<int> tried_ranks(int block) {
+  constexpr int kMost = 256;
+  std::vector<int> ranks;
+  for (int rank = 1; rank <= block; ++rank) ranks.push_back(rank);
+  const int blocks = kMost / block - 1;
+  for (int rank = 1; rank <= block; ++rank) ranks.push_back((1 + rank % blocks) * block + rank);
+  return ranks;
+}
+
+// Each of the ranks in one of the combinations of types and accumulate, and a rank that only the
 // general variants take.
-std::vector<Case> rank_shapes(const Types& types, bool accumulate) {
+std::vector<Case> rank_shapes(const Types& types, bool accumulate, bool full) {
   std::vector<Case> shapes;
   const auto [turn, of] = turn_of(types);
   const int combinations = 2 * of;
   const int own = turn + (accumulate ? of : 0);
-  for (int rank = 1; rank <= 256; ++rank) {
-    if ((rank + rank / combinations) % combinations == own)
+  int index = 0;
+  for (const int rank : tried_ranks(full ? 128 : of == kWhole ? 64 : 32)) {
+    if ((index + index / combinations) % combinations == own)
       shapes.push_back(make_shape(types, accumulate, 3, 67, 35, rank));
+    ++index;
   }
   const int large[] = {257, 300, 513, 1024};
   shapes.push_back(make_shape(types, accumulate, 2, 67, 35, large[own % 4]));
   return shapes;
 }
 
+// The extents of the first shape of `values` and of `huge`, which so share a program.
+constexpr std::int64_t kFew[] = {3, 131, 67};
+
 // Rows so far apart that element positions pass 2^31.
 std::vector<Case> huge_shapes(const Types& types, bool accumulate) {
   constexpr std::int64_t kApart = (std::int64_t{1} << 30) + 7;
+  constexpr Strides kHuge[] = {{0, kApart, 0, 0}, {0, 0, 0, kApart}};
   std::vector<Case> shapes;
-  shapes.push_back(make_shape(types, accumulate, 3, 67, 35, 4, {0, kApart, 0, 0}));
-  shapes.push_back(make_shape(types, accumulate, 3, 67, 35, 4, {0, 0, 0, kApart}));
+  for (std::size_t i = 0; i < std::size(kHuge); ++i) {
+    if (has_own(types, i, std::size(kHuge)))
+      shapes.push_back(make_shape(types, accumulate, kFew[0], kFew[1], kFew[2], 8, kHuge[i]));
+  }
   return shapes;
 }
 
@@ -122,8 +119,10 @@ std::optional<MatrixCase> first_allowed(const Variant& variant, const Config& co
   return std::nullopt;
 }
 
-// A case keeps the config whose tiles it tries. The other two extents are small, or, where the
-// config is not allowed on such a shape, the extents of the problem that the config is for.
+// A case keeps the config whose tiles it tries, and types that take turns have all edges of a
+// config or none, since a config of other types is another program. The other two extents are
+// small, or, where the config is not allowed on such a shape, the extents of the problem that the
+// config is for.
 std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& device,
                                    const Types& types, bool accumulate) {
   constexpr int kConfigs = 3;  // of each rank: the default, a neighbour of it, and any other
@@ -131,7 +130,7 @@ std::vector<MatrixCase> edge_cases(const Variant& variant, const DeviceInfo& dev
   std::vector<MatrixCase> cases;
   for (const int rank : kTypicalRanks) {
     const Problem typical = typical_problem(types, accumulate, rank);
-    for (const Config& config : sample_configs(variant, {&typical, 1}, device, kConfigs, 1)) {
+    for (const Config& config : own_configs(variant, typical, device, kConfigs, 1)) {
       const Tiles tiles = variant.tiles(typical, config);
       const std::set<std::int64_t> axes[] = {around(tiles.m), around(tiles.k), around(tiles.n)};
       for (std::size_t axis = 0; axis < std::size(axes); ++axis) {
@@ -159,7 +158,7 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
     if (!variant.supports(shape.problem, device)) continue;
     const std::uint64_t seed = static_cast<std::uint64_t>(rank) + (accumulate ? 100 : 0);
     for (const Config& config :
-         sample_configs(variant, {&shape.problem, 1}, device, kConfigsPerClass / 2, seed)) {
+         own_configs(variant, shape.problem, device, kConfigsPerClass / 2, seed)) {
       cases.push_back({&variant, config, shape, kBothFills, device});
     }
   }
@@ -167,6 +166,33 @@ std::vector<MatrixCase> config_cases(const Variant& variant, const DeviceInfo& d
 }
 
 }  // namespace
+
+Turn turn_of(const Types& types) {
+  const auto index =
+      static_cast<int>(std::find(kTypes.begin(), kTypes.end(), types) - kTypes.begin());
+  if (index < kWhole) return {index, kWhole};
+  return {index - kWhole, static_cast<int>(kTypes.size()) - kWhole};
+}
+
+bool has_own(const Types& types, std::size_t index, std::size_t count) {
+  const auto [turn, of] = turn_of(types);
+  if (of == kWhole) return true;
+  const std::size_t parts = std::min(count, static_cast<std::size_t>(of));
+  return index % parts == static_cast<std::size_t>(turn) % parts;
+}
+
+std::vector<Config> own_configs(const Variant& variant, const Problem& problem,
+                                const DeviceInfo& device, int count, std::uint64_t seed) {
+  const std::vector<Config> all = sample_configs(variant, {&problem, 1}, device, count, seed);
+  // Those of one typical rank after those of the other, begun elsewhere where y is accumulated.
+  const std::size_t first = problem.rank == kTypicalRanks[0] ? 0 : all.size();
+  std::vector<Config> own;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (has_own(types_of(problem), first + i + (problem.accumulate ? 1 : 0), 2 * all.size()))
+      own.push_back(all[i]);
+  }
+  return own;
+}
 
 std::string_view to_string(ShapeClass shape_class) {
   constexpr std::string_view kNames[] = {"boundary", "edges",    "ranks", "values",      "configs",
@@ -209,6 +235,7 @@ std::span<const Types> matrix_types() { return kTypes; }
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full) {
+  constexpr int kSmallDeviceRanks[] = {8, 64, 256};
   const std::optional<std::vector<MatrixCase>> whole =
       shape_class == ShapeClass::edges     ? edge_cases(variant, device, types, accumulate)
       : shape_class == ShapeClass::configs ? config_cases(variant, device, types, accumulate)
@@ -216,11 +243,7 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
       : shape_class == ShapeClass::adapters
           ? adapter_cases(variant, device, types, accumulate, full)
           : std::optional<std::vector<MatrixCase>>();
-  if (whole) {
-    std::vector<MatrixCase> own = *whole;
-    keep_own_part(own, types);
-    return own;
-  }
+  if (whole) return *whole;
   std::vector<Case> shapes;
   std::vector<Fill> fills = kBothFills;
   DeviceInfo planned_for = device;
@@ -229,24 +252,23 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
       shapes = boundary_shapes(variant, device, types, accumulate, full);
       break;
     case ShapeClass::ranks:
-      shapes = rank_shapes(types, accumulate);
+      shapes = rank_shapes(types, accumulate, full);
       break;
     case ShapeClass::values:
-      shapes = {make_shape(types, accumulate, 5, 131, 67, 8, kStrides[3]),
+      shapes = {make_shape(types, accumulate, kFew[0], kFew[1], kFew[2], 8, kStrides[3]),
                 make_shape(types, accumulate, 21, 257, 129, 25)};
       fills = {Fill::nan_row, Fill::overflow};
       break;
     case ShapeClass::huge:
       shapes = huge_shapes(types, accumulate);
-      keep_own_part(shapes, types);
       break;
     case ShapeClass::small_device:
       planned_for.max_work_group_size = std::min<std::int64_t>(device.max_work_group_size, 64);
       planned_for.local_mem_bytes = std::min<std::int64_t>(device.local_mem_bytes, 16 * 1024);
-      for (const int rank : {8, 64, 256}) {
-        shapes.push_back(make_shape(types, accumulate, 37, 563, 301, rank));
+      for (std::size_t i = 0; i < std::size(kSmallDeviceRanks); ++i) {
+        if (has_own(types, i, std::size(kSmallDeviceRanks)))
+          shapes.push_back(make_shape(types, accumulate, 37, 563, 301, kSmallDeviceRanks[i]));
       }
-      keep_own_part(shapes, types);
       break;
     case ShapeClass::edges:
     case ShapeClass::configs:

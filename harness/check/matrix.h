@@ -15,12 +15,13 @@ namespace loratune {
 // boundary: every pair of values of the axes m, k, n, rank, strides, types and accumulate.
 // edges: for m, k and n one less than each tile that the variant states, the tile, and one more,
 // wherever the config with these tiles is allowed.
-// ranks: 1..256, each once. values: NaN and overflow. configs: other points of the search space.
+// ranks: each of f32 and f16 up to 64, and above it each remainder by 64; of other types the same
+// with 32. values: NaN and overflow. configs: other points of the search space.
 // groups: modules that share x, and DoRA: every pair of values of the axes slices, m, k, rank,
-// strides, dora and whether y is one buffer; and other configs. adapters: rows of several, of the
-// axes adapters, m, k, slices, rank and strides; and other configs. huge: element positions beyond
-// 2^31. small_device: planned for work-groups of 64 and 16 KiB of
-// local memory.
+// strides, how y is written, types and whether y is one buffer; and other configs. adapters: rows
+// of several, of the axes adapters, m, k, slices, rank, strides, types and accumulate; and other
+// configs. huge: element positions beyond 2^31. small_device: planned for work-groups of 64 and
+// 16 KiB of local memory.
 enum class ShapeClass : std::uint8_t {
   boundary,
   edges,
@@ -57,8 +58,8 @@ std::span<const Types> matrix_types();
 std::string reproduce_line(const MatrixCase& matrix_case);
 
 // The cases of a variant in one class, of one of matrix_types() and one accumulate. `full`: the
-// whole product of the boundary axes instead of the covering set. Nothing where the device lacks
-// what the variant needs, or the variant the types.
+// whole product of the boundary axes instead of the covering set, and every rank. Nothing where the
+// device lacks what the variant needs, or the variant the types.
 std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& device,
                                      ShapeClass shape_class, const Types& types, bool accumulate,
                                      bool full = false);

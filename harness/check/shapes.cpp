@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "harness/check/covering.h"
-
 namespace loratune {
 
 Case make_shape(const Types& types, bool accumulate, std::int64_t m, std::int64_t k, std::int64_t n,
@@ -41,8 +39,9 @@ std::optional<MatrixCase> default_case(const Variant& variant, const DeviceInfo&
   return MatrixCase{&variant, config, shape, std::move(fills), device};
 }
 
-std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full) {
-  if (!full) return covering_set(sizes);
+std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full,
+                                            const std::vector<Excluded>& excluded) {
+  if (!full) return covering_set(sizes, excluded);
   std::vector<std::vector<int>> rows = {{}};
   for (const int size : sizes) {
     std::vector<std::vector<int>> longer;
@@ -54,6 +53,11 @@ std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool 
     }
     rows = std::move(longer);
   }
+  std::erase_if(rows, [&](const std::vector<int>& row) {
+    return std::any_of(excluded.begin(), excluded.end(), [&](const Excluded& pair) {
+      return row[pair.axis] == pair.value && row[pair.other_axis] == pair.other;
+    });
+  });
   return rows;
 }
 

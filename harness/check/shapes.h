@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "harness/check/covering.h"
 #include "harness/check/matrix.h"
 
 namespace loratune {
@@ -29,7 +30,23 @@ std::optional<MatrixCase> default_case(const Variant& variant, const DeviceInfo&
 inline const std::vector<Fill> kBothFills = {Fill::exact, Fill::real};
 
 // All rows of the boundary axes, or the covering set of them.
-std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full);
+std::vector<std::vector<int>> boundary_rows(const std::vector<int>& sizes, bool full,
+                                            const std::vector<Excluded>& excluded = {});
+
+// Which of those that share cases the types are: number `turn` of `of`. f32 and f16 share the cases
+// of a covering set, of which types are an axis, and so do all the others. Where types are no axis
+// f32 and f16 have all cases each, and the others take turns.
+struct Turn {
+  int turn, of;
+};
+Turn turn_of(const Types& types);
+
+// Whether the types have a case of number `index` out of `count` that differ in nothing but this.
+bool has_own(const Types& types, std::size_t index, std::size_t count);
+
+// The types' own of `count` configs for the problem, of a typical rank.
+std::vector<Config> own_configs(const Variant& variant, const Problem& problem,
+                                const DeviceInfo& device, int count, std::uint64_t seed);
 
 inline constexpr int kTypicalRanks[] = {8, 25};
 Problem typical_problem(const Types& types, bool accumulate, int rank);

@@ -9,8 +9,6 @@
 namespace loratune {
 namespace {
 
-[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
-
 // What the option of a mode may turn out to mean: a file says which replay it is for, and --adapter
 // what is listed.
 ModeSet meant_by(Command mode) {

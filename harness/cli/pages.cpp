@@ -22,7 +22,7 @@ std::string troff(std::string_view text) {
 }
 
 // A word in single quotes of a shell.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -108,13 +108,13 @@ std::string bash_completion(const std::vector<OptionDoc>& options) {
     const auto read = names(options, [&](const OptionDoc& option) {
       return std::count(option.modes.begin(), option.modes.end(), mode.name) > 0;
     });
-    text += "      " + mode.name + ") names+=" + quoted(" " + joined(read, " ")) + " ;;\n";
+    text += "      " + mode.name + ") names+=" + in_quotes(" " + joined(read, " ")) + " ;;\n";
   }
   text += "    esac\n  done\n  [[ $names ]] || names=";
-  text += quoted(
+  text += in_quotes(
       joined(names(options, [](const OptionDoc& option) { return option.chooses_mode; }), " "));
   text += "\n  names+=";
-  text += quoted(" " + joined(names(options, always), " "));
+  text += in_quotes(" " + joined(names(options, always), " "));
   text +=
       "\n"
       "  if [[ $current == -* || -z $current ]]; then\n"
@@ -135,7 +135,7 @@ std::string zsh_completion(const std::vector<OptionDoc>& options) {
     }
     std::string word = "*" + option.name + "[" + shown + "]";
     if (!option.value.empty()) word += ":" + option.value + ":_files";
-    text += " \\\n  " + quoted(word);
+    text += " \\\n  " + in_quotes(word);
   }
   return text + "\n";
 }

@@ -16,8 +16,6 @@ namespace {
 
 using enum Command;
 
-[[noreturn]] void usage(const std::string& line) { throw Failure(kExitUsage, line); }
-
 // Which modes read what. Each option below names one of these sets, or modes one by one.
 constexpr ModeSet kRuns = {list, check, sweep, record, bench, export_plans, gate};
 constexpr ModeSet kSelects = kRuns | ModeSet{emit};

@@ -242,11 +242,11 @@ int gate_mode(const Options& options) {
     return kExitInterrupted;
   }
   const GateReport report = judge(result);
-  const std::string json = to_json_text(result, report);
+  const std::string document = to_json_text(result, report);
   // The verdict comes first: it took minutes, and a disk may be full by now.
-  std::printf("%s", options.json ? json.c_str() : to_text(result, report).c_str());
+  std::printf("%s", options.json ? document.c_str() : to_text(result, report).c_str());
   std::fflush(stdout);
-  if (!write_files(options, replaying, result, report, json)) return kExitUsage;
+  if (!write_files(options, replaying, result, report, document)) return kExitUsage;
   if (!replaying) {
     std::fprintf(stderr, "%s: what was measured; --replay shows this again\n", options.out.c_str());
   }

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kPlansVersion = 1;
 
 bool worth_timing(const Variant& variant, const Config& config, const Problem& problem) {
   const double flops = variant.flops(problem, config);
@@ -135,7 +135,7 @@ void write_plans(const std::string& path, const PlansFile& plans) {
     cases.push_back({{"case", one.name}, {"problem", to_string(one.problem)}, {"plan", plan}});
   }
   std::string text =
-      "{\"schema\": \"loratune/plans\", \"version\": " + std::to_string(kVersion) +
+      "{\"schema\": \"loratune/plans\", \"version\": " + std::to_string(kPlansVersion) +
       ",\n\"tool\": " +
       json{
           {"name", plans.tool.name}, {"version", plans.tool.version}, {"commit", plans.tool.commit}}
@@ -152,10 +152,10 @@ PlansFile read_plans(const std::string& path) {
   if (!value.is_object() || value.value("schema", json()) != "loratune/plans") {
     throw Failure(kExitUsage, "'" + path + "' is no plans file: --export-plans writes one");
   }
-  if (value.value("version", json()) != kVersion) {
+  if (value.value("version", json()) != kPlansVersion) {
     throw Failure(kExitUsage, "plans file '" + path + "' is of version " +
                                   printable(value.value("version", json()).dump()) +
-                                  ", this lora-bench reads " + std::to_string(kVersion));
+                                  ", this lora-bench reads " + std::to_string(kPlansVersion));
   }
   try {
     return plans_from(value);

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kResultVersion = 1;
 
 json to_json(const ToolInfo& tool) {
   return {{"name", tool.name}, {"version", tool.version}, {"commit", tool.commit}};
@@ -60,7 +60,7 @@ GateRules rules_from(const json& value) {
 }
 
 // What JSON has no number for stands as null.
-json number(double ns) {
+json whole_ns(double ns) {
   if (!std::isfinite(ns)) return nullptr;
   if (ns == std::floor(ns) && std::fabs(ns) < 1e15) return static_cast<std::int64_t>(ns);
   return ns;
@@ -77,7 +77,7 @@ json to_json(const TrialRecord& record, const GateRules& rules, bool sentinel) {
     json arms = json::array({json::array(), json::array(), json::array()});
     for (std::size_t i = 0; i < reply.ns.size(); ++i) {
       arms[round->order[i] == kCanary ? 2 : static_cast<std::size_t>(round->order[i])].push_back(
-          number(reply.ns[i]));
+          whole_ns(reply.ns[i]));
     }
     if (reply.stolen) arms.push_back("stolen");
     if (reply.failed >= 0) {
@@ -174,7 +174,7 @@ json to_json(const GateResult& result) {
   }
   for (const GateCase& one : result.cases) cases.push_back(to_json(one, result.rules, false));
   return {{"schema", "loratune/gate"},
-          {"version", kVersion},
+          {"version", kResultVersion},
           {"clock", "wall"},
           {"tool", to_json(result.tool)},
           {"base_tool", to_json(result.base_tool)},
@@ -187,7 +187,7 @@ json to_json(const GateResult& result) {
           {"strict", result.strict},
           {"time_unchanged", result.time_unchanged},
           {"allow_missing", result.allow_missing},
-          {"launch_floor_ns", number(result.launch_floor_ns)},
+          {"launch_floor_ns", whole_ns(result.launch_floor_ns)},
           {"sentinels", sentinels},
           {"cases", cases}};
 }
@@ -196,9 +196,9 @@ GateResult gate_from_json(const json& value) {
   if (!value.is_object() || value.value("schema", json()) != "loratune/gate") {
     throw std::invalid_argument("no result of a gate");
   }
-  if (value.value("version", json()) != kVersion) {
+  if (value.value("version", json()) != kResultVersion) {
     throw std::invalid_argument("a gate's result of another version than " +
-                                std::to_string(kVersion));
+                                std::to_string(kResultVersion));
   }
   GateResult result;
   result.tool = tool_from(value.at("tool"));

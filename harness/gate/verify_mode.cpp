@@ -154,17 +154,17 @@ void verify_one(PreparedArms& arms, Checked& checked, const Options& options, do
 }
 
 nlohmann::json to_json(const Checked& checked) {
-  nlohmann::json json = {{"problem", to_string(checked.record.problem)},
-                         {"variant", checked.record.variant},
-                         {"recorded_speedup", checked.record.speedup},
-                         {"finding", to_string(checked.finding)},
-                         {"rounds", checked.rounds}};
-  if (checked.rounds > 0) json["speedup"] = std::exp(-checked.log_ratio.median);
+  nlohmann::json document = {{"problem", to_string(checked.record.problem)},
+                             {"variant", checked.record.variant},
+                             {"recorded_speedup", checked.record.speedup},
+                             {"finding", to_string(checked.finding)},
+                             {"rounds", checked.rounds}};
+  if (checked.rounds > 0) document["speedup"] = std::exp(-checked.log_ratio.median);
   if (checked.rounds > 0 && std::isfinite(checked.log_ratio.low)) {
-    json["speedup_ci"] = {std::exp(-checked.log_ratio.high), std::exp(-checked.log_ratio.low)};
+    document["speedup_ci"] = {std::exp(-checked.log_ratio.high), std::exp(-checked.log_ratio.low)};
   }
-  if (!checked.detail.empty()) json["detail"] = checked.detail;
-  return json;
+  if (!checked.detail.empty()) document["detail"] = checked.detail;
+  return document;
 }
 
 void print_row(const Checked& checked) {

@@ -12,7 +12,7 @@
 namespace loratune {
 namespace {
 
-const std::string kPocl = "Portable Computing Language";
+const std::string kFleetDevice = "Portable Computing Language";
 
 class FleetTest : public testing::Test {
  protected:
@@ -30,8 +30,8 @@ class FleetTest : public testing::Test {
 
   static Words sweep(int ranks, const std::string& budget, const Words& launcher = {}) {
     return Words{"--oversubscribe", "-n", std::to_string(ranks)} + launcher +
-           Words{LORATUNE_BENCH, "--sweep",  "--device", kPocl,     "--features",
-                 "64",           "--tokens", "1,4",      "--ranks", "4,8,16",
+           Words{LORATUNE_BENCH, "--sweep",  "--device", kFleetDevice, "--features",
+                 "64",           "--tokens", "1,4",      "--ranks",    "4,8,16",
                  "--dtypes",     "f32",      "--budget", budget};
   }
 

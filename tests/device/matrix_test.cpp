@@ -1,4 +1,4 @@
-// The whole correctness matrix: a test for each variant x types x accumulate x shape class.
+// The whole correctness matrix: a test for each variant x types x shape class.
 #include "harness/check/matrix.h"
 
 #include <gtest/gtest.h>
@@ -17,12 +17,12 @@ std::string type_group(const Types& types) {
   return types.data == types.weights ? to_string(types) : kMixed;
 }
 
-using Group = std::tuple<const Variant*, std::string, bool, ShapeClass>;
+using Group = std::tuple<const Variant*, std::string, ShapeClass>;
 
 class Matrix : public testing::TestWithParam<Group> {};
 
 TEST_P(Matrix, EveryCaseIsCorrect) {
-  const auto& [variant, group, accumulate, shape_class] = GetParam();
+  const auto& [variant, group, shape_class] = GetParam();
   Engine& engine = test_engine();
   std::vector<MatrixCase> cases;
   bool stated = true;  // the axes of such types, and of the class
@@ -33,8 +33,10 @@ TEST_P(Matrix, EveryCaseIsCorrect) {
     if (shape_class == ShapeClass::adapters) problem.adapters = 1;
     if (shape_class == ShapeClass::groups) problem.slices = {{1, 1}, 2};
     stated = stated && covers(variant->axes, problem);
-    const auto some = matrix_cases(*variant, engine.info(), shape_class, types, accumulate);
-    cases.insert(cases.end(), some.begin(), some.end());
+    for (const bool accumulate : {false, true}) {
+      const auto some = matrix_cases(*variant, engine.info(), shape_class, types, accumulate);
+      cases.insert(cases.end(), some.begin(), some.end());
+    }
   }
   if (cases.empty()) {
     // Only what needs hardware that is not here, or lacks an axis, may decline a whole class.
@@ -58,15 +60,14 @@ TEST_P(Matrix, EveryCaseIsCorrect) {
 }
 
 std::string group_name(const testing::TestParamInfo<Group>& info) {
-  const auto& [variant, group, accumulate, shape_class] = info.param;
-  return std::string(variant->name) + "_" + group + (accumulate ? "_acc_" : "_set_") +
-         std::string(to_string(shape_class));
+  const auto& [variant, group, shape_class] = info.param;
+  return std::string(variant->name) + "_" + group + "_" + std::string(to_string(shape_class));
 }
 
 INSTANTIATE_TEST_SUITE_P(Pocl, Matrix,
                          testing::Combine(testing::ValuesIn(variants().begin(), variants().end()),
                                           testing::Values("f32", "f16", "bf16", kMixed),
-                                          testing::Bool(), testing::ValuesIn(kShapeClasses)),
+                                          testing::ValuesIn(kShapeClasses)),
                          group_name);
 
 }  // namespace

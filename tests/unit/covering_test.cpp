@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <set>
@@ -50,6 +51,28 @@ TEST(CoveringSet, DoesNotCoverWithoutItsLastRow) {
     rows.pop_back();
     EXPECT_FALSE(covers(sizes, rows)) << testing::PrintToString(sizes);
   }
+}
+
+TEST(CoveringSet, HoldsNoExcludedPairAndEveryOther) {
+  const std::vector<int> sizes = {4, 3, 4, 4, 4, 3, 2, 2};
+  const std::vector<Excluded> excluded = {{2, 0, 5, 0}, {2, 0, 5, 1}, {7, 1, 0, 2}};
+  const Rows rows = covering_set(sizes, excluded);
+  const auto holds = [&](std::size_t i, int a, std::size_t j, int b) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const auto& row) { return row[i] == a && row[j] == b; });
+  };
+  for (const auto& [axis, value, other_axis, other] : excluded) {
+    EXPECT_FALSE(holds(axis, value, other_axis, other));
+  }
+  Rows with_excluded = rows;  // each excluded pair once, so that only these may have been missing
+  for (const auto& [axis, value, other_axis, other] : excluded) {
+    with_excluded.emplace_back(sizes.size(), 0);
+    for (std::size_t i = 0; i < sizes.size(); ++i) with_excluded.back()[i] = rows.front()[i];
+    with_excluded.back()[axis] = value;
+    with_excluded.back()[other_axis] = other;
+  }
+  EXPECT_FALSE(covers(sizes, rows));
+  EXPECT_TRUE(covers(sizes, with_excluded));
 }
 
 TEST(CoveringSet, IsFarSmallerThanTheProduct) {

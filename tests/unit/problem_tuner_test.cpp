@@ -16,7 +16,7 @@ namespace {
 
 using Want = ProblemTuner::Want;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 
 TunerRules rules() {
   TunerRules rules;
@@ -484,7 +484,7 @@ TEST(ProblemTuner, StoppedAfterTheDefaultFailedSaysSo) {
 TEST(ProblemTuner, WrongProbesDoNotDecide) {
   ProblemTuner tuner(4, 1, rules());
   const std::vector<double> ns = {100, 90, 80, 95};
-  prepare(tuner, {100, kNan, 0, -1});
+  prepare(tuner, {100, kNotANumber, 0, -1});
   const Round round = tuner.next();
   for (int i = 0; i < 4; ++i) EXPECT_EQ(std::count(round.order.begin(), round.order.end(), i), 4);
   Machine machine(ns, 1, kQuiet);

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-Round round_of(std::vector<int> order) {
+Round round_with(std::vector<int> order) {
   Round round;
   round.order = std::move(order);
   return round;
@@ -29,7 +29,7 @@ TEST(Protocol, GivesBackWhatItWasGiven) {
   reply.doubled_ns = {5, 6};
   reply.stolen = true;
   const RoundReply replied =
-      round_reply_from_json(json::parse(to_json(reply).dump()), round_of({0, 1}));
+      round_reply_from_json(json::parse(to_json(reply).dump()), round_with({0, 1}));
   EXPECT_EQ(replied.ns, reply.ns);
   EXPECT_EQ(replied.doubled_ns, reply.doubled_ns);
   EXPECT_TRUE(replied.stolen);
@@ -44,16 +44,16 @@ TEST(Protocol, ATimeThatIsNoNumberComesBackAsOneThatNoReaderTakes) {
 
 TEST(Protocol, AReplyMustHaveATimeForEachBlock) {
   json reply = {{"ns", {1.0, 2.0}}, {"stolen", false}};
-  EXPECT_EQ(round_reply_from_json(reply, round_of({0, 1})).ns.size(), 2U);
-  EXPECT_ANY_THROW(round_reply_from_json(reply, round_of({0, 1, 0})));
+  EXPECT_EQ(round_reply_from_json(reply, round_with({0, 1})).ns.size(), 2U);
+  EXPECT_ANY_THROW(round_reply_from_json(reply, round_with({0, 1, 0})));
   reply["doubled_ns"] = {1.0};
-  EXPECT_ANY_THROW(round_reply_from_json(reply, round_of({0, 1})));
+  EXPECT_ANY_THROW(round_reply_from_json(reply, round_with({0, 1})));
 }
 
 // Whoever is not in the round had no part in it, whatever a page that a kernel may have overwritten
 // or a journal of an older build says.
 TEST(Protocol, OnlyAnArmOfTheRoundIsToBlame) {
-  const Round round = round_of({0, kCanary, 2});
+  const Round round = round_with({0, kCanary, 2});
   json reply = to_json(failed_round(2, Outcome::timeout));
   EXPECT_EQ(round_reply_from_json(reply, round).failed, 2);
   EXPECT_EQ(round_reply_from_json(reply, round).failure, Outcome::timeout);
@@ -78,7 +78,7 @@ TEST(Protocol, RefusesWhatIsNoResult) {
                            R"({"ns":[],"stolen":false,"failed":0.5,"failure":"runtime"})",
                            R"({"ns":[],"stolen":false,"failed":1e300,"failure":"runtime"})",
                            R"({"ns":[],"stolen":false,"failed":0,"failure":"none"})"}) {
-    EXPECT_ANY_THROW(round_reply_from_json(json::parse(text), round_of({0}))) << text;
+    EXPECT_ANY_THROW(round_reply_from_json(json::parse(text), round_with({0}))) << text;
   }
   EXPECT_ANY_THROW(event_reading_from_json(json::parse(R"({"event_ns":1})")));
 }

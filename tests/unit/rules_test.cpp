@@ -11,8 +11,8 @@
 namespace loratune {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-const DeviceInfo kDevice;
+constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+const DeviceInfo kRulesDevice;
 
 // A variant of one parameter; configs from 100 on run only up to rank 10, and 3 is 2 where m < 5.
 constexpr std::array<std::int32_t, 6> kValues = {0, 1, 2, 3, 4, 100};
@@ -92,7 +92,7 @@ double always_1(const Problem&, int value) { return value == 1 ? 0.8 : 0.9; }
 
 TEST(Rules, CoverTheGapsOfTheGridAndNotItsPoints) {
   const auto measured = grid(always_1);
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   for (const MeasuredProblem& entry : measured) EXPECT_EQ(find(rules, entry.problem), nullptr);
   for (const int rank : {8, 9, 16}) {
     for (const auto& [m, features] : {std::pair{1, 700},
@@ -119,7 +119,7 @@ TEST(Rules, CoverTheGapsOfTheGridAndNotItsPoints) {
 }
 
 TEST(Rules, NeighboursOfOneChoiceAreOneRule) {
-  const auto rules = make_rules(grid(always_1), kDevice);
+  const auto rules = make_rules(grid(always_1), kRulesDevice);
   ASSERT_EQ(rules.size(), 5U);  // at each of both features the gaps in m, and one between them
   EXPECT_EQ(rules[2].m, (Range{1, 128}));
   EXPECT_EQ(rules[2].k, (Range{513, 1023}));
@@ -132,10 +132,10 @@ TEST(Rules, DoNotDependOnTheOrderOfProblems) {
   for (auto& entry : measured) {
     if (entry.problem.m == 128) std::swap(entry.candidates[1], entry.candidates[2]);
   }
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   ASSERT_FALSE(rules.empty());
   std::reverse(measured.begin(), measured.end());
-  EXPECT_EQ(make_rules(measured, kDevice), rules);
+  EXPECT_EQ(make_rules(measured, kRulesDevice), rules);
 }
 
 TEST(Rules, ChooseTheLeastWorstRegretOverTheCorners) {
@@ -144,7 +144,7 @@ TEST(Rules, ChooseTheLeastWorstRegretOverTheCorners) {
     if (p.m == 1) return value == 1 ? 0.7 : 0.7 * 1.02;
     return value == 2 ? 0.7 : 0.7 * 1.04;
   };
-  const auto rules = make_rules(grid(cost), kDevice);
+  const auto rules = make_rules(grid(cost), kRulesDevice);
   const RuleRange* rule = find(rules, problem(7, 700, 700, 8));
   ASSERT_NE(rule, nullptr);
   EXPECT_EQ(rule->choice, candidate(2));
@@ -162,11 +162,11 @@ TEST(Rules, TheBoundComesFromCornersThatHadNoSay) {
     if (value == 1) return odd_one ? 0.8 : 0.7;  // best at three, 14 % slow at the fourth
     return odd_one ? 0.7 : 0.7 * 1.03;           // 2: never more than 3 %
   };
-  const auto rules = make_rules(grid(cost), kDevice);
+  const auto rules = make_rules(grid(cost), kRulesDevice);
   EXPECT_EQ(find(rules, problem(7, 700, 700, 8)), nullptr);
   RuleLimits lax;
   lax.regret = 0.2;
-  const auto more = make_rules(grid(cost), kDevice, lax);
+  const auto more = make_rules(grid(cost), kRulesDevice, lax);
   const RuleRange* rule = find(more, problem(7, 700, 700, 8));
   ASSERT_NE(rule, nullptr);
   EXPECT_EQ(rule->choice, candidate(2));
@@ -177,19 +177,20 @@ TEST(Rules, WithoutAGainAtEveryCornerThereIsNone) {
   const Cost cost = [](const Problem& p, int value) {
     return p.m == 16 ? 0.985 : (value == 1 ? 0.97 : 0.98);
   };
-  EXPECT_TRUE(make_rules(grid(cost, {8}), kDevice).size() > 0U);  // m = 1 and 128 by themselves
+  EXPECT_TRUE(make_rules(grid(cost, {8}), kRulesDevice).size() >
+              0U);  // m = 1 and 128 by themselves
   for (const std::int64_t m : {7, 16, 17}) {
-    EXPECT_EQ(find(make_rules(grid(cost), kDevice), problem(m, 700, 700, 8)), nullptr);
+    EXPECT_EQ(find(make_rules(grid(cost), kRulesDevice), problem(m, 700, 700, 8)), nullptr);
   }
-  EXPECT_TRUE(make_rules(grid([](const Problem&, int) { return 1.0; }), kDevice).empty());
+  EXPECT_TRUE(make_rules(grid([](const Problem&, int) { return 1.0; }), kRulesDevice).empty());
 }
 
 TEST(Rules, ACandidateThatACornerDidNotMeasureIsOut) {
   const Cost cost = [](const Problem& p, int value) {
-    if (value == 1) return p.m == 16 && p.k == 512 ? kNan : 0.7;
+    if (value == 1) return p.m == 16 && p.k == 512 ? kNotANumber : 0.7;
     return 0.71;
   };
-  const auto rules = make_rules(grid(cost), kDevice);
+  const auto rules = make_rules(grid(cost), kRulesDevice);
   // Three corners would choose 1; the fourth did not race it, being slow there.
   EXPECT_EQ(find(rules, problem(7, 700, 700, 8)), nullptr);
   const RuleRange* rule = find(rules, problem(128, 700, 700, 8));
@@ -206,14 +207,14 @@ TEST(Rules, ACandidateThatACornerDidNotTryHasNoSay) {
     entry.candidates.pop_back();
     entry.log_ratios.pop_back();
   }
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   const RuleRange* rule = find(rules, problem(128, 700, 700, 8));
   ASSERT_NE(rule, nullptr);
   EXPECT_EQ(rule->choice, candidate(2));
   EXPECT_EQ(find(rules, problem(7, 700, 700, 8)), nullptr) << "1 costs 17 % at three corners";
   RuleLimits lax;
   lax.regret = 0.2;
-  const auto more = make_rules(measured, kDevice, lax);
+  const auto more = make_rules(measured, kRulesDevice, lax);
   rule = find(more, problem(7, 700, 700, 8));
   ASSERT_NE(rule, nullptr);
   EXPECT_EQ(rule->choice, candidate(1));
@@ -223,7 +224,7 @@ TEST(Rules, ACandidateThatACornerDidNotTryHasNoSay) {
 TEST(Rules, NotMeasuredIsNotGood) {
   const Cost cost = [](const Problem& p, int value) {
     const bool odd_one = p.m == 16 && p.k == 512;
-    if (value == 1) return odd_one ? kNan : 0.705;
+    if (value == 1) return odd_one ? kNotANumber : 0.705;
     if (value == 2) return odd_one ? 0.71 : 0.7;
     return odd_one ? 0.7 : 0.9;
   };
@@ -233,7 +234,7 @@ TEST(Rules, NotMeasuredIsNotGood) {
       measured.push_back(measure(problem(m, features, features, 8), cost, 3));
     }
   }
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   const RuleRange* rule = find(rules, problem(7, 700, 700, 8));
   ASSERT_NE(rule, nullptr);
   EXPECT_EQ(rule->choice, candidate(2));
@@ -243,7 +244,7 @@ TEST(Rules, AMissingCornerGivesNoRule) {
   auto measured = grid(always_1, {8});
   std::erase_if(measured,
                 [](const auto& entry) { return entry.problem.m == 16 && entry.problem.k == 512; });
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   EXPECT_EQ(find(rules, problem(7, 700, 700, 8)), nullptr);
   EXPECT_NE(find(rules, problem(7, 1024, 1024, 8)), nullptr);
 }
@@ -256,7 +257,7 @@ TEST(Rules, AConfigCountsWhereAnotherOfTheSamePlanWasMeasured) {
   };
   const auto rules = make_rules(std::vector{measure(problem(1, 512, 512, 8), best_2),
                                             measure(problem(16, 512, 512, 8), best_3, 3)},
-                                kDevice);
+                                kRulesDevice);
   ASSERT_EQ(rules.size(), 1U);
   EXPECT_EQ(rules[0].choice, candidate(3));
   EXPECT_EQ(rules[0].m, (Range{2, 15}));
@@ -273,7 +274,7 @@ TEST(Rules, AChoiceMustRunAtTheEndsOfItsBox) {
     }
   }
   const auto choice_at = [&](int rank) {
-    return find(make_rules(measured, kDevice), problem(7, 512, 512, rank))->choice;
+    return find(make_rules(measured, kRulesDevice), problem(7, 512, 512, rank))->choice;
   };
   EXPECT_EQ(choice_at(8), candidate(100));
   Variant refuses_low = kVariant;
@@ -287,7 +288,7 @@ TEST(Rules, AChoiceMustRunAtTheEndsOfItsBox) {
 }
 
 TEST(Rules, RanksFarBelowTheMeasuredOneAreNotCovered) {
-  const auto rules = make_rules(grid(always_1, {8, 64}), kDevice);
+  const auto rules = make_rules(grid(always_1, {8, 64}), kRulesDevice);
   EXPECT_NE(find(rules, problem(7, 700, 700, 8)), nullptr);
   EXPECT_NE(find(rules, problem(7, 700, 700, 33)), nullptr);
   for (const int rank : {9, 16, 32}) {
@@ -303,7 +304,7 @@ TEST(Rules, KindsDoNotMix) {
   auto aligned = grid([](const Problem&, int) { return 0.1; }, {32});
   for (auto& entry : aligned) entry.problem.align = 16;
   measured.insert(measured.end(), aligned.begin(), aligned.end());
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   Problem p = problem(7, 700, 700, 8);
   EXPECT_EQ(find(rules, p)->choice, candidate(1));
   EXPECT_EQ(find(rules, p)->rank, (Range{8, 8})) << "ranks of the other dtype are no neighbours";
@@ -340,7 +341,7 @@ TEST(Rules, EveryAxisIsAKindOfItsOwn) {
           of_kind(i, m), [best](const Problem&, int value) { return value == best ? 0.5 : 0.9; }));
     }
   }
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   EXPECT_EQ(rules.size(), kinds.size());
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const RuleRange* rule = find(rules, of_kind(i, 8));
@@ -360,7 +361,7 @@ TEST(Rules, FeaturesThatAreNotSquareNeverOverlap) {
     for (const std::int64_t m : {1, 3, 4})
       measured.push_back(measure(problem(m, k, n, 8), always_1));
   }
-  const auto rules = make_rules(measured, kDevice);
+  const auto rules = make_rules(measured, kRulesDevice);
   int covered = 0;
   for (std::int64_t k = 500; k <= 2060; k += 4) {
     for (std::int64_t n = 500; n <= 2060; n += 4) {
@@ -376,11 +377,11 @@ TEST(Rules, FeaturesThatAreNotSquareNeverOverlap) {
 }
 
 TEST(Rules, OfNothingThereAreNone) {
-  EXPECT_TRUE(make_rules({}, kDevice).empty());
+  EXPECT_TRUE(make_rules({}, kRulesDevice).empty());
   const Cost small_gain = [](const Problem&, int) { return 0.97; };
   const std::vector<MeasuredProblem> lone = {measure(problem(1, 8, 8, 4), small_gain),
                                              measure(problem(1, 8, 8, 8), small_gain)};
-  EXPECT_TRUE(make_rules(lone, kDevice).empty()) << "one corner cannot judge itself";
+  EXPECT_TRUE(make_rules(lone, kRulesDevice).empty()) << "one corner cannot judge itself";
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace loratune {
 namespace {
 
-Problem problem(std::int64_t m, int rank) {
+Problem problem_of(std::int64_t m, int rank) {
   Problem p;
   p.m = m;
   p.k = p.n = 512;
@@ -20,7 +20,7 @@ Problem problem(std::int64_t m, int rank) {
 
 TEST(SweepPlan, ABudgetBelowTheLeastIsToldWithHowThatWasEstimated) {
   SweepOptions options;
-  for (int i = 0; i < 120; ++i) options.problems.push_back(problem(i + 1, 8));
+  for (int i = 0; i < 120; ++i) options.problems.push_back(problem_of(i + 1, 8));
   options.budget_s = 5;
   const std::string note = budget_note(options);
   EXPECT_NE(note.find("budget of 5 s"), std::string::npos) << note;
@@ -42,12 +42,12 @@ TEST(SweepPlan, ABudgetBelowTheLeastIsToldWithHowThatWasEstimated) {
 
 TEST(SweepPlan, GroupsShareRankAndBeginWithTheirDefaults) {
   SweepOptions options;
-  options.problems = {problem(1, 8), problem(1, 64), problem(16, 8)};
+  options.problems = {problem_of(1, 8), problem_of(1, 64), problem_of(16, 8)};
   options.weights = {1, 2, 3};
   const auto groups = plan_sweep(options, made_up::cpu());
   ASSERT_EQ(groups.size(), 2U);
   ASSERT_EQ(groups[0].families.size(), 2U);
-  EXPECT_EQ(groups[0].families[1].problems, Family{problem(16, 8)});
+  EXPECT_EQ(groups[0].families[1].problems, Family{problem_of(16, 8)});
   EXPECT_EQ(groups[0].families[1].weight, 3);
   EXPECT_EQ(groups[1].families[0].candidates.size(), 1U);
 }
@@ -55,18 +55,19 @@ TEST(SweepPlan, GroupsShareRankAndBeginWithTheirDefaults) {
 TEST(SweepPlan, OfBatchInvariantAllRowCountsAreOneFamilyWithOneDefault) {
   SweepOptions options;
   options.mode = Mode::batch_invariant;
-  Problem wide = problem(16, 8);
+  Problem wide = problem_of(16, 8);
   wide.n = 1024;
-  options.problems = {problem(512, 8), problem(1, 8), wide, problem(16, 8), problem(16, 64)};
+  options.problems = {problem_of(512, 8), problem_of(1, 8), wide, problem_of(16, 8),
+                      problem_of(16, 64)};
   options.weights = {1, 2, 3, 4, 5};
   const DeviceInfo device = made_up::cpu();
   const auto groups = plan_sweep(options, device);
   ASSERT_EQ(groups.size(), 2U);
   ASSERT_EQ(groups[0].families.size(), 2U);
   const FamilyPlan& family = groups[0].families[0];
-  EXPECT_EQ(family.problems, (Family{problem(512, 8), problem(1, 8), problem(16, 8)}));
+  EXPECT_EQ(family.problems, (Family{problem_of(512, 8), problem_of(1, 8), problem_of(16, 8)}));
   EXPECT_EQ(family.weight, 7);
-  const Choice choice = default_choice(problem(512, 8), device, Mode::batch_invariant);
+  const Choice choice = default_choice(problem_of(512, 8), device, Mode::batch_invariant);
   EXPECT_EQ(family.candidates, (std::vector<Candidate>{{choice.variant, choice.config}}));
   EXPECT_EQ(groups[0].families[1].problems, Family{wide});
 }
@@ -75,21 +76,21 @@ TEST(SweepPlan, OfBatchInvariantAllRowCountsAreOneFamilyWithOneDefault) {
 TEST(SweepPlan, OfBatchInvariantEveryPointRunsOneRowToo) {
   const DeviceInfo device = made_up::nvidia();
   const std::vector<const Variant*> searched = {find_variant("tensor")};
-  const Family family = {problem(512, 8), problem(128, 8)};
+  const Family family = {problem_of(512, 8), problem_of(128, 8)};
   const auto free = search_space(searched, family, Mode::deterministic, device);
   const auto bound = search_space(searched, family, Mode::batch_invariant, device);
   ASSERT_FALSE(bound.empty());
   EXPECT_LT(bound.size(), free.size());
   for (const SpacePoint& point : bound) {
     for (const std::int64_t m : {1, 128, 512}) {
-      EXPECT_TRUE(can_run(*searched[0], point.config, problem(m, 8), device)) << m;
+      EXPECT_TRUE(can_run(*searched[0], point.config, problem_of(m, 8), device)) << m;
     }
   }
 }
 
 TEST(SweepPlan, PointsOfOneNumberAreOfOneProgramAndNoOthers) {
   const DeviceInfo device = made_up::cpu();
-  const Problem p = problem(16, 8);
+  const Problem p = problem_of(16, 8);
   for (const Variant* variant : variants()) {
     if (!variant->supports(p, device)) continue;
     const std::vector<const Variant*> one = {variant};
@@ -109,7 +110,7 @@ TEST(SweepPlan, PointsOfOneNumberAreOfOneProgramAndNoOthers) {
 
 TEST(SweepPlan, BeginsWithTheVariantsDefaultsThenWithWhatIsKnown) {
   const DeviceInfo device = made_up::cpu();
-  const Problem p = problem(16, 8);
+  const Problem p = problem_of(16, 8);
   const Variant* split = find_variant("split");
   const Variant* tiled = find_variant("tiled");
   const std::vector<const Variant*> searched = {split, tiled};
@@ -117,8 +118,9 @@ TEST(SweepPlan, BeginsWithTheVariantsDefaultsThenWithWhatIsKnown) {
   const SpacePoint chosen = space[space.size() / 3];
   const Variant* of = searched[static_cast<std::size_t>(chosen.variant)];
   const std::vector<Known> known = {
-      {problem(32, 8), {of, chosen.config}},
-      {problem(16, 8), {find_variant("naive"), find_variant("naive")->default_config(p, device)}}};
+      {problem_of(32, 8), {of, chosen.config}},
+      {problem_of(16, 8),
+       {find_variant("naive"), find_variant("naive")->default_config(p, device)}}};
   const auto first = first_points(searched, space, p, device, known);
   ASSERT_EQ(first.size(), 3U) << "naive is not searched";
   EXPECT_EQ(space[first[0]], (SpacePoint{0, split->default_config(p, device)}));
@@ -131,7 +133,7 @@ TEST(SweepPlan, TriesWhatIsProvenBehindTheDefaultsWhereItMayRun) {
   const Variant* variant = find_variant("register_tiled");
   const std::vector<const Variant*> searched = {variant, find_variant("split")};
   for (const int rank : {4, 16, 64}) {
-    const Problem p = problem(16, rank);
+    const Problem p = problem_of(16, rank);
     const auto space = search_space(searched, {p}, Mode::fast, device);
     const auto points = starting_points(searched, space, p, device);
     ASSERT_GT(points.size(), 2U);

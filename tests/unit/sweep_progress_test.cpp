@@ -40,10 +40,10 @@ class Written {
   std::FILE* file_;
 };
 
-constexpr Terminal kWide = {true, false, 200};
+constexpr Terminal kWideTerminal = {true, false, 200};
 
 TEST(SweepProgress, SaysRateTimeLeftBestAndWhatIsTried) {
-  EXPECT_EQ(progress_line(in_the_middle(), kWide),
+  EXPECT_EQ(progress_line(in_the_middle(), kWideTerminal),
             "[##........] 30/120, 2.5 configs/s, 2:05 left, best 1.23x, "
             "m16_k1024_n1024_r8_f16_acc: split A_TILE=4 SHRINK_ROWS=4");
 }
@@ -52,7 +52,7 @@ TEST(SweepProgress, LeavesOutWhatIsNotKnownYet) {
   SweepProgress begun;
   begun.problems = 12;
   begun.left_s = 60;
-  EXPECT_EQ(progress_line(begun, kWide), "[..........] 0/12, 1:00 left");
+  EXPECT_EQ(progress_line(begun, kWideTerminal), "[..........] 0/12, 1:00 left");
 }
 
 TEST(SweepProgress, FitsTheTerminal) {
@@ -61,7 +61,7 @@ TEST(SweepProgress, FitsTheTerminal) {
   for (const int width : {20, 40, 80, 100}) {
     const std::string line = progress_line(in_the_middle(), {true, false, width});
     EXPECT_EQ(line.size(), static_cast<std::size_t>(width - 1)) << line;
-    EXPECT_EQ(progress_line(in_the_middle(), kWide).find(line), 0U);
+    EXPECT_EQ(progress_line(in_the_middle(), kWideTerminal).find(line), 0U);
   }
 }
 
