@@ -121,6 +121,19 @@ TEST_F(UpdatedPool, RefusesWhatDoesNotFit) {
   refused("does not fit", [](Operands& o) { o.ld_slot *= 2; });
   refused("ld_a", [](Operands& o) { o.ld_slot = 1; });
   refused("ld_a", [](Operands& o) { o.ld_slot = INT64_MIN; });
+  // A plan that counts the blocks of the route has scratch for so many of them only.
+  LaunchPlan counting = plan;
+  counting.launches[0].args.push_back({Role::block_count, 4});
+  EXPECT_EQ(invalid_reason(shape_, counting, sound), "");
+  Route many(test_engine().context(), 8, 8);
+  ASSERT_EQ(many.assign(queue_.get(), Slots{0, 1, 2, 3, 4, 5, 6, 7}), "");
+  Problem of_one = shape_;
+  of_one.adapters = 1;
+  Operands call = sound;
+  call.route = &many;
+  call.slot_count = 8;
+  EXPECT_EQ(invalid_reason(of_one, counting, call),
+            "the route has 8 blocks of 4 rows, the plan has room for 6");
   Pool other(test_engine().context(), problem(8), 3);
   EXPECT_THROW(other.bind(queue_.get(), plan, route_, sound), std::invalid_argument);
   Problem plain = shape_;

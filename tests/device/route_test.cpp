@@ -51,6 +51,13 @@ TEST_F(Routes, SortTheRowsAndCutThemIntoBlocks) {
       }
       EXPECT_EQ(found, slots) << size;
       EXPECT_EQ(route.active(), active);
+      Problem problem;
+      problem.m = route.rows();
+      problem.adapters = static_cast<int>(active);
+      EXPECT_LE(route.blocks(size), most_route_blocks(problem, size));
+      // As many slots again may be empty.
+      problem.adapters = static_cast<int>(active / 2);
+      EXPECT_LE(route.blocks(size), most_route_blocks(problem, size));
     }
   }
 }
