@@ -30,6 +30,8 @@ struct Watch {
   char** argv = nullptr;
   Ending silent, ended;
   volatile std::sig_atomic_t seconds = 0;
+  volatile std::sig_atomic_t on = 0;
+  std::array<struct sigaction, kFaults.size()> earlier{};  // before the first guard
 } g_watch;
 
 void end(Ending& ending) {
@@ -49,7 +51,15 @@ void on_second(int) {
   if (g_watch.seconds == kSeconds) end(g_watch.silent);
 }
 
-void on_fault(int) { end(g_watch.ended); }
+// A driver that was loaded while the guard stood by may hand its faults to this handler for ever:
+// later faults are for whoever had them before the first guard.
+void on_fault(int signal) {
+  if (g_watch.on != 0) end(g_watch.ended);
+  for (std::size_t i = 0; i < kFaults.size(); ++i) {
+    if (kFaults[i] == signal) sigaction(signal, &g_watch.earlier[i], nullptr);
+  }
+  raise(signal);
+}
 
 void prepare(Ending& ending, const std::string& what, const std::string& how) {
   ending.line = "lora-bench: " + what + " " + how + "; OCL_ICD_VENDORS can leave its driver out\n";
@@ -96,6 +106,14 @@ PlatformGuard::PlatformGuard() : passed_over_(passed_over()) {
     prepare(*ending, "the list of OpenCL's platforms", ending == &g_watch.ended ? kEnded : kSilent);
   }
   g_watch.seconds = 0;
+  static const bool first = [] {
+    for (std::size_t i = 0; i < kFaults.size(); ++i) {
+      sigaction(kFaults[i], nullptr, &g_watch.earlier[i]);
+    }
+    return true;
+  }();
+  static_cast<void>(first);
+  g_watch.on = 1;
   take_signals();
   const itimerval each_second = {{1, 0}, {1, 0}};
   setitimer(ITIMER_REAL, &each_second, nullptr);
@@ -117,6 +135,7 @@ void PlatformGuard::take_signals() {
 PlatformGuard::~PlatformGuard() {
   const itimerval off{};
   setitimer(ITIMER_REAL, &off, nullptr);
+  g_watch.on = 0;
   for (const auto& [signal, before] : actions_) sigaction(signal, &before, nullptr);
 }
 

@@ -23,15 +23,16 @@ void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 const Fault kFaults[] = {
     {"weights_of_the_slot_before", true, "block.weights = entry[0] * pool.ld_slot;",
      "block.weights = max(entry[0] - 1, 0) * pool.ld_slot;"},
-    {"rank_and_scale_of_the_slot_before", true, "((long)entry[0] * MODULES",
-     "((long)max(entry[0] - 1, 0) * MODULES"},
-    {"scale_of_the_slot_dropped", false, "scale * as_float(slot[1])", "scale"},
+    {"rank_and_scale_of_the_slot_before", true, "(long)entry[0] * MODULES * 2",
+     "(long)max(entry[0] - 1, 0) * MODULES * 2"},
+    {"scale_of_the_slot_dropped", false, "scale * as_float(block.slot[2 * module + 1])", "scale"},
     {"rows_as_they_stand", true, "route + entry[1]", "route"},
-    {"a_row_too_many", true, "? 0 : entry[2];", "? 0 : entry[2] + 1;"},
-    {"a_row_too_few", true, "? 0 : entry[2];", "? 0 : max(entry[2] - 1, 1);"},
-    {"zero_added_to_rows_of_an_empty_slot", true, "slot[0] == 0 ? 0 : ", ""},
-    {"rows_of_an_empty_slot_set", false, "slot[0] == 0 ? 0 : ", ""},
-    {"rank_one_too_few", true, "block.rank = slot[0];", "block.rank = slot[0] - 1;"},
+    {"a_row_too_many", true, "block.count = entry[2];", "block.count = entry[2] + 1;"},
+    {"a_row_too_few", true, "block.count = entry[2];", "block.count = max(entry[2] - 1, 1);"},
+    {"zero_added_to_rows_of_an_empty_slot", true, "if (block.rank == 0) block.count = 0;", ""},
+    {"rows_of_an_empty_slot_set", false, "if (block.rank == 0) block.count = 0;", ""},
+    {"rank_one_too_few", true, "block.rank = block.slot[2 * module];",
+     "block.rank = block.slot[2 * module] - 1;"},
 };
 
 // Every variant that knows adapters has the fault planted into it, in its default config.
