@@ -28,7 +28,7 @@ class AllViews(PageTest):
 
     def test_every_chart_has_its_marks(self):
         records = len(self.of("records", device=0, mode="fast"))
-        self.assertEqual(records, 120)
+        self.assertGreater(records, 100)
         self.assertEqual(self.marks("winners", "rect"), records)
         gains = [row for row in self.of("records", device=0) if (row["low"], row["high"]) != (1, 1)]
         self.assertEqual(self.marks("speedup", "symbol"), len(gains))
@@ -67,7 +67,9 @@ class AllViews(PageTest):
         for row in self.of("records", device=0, mode="fast"):
             wins[row["variant"]] = wins.get(row["variant"], 0) + 1
         first = max(wins, key=wins.get)
-        self.assertEqual(self.title("winners"), f"{first} is the choice on {wins[first]} of 120 problems")
+        self.assertEqual(
+            self.title("winners"), f"{first} is the choice on {wins[first]} of {sum(wins.values())} problems"
+        )
         tuned = {row["key"]: row["time_ns"] for row in self.of("times", device=0, rival="tuned")}
         means = {
             rival: mean([row["time_ns"] / tuned[row["key"]] for row in self.of("times", device=0, rival=rival)])
@@ -78,12 +80,15 @@ class AllViews(PageTest):
         self.assertIn(self.data["gates"][0]["verdict"], self.title("gate"))
 
     def test_filters_apply_to_charts_and_tables(self):
+        records = self.of("records", device=0, mode="fast")
+        of_kind = [row for row in records if row["kind"] == "f16_acc"]
+        self.assertGreater(len(of_kind), 50)
         self.choose(kind="f16_acc")
-        self.assertEqual(self.marks("winners", "rect"), 60)
-        self.assertIn("of 60 problems", self.title("winners"))
-        self.assertEqual(self.run_js("return document.getElementById('shown').textContent"), "60 records")
+        self.assertEqual(self.marks("winners", "rect"), len(of_kind))
+        self.assertIn(f"of {len(of_kind)} problems", self.title("winners"))
+        self.assertEqual(self.run_js("return document.getElementById('shown').textContent"), f"{len(of_kind)} records")
         self.choose(rank="64")
-        self.assertEqual(self.marks("winners", "rect"), 12)
+        self.assertEqual(self.marks("winners", "rect"), len([row for row in of_kind if row["rank"] == 64]))
         self.choose(shape=f"512 {TIMES} 512", text="m16_")
         self.assertEqual(self.marks("winners", "rect"), 1)
         self.choose(text="no such thing")
@@ -96,7 +101,7 @@ class AllViews(PageTest):
             "[...document.querySelectorAll('.filters button')].find((one) => one.textContent === 'Clear').click()"
         )
         self.browser.settle()
-        self.assertEqual(self.marks("winners", "rect"), 120)
+        self.assertEqual(self.marks("winners", "rect"), len(records))
         pocl = self.of("records", mode="fast")[-1]["device"]
         self.choose(device=pocl)
         self.assertEqual(self.marks("winners", "rect"), len(self.of("records", device=pocl, mode="fast")))
@@ -146,7 +151,7 @@ class AllViews(PageTest):
         self.assertTrue(self.run_js(column)[0].startswith(f"{times[-1] / 1000:.3g}"), self.run_js(column)[0])
         self.assertEqual(self.run_js("return document.querySelectorAll('#records th[aria-sort=descending]').length"), 1)
         self.run_js("document.querySelector('#records .more button').click()")
-        self.assertEqual(len(self.run_js(column)), 120)
+        self.assertEqual(len(self.run_js(column)), len(times))
         self.run_js("document.querySelector('#rivals details').open = true")
         self.browser.wait("return document.querySelectorAll('#rivals tbody tr').length", "the figures do not open")
 
@@ -198,7 +203,7 @@ class Dark(PageTest):
         light = self.run_js(paint)
         self.assertEqual(light[0], "rgb(255, 255, 255)")
         self.assertNotEqual(dark[1], light[1], "the charts are drawn in the theme too")
-        self.assertEqual(self.marks("winners", "rect"), 120)
+        self.assertEqual(self.marks("winners", "rect"), len(self.of("records", device=0, mode="fast")))
 
 
 class Answers(PageTest):

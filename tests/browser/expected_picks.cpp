@@ -22,6 +22,7 @@ DeviceInfo device_of(const TunedDevice& tuned) {
   device.opencl_c = "1.2";
   device.extensions = tuned.extensions;
   device.type = DeviceType::cpu;
+  device.native_kernels = true;
   device.compute_units = tuned.compute_units;
   device.usable_cpus = tuned.usable_cpus;
   device.preferred_multiple = 8;
