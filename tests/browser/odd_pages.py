@@ -94,7 +94,7 @@ class Axes(PageTest):
     def test_what_computes_less_is_no_rival(self):
         self.assertIn(f"The nearest rival, openblas, takes 2.00{TIMES}", self.title("rivals"))
         lede = self.run_js("return document.getElementById('rivals').textContent")
-        self.assertIn("Less than the problem: ", lede)
+        self.assertIn("do less than the whole problem", lede)
         self.assertIn("one_adapter", lede)
         self.assertIn("without_dora", lede)
         self.assertIn("openblas is ahead on 0 of 5 problems", lede)

@@ -299,7 +299,13 @@ const finderForm = (() => {
 
   function field(name, label, values) {
     const list = `values-of-${name}`;
-    fields[name] = element("input", { inputMode: "numeric", autocomplete: "off", list, oninput: () => readFields() });
+    fields[name] = element("input", {
+      class: name,
+      inputMode: "numeric",
+      autocomplete: "off",
+      list,
+      oninput: () => readFields(),
+    });
     const options = element(
       "datalist",
       { id: list },

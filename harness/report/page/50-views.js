@@ -9,12 +9,12 @@ const sortedUnique = (rows, of) =>
 // How the panels of a chart share its width: so many a row, so wide; a cell of a map is `cell` wide.
 function panelLists(rows, width, cells) {
   const kLeastCell = 26;
+  const kLetter = 6.8; // of a panel's title, which may be wider than its cells
   const panels = unique(rows.map((row) => row.panel));
   const shapes = unique(rows.map((row) => row.shape)).length;
-  const tokens = new Map(panels.map((panel) => [panel, new Set()]));
-  for (const row of rows) tokens.get(row.panel).add(row.m);
-  const most = Math.max(...[...tokens.values()].map((of) => of.size));
-  const least = cells ? Math.max(90, most * kLeastCell) + 30 : 200;
+  const most = unique(rows.map((row) => row.m)).length; // all panels share one axis
+  const longest = Math.max(...panels.map((panel) => panel.length));
+  const least = Math.max(cells ? Math.max(90, most * kLeastCell) + 30 : 200, longest * kLetter);
   const perRow = Math.max(1, Math.min(panels.length, shapes <= 4 ? shapes : 4, Math.floor((width - 50) / least)));
   const panel = Math.min(420, Math.floor((width - 50 - 24 * (perRow - 1)) / perRow) - 8);
   return {
@@ -118,7 +118,7 @@ const views = [
         : "No problem is proven faster than the default";
       const mean = geometricMean(all.map((row) => row.speedup));
       const lede = `${rows.length ? `At best ${timesWords(Math.max(...rows.map((row) => row.speedup)))}; ` : ""}${timesWords(mean)} over all, by the geometric mean. ${kept ? `${kept} ${kept === 1 ? "keeps" : "keep"} the default, as nothing else was proven faster.` : ""}`;
-      return { title, lede, rows, lists: { ...variantLists(rows), width: Math.max(260, width - 330) } };
+      return { title, lede, rows, lists: { ...variantLists(rows), width: Math.max(260, width - 336) } };
     },
     columns: [
       column.problem,
@@ -151,7 +151,7 @@ const views = [
       const [nearest, mean] = whole.find(([rival]) => foreign.has(rival)) ?? whole[0] ?? means[0];
       const of = rows.filter((row) => row.rival === nearest).length;
       const title = `The nearest ${foreign.size ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the ${kBase} kernel`;
-      const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.${less.length ? ` Less than the problem: ${listWords(less)}, ${less.length > 1 ? "which show" : "which shows"} what the rest of it costs.` : ""}`;
+      const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.${less.length ? ` ${listWords(less)} ${less.length > 1 ? "do" : "does"} less than the whole problem: the distance to the line is what the rest costs.` : ""}`;
       const tokens = sortedUnique(rows, (row) => row.m);
       return {
         title,
