@@ -216,7 +216,12 @@ views.push(
       },
     },
     show(width, { rank }) {
-      const rows = deviceRows(rank);
+      // Panels of one device compare nothing, and stand back where others have two.
+      const all = deviceRows(rank);
+      const shared = groups(all, (row) => row.panel).filter(
+        (panel) => unique(panel.map((row) => row.device)).length > 1,
+      );
+      const rows = shared.length ? shared.flat() : all;
       const labels = unique(rows.map((row) => row.device));
       if (!rows.length) return null;
       const timeOn = (pair, label) => pair.find((row) => row.device === label).time_ns;
@@ -229,7 +234,7 @@ views.push(
         : `${listWords(labels)} at rank ${rank}`;
       return {
         title,
-        lede: "The time of the tuned kernel on each device, over tokens, for each shape and type.",
+        lede: "The time of the tuned kernel on each device, over tokens, for each shape and type that devices share.",
         rows,
         lists: {
           ...panelLists(rows, width, false),
