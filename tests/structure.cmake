@@ -27,6 +27,11 @@ add_test(NAME prove-picks
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_prove_picks.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(prove-picks PROPERTIES LABELS unit)
 
+add_test(NAME compare-problems
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_compare_problems.py
+                 ${PROJECT_SOURCE_DIR})
+set_tests_properties(compare-problems PROPERTIES LABELS unit)
+
 add_test(NAME peers
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_peers.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(peers PROPERTIES LABELS unit)
