@@ -2,7 +2,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/engine/engine.h"
 #include "loratune/variants/packing.h"
+#include "tuner/statistics.h"
 
 namespace loratune {
 namespace {
@@ -20,12 +20,6 @@ constexpr int kRounds = 40;
 constexpr const char* kProblems[] = {"m1_k4096_n4096_r16_f16_acc",
                                      "m1_k4096_n4096+1024+1024_r16_f16_acc",
                                      "m1_k2048_n2048+2048+2048_r8_f32_acc"};
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // Bytes of which any two or four are a small positive number of each type.
 std::vector<unsigned char> small_numbers(std::size_t bytes) {

@@ -13,6 +13,7 @@
 #include "loratune/dispatch/dispatcher.h"
 #include "loratune/engine/engine.h"
 #include "loratune/variants/packing.h"
+#include "tuner/statistics.h"
 
 namespace loratune {
 namespace {
@@ -245,9 +246,7 @@ void forward(benchmark::State& state, const Device& device) {
     over.push_back((ours - theirs) / kRuns);
     state.SetIterationTime(ours / kRuns);
   }
-  std::nth_element(over.begin(), over.begin() + static_cast<std::ptrdiff_t>(over.size() / 2),
-                   over.end());
-  state.counters["over_bare_ns"] = 1e9 * over[over.size() / 2];
+  state.counters["over_bare_ns"] = 1e9 * median(over);
 }
 
 }  // namespace
