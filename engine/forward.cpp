@@ -59,6 +59,7 @@ std::string reason_of(Call call) {
 // operands stand in one buffer.
 struct Place {
   std::unique_ptr<Executable> any, in_one_buffer;
+  bool tried = false;  // to make the second
 };
 
 struct Forward::State {
@@ -145,13 +146,11 @@ Place& Forward::State::place(std::int64_t m, std::string& why, int adapters) {
 Executable& Forward::State::executable_for(Place& place, const Operands& call) const {
   const Problem& problem = place.any->problem();
   if (!stand_in_one_buffer(call, problem)) return *place.any;
-  if (!place.in_one_buffer) {
+  if (!std::exchange(place.tried, true)) {
     const LaunchPlan plan = in_one_buffer(place.any->plan());
-    if (!takes_arena(plan)) return *place.any;
-    place.in_one_buffer = engine.build(problem, plan).executable;
-    if (!place.in_one_buffer) return *place.any;
+    if (takes_arena(plan)) place.in_one_buffer = engine.build(problem, plan).executable;
   }
-  return *place.in_one_buffer;
+  return place.in_one_buffer ? *place.in_one_buffer : *place.any;
 }
 
 Executable* Forward::executable(std::int64_t m, std::string& why, int adapters) {
@@ -236,12 +235,15 @@ std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int6
   const TrialCall trial(state_->engine, queue, state_->shape);
   const std::string why = state_->for_each_place(most, [&](std::int64_t m) {
     std::string wrong;
-    Executable* const found = executable(m, wrong);
-    if (found == nullptr) return wrong;
+    Place& place = state_->place(m, wrong, 0);
+    if (!place.any) return wrong;
     return reason_of([&] {
       Operands call = trial.operands;
-      weights.set(queue, found->plan(), call);
-      found->enqueue(queue, call);
+      weights.set(queue, place.any->plan(), call);
+      place.any->enqueue(queue, call);
+      if (call.off_a == 0) return;  // no arena, which x and y could share
+      call.x = call.y = call.a;
+      state_->executable_for(place, call);
     });
   });
   finish(queue);
