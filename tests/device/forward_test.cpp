@@ -163,6 +163,26 @@ TEST_F(Forwards, AllocateAndBuildNothingOnceTheyArePrepared) {
   finish(queue_.get());
 }
 
+TEST_F(Forwards, AllocateAndBuildNothingInAnArenaEither) {
+  const std::int64_t floats = 1 << 20;
+  const Handle<cl_mem> arena =
+      make_buffer(test_engine().context(), static_cast<std::size_t>(floats * 4));
+  weights_.use_arena(arena.get(), 40000, (floats - 20000) * 4);
+  ASSERT_EQ(forward_.prepare(queue_.get(), weights_, kMost), "");
+  const int before = allocations().count;
+  bool good = true;
+  for (std::int64_t m = 1; m <= kMost; ++m) {
+    Operands call = operands(m);
+    call.x = call.y = arena.get();
+    call.off_y = 4001;
+    good = good && enqueue(call).empty();
+  }
+  const int after = allocations().count;
+  EXPECT_TRUE(good);
+  EXPECT_EQ(after - before, 0);
+  finish(queue_.get());
+}
+
 // The hint's own plan serves the rows up to it, and its bucket's the rows above.
 TEST_F(Forwards, PickForTheHintAndForPowersOfTwo) {
   std::string why;
