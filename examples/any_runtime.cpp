@@ -22,7 +22,7 @@
 
 namespace {
 
-constexpr int kIn = 256, kModules = 3, kMostRows = 16, kSlots = 10, kMostRank = 16;
+constexpr int kIn = 256, kModules = 3, kMostRows = 16, kSlots = 10;
 constexpr int kColumns[kModules] = {192, 64, 64};  // of q, k and v, side by side in y
 constexpr int kOut = 192 + 64 + 64;
 

@@ -31,15 +31,16 @@ int main() {
   if (!why.empty()) return std::fprintf(stderr, "%s\n", why.c_str()), 1;
 
   double worst = 0;
-  for (int i = 0; i < 3; ++i) {
-    for (int j = 0; j < 70; ++j) {
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 70; ++j) {
       double sum = 0;
-      for (int r = 0; r < 8; ++r) {
+      for (std::size_t r = 0; r < 8; ++r) {
         double h = 0;
-        for (int c = 0; c < 100; ++c) h += static_cast<double>(x[i * 100U + c]) * a[r * 100U + c];
-        sum += h * b[j * 8U + r];
+        for (std::size_t c = 0; c < 100; ++c)
+          h += static_cast<double>(x[i * 100 + c]) * a[r * 100 + c];
+        sum += h * b[j * 8 + r];
       }
-      worst = std::fmax(worst, std::fabs(y[i * 70U + j] - (1 + 2 * sum)));
+      worst = std::fmax(worst, std::fabs(y[i * 70 + j] - (1 + 2 * sum)));
     }
   }
   std::printf("%s: off by %g at most\n", std::string(loratune::host_instruction_set()).c_str(),

@@ -12,8 +12,6 @@
 namespace loratune {
 namespace {
 
-constexpr double kUnitF32 = 0x1p-24;
-
 // Copies of the weights, B behind A in each copy. Every run takes the next copy.
 struct HostRing {
   std::vector<float> values;

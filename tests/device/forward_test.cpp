@@ -303,15 +303,15 @@ TEST_F(Rows, OfOneBufferTakeNoOther) {
     EXPECT_THROW(built.executable->enqueue(queue_.get(), call), std::invalid_argument)
         << "x and y have buffers of their own";
     call.x = call.y = arena.get();
-    constexpr std::size_t first_x = 3, first_y = 4001;
-    call.off_x = first_x;
-    call.off_y = first_y;
+    constexpr std::size_t kFirstX = 3, kFirstY = 4001;
+    call.off_x = kFirstX;
+    call.off_y = kFirstY;
     const Values ones(static_cast<std::size_t>((kMost + 1) * shape_.n), 1);
-    write_buffer(queue_.get(), arena.get(), first_x * 4, x_.size() * 4, x_.data());
-    write_buffer(queue_.get(), arena.get(), first_y * 4, ones.size() * 4, ones.data());
+    write_buffer(queue_.get(), arena.get(), kFirstX * 4, x_.size() * 4, x_.data());
+    write_buffer(queue_.get(), arena.get(), kFirstY * 4, ones.size() * 4, ones.data());
     built.executable->enqueue(queue_.get(), call);
     Values y(ones.size());
-    read_buffer(queue_.get(), arena.get(), first_y * 4, y.size() * 4, y.data());
+    read_buffer(queue_.get(), arena.get(), kFirstY * 4, y.size() * 4, y.data());
     EXPECT_EQ(y, y_of(layer_, 20)) << variant->name;
   }
   EXPECT_GT(tried, 2);
