@@ -2,7 +2,8 @@
 #include "engine/internal/executable.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <bit>
 #include <stdexcept>
 #include <utility>
 
@@ -34,8 +35,9 @@ class Numbers {
     align_ = std::max(align_, sizeof(T));
     unsigned char* const place = bound_.numbers.data() + size_;
     size_ += sizeof(T);
-    const bool changed = !known_ || std::memcmp(place, &value, sizeof(T)) != 0;
-    std::memcpy(place, &value, sizeof(T));
+    const auto bytes = std::bit_cast<std::array<unsigned char, sizeof(T)>>(value);
+    const bool changed = !known_ || !std::equal(bytes.begin(), bytes.end(), place);
+    std::copy(bytes.begin(), bytes.end(), place);
     if (!one_struct_) {
       const cl_uint at = next();
       if (changed) set_argument(bound_.kernel.get(), at, value);
@@ -208,7 +210,7 @@ void Executable::State::enqueue_parts(cl_command_queue queue, const Operands& op
     parts[i]->enqueue(queue, part_operands(operands, problem, static_cast<int>(i)),
                       events == nullptr ? nullptr : &made);
   }
-  unless_all.release();
+  static_cast<void>(unless_all.release());
   if (events != nullptr) events->insert(events->end(), made.begin(), made.end());
 }
 

@@ -233,7 +233,7 @@ std::string Forward::enqueue(cl_command_queue queue, Pool& pool, const Route& ro
 
 std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int64_t most) {
   const TrialCall trial(state_->engine, queue, state_->shape);
-  const std::string why = state_->for_each_place(most, [&](std::int64_t m) {
+  std::string why = state_->for_each_place(most, [&](std::int64_t m) {
     std::string wrong;
     Place& place = state_->place(m, wrong, 0);
     if (!place.any) return wrong;

@@ -128,7 +128,7 @@ bool takes_forward_numbers(const Problem& problem, const Launch& launch, std::in
 std::string prepare_native(const Problem& problem, const LaunchPlan& plan, const Launch& launch,
                            const DeviceInfo& device) {
   if (!device.native_kernels) return "the device runs no native kernels";
-  const std::string why = host::declined(problem);
+  std::string why = host::declined(problem);
   if (!why.empty()) return why;
   std::int64_t threads = 0;
   if (launch.kernel != "forward_host" || !takes_forward_numbers(problem, launch, threads)) {

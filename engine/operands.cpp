@@ -156,7 +156,7 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
     y = {"y",        output.buffer, io, m, apart ? slice_columns(problem, i) : problem.n,
          output.off, output.pitch};
     why = tensor_reason(y);
-    if (!why.empty() && apart) why = "slice " + std::to_string(i) + ": " + why;
+    if (!why.empty() && apart) why.insert(0, "slice " + std::to_string(i) + ": ");
   }
   if (!why.empty()) return why;
   if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);

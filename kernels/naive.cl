@@ -26,38 +26,43 @@
 
 typedef struct {
   long off_x, ld_x;
+#if ADAPTERS
+  Pool pool;
+#endif
   Module modules[MODULES];
   int m, k, column_blocks, rank;
 } Call;
 
 kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
-    global const elem* restrict x, global const weight* restrict a, global const weight* restrict b,
-    OUTPUTS, Call call) {
+    TENSORS(weight) POOL, Call call) {
+  FIND_TENSORS(weight)
   const int item = (int)get_local_id(0);
   const long group = (long)get_group_id(0);
   int block = (int)(group % call.column_blocks);
   const int which = find_module(call.modules, &block);
   const Module module = call.modules[which];
-  const long row = group / call.column_blocks * WG_M + item / WG_N;
+  const Block rows = FIND_BLOCK(call, which, group / call.column_blocks, WG_M, call.rank);
   const long column = (long)block * WG_N + item % WG_N;
-  if (row >= call.m || column >= module.n) return;
-  const int k = call.k, rank = call.rank;
+  if (item / WG_N >= rows.count || column >= module.n) return;
+  const long row = ROW(rows, item / WG_N);
+  const int k = call.k;
   x += call.off_x + row * call.ld_x;
-  a += module.off_a;
-  const global weight* b_row = b + module.off_b + column * rank;
+  ab += rows.weights;
+  const global weight* a = ab + module.off_a;
+  const global weight* b_row = ab + module.off_b + column * call.rank;
   global elem* y = OUTPUT(which) + module.off_y + row * module.ld_y + column;
   float sum = 0.0f;
-  for (int j = 0; j < rank; ++j) {
+  for (int j = 0; j < rows.rank; ++j) {
     float h = 0.0f;
 #pragma unroll UNROLL
     for (int i = 0; i < k; ++i) {
 #if A_TRANSPOSED
-      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)i * rank + j);
+      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)i * call.rank + j);
 #else
       h += LOAD(x + i) * LOAD_WEIGHT(a + (long)j * k + i);
 #endif
     }
     sum += h * LOAD_WEIGHT(b_row + j);
   }
-  STORE(NEW_OUTPUT(LOAD(y), module.scale * sum, GAINS(b, module, column)[0]), y);
+  STORE(NEW_OUTPUT(LOAD(y), rows.scale * sum, GAINS(ab, module, column)[0]), y);
 }

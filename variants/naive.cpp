@@ -16,8 +16,9 @@ constexpr std::array<Parameter, 4> kParameters = {{{"WG_M", kWgMValues},
                                                    {"UNROLL", kUnrollValues},
                                                    {"A_TRANSPOSED", kATransposedValues}}};
 
-bool constraint(const Config& config, const Problem&, const DeviceInfo& device) {
-  return config[kWgM] * config[kWgN] <= device.max_work_group_size;
+bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
+  return config[kWgM] * config[kWgN] <= device.max_work_group_size &&
+         (problem.adapters == 0 || is_block_of_route(config[kWgM]));
 }
 
 bool supports(const Problem&, const DeviceInfo&) { return true; }
@@ -43,14 +44,9 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo&)
                                 {"A_TRANSPOSED", config[kATransposed]}});
   if (config[kATransposed] != 0) plan.a.layout = Layout::transposed;
   if (problem.m == 0) return plan;
-  const ModuleBlocks blocks = cut(problem, config[kWgN], config[kWgN]);
-  std::vector<Arg> args = {{Role::x}, {Role::a}, {Role::b}};
-  add_outputs(args, problem);
-  args.insert(args.end(), {{Role::off_x}, {Role::ld_x}});
-  add_modules(args, problem, blocks);
-  args.insert(args.end(), {{Role::m}, {Role::k}, {Role::i32, blocks.count}, {Role::rank}});
-  plan.launches.push_back(make_struct_launch("naive", {problem.m, config[kWgM], blocks.count},
-                                             config[kWgM] * config[kWgN], std::move(args)));
+  plan.launches.push_back(
+      make_module_launch("naive", problem, config[kWgM], config[kWgM] * config[kWgN],
+                         cut(problem, config[kWgN], config[kWgN]), {{Role::rank}}));
   return plan;
 }
 
@@ -65,7 +61,7 @@ Fit fit(const Problem&, const DeviceInfo&) { return Fit::last_resort; }
 constinit const Variant variant(
     kKernel, {.revision = 1,
               .space = {kParameters, constraint},
-              .axes = {.bf16 = true, .mixed = true, .slices = true, .dora = true},
+              .axes = {.bf16 = true, .mixed = true, .slices = true, .adapters = true, .dora = true},
               .supports = supports,
               .default_config = default_config,
               .plan = plan,

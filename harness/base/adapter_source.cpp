@@ -1,5 +1,6 @@
 #include "harness/base/adapter_source.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -22,12 +23,12 @@ Dtype dtype_of(const LoraModule& module) {
 void require_held(const LoraModule& module, const std::vector<float>& values, char factor,
                   Dtype dtype) {
   const std::string name(to_string(dtype));
-  for (const float value : values) {
-    if (std::isfinite(value) && !std::isfinite(rounded(element_of(dtype), value))) {
-      usage("module '" + printable(module.path, 200) + "': " + factor + " holds " +
-            std::to_string(value) + ", which " + name + " cannot; leave out --dtypes " + name);
-    }
-  }
+  const auto lost = std::find_if(values.begin(), values.end(), [&](float value) {
+    return std::isfinite(value) && !std::isfinite(rounded(element_of(dtype), value));
+  });
+  if (lost == values.end()) return;
+  usage("module '" + printable(module.path, 200) + "': " + factor + " holds " +
+        std::to_string(*lost) + ", which " + name + " cannot; leave out --dtypes " + name);
 }
 
 }  // namespace

@@ -106,13 +106,13 @@ PlatformGuard::PlatformGuard() : passed_over_(passed_over()) {
     prepare(*ending, "the list of OpenCL's platforms", ending == &g_watch.ended ? kEnded : kSilent);
   }
   g_watch.seconds = 0;
-  static const bool first = [] {
+  static const bool kFirst = [] {
     for (std::size_t i = 0; i < kFaults.size(); ++i) {
       sigaction(kFaults[i], nullptr, &g_watch.earlier[i]);
     }
     return true;
   }();
-  static_cast<void>(first);
+  static_cast<void>(kFirst);
   g_watch.on = 1;
   take_signals();
   const itimerval each_second = {{1, 0}, {1, 0}};

@@ -102,7 +102,7 @@ void complain(const ProblemResult& result, const std::string& problem, const Run
   if (!result.fault.empty()) return tell(problem, result.fault);
   for (const auto& [name, rival] : result.rivals) {
     if (rival.outcome == Outcome::correct || rival.outcome == Outcome::skipped) continue;
-    tell(problem + "/" + name,
+    tell(std::string(problem).append("/").append(name),
          std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500));
   }
 }

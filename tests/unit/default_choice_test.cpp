@@ -30,6 +30,9 @@ Problem problem_of(std::int64_t m, int rank) {
 TEST(DefaultChoice, IsSplitWhereItFitsAndNaiveWhereItDoesNot) {
   EXPECT_EQ(default_choice(problem_of(16, 8), device_of(256, 32768)).variant->name, "split");
   EXPECT_EQ(default_choice(problem_of(16, 1024), device_of(64, 2048)).variant->name, "naive");
+  Problem adapters = problem_of(16, 1024);
+  adapters.adapters = 8;
+  EXPECT_EQ(default_choice(adapters, device_of(64, 512)).variant->name, "naive");
 }
 
 DeviceInfo tensor_cores() {
@@ -360,28 +363,36 @@ TEST(FallbackChoices, OfACpuLeadOverSplitToNaive) {
   EXPECT_EQ(choices.back().variant->name, "naive");
 }
 
+// What runs in place of what cannot be built: each choice asks for a smaller work-group.
+void expect_choices_down_to_one_work_item(const Problem& problem) {
+  const DeviceInfo device = device_of(256, 32768);
+  const std::vector<Choice> choices = fallback_choices(problem, device);
+  ASSERT_GE(choices.size(), 2U);
+  const Choice first = default_choice(problem, device);
+  EXPECT_EQ(choices[0].variant, first.variant);
+  EXPECT_EQ(choices[0].config, first.config);
+  std::uint64_t last_size = 1U << 20U;
+  for (const Choice& choice : choices) {
+    ASSERT_NE(choice.variant, nullptr);
+    EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device));
+    std::uint64_t size = 0;
+    for (const Launch& launch : choice.variant->plan(problem, choice.config, device).launches) {
+      size = std::max(size, launch.local[0]);
+    }
+    EXPECT_LE(size, last_size) << "a later choice asks for more";
+    last_size = size;
+  }
+  EXPECT_EQ(choices.back().variant->name, "naive");
+  EXPECT_EQ(last_size, 1U);
+}
+
 TEST(FallbackChoices, BeginWithTheDefaultAndEndWithOneWorkItem) {
   for (const int rank : {1, 8, 64, 1024}) {
-    const DeviceInfo device = device_of(256, 32768);
-    const Problem problem = problem_of(128, rank);
-    const std::vector<Choice> choices = fallback_choices(problem, device);
-    ASSERT_GE(choices.size(), 2U);
-    const Choice first = default_choice(problem, device);
-    EXPECT_EQ(choices[0].variant, first.variant);
-    EXPECT_EQ(choices[0].config, first.config);
-    std::uint64_t last_size = 1U << 20U;
-    for (const Choice& choice : choices) {
-      ASSERT_NE(choice.variant, nullptr);
-      EXPECT_TRUE(can_run(*choice.variant, choice.config, problem, device));
-      std::uint64_t size = 0;
-      for (const Launch& launch : choice.variant->plan(problem, choice.config, device).launches) {
-        size = std::max(size, launch.local[0]);
-      }
-      EXPECT_LE(size, last_size) << "a later choice asks for more";
-      last_size = size;
+    for (const int adapters : {0, 8}) {
+      Problem problem = problem_of(128, rank);
+      problem.adapters = adapters;
+      expect_choices_down_to_one_work_item(problem);
     }
-    EXPECT_EQ(choices.back().variant->name, "naive");
-    EXPECT_EQ(last_size, 1U);
   }
 }
 
