@@ -17,12 +17,12 @@ constexpr int kColumns = 100;
 
 // What a record's reason says in the table.
 std::string words_of(const std::string& reason) {
-  static const std::map<std::string, std::string> words = {
+  static const std::map<std::string, std::string> kWords = {
       {"measured", "faster"},       {"no_significant_gain", "default kept"},
       {"only_default", "no rival"}, {"stopped", "not decided"},
       {"environment", "too noisy"}, {"failed_recheck", "wrong later"}};
-  const auto at = words.find(reason);
-  return at == words.end() ? printable(reason, 12) : at->second;
+  const auto at = kWords.find(reason);
+  return at == kWords.end() ? printable(reason, 12) : at->second;
 }
 
 template <class... Values>
