@@ -62,6 +62,25 @@ class AllViews(PageTest):
             self.assertGreater(chart[1], 40, view)
             self.assertLessEqual(chart[0], chart[2] + 1, f"{view} is wider than the page")
 
+    def test_the_page_is_no_wider_than_a_phone(self):
+        for width in (360, 420):
+            self.assertEqual(self.width_on(width), width)
+
+    def test_a_rule_of_a_group_names_its_slices(self):
+        rule = next(row for row in self.of("rules", device=0) if "+" in row["columns"])
+        labels = self.run_js(
+            "return [...document.querySelectorAll('#regret svg .role-axis-label text')].map((one) => one.textContent)"
+        )
+        slices = {row["columns"] for row in self.of("rules", device=0) if "+" in row["columns"]}
+        for columns in slices:
+            self.assertTrue(any(f"n {columns} " in label for label in labels), labels)
+        self.assertFalse(any(f"n {rule['n'][0]} " in label for label in labels), labels)
+        between = (rule["m"][0] + rule["m"][1]) // 2
+        ranges = {name: rule[name][1] for name in ("k", "rank")}
+        self.run_js("finderForm.set(arguments[0])", {**rule, **ranges, "m": between})
+        answer = self.run_js("return document.querySelector('.answer').textContent")
+        self.assertIn(f"n {rule['columns']}, ", answer)
+
     def test_titles_say_what_the_files_hold(self):
         wins = {}
         for row in self.of("records", device=0, mode="fast"):

@@ -196,9 +196,8 @@ function answerFor(wanted) {
   const { how, row } = findFor(wanted, state.device, state.mode);
   const key = keyOf(wanted);
   if (how === "rule") {
-    const ranges = ["m", "k", "n", "rank"].map((name) => `${name} ${rangeWords(row[name])}`).join(", ");
     const why = [
-      `A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ranges}.`,
+      `A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ruleRanges(row).join(", ")}.`,
       `Where such a problem was left out and timed, the rule lost ${percentWords(row.regret)} at most.`,
     ];
     return answerOf(
