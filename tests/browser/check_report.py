@@ -81,6 +81,16 @@ class AllViews(PageTest):
         answer = self.run_js("return document.querySelector('.answer').textContent")
         self.assertIn(f"n {rule['columns']}, ", answer)
 
+    def test_rules_that_lose_nothing_stand_at_the_left_edge(self):
+        self.choose(device=self.of("records")[-1]["device"])
+        self.assertEqual([rule["regret"] for rule in self.of("rules", device=self.of("records")[-1]["device"])], [0, 0])
+        left = self.run_js(
+            "const edge = (of) => document.querySelector(`#regret svg ${of}`).getBoundingClientRect();"
+            " const dot = edge('.mark-symbol.role-mark > *');"
+            " return dot.x + dot.width / 2 - edge('.role-axis-grid').x"
+        )
+        self.assertLess(abs(left), 3)
+
     def test_titles_say_what_the_files_hold(self):
         wins = {}
         for row in self.of("records", device=0, mode="fast"):
@@ -97,6 +107,7 @@ class AllViews(PageTest):
         nearest = min((rival for rival in means if rival != "default"), key=means.get)
         self.assertIn(f"{nearest}, takes {means[nearest]:.2f}{TIMES}", self.title("rivals"))
         self.assertIn(self.data["gates"][0]["verdict"], self.title("gate"))
+        self.assertIn("in f32 alone", self.run_js("return document.querySelector('#share .lede').textContent"))
 
     def test_filters_apply_to_charts_and_tables(self):
         records = self.of("records", device=0, mode="fast")

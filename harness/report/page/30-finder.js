@@ -366,8 +366,12 @@ const finderForm = (() => {
       ),
       field("rank", "rank", problems.map((p) => p.rank).sort(byNumber)),
       element("label", {}, "type", kind),
-      element("span", { class: "or" }, "or"),
-      element("label", {}, "a problem's key", key),
+      element(
+        "div",
+        { class: "by-key" },
+        element("span", { class: "or" }, "or"),
+        element("label", {}, "a problem's key", key),
+      ),
     );
     node.append(element("h2", { id: "finder-title" }, "Which kernel for my shape?"), form, answer);
     // The gain that is largest is the one to look at first.
