@@ -28,8 +28,10 @@ void keep_foreign_file(const NamedFile& page) {
                     "' exists and is no page of a report; name another or move it away");
 }
 
-std::string count_of(const nlohmann::json& list, const std::string& what) {
-  return list.empty() ? std::string() : ", " + std::to_string(list.size()) + " " + what;
+// ", 1 device" or ", 3 devices"; nothing of an empty list.
+std::string count_of(const nlohmann::json& list, const char* one, const char* many) {
+  if (list.empty()) return {};
+  return ", " + std::to_string(list.size()) + " " + (list.size() == 1 ? one : many);
 }
 
 }  // namespace
@@ -62,11 +64,11 @@ int report_mode(const Options& options) {
   if (options.json) std::printf("%s\n", data.dump(1, ' ', true).c_str());
   std::fprintf(stderr, "page: %s (%.1f MB%s%s%s%s%s)\n", page.path.c_str(),
                static_cast<double>(bytes.size()) * 1e-6,
-               count_of(data["devices"], "devices").c_str(),
-               count_of(data["records"], "records").c_str(),
-               count_of(data["times"], "times of rivals").c_str(),
-               count_of(data["recorded"], "recorded problems").c_str(),
-               count_of(data["gates"], "gates").c_str());
+               count_of(data["devices"], "device", "devices").c_str(),
+               count_of(data["records"], "record", "records").c_str(),
+               count_of(data["times"], "measured time", "measured times").c_str(),
+               count_of(data["recorded"], "recorded problem", "recorded problems").c_str(),
+               count_of(data["gates"], "gate", "gates").c_str());
   return kExitGood;
 }
 

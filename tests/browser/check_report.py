@@ -62,6 +62,35 @@ class AllViews(PageTest):
             self.assertGreater(chart[1], 40, view)
             self.assertLessEqual(chart[0], chart[2] + 1, f"{view} is wider than the page")
 
+    def test_the_page_is_no_wider_than_a_phone(self):
+        for width in (360, 420):
+            self.assertEqual(self.width_on(width), width)
+
+    def test_a_rule_of_a_group_names_its_slices(self):
+        rule = next(row for row in self.of("rules", device=0) if "+" in row["columns"])
+        labels = self.run_js(
+            "return [...document.querySelectorAll('#regret svg .role-axis-label text')].map((one) => one.textContent)"
+        )
+        slices = {row["columns"] for row in self.of("rules", device=0) if "+" in row["columns"]}
+        for columns in slices:
+            self.assertTrue(any(f"n {columns} " in label for label in labels), labels)
+        self.assertFalse(any(f"n {rule['n'][0]} " in label for label in labels), labels)
+        between = (rule["m"][0] + rule["m"][1]) // 2
+        ranges = {name: rule[name][1] for name in ("k", "rank")}
+        self.run_js("finderForm.set(arguments[0])", {**rule, **ranges, "m": between})
+        answer = self.run_js("return document.querySelector('.answer').textContent")
+        self.assertIn(f"n {rule['columns']}, ", answer)
+
+    def test_rules_that_lose_nothing_stand_at_the_left_edge(self):
+        self.choose(device=self.of("records")[-1]["device"])
+        self.assertEqual([rule["regret"] for rule in self.of("rules", device=self.of("records")[-1]["device"])], [0, 0])
+        left = self.run_js(
+            "const edge = (of) => document.querySelector(`#regret svg ${of}`).getBoundingClientRect();"
+            " const dot = edge('.mark-symbol.role-mark > *');"
+            " return dot.x + dot.width / 2 - edge('.role-axis-grid').x"
+        )
+        self.assertLess(abs(left), 3)
+
     def test_titles_say_what_the_files_hold(self):
         wins = {}
         for row in self.of("records", device=0, mode="fast"):
@@ -78,6 +107,7 @@ class AllViews(PageTest):
         nearest = min((rival for rival in means if rival != "default"), key=means.get)
         self.assertIn(f"{nearest}, takes {means[nearest]:.2f}{TIMES}", self.title("rivals"))
         self.assertIn(self.data["gates"][0]["verdict"], self.title("gate"))
+        self.assertIn("in f32 alone", self.run_js("return document.querySelector('#share .lede').textContent"))
 
     def test_filters_apply_to_charts_and_tables(self):
         records = self.of("records", device=0, mode="fast")

@@ -107,6 +107,17 @@ class Axes(PageTest):
             self.assertNotIn("one_adapter", answer)
             self.assertNotIn("without_dora", answer)
 
+    def test_a_panel_has_no_row_without_a_dot(self):
+        names = self.run_js(
+            "return [...document.querySelectorAll('#rivals svg .role-axis-label text')].map((one) => one.textContent)"
+        )
+        rivals = [row["rival"] for row in self.of("times") if row["rival"] != "tuned"]
+        self.assertEqual(sorted(set(names) & set(rivals)), sorted(set(rivals)))
+        self.assertEqual(sorted(name for name in names if name in rivals), sorted(rivals))
+
+    def test_the_page_is_no_wider_than_a_phone(self):
+        self.assertEqual(self.width_on(360), 360)
+
     def test_panels_name_the_axes(self):
         text = self.run_js("return document.querySelector('#winners svg').textContent")
         for words in ("bf16", "f32, weights in f16", "2048+512+512", "8 adapters", "DoRA"):

@@ -67,6 +67,16 @@ class PageTest(unittest.TestCase):
     def title(self, view):
         return self.run_js("return document.querySelector(`#${arguments[0]} h2`).textContent", view)
 
+    def width_on(self, width):
+        """How wide the page is in a window of this width."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        try:
+            self.browser.open(self.page)
+            return self.run_js("return document.documentElement.scrollWidth")
+        finally:
+            self.browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
     def choose(self, **values):
         """Sets filters as their controls do, and waits."""
         self.run_js("Object.assign(state, arguments[0]); fillBar(); refreshAll()", values)

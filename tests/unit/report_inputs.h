@@ -104,7 +104,8 @@ inline GateResult gate() {
   result.tool = result.base_tool = result.candidate_tool = {"lora-bench", "0.1.0", "abc"};
   result.device = fictional::device();
   result.base_path = "base.json";
-  const auto timed = [&](const std::string& name, std::vector<double> ratios, bool sentinel) {
+  const auto timed = [&](const std::string& name, const std::vector<double>& ratios,
+                         bool sentinel) {
     GateCase one;
     one.name = name;
     one.base.outcome = one.candidate.outcome = Outcome::correct;

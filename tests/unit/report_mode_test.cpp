@@ -6,6 +6,7 @@
 #include "device/process.h"
 #include "fictional.h"
 #include "harness/report/page.h"
+#include "report_inputs.h"
 
 namespace loratune {
 namespace {
@@ -35,6 +36,17 @@ TEST_F(ReportMode, WritesAPageWithoutADevice) {
   const auto data = nlohmann::json::parse(result.out);
   EXPECT_EQ(data["records"].size(), fictional::file().records.size());
   EXPECT_EQ(make_page(data), page) << "--json is the page's data";
+}
+
+TEST_F(ReportMode, SaysWhatThePageHolds) {
+  const auto said = [&](const nlohmann::json& bench) {
+    write_bytes(folder_ / "bench.json", bench.dump());
+    return report({"page.html", "bench.json"}).err;
+  };
+  nlohmann::json bench = report_inputs::bench();
+  EXPECT_NE(said(bench).find(" MB, 1 device, 3 measured times)"), std::string::npos) << said(bench);
+  bench["benchmarks"].erase(bench["benchmarks"].begin() + 1, bench["benchmarks"].end());
+  EXPECT_NE(said(bench).find(" MB, 1 device, 1 measured time)"), std::string::npos) << said(bench);
 }
 
 TEST_F(ReportMode, WritesOverItsOwnPagesOnly) {

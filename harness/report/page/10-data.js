@@ -83,6 +83,13 @@ const countWords = (count, one, many) => `${count.toLocaleString("en-US")} ${cou
 const rangeWords = ([low, high]) =>
   low === high ? `${low}` : high >= 2147483647 ? `${low} and more` : `${low}–${high}`;
 
+// What a rule holds for. The rule of a group is of one list of slices, which says more than their sum.
+function ruleRanges(rule) {
+  const { columns } = problemOf(rule);
+  const n = columns.includes("+") ? columns : rangeWords(rule.n);
+  return [`m ${rangeWords(rule.m)}`, `k ${rangeWords(rule.k)}`, `n ${n}`, `rank ${rangeWords(rule.rank)}`];
+}
+
 // A word of a shell, whatever it holds. A control character would not survive a paste.
 function shellWord(text) {
   const clean = text.replace(/[\u0000-\u001f\u007f]/g, "?");

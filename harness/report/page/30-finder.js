@@ -196,9 +196,8 @@ function answerFor(wanted) {
   const { how, row } = findFor(wanted, state.device, state.mode);
   const key = keyOf(wanted);
   if (how === "rule") {
-    const ranges = ["m", "k", "n", "rank"].map((name) => `${name} ${rangeWords(row[name])}`).join(", ");
     const why = [
-      `A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ranges}.`,
+      `A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ruleRanges(row).join(", ")}.`,
       `Where such a problem was left out and timed, the rule lost ${percentWords(row.regret)} at most.`,
     ];
     return answerOf(
@@ -367,8 +366,12 @@ const finderForm = (() => {
       ),
       field("rank", "rank", problems.map((p) => p.rank).sort(byNumber)),
       element("label", {}, "type", kind),
-      element("span", { class: "or" }, "or"),
-      element("label", {}, "a problem's key", key),
+      element(
+        "div",
+        { class: "by-key" },
+        element("span", { class: "or" }, "or"),
+        element("label", {}, "a problem's key", key),
+      ),
     );
     node.append(element("h2", { id: "finder-title" }, "Which kernel for my shape?"), form, answer);
     // The gain that is largest is the one to look at first.

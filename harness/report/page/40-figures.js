@@ -117,6 +117,9 @@ function gainRows(by) {
   return rows.map((row, order) => ({ ...row, order }));
 }
 
+// A rival on problems of one type is a lane of the chart; a lane without a rival is the type's heading.
+const laneOf = (type, rival) => `${type}\n${rival}`;
+
 function rivalRows() {
   const rows = [];
   for (const row of report.times) {
@@ -132,7 +135,9 @@ function rivalRows() {
       ["ratio", timesWords(ratio)],
       ["rounds", String(row.rounds)],
     ];
-    const full = { ...row, ...shapeFields(row), ratio, log: Math.log(ratio), tuned_ns: tuned.time_ns };
+    const fields = shapeFields(row);
+    const lane = laneOf(fields.type, row.rival);
+    const full = { ...row, ...fields, ratio, log: Math.log(ratio), tuned_ns: tuned.time_ns, lane };
     rows.push(described(full, full.key, facts, lines.time(row)));
   }
   return rows.sort(byShape);
@@ -283,7 +288,7 @@ function ruleRows() {
     )
     .sort((a, b) => b.regret - a.regret)
     .map((rule, order) => {
-      const label = `m ${rangeWords(rule.m)} · k ${rangeWords(rule.k)} · n ${rangeWords(rule.n)} · rank ${rangeWords(rule.rank)} · ${problemOf(rule).type}`;
+      const label = [...ruleRanges(rule), problemOf(rule).type].join(" · ");
       const facts = [
         ["variant", rule.variant],
         ["config", rule.config],

@@ -153,13 +153,20 @@ const views = [
       const title = `The nearest ${foreign.size ? "rival" : "of ours"}, ${nearest}, takes ${timesWords(mean)} the time of the ${kBase} kernel`;
       const lede = `Each dot is a problem, the bar is the geometric mean; left of the line the rival is faster. ${nearest} is ahead on ${ahead(nearest)} of ${of} problems.${less.length ? ` ${listWords(less)} ${less.length > 1 ? "do" : "does"} less than the whole problem: the distance to the line is what the rest costs.` : ""}`;
       const tokens = sortedUnique(rows, (row) => row.m);
+      const measured = new Set(rows.map((row) => row.lane));
+      const types = sortedUnique(rows, (row) => row.type);
+      const lanes = types.flatMap((type) => [
+        laneOf(type, ""),
+        ...means.map(([rival]) => laneOf(type, rival)).filter((lane) => measured.has(lane)),
+      ]);
+      const longest = Math.max(...[...types, ...means.map(([rival]) => rival)].map((name) => name.length));
       return {
         title,
         lede,
         rows,
         lists: {
-          width: Math.max(260, width - 150),
-          rivals: means.map(([rival]) => rival),
+          width: Math.max(260, width - 50 - 7 * Math.min(longest, 42)),
+          lanes,
           ratioTitle: `time of the rival / time of the ${kBase} kernel`,
           tokens,
           tokenColors: ramp(tokens.length),
@@ -223,7 +230,7 @@ const views = [
       if (!rows.length) return null;
       const title = `Half of the problems run at ${percentWords(median(rows.map((row) => row.share)))} of their limit or more`;
       const worst = rows.reduce((a, b) => (b.share < a.share ? b : a));
-      const lede = `The least time that the device's own limits allow, in percent of the time measured. Furthest from its limit is ${worst.key}, at ${percentWords(worst.share)}.${rows.some((row) => row.share > 1) ? " Above 100: the limit of memory is of copies, and a kernel that mostly reads may beat it." : ""}`;
+      const lede = `The least time that the device's own limits allow, in percent of the time measured. Furthest from its limit is ${worst.key}, at ${percentWords(worst.share)}.${rows.some((row) => row.share > 1) ? " Above 100: the limit of memory is of copies, and a kernel that mostly reads may beat it." : ""}${rows.some((row) => !row.type.startsWith("f32")) ? " The rate of arithmetic was measured in f32 alone, so it limits no problem of another type." : ""}`;
       return { title, lede, rows, lists: { ...panelLists(rows, width, true), ...theme() } };
     },
     columns: [
