@@ -111,10 +111,10 @@ const struct lora_plan *lora_find_plan(const char *key) {
 }
 )C";
 
-template <class T, std::size_t Count>
-const char* word(const char* const (&words)[Count], T value) {
+template <class T, std::size_t kCount>
+const char* word(const char* const (&words)[kCount], T value) {
   const auto at = static_cast<std::size_t>(value);
-  if (at >= Count) throw std::invalid_argument("a plan has what C tables have no word for");
+  if (at >= kCount) throw std::invalid_argument("a plan has what C tables have no word for");
   return words[at];
 }
 

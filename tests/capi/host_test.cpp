@@ -97,7 +97,7 @@ TEST_F(CHost, GivesTheProduct) {
 TEST_F(CHost, RefusesWhatDoesNotFitAndTouchesNothing) {
   const std::vector<float> before = y_;
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  const std::pair<std::function<void(loratune_host_call&)>, std::int32_t> kFaults[] = {
+  const std::pair<std::function<void(loratune_host_call&)>, std::int32_t> faults[] = {
       {[](auto& c) { c.x_bytes -= 4; }, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.y_bytes = 0; }, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.ld_x = kMost; }, LORATUNE_INVALID_OPERANDS},
@@ -107,7 +107,7 @@ TEST_F(CHost, RefusesWhatDoesNotFitAndTouchesNothing) {
       {[](auto& c) { c.y = nullptr; }, LORATUNE_NULL_POINTER},
       {[](auto& c) { c.weights = nullptr; }, LORATUNE_NULL_POINTER},
       {[](auto& c) { c.problem = nullptr; }, LORATUNE_NULL_POINTER}};
-  for (const auto& [plant, status] : kFaults) {
+  for (const auto& [plant, status] : faults) {
     loratune_host_call given = call();
     plant(given);
     Text detail;

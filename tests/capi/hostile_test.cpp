@@ -52,7 +52,7 @@ TEST(HostileStructs, AreTakenWhereTheyAreShorter) {
 TEST(HostileStructs, HoldFieldsOutsideTheirRanges) {
   const DispatcherHandle dispatcher = dispatcher_of(device(), "");
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  const std::pair<std::function<void(loratune_problem&)>, std::int32_t> kFaults[] = {
+  const std::pair<std::function<void(loratune_problem&)>, std::int32_t> faults[] = {
       {[](auto& p) { p.m = -1; }, LORATUNE_INVALID_VALUE},
       {[](auto& p) { p.m = kMost; }, LORATUNE_INVALID_VALUE},
       {[](auto& p) { p.k = 0; }, LORATUNE_INVALID_VALUE},
@@ -70,7 +70,7 @@ TEST(HostileStructs, HoldFieldsOutsideTheirRanges) {
       {[](auto& p) { p.overwrite = 2; }, LORATUNE_INVALID_VALUE},
       {[](auto& p) { p.slice_n[3] = 8; }, LORATUNE_INVALID_VALUE},
       {[](auto& p) { p.reserved = 1; }, LORATUNE_INVALID_STRUCT}};
-  for (const auto& [plant, status] : kFaults) {
+  for (const auto& [plant, status] : faults) {
     loratune_problem problem = small_problem();
     plant(problem);
     auto choice = zeroed<loratune_choice>();
