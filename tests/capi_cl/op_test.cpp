@@ -128,7 +128,7 @@ TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
   const WeightsHandle other_rank = weights(made, Adapter(4));
   const OpHandle forward = op(made);
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  const std::pair<std::function<void(loratune_call&)>, std::int32_t> kFaults[] = {
+  const std::pair<std::function<void(loratune_call&)>, std::int32_t> faults[] = {
       {[](auto& c) { c.m = 5; }, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.m = -1; }, LORATUNE_INVALID_VALUE},
       {[](auto& c) { c.m = kMost; }, LORATUNE_INVALID_VALUE},
@@ -148,7 +148,7 @@ TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
       {[](auto& c) { c.size = 0xfffffff8; }, LORATUNE_INVALID_STRUCT},
       {[&](auto& c) { c.weights = other_rank.get(); }, LORATUNE_INVALID_OPERANDS}};
   CallRows rows(4);
-  for (const auto& [plant, status] : kFaults) {
+  for (const auto& [plant, status] : faults) {
     Text detail;
     loratune_call call = rows.call;
     call.weights = on_device.get();
@@ -255,7 +255,7 @@ TEST(COp, IsGivenNoFactorsOfAnotherSize) {
   const EngineHandle made = engine();
   const Adapter adapter;
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  const std::function<void(loratune_weights_source&)> kFaults[] = {
+  const std::function<void(loratune_weights_source&)> faults[] = {
       [](auto& s) { s.a_bytes -= 4; },
       [](auto& s) { s.b_bytes += 4; },
       [](auto& s) { s.k = kMost; },
@@ -265,7 +265,7 @@ TEST(COp, IsGivenNoFactorsOfAnotherSize) {
       [](auto& s) { s.b = nullptr; },
       [](auto& s) { s.dtype = 77; },
       [](auto& s) { s.dtype = LORATUNE_DTYPE_F16; }};
-  for (const auto& plant : kFaults) {
+  for (const auto& plant : faults) {
     loratune_weights_source source = adapter.source();
     plant(source);
     loratune_weights* none = nullptr;

@@ -148,9 +148,10 @@ TEST(CGroup, IsItsModulesSideBySide) {
   const int ranks[] = {8, 2, 5};
   std::vector<loratune_module_source> sources;
   for (int i = 0; i < 3; ++i) {
+    const std::size_t size_of_b =
+        static_cast<std::size_t>(columns[i]) * static_cast<std::size_t>(ranks[i]);
     a.push_back(numbers(static_cast<std::size_t>(ranks[i] * kK), 100U + static_cast<unsigned>(i)));
-    b.push_back(
-        numbers(static_cast<std::size_t>(columns[i] * ranks[i]), 200U + static_cast<unsigned>(i)));
+    b.push_back(numbers(size_of_b, 200U + static_cast<unsigned>(i)));
     auto source = zeroed<loratune_module_source>();
     source.rank = ranks[i];
     source.a = a.back().data();

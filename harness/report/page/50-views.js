@@ -230,7 +230,7 @@ const views = [
       if (!rows.length) return null;
       const title = `Half of the problems run at ${percentWords(median(rows.map((row) => row.share)))} of their limit or more`;
       const worst = rows.reduce((a, b) => (b.share < a.share ? b : a));
-      const lede = `The least time that the device's own limits allow, in percent of the time measured. Furthest from its limit is ${worst.key}, at ${percentWords(worst.share)}.${rows.some((row) => row.share > 1) ? " Above 100: the limit of memory is of copies, and a kernel that mostly reads may beat it." : ""}${rows.some((row) => !row.type.startsWith("f32")) ? " The rate of arithmetic was measured in f32 alone, so it limits no problem of another type." : ""}`;
+      const lede = `The least time that the device's own limits allow, in percent of the time measured. Furthest from its limit is ${worst.key}, at ${percentWords(worst.share)}.${rows.some((row) => row.share > 1) ? " Above 100: a limit is what a simple kernel reached that copies, or multiplies and adds, and another kernel may beat it." : ""}${rows.some((row) => !row.type.startsWith("f32")) ? " The rate of arithmetic was measured in f32 alone, so it limits no problem of another type." : ""}`;
       return { title, lede, rows, lists: { ...panelLists(rows, width, true), ...theme() } };
     },
     columns: [
