@@ -15,7 +15,7 @@ namespace loratune {
 namespace {
 
 // All matches of one adapter together; a hostile config must not take seconds.
-constexpr Steps kSteps = 20'000'000;
+constexpr Steps kSteps = 50'000'000;
 
 // The states of all the patterns of a member: what they may take of memory.
 constexpr std::size_t kMostStates = 131072;
@@ -59,22 +59,22 @@ void refuse_other_methods(const AdapterConfig& config, bool lenient, bool dora) 
 // matches `(.*\.)?(key)$`.
 class PatternEntry {
  public:
-  PatternEntry(std::string key, double stated) : value(stated), key_(std::move(key)) {
-    const bool literal = std::all_of(key_.begin(), key_.end(), [](char c) {
-      return c == '.' || c == '_' || c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-             (c >= 'A' && c <= 'Z');
-    });
-    if (!literal) pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + key_ + ")$");
+  PatternEntry(std::string_view key, double stated) : value(stated) {
+    if (read_literal(key)) return;
+    pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + std::string(key) + ")$");
   }
 
   bool matches(std::string_view path, Steps& steps) const {
     if (pattern_) return pattern_->matches_start(path, steps);
     if (--steps < 0) throw std::invalid_argument("takes too long to match");
-    if (path.size() < key_.size()) return false;
-    const std::string_view end = path.substr(path.size() - key_.size());
-    const bool equal = std::equal(end.begin(), end.end(), key_.begin(),
-                                  [](char c, char k) { return k == '.' || c == k; });
-    return equal && (end.size() == path.size() || path[path.size() - key_.size() - 1] == '.');
+    std::size_t left = path.size();
+    for (std::size_t i = literal_.size(); i-- > 0;) {
+      if (left-- == 0) return false;
+      // A character is one byte and those that continue it, as UTF-8 has it.
+      while (literal_[i] == kAny && left > 0 && (path[left] & 0xc0) == 0x80) --left;
+      if (literal_[i] != kAny && literal_[i] != path[left]) return false;
+    }
+    return left == 0 || (!from_begin_ && path[left - 1] == '.');
   }
 
   std::size_t states() const { return pattern_ ? pattern_->states() : 0; }
@@ -82,8 +82,26 @@ class PatternEntry {
   double value;
 
  private:
-  std::string key_;
-  std::shared_ptr<const Pattern> pattern_;  // none for a key of plain characters and dots
+  static constexpr char kAny = '\0';  // a dot's any character
+
+  // False where the key is more than plain characters, dots and escaped marks, perhaps behind a ^.
+  bool read_literal(std::string_view key) {
+    from_begin_ = key.starts_with('^');
+    if (from_begin_) key.remove_prefix(1);
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      const bool escaped = key[i] == '\\' && i + 1 < key.size();
+      const char c = key[escaped ? ++i : i];
+      const bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      const bool plain = word || c == '_' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+      if (escaped ? word || c == kAny : !plain && c != '.') return false;
+      literal_ += !escaped && c == '.' ? kAny : c;
+    }
+    return true;
+  }
+
+  std::string literal_;
+  bool from_begin_ = false;
+  std::shared_ptr<const Pattern> pattern_;  // none for a literal
 };
 
 using Patterns = std::vector<PatternEntry>;
@@ -111,10 +129,10 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
 }
 
 double value_for(const Patterns& patterns, std::string_view path, double otherwise, Steps& steps) {
-  for (const PatternEntry& entry : patterns) {
-    if (entry.matches(path, steps)) return entry.value;
-  }
-  return otherwise;
+  const auto at = std::find_if(patterns.begin(), patterns.end(), [&](const PatternEntry& entry) {
+    return entry.matches(path, steps);
+  });
+  return at == patterns.end() ? otherwise : at->value;
 }
 
 // Whether the path is one of the names, or ends with `.` and one of them.
@@ -135,6 +153,9 @@ struct Chosen {
     if (pattern) return pattern->matches_all(path, steps);
     return all || names_module(names, path);
   }
+  bool names_whole(const std::string& path) const {
+    return std::find(names.begin(), names.end(), path) != names.end();
+  }
 };
 
 Chosen read_chosen(const AdapterConfig& config, std::string_view name,
@@ -151,11 +172,13 @@ Chosen read_chosen(const AdapterConfig& config, std::string_view name,
   if (chosen.all) return chosen;
   try {
     chosen.pattern = std::make_shared<Pattern>(text);
-  } catch (const std::invalid_argument& error) {
+  } catch (const UnreadPattern& error) {
     // What a module computes does not depend on it.
     notes.push_back(config.path() + ": " + std::string(name) + " " + in_quotes(text) + " " +
                     error.what() + "; modules are not compared with it");
     chosen.all = name == "target_modules";
+  } catch (const std::invalid_argument& error) {
+    config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(text) + " " + error.what());
   }
   return chosen;
 }
@@ -273,7 +296,9 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   };
   rules.targets = [=](const std::string& path) {
     if (excluded.contains(path, *steps)) return false;
-    return unsaid || (targets.contains(path, *steps) && layers.contains(path));
+    // PEFT asks for the layer only where a name is the end of the path.
+    if (unsaid || targets.names_whole(path)) return true;
+    return targets.contains(path, *steps) && layers.contains(path);
   };
   return rules;
 }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ctime>
 
 #include "adapters/adapter_files.h"
 
@@ -92,6 +93,27 @@ TEST(Peft, TheFirstPatternInTheOrderOfTheFileCounts) {
   EXPECT_EQ(scale(R"("q.proj": 4)"), 1);  // a dot is any character
   EXPECT_EQ(scale(R"(".*layers\\.[0-3]\\..*": 4)"), 1);
   EXPECT_EQ(scale(R"("^model.layers.0.self_attn.q_proj": 12)"), 3);
+  EXPECT_EQ(scale(R"("^model\\.layers\\.0\\.self_attn\\.q_proj": 12)"), 3);
+  EXPECT_EQ(scale(R"("^q_proj": 12)"), 2);   // not where the path begins
+  EXPECT_EQ(scale(R"("q\\.proj": 12)"), 2);  // a dot and nothing else
+}
+
+TEST(Peft, NamesMayHoldAnyCharacter) {
+  const auto scale = [](const std::string& key) {
+    AdapterFolder folder;
+    const LoadedAdapter loaded =
+        folder
+            .peft(config(R"("alpha_pattern": {")" + key + R"(": 4})"),
+                  peft_pair("caf\xc3\xa9.q_proj", 8, 7, 4))
+            .load();
+    EXPECT_TRUE(loaded.adapter) << loaded.error;
+    return loaded.adapter ? loaded.adapter->modules[0].scale : 0;
+  };
+  EXPECT_EQ(scale("caf\xc3\xa9.q_proj"), 1);
+  EXPECT_EQ(scale("caf\xc3\xa8.q_proj"), 2);
+  EXPECT_EQ(scale("caf..q_proj"), 1);  // a dot is one character, of however many bytes
+  EXPECT_EQ(scale("caf...q_proj"), 2);
+  EXPECT_EQ(scale("[a-c]af\\\\w\\\\.q_proj"), 1);
 }
 
 TEST(Peft, RanksMayDifferByModule) {
@@ -127,6 +149,8 @@ TEST(Peft, TargetModulesSayWhatIsMatched) {
       matched(R"(["q_proj", "v_proj"], "layers_to_transform": 0, "layers_pattern": "layers")"),
       "11");
   EXPECT_EQ(matched(R"(["q_proj", "v_proj"], "exclude_modules": ["v_proj"])"), "10");
+  // PEFT does not ask for the layer of a path that it is told whole.
+  EXPECT_EQ(matched(R"([")" + kQ + R"(", "v_proj"], "layers_to_transform": [1])"), "10");
 }
 
 TEST(Peft, AnExpressionThatIsNotReadIsNoted) {
@@ -160,6 +184,7 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {config(R"("use_qalora": true)"), "QALoRA"},
       {config(R"("use_bdlora": {"nblocks": 2})"), "BD-LoRA"},
       {config(R"("kasa_config": {"beta": 0.1})"), "KaSA"},
+      {config(R"("kasa_config": {})"), "KaSA"},  // with its defaults
       {config(R"("alora_invocation_tokens": [1, 2])"), "activated LoRA"},
       {config(R"("arrow_config": {"top_k": 3})"), "Arrow"},
       {config(R"("target_parameters": ["experts.w1"])"), "experts"},
@@ -193,6 +218,8 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {config(R"("alpha_pattern": 3)"), "expected an object of patterns"},
       {R"({"peft_type": "LORA", "r": 4, "target_modules": []})", "names none"},
       {R"({"peft_type": "LORA", "r": 4, "target_modules": [3]})", "expected a list of texts"},
+      {R"({"peft_type": "LORA", "r": 4, "target_modules": ".*(q|v_proj"})",
+       "key 'target_modules': the pattern '.*(q|v_proj' lacks a )"},
       {"[]", "expected a JSON object"},
       {std::string(5 << 20, ' '), "is larger than 4 MiB"},
       {"", "no valid JSON"},
@@ -280,6 +307,22 @@ TEST(Peft, ExpressionsTakeNoMoreMemoryTogetherThanTheyMay) {
   AdapterFolder folder;
   folder.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules());
   EXPECT_SAYS(folder.error(), "expected patterns that are smaller together");
+}
+
+TEST(Peft, AConfigOfManyMembersTakesNoTime) {
+  std::string objects;
+  for (int i = 0; i < 15; ++i) {
+    objects += (i > 0 ? ", \"" : "\"") + std::to_string(i) + "\": {";
+    for (int j = 0; j < 8190; ++j) {
+      objects += (j > 0 ? ",\"" : "\"") + std::to_string(1'000'000'000'000'000 + j) + "\":1";
+    }
+    objects += "}";
+  }
+  AdapterFolder folder;
+  folder.peft(config(objects), two_modules());
+  const std::clock_t begin = std::clock();
+  EXPECT_EQ(folder.error(), "");
+  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);  // it was three seconds
 }
 
 TEST(Peft, AHostileExpressionTakesNoTime) {
