@@ -26,9 +26,22 @@ constexpr LookAlike kLookAlikes[] = {
     {"lora_diag", "KaSA"}};
 
 // Embeddings have factors of a linear layer's shape; only the name tells.
-constexpr std::string_view kEmbeddings[] = {"embed_tokens",    "wte",        "tok_embeddings",
-                                            "word_embeddings", "embeddings", "embedding",
-                                            "embed_in",        "token_embd"};
+constexpr std::string_view kEmbeddings[] = {"embed_tokens",
+                                            "embed_tokens_per_layer",
+                                            "embed",
+                                            "embed_in",
+                                            "embedding",
+                                            "embeddings",
+                                            "wte",
+                                            "wpe",
+                                            "tok_embeddings",
+                                            "token_embeddings",
+                                            "word_embeddings",
+                                            "position_embeddings",
+                                            "position_embedding_table",
+                                            "token_embd",
+                                            "per_layer_token_embd",
+                                            "position_embd"};
 
 bool take_end(std::string_view& text, std::string_view end) {
   if (!text.ends_with(end)) return false;
@@ -84,7 +97,6 @@ Key read_key(Format format, std::string_view name) {
     key.why = why_not(name);
     return key;
   }
-  if (format == Format::peft) take_begin(path, "base_model.model.");
   if (format == Format::gguf && !take_end(path, ".weight")) {
     key.why = "is no key of a LoRA pair: expected <tensor>.weight.lora_a or .lora_b";
     return key;
@@ -99,13 +111,18 @@ Key read_key(Format format, std::string_view name) {
              !is_layer_path(path, format)) {
     key.why = "is no key of " + std::string(to_string(format)) + ": expected layers.N.<module>";
   }
-  key.module = path;
-  if (format == Format::go_mlx) take_begin(path, "model.");
-  key.same = path;
+  key.same = without_prefix(format, path);
+  key.module = format == Format::peft ? key.same : path;
   return key;
 }
 
-std::string module_of_magnitude(std::string_view name) {
+std::string_view without_prefix(Format format, std::string_view name) {
+  if (format == Format::peft) take_begin(name, "base_model.model.");
+  if (format == Format::go_mlx) take_begin(name, "model.");
+  return name;
+}
+
+std::string_view module_of_magnitude(std::string_view name) {
   constexpr std::string_view kPart = ".lora_magnitude_vector";
   take_end(name, ".weight");
   const std::size_t at = name.rfind(kPart);
@@ -115,9 +132,7 @@ std::string module_of_magnitude(std::string_view name) {
   if (!rest.empty() && (!rest.starts_with(".") || rest.find('.', 1) != std::string_view::npos)) {
     return {};
   }
-  std::string_view path = name.substr(0, at);
-  take_begin(path, "base_model.model.");
-  return std::string(path);
+  return without_prefix(Format::peft, name.substr(0, at));
 }
 
 bool is_peft_key(std::string_view name) {

@@ -277,6 +277,24 @@ TEST(Peft, LenientReadingListsWhatItSkips) {
   EXPECT_SAYS(loaded.adapter->skipped[1], "other half");
 }
 
+// What stands beside a pair makes its module more than plain LoRA: to read the pair alone would give
+// another product.
+TEST(Peft, LenientReadingLeavesOutAModuleWithMoreThanItsPair) {
+  for (const char* part :
+       {".lora_B.bias", ".lora_magnitude_vector", ".lora_magnitude_vector.default.weight",
+        ".base_layer.bias", ".lora_E"}) {
+    AdapterFolder folder;
+    folder.peft(config(), two_modules() + std::vector<Counted>{{kPrefix + kQ + part, 1, 7}});
+    const LoadedAdapter loaded =
+        folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    ASSERT_EQ(loaded.adapter->modules.size(), 1U) << part;
+    EXPECT_EQ(loaded.adapter->modules[0].path, kV);
+    ASSERT_EQ(loaded.adapter->skipped.size(), 2U);
+    EXPECT_SAYS(loaded.adapter->skipped[1], "is more than plain LoRA with");
+  }
+}
+
 TEST(Peft, FactorsOfMoreExtentsAreRefused) {
   AdapterFolder folder;
   folder.file("adapter_config.json", config())
