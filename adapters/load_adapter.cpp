@@ -96,7 +96,7 @@ class Pairing {
 
   void leave_out(const OpenFile& file, const Tensor& tensor, const std::string& why) {
     complain(file, tensor, why);
-    left_out_.push_back(tensor.name);
+    left_out_.emplace_back(tensor.name);
   }
 
   // `<module>.lora_B.bias` and the like make of their module something else than its pair is.
@@ -160,10 +160,9 @@ class Pairing {
     if (why.empty() && std::max(tensor.shape[0], tensor.shape[1]) > kMaxExtent) {
       why = "has the shape " + shape_text(tensor) + ", expected extents below 2^31";
     }
-    if (!why.empty()) {
-      leave_out(file, tensor, why);
-      return;
-    }
+    if (key.apart)
+      return complain(file, tensor, why + (lenient_ ? "" : "; --lenient reads the rest"));
+    if (!why.empty()) return leave_out(file, tensor, why);
     Pair& pair = pair_of(file, tensor, key.same, key.module);
     const Tensor*& half = key.is_b ? pair.b : pair.a;
     // Which of the two would be meant nobody can tell, so this is an error in lenient reading too.

@@ -5,9 +5,11 @@
 namespace loratune {
 namespace {
 
-// Names of tensors that stand beside or in place of plain LoRA's, and what they belong to.
+// Names of tensors that stand beside or in place of plain LoRA's, and what they belong to. PEFT
+// saves the weights of a base by itself where LoRA is of lm_head.
 struct LookAlike {
   std::string_view part, words;
+  bool apart = false;
 };
 constexpr LookAlike kLookAlikes[] = {
     {"lora_embedding_", "LoRA of an embedding, which looks rows up instead of multiplying"},
@@ -18,7 +20,9 @@ constexpr LookAlike kLookAlikes[] = {
     {"trainable_tokens", "embeddings of single tokens"},
     {"token_adapter", "embeddings of single tokens"},
     {"modules_to_save", "a whole module beside LoRA"},
+    {"base_layer.weight", "the base model's own weights", true},
     {"base_layer", "the base model's own weights"},
+    {"lora_velora", "VeLoRA, which only training uses", true},
     {"hada_", "LoHa"},
     {"lokr_", "LoKr"},
     {"ia3_", "IA3"},
@@ -55,12 +59,15 @@ bool take_begin(std::string_view& text, std::string_view begin) {
   return true;
 }
 
-std::string why_not(std::string_view name) {
-  for (const auto& [part, words] : kLookAlikes) {
-    if (name.find(part) != std::string_view::npos) return "belongs to " + std::string(words);
+void say_why_not(std::string_view name, Key& key) {
+  for (const auto& [part, words, apart] : kLookAlikes) {
+    if (name.find(part) == std::string_view::npos) continue;
+    key.why = "belongs to " + std::string(words);
+    key.apart = apart;
+    return;
   }
-  if (name.ends_with(".m")) return "belongs to DoRA, which is not read yet";
-  return "is no key of a LoRA pair";
+  key.why =
+      name.ends_with(".m") ? "belongs to DoRA, which is not read yet" : "is no key of a LoRA pair";
 }
 
 // `<module>.lora_A.weight`, or with the adapter's name in it: `<module>.lora_A.default.weight`.
@@ -94,7 +101,7 @@ Key read_key(Format format, std::string_view name) {
   const bool whole =
       format == Format::peft ? take_peft_half(path, key.is_b) : take_half(path, key.is_b);
   if (!whole) {
-    key.why = why_not(name);
+    say_why_not(name, key);
     return key;
   }
   if (format == Format::gguf && !take_end(path, ".weight")) {

@@ -10,10 +10,12 @@ namespace loratune {
 
 // `why` is empty where the key is a half of a pair. `module` is the path as the file spells it, and
 // `same` is equal for two spellings of one module. Both are parts of the name that was read.
+// `apart`: a key with a `why` that changes nothing of what the pair beside it computes.
 struct Key {
   std::string_view module, same;
   bool is_b = false;
   std::string why;
+  bool apart = false;
 };
 
 Key read_key(Format format, std::string_view name);

@@ -101,11 +101,10 @@ TEST(Peft, TheFirstPatternInTheOrderOfTheFileCounts) {
 TEST(Peft, NamesMayHoldAnyCharacter) {
   const auto scale = [](const std::string& key) {
     AdapterFolder folder;
-    const LoadedAdapter loaded =
-        folder
-            .peft(config(R"("alpha_pattern": {")" + key + R"(": 4})"),
-                  peft_pair("caf\xc3\xa9.q_proj", 8, 7, 4))
-            .load();
+    const LoadedAdapter loaded = folder
+                                     .peft(config(R"("alpha_pattern": {")" + key + R"(": 4})"),
+                                           peft_pair("caf\xc3\xa9.q_proj", 8, 7, 4))
+                                     .load();
     EXPECT_TRUE(loaded.adapter) << loaded.error;
     return loaded.adapter ? loaded.adapter->modules[0].scale : 0;
   };
@@ -277,8 +276,8 @@ TEST(Peft, LenientReadingListsWhatItSkips) {
   EXPECT_SAYS(loaded.adapter->skipped[1], "other half");
 }
 
-// What stands beside a pair makes its module more than plain LoRA: to read the pair alone would give
-// another product.
+// What stands beside a pair makes its module more than plain LoRA: to read the pair alone would
+// give another product.
 TEST(Peft, LenientReadingLeavesOutAModuleWithMoreThanItsPair) {
   for (const char* part :
        {".lora_B.bias", ".lora_magnitude_vector", ".lora_magnitude_vector.default.weight",
@@ -292,6 +291,17 @@ TEST(Peft, LenientReadingLeavesOutAModuleWithMoreThanItsPair) {
     EXPECT_EQ(loaded.adapter->modules[0].path, kV);
     ASSERT_EQ(loaded.adapter->skipped.size(), 2U);
     EXPECT_SAYS(loaded.adapter->skipped[1], "is more than plain LoRA with");
+  }
+  // What the base was, and what only training uses, changes nothing of the product.
+  for (const char* part : {".base_layer.weight", ".lora_velora_embed"}) {
+    AdapterFolder folder;
+    folder.peft(config(), two_modules() + std::vector<Counted>{{kPrefix + kQ + part, 7, 8}});
+    EXPECT_SAYS(folder.error(), "--lenient reads the rest");
+    const LoadedAdapter loaded =
+        folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    EXPECT_EQ(loaded.adapter->modules.size(), 2U) << part;
+    EXPECT_EQ(loaded.adapter->skipped.size(), 1U);
   }
 }
 
