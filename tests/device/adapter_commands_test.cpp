@@ -144,6 +144,17 @@ TEST_F(AdapterCommands, ConvertWritesAFolderAndNeverOverOne) {
   EXPECT_EQ(run({"--convert", "--adapter", "out", "--out", "back", "--to", "peft"}).code, 0);
 }
 
+TEST_F(AdapterCommands, ForwardDoesNotWriteOverTheAdapter) {
+  const Words convert = {"--convert", "--adapter", kPlain, "--out", "mine", "--to", "peft"};
+  ASSERT_EQ(run(convert).code, 0);
+  const std::string file = "mine/adapter_model.safetensors";
+  for (const std::string& adapter : {std::string("mine"), file}) {
+    const Words forward = {"--forward", "--host", "--adapter", adapter, "--module", kModule};
+    expect_refused(forward + Words{"--x", kExpected, "--out", file}, "is the file of --adapter");
+  }
+  EXPECT_EQ(run({"--list", "--adapter", "mine"}).code, 0);
+}
+
 TEST_F(AdapterCommands, ForwardAgreesWithTheAdaptersOwnTool) {
   expect_forward(kPlain, kModule, {"--host"}, kNoDevice);
   expect_forward(kPlain, kModule, {}, kNoDevice);  // without a device it says so and goes on
