@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <stdexcept>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "adapters/internal/fault.h"
@@ -233,14 +233,15 @@ class Pairing {
   bool lenient_, dora_;
   Adapter& adapter_;
   std::vector<Pair> pairs_;
-  std::unordered_map<std::string_view, std::size_t> by_name_;
+  // In order: names that were made for it can slow a hash map down without bounds.
+  std::map<std::string_view, std::size_t> by_name_;
   std::vector<std::string_view> left_out_;
 };
 
 // Whether all complete pairs of `.lora_a` and `.lora_b` have a rank in common when they are read as
 // the format stores them; `rank` given: that one.
 bool fits(const Files& files, Format format, std::optional<std::int64_t> rank) {
-  std::unordered_map<std::string_view, std::int64_t> ranks;
+  std::map<std::string_view, std::int64_t> ranks;
   for (const OpenFile& file : files) {
     for (const Tensor& tensor : file.tensors.tensors) {
       const Key key = read_key(Format::mlx_lm, tensor.name);

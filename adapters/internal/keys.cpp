@@ -1,6 +1,7 @@
 #include "adapters/internal/keys.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace loratune {
 namespace {
@@ -46,6 +47,9 @@ constexpr std::string_view kEmbeddings[] = {"embed_tokens",
                                             "token_embd",
                                             "per_layer_token_embd",
                                             "position_embd"};
+
+// Of a path. Each end of it is looked for among the names of a config.
+constexpr std::ptrdiff_t kMostParts = 32;
 
 bool take_end(std::string_view& text, std::string_view end) {
   if (!text.ends_with(end)) return false;
@@ -111,6 +115,8 @@ Key read_key(Format format, std::string_view name) {
   const std::string_view last = path.substr(path.rfind('.') + 1);
   if (path.empty() || last.empty()) {
     key.why = "names no module";
+  } else if (std::count(path.begin(), path.end(), '.') >= kMostParts) {
+    key.why = "has more than " + std::to_string(kMostParts) + " parts";
   } else if (std::find(std::begin(kEmbeddings), std::end(kEmbeddings), last) !=
              std::end(kEmbeddings)) {
     key.why = "belongs to LoRA of an embedding, which looks rows up instead of multiplying";

@@ -2,7 +2,9 @@
 // character of a name once: its time is the product of both lengths, whatever the expression.
 #pragma once
 
+#include <algorithm>
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -33,8 +35,8 @@ class Pattern {
   bool matches_start(std::string_view name, Steps& steps) const;
   bool matches_all(std::string_view name, Steps& steps) const;
 
-  // How large the machine is.
-  std::size_t states() const { return states_.size(); }
+  // How large the machine is. A part that is repeated no times has sets and no states.
+  std::size_t size() const { return std::max(states_.size(), sets_.size()); }
 
  private:
   friend class PatternCompiler;

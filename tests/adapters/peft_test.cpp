@@ -335,6 +335,55 @@ TEST(Peft, ExpressionsTakeNoMoreMemoryTogetherThanTheyMay) {
   AdapterFolder folder;
   folder.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules());
   EXPECT_SAYS(folder.error(), "expected patterns that are smaller together");
+  patterns.clear();
+  for (int i = 0; i < 100; ++i) {
+    patterns +=
+        (i > 0 ? ", \"(" : "\"(") + std::to_string(i) + std::string(3000, 'a') + "){0}\": 4";
+  }
+  AdapterFolder never;
+  never.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules());
+  EXPECT_SAYS(never.error(), "expected patterns that are smaller together");
+}
+
+// Every name of the config might be the end of every path, and every key of a pattern too.
+TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
+  std::string names;
+  for (int i = 0; i < 30000; ++i) {
+    names += (i > 0 ? ",\"" : "\"") + std::string(90, 'a') + std::to_string(i) + "\"";
+  }
+  std::vector<Counted> tensors = peft_pair(kQ, 1, 1, 4);
+  for (int i = 0; i < 10000; ++i) {
+    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_A.weight", 4, 1});
+    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_B.weight", 1, 4});
+  }
+  AdapterFolder many;
+  many.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": [)" + names + R"(,"q_proj"]})",
+            tensors);
+  std::clock_t begin = std::clock();
+  EXPECT_EQ(many.error(), "");
+  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);
+
+  std::string patterns;
+  for (int i = 0; i < 8000; ++i) {
+    patterns += (i > 0 ? ",\"" : "\"") + std::to_string(i) + std::string(480, 'a') + "\":4";
+  }
+  tensors.clear();
+  for (int i = 0; i < 3000; ++i) {
+    tensors =
+        std::move(tensors) + peft_pair(std::to_string(i) + 'b' + std::string(480, 'a'), 1, 1, 4);
+  }
+  AdapterFolder alike;
+  alike.peft(config(R"("alpha_pattern": {)" + patterns + "}"), tensors);
+  begin = std::clock();
+  EXPECT_SAYS(alike.error(), "takes too long to match");
+  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);
+}
+
+TEST(Peft, PathsHaveAFewParts) {
+  std::string path = "q_proj";
+  for (int i = 0; i < 40; ++i) path = "a." + path;
+  AdapterFolder folder;
+  EXPECT_SAYS(folder.peft(config(), peft_pair(path, 1, 1, 4)).error(), "has more than 32 parts");
 }
 
 TEST(Peft, AConfigOfManyMembersTakesNoTime) {
