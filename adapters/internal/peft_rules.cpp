@@ -209,7 +209,7 @@ struct LayerChoice {
   bool contains(std::string_view path, Steps& steps) const {
     if (all) return true;
     for (const std::string& pattern : patterns) {
-      take(steps, 1 + path.size() / kCharactersOfStep);
+      take(steps, 1 + path.size());
       const std::int64_t layer = layer_of(path, pattern);
       if (layer >= 0) return layers.contains(layer);
     }

@@ -380,8 +380,9 @@ TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
 }
 
 TEST(Peft, PathsHaveAFewParts) {
-  std::string path = "q_proj";
-  for (int i = 0; i < 40; ++i) path = "a." + path;
+  std::string path;
+  for (int i = 0; i < 40; ++i) path += "a.";
+  path += "q_proj";
   AdapterFolder folder;
   EXPECT_SAYS(folder.peft(config(), peft_pair(path, 1, 1, 4)).error(), "has more than 32 parts");
 }
