@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <stdexcept>
-#include <unordered_map>
+#include <string_view>
 #include <utility>
 
 #include "adapters/internal/fault.h"
@@ -36,7 +37,7 @@ Files open_all(const std::vector<std::string>& paths) {
 }
 
 // Pairs the tensors of all files by module. Keys that are no half of a pair are left out in lenient
-// reading, and are the error otherwise.
+// reading, and are the error otherwise. The files stay as they are until finish() has run.
 class Pairing {
  public:
   // `dora`: each module has magnitudes beside its pair.
@@ -44,25 +45,27 @@ class Pairing {
       : format_(format), lenient_(lenient), dora_(dora), adapter_(adapter) {}
 
   void add(const OpenFile& file) {
-    pairs_.reserve(pairs_.size() + file.tensors.tensors.size() / 2 + 1);
+    pairs_.reserve(pairs_.size() + file.tensors.tensors.size());
     for (const Tensor& tensor : file.tensors.tensors) add(file, tensor);
   }
 
   // Gives each module its scale, and sorts them by path.
   void finish(const std::string& source, const ModuleRules& rules) {
+    for (const std::string_view name : left_out_) leave_out_module_of(name);
     by_name_ = {};  // what is large may be let go of early
     std::vector<LoraModule>& modules = adapter_.modules;
     modules.reserve(pairs_.size());
     bool matched = false;
-    for (Pair& pair : pairs_) {
-      const std::string why = fault_of(pair, rules);
+    for (const Pair& pair : pairs_) {
+      LoraModule module;
+      const std::string why = read(pair, rules, module);
       if (!why.empty()) {
-        complain(*pair.file, *pair.tensor, why);
+        complain(*pair.file, *pair.last, why);
         continue;
       }
-      pair.module.matched = rules.targets(pair.module.path);
-      matched = matched || pair.module.matched;
-      modules.push_back(std::move(pair.module));
+      module.matched = rules.targets(module.path);
+      matched = matched || module.matched;
+      modules.push_back(std::move(module));
     }
     if (modules.empty()) {
       refuse(source, "holds no LoRA module, expected keys like " + example_key());
@@ -76,11 +79,14 @@ class Pairing {
   }
 
  private:
+  // The tensors of a module. `beside` is the name of one that was left out though it belongs to the
+  // module.
   struct Pair {
-    LoraModule module;
-    const OpenFile* file = nullptr;  // of the half that came last
-    const Tensor* tensor = nullptr;
-    bool has_a = false, has_b = false;
+    std::string_view module;
+    const Tensor *a = nullptr, *b = nullptr, *magnitude = nullptr;
+    const Tensor* last = nullptr;  // that was added, and its file
+    const OpenFile* file = nullptr;
+    std::string_view beside;
   };
 
   void complain(const OpenFile& file, const Tensor& tensor, const std::string& why) {
@@ -88,36 +94,54 @@ class Pairing {
     adapter_.skipped.push_back(printable(tensor.name, 200) + ": " + why);
   }
 
+  void leave_out(const OpenFile& file, const Tensor& tensor, const std::string& why) {
+    complain(file, tensor, why);
+    left_out_.emplace_back(tensor.name);
+  }
+
+  // `<module>.lora_B.bias` and the like make of their module something else than its pair is.
+  void leave_out_module_of(std::string_view name) {
+    constexpr int kMostParts = 4;  // behind the module's path
+    std::string_view path = without_prefix(format_, name);
+    for (int part = 0; part < kMostParts; ++part) {
+      const std::size_t dot = path.rfind('.');
+      if (dot == std::string_view::npos) return;
+      path = path.substr(0, dot);
+      const auto at = by_name_.find(path);
+      if (at != by_name_.end()) pairs_[at->second].beside = name;
+    }
+  }
+
   // The pair of a module, which is made with its first tensor.
-  Pair& pair_of(const OpenFile& file, const Tensor& tensor, const std::string& same,
-                const std::string& module) {
+  Pair& pair_of(const OpenFile& file, const Tensor& tensor, std::string_view same,
+                std::string_view module) {
     const auto [at, fresh] = by_name_.emplace(same, pairs_.size());
-    if (fresh) pairs_.emplace_back().module.path = module;
+    if (fresh) pairs_.emplace_back().module = module;
     Pair& pair = pairs_[at->second];
     pair.file = &file;
-    pair.tensor = &tensor;
+    pair.last = &tensor;
     return pair;
   }
 
-  void add_magnitude(const OpenFile& file, const Tensor& tensor, const std::string& module) {
+  void add_magnitude(const OpenFile& file, const Tensor& tensor, std::string_view module) {
     if (!tensor.element || !is_plain(*tensor.element) || tensor.dims != 1 || tensor.shape[0] < 1 ||
         tensor.shape[0] > kMaxExtent) {
-      complain(file, tensor,
-               "is " + std::string(tensor.type) + " of the shape " + shape_text(tensor) +
-                   ", expected F32, F16 or BF16 of one extent, a magnitude for each row of B");
+      leave_out(file, tensor,
+                "is " + std::string(tensor.type) + " of the shape " + shape_text(tensor) +
+                    ", expected F32, F16 or BF16 of one extent, a magnitude for each row of B");
       return;
     }
-    Factor& magnitude = pair_of(file, tensor, module, module).module.magnitude;
-    if (magnitude.rows != 0) {
+    const Tensor*& magnitude = pair_of(file, tensor, module, module).magnitude;
+    if (magnitude != nullptr) {
       refuse(file.path, tensor.name,
              "is a second spelling of the magnitudes of " + in_quotes(module));
     }
-    magnitude = {*tensor.element, tensor.shape[0], 1, false, tensor.bytes};
+    magnitude = &tensor;
   }
 
   void add(const OpenFile& file, const Tensor& tensor) {
     if (dora_) {
-      const std::string module = module_of_magnitude(tensor.name);
+      const std::string_view module = module_of_magnitude(tensor.name);
       if (!module.empty()) return add_magnitude(file, tensor, module);
     }
     Key key = read_key(format_, tensor.name);
@@ -136,40 +160,55 @@ class Pairing {
     if (why.empty() && std::max(tensor.shape[0], tensor.shape[1]) > kMaxExtent) {
       why = "has the shape " + shape_text(tensor) + ", expected extents below 2^31";
     }
-    if (!why.empty()) {
-      complain(file, tensor, why);
-      return;
-    }
+    if (key.apart)
+      return complain(file, tensor, why + (lenient_ ? "" : "; --lenient reads the rest"));
+    if (!why.empty()) return leave_out(file, tensor, why);
     Pair& pair = pair_of(file, tensor, key.same, key.module);
+    const Tensor*& half = key.is_b ? pair.b : pair.a;
     // Which of the two would be meant nobody can tell, so this is an error in lenient reading too.
-    if (std::exchange(key.is_b ? pair.has_b : pair.has_a, true)) {
+    if (half != nullptr) {
       refuse(file.path, tensor.name,
              "is a second spelling of the same half of " + in_quotes(key.same));
     }
-    Factor factor = {*tensor.element, tensor.shape[0], tensor.shape[1], false, tensor.bytes};
-    // These two store A[in,rank] and B[rank,out].
-    if (format_ == Format::mlx_lm || format_ == Format::metal_candle) factor = transpose(factor);
-    (key.is_b ? pair.module.b : pair.module.a) = factor;
+    half = &tensor;
   }
 
-  std::string fault_of(Pair& pair, const ModuleRules& rules) const {
-    LoraModule& module = pair.module;
-    if (!pair.has_a || !pair.has_b) {
-      return "its other half is missing: there is no " + std::string(pair.has_a ? "B" : "A") +
-             " of " + in_quotes(module.path);
+  Factor factor_of(const Tensor& tensor) const {
+    const Factor factor = {*tensor.element, tensor.shape[0], tensor.shape[1], false, tensor.bytes};
+    // These two store A[in,rank] and B[rank,out].
+    const bool by_columns = format_ == Format::mlx_lm || format_ == Format::metal_candle;
+    return by_columns ? transpose(factor) : factor;
+  }
+
+  // Empty, or why the pair is no module.
+  std::string read(const Pair& pair, const ModuleRules& rules, LoraModule& module) const {
+    if (!pair.beside.empty()) {
+      return "is more than plain LoRA with " + in_quotes(pair.beside) + " beside it";
     }
+    module.path = pair.module;
+    if (pair.a == nullptr || pair.b == nullptr) {
+      return "its other half is missing: there is no " +
+             std::string(pair.a != nullptr ? "B" : "A") + " of " + in_quotes(module.path);
+    }
+    module.a = factor_of(*pair.a);
+    module.b = factor_of(*pair.b);
     if (module.a.rows != module.b.cols) {
-      return "A is " + extents(module.a) + " and B " + extents(module.b) + " as " +
+      return "A is " + shape_text(*pair.a) + " and B " + shape_text(*pair.b) + " as " +
              std::string(to_string(format_)) + " stores them, expected one rank" +
              (module.a.cols == module.b.rows ? ": they are stored the other way round" : "");
     }
-    if (dora_ && module.magnitude.rows != module.out()) {
-      return module.magnitude.rows == 0
-                 ? "its magnitudes are missing: there is no lora_magnitude_vector of " +
-                       in_quotes(module.path)
-                 : "there are " + std::to_string(module.magnitude.rows) +
-                       " magnitudes, expected one for each of the " + std::to_string(module.out()) +
-                       " rows of B";
+    if (dora_) {
+      if (pair.magnitude == nullptr) {
+        return "its magnitudes are missing: there is no lora_magnitude_vector of " +
+               in_quotes(module.path);
+      }
+      const std::int64_t magnitudes = pair.magnitude->shape[0];
+      if (magnitudes != module.out()) {
+        return "there are " + std::to_string(magnitudes) +
+               " magnitudes, expected one for each of the " + std::to_string(module.out()) +
+               " rows of B";
+      }
+      module.magnitude = {*pair.magnitude->element, magnitudes, 1, false, pair.magnitude->bytes};
     }
     try {
       const Scaling scaling = rules.scaling(module.path, module.rank());
@@ -184,12 +223,6 @@ class Pairing {
     return {};
   }
 
-  // As the file has them.
-  static std::string extents(const Factor& factor) {
-    const Factor stored = factor.transposed ? transpose(factor) : factor;
-    return "[" + std::to_string(stored.rows) + ", " + std::to_string(stored.cols) + "]";
-  }
-
   std::string example_key() const {
     if (format_ == Format::peft) return "base_model.model.<module>.lora_A.weight";
     if (format_ == Format::gguf) return "<tensor>.weight.lora_a";
@@ -200,13 +233,15 @@ class Pairing {
   bool lenient_, dora_;
   Adapter& adapter_;
   std::vector<Pair> pairs_;
-  std::unordered_map<std::string, std::size_t> by_name_;
+  // In order: names that were made for it can slow a hash map down without bounds.
+  std::map<std::string_view, std::size_t> by_name_;
+  std::vector<std::string_view> left_out_;
 };
 
 // Whether all complete pairs of `.lora_a` and `.lora_b` have a rank in common when they are read as
 // the format stores them; `rank` given: that one.
 bool fits(const Files& files, Format format, std::optional<std::int64_t> rank) {
-  std::unordered_map<std::string, std::int64_t> ranks;
+  std::map<std::string_view, std::int64_t> ranks;
   for (const OpenFile& file : files) {
     for (const Tensor& tensor : file.tensors.tensors) {
       const Key key = read_key(Format::mlx_lm, tensor.name);

@@ -60,7 +60,7 @@ bool AdapterConfig::says(std::string_view name) const {
   if (value->is_boolean()) return value->get<bool>();
   if (value->is_number()) return value->get<double>() != 0;
   if (value->is_string()) return !value->get_ref<const std::string&>().empty();
-  return !value->empty();
+  return value->is_object() || !value->empty();
 }
 
 std::optional<std::int64_t> AdapterConfig::whole(std::string_view name) const {

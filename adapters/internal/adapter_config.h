@@ -28,7 +28,8 @@ class AdapterConfig {
   bool has(std::string_view name) const { return find(name) != nullptr; }
   // Whether the member is there and null.
   bool is_null(std::string_view name) const;
-  // Whether the member is there and says something: not false, 0, "", [] or {}.
+  // Whether the member is there and says something: not false, 0, "" or []. An object does, even an
+  // empty one: it stands for a method with its defaults.
   bool says(std::string_view name) const;
 
   // The member, or nothing where there is none. Each throws AdapterFault for another type.

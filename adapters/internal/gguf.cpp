@@ -16,7 +16,7 @@ constexpr std::uint64_t kMostTensors = 100000;
 constexpr std::uint64_t kMostTexts = 4'000'000;  // of all lists; a vocabulary has 300,000
 constexpr std::uint64_t kMostName = 256;
 constexpr std::uint64_t kMostKey = 256;
-constexpr std::uint64_t kMostText = 1024;                      // of a value that is kept
+constexpr std::uint64_t kMostText = 64;                        // of a value; it is cut there
 constexpr std::uint64_t kMostNames = std::uint64_t{12} << 20;  // bytes of all names
 constexpr std::uint64_t kMostAlignment = std::uint64_t{1} << 20;
 constexpr int kGgufDims = 4;
@@ -36,6 +36,9 @@ enum ValueType : std::uint32_t {
   kI64,
   kF64
 };
+// What is read as a number; another value would count as one that is not there.
+constexpr std::string_view kNumbers[] = {"adapter.lora.alpha", "general.alignment"};
+
 // Bytes of a value of a fixed size; 0 for the others.
 std::uint64_t size_of(std::uint32_t type) {
   constexpr std::uint64_t kSizes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
@@ -152,9 +155,14 @@ class Reader {
     const std::string key = name(kMostKey);
     if (!keys_.insert(key).second) refuse(path(), key, "stands twice");
     const auto type = number<std::uint32_t>();
+    const bool wants_number =
+        std::find(std::begin(kNumbers), std::end(kNumbers), key) != std::end(kNumbers);
+    if (wants_number && (type == kText || type == kList || type == kBool)) {
+      refuse(path(), key, "is no number");
+    }
     if (type == kText) {
       const std::string_view value = text();
-      if (value.size() <= kMostText) result_.texts.emplace(key, value);
+      result_.texts.emplace(key, value.substr(0, kMostText));
     } else if (type == kList) {
       pass_list(key);
     } else if (size_of(type) != 0) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
   bool key(string_t& key) override {
     Level& level = levels_.back();
     level.key = checked(key);
-    if (level.value->contains(key)) stop("duplicate member");
+    if (!level.keys.insert(key).second) stop("duplicate member");
     if (level.value->size() >= bounds_.members) stop("too many members");
     return true;
   }
@@ -54,7 +55,8 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
  private:
   struct Level {
     Json* value;
-    std::string key;  // of the member being read
+    std::string key;                       // of the member being read
+    std::unordered_set<std::string> keys;  // of all: the object finds one in as many steps
   };
 
   [[noreturn]] void stop(std::string_view what) const {
@@ -78,7 +80,10 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
     if (++values_ > bounds_.values) stop("too many values");
     if (levels_.empty()) return &(root_ = std::move(value));
     Level& level = levels_.back();
-    if (level.value->is_object()) return &((*level.value)[level.key] = std::move(value));
+    if (level.value->is_object()) {
+      auto& members = level.value->get_ref<Json::object_t&>();
+      return &members.emplace_back(level.key, std::move(value)).second;
+    }
     if (level.value->size() >= bounds_.elements) stop("too many elements");
     level.value->push_back(std::move(value));
     return &level.value->back();
@@ -91,7 +96,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
 
   bool open(Json value) {
     if (levels_.size() >= bounds_.depth) stop("nested too deeply");
-    levels_.push_back({place(std::move(value)), {}});
+    levels_.push_back({place(std::move(value)), {}, {}});
     return true;
   }
 

@@ -1,13 +1,16 @@
 #include "adapters/internal/keys.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace loratune {
 namespace {
 
-// Names of tensors that stand beside or in place of plain LoRA's, and what they belong to.
+// Names of tensors that stand beside or in place of plain LoRA's, and what they belong to. PEFT
+// saves the weights of a base by itself where LoRA is of lm_head.
 struct LookAlike {
   std::string_view part, words;
+  bool apart = false;
 };
 constexpr LookAlike kLookAlikes[] = {
     {"lora_embedding_", "LoRA of an embedding, which looks rows up instead of multiplying"},
@@ -18,7 +21,9 @@ constexpr LookAlike kLookAlikes[] = {
     {"trainable_tokens", "embeddings of single tokens"},
     {"token_adapter", "embeddings of single tokens"},
     {"modules_to_save", "a whole module beside LoRA"},
+    {"base_layer.weight", "the base model's own weights", true},
     {"base_layer", "the base model's own weights"},
+    {"lora_velora", "VeLoRA, which only training uses", true},
     {"hada_", "LoHa"},
     {"lokr_", "LoKr"},
     {"ia3_", "IA3"},
@@ -26,9 +31,25 @@ constexpr LookAlike kLookAlikes[] = {
     {"lora_diag", "KaSA"}};
 
 // Embeddings have factors of a linear layer's shape; only the name tells.
-constexpr std::string_view kEmbeddings[] = {"embed_tokens",    "wte",        "tok_embeddings",
-                                            "word_embeddings", "embeddings", "embedding",
-                                            "embed_in",        "token_embd"};
+constexpr std::string_view kEmbeddings[] = {"embed_tokens",
+                                            "embed_tokens_per_layer",
+                                            "embed",
+                                            "embed_in",
+                                            "embedding",
+                                            "embeddings",
+                                            "wte",
+                                            "wpe",
+                                            "tok_embeddings",
+                                            "token_embeddings",
+                                            "word_embeddings",
+                                            "position_embeddings",
+                                            "position_embedding_table",
+                                            "token_embd",
+                                            "per_layer_token_embd",
+                                            "position_embd"};
+
+// Of a path. Each end of it is looked for among the names of a config.
+constexpr std::ptrdiff_t kMostParts = 32;
 
 bool take_end(std::string_view& text, std::string_view end) {
   if (!text.ends_with(end)) return false;
@@ -42,12 +63,15 @@ bool take_begin(std::string_view& text, std::string_view begin) {
   return true;
 }
 
-std::string why_not(std::string_view name) {
-  for (const auto& [part, words] : kLookAlikes) {
-    if (name.find(part) != std::string_view::npos) return "belongs to " + std::string(words);
+void say_why_not(std::string_view name, Key& key) {
+  for (const auto& [part, words, apart] : kLookAlikes) {
+    if (name.find(part) == std::string_view::npos) continue;
+    key.why = "belongs to " + std::string(words);
+    key.apart = apart;
+    return;
   }
-  if (name.ends_with(".m")) return "belongs to DoRA, which is not read yet";
-  return "is no key of a LoRA pair";
+  key.why =
+      name.ends_with(".m") ? "belongs to DoRA, which is not read yet" : "is no key of a LoRA pair";
 }
 
 // `<module>.lora_A.weight`, or with the adapter's name in it: `<module>.lora_A.default.weight`.
@@ -81,10 +105,9 @@ Key read_key(Format format, std::string_view name) {
   const bool whole =
       format == Format::peft ? take_peft_half(path, key.is_b) : take_half(path, key.is_b);
   if (!whole) {
-    key.why = why_not(name);
+    say_why_not(name, key);
     return key;
   }
-  if (format == Format::peft) take_begin(path, "base_model.model.");
   if (format == Format::gguf && !take_end(path, ".weight")) {
     key.why = "is no key of a LoRA pair: expected <tensor>.weight.lora_a or .lora_b";
     return key;
@@ -92,6 +115,8 @@ Key read_key(Format format, std::string_view name) {
   const std::string_view last = path.substr(path.rfind('.') + 1);
   if (path.empty() || last.empty()) {
     key.why = "names no module";
+  } else if (std::count(path.begin(), path.end(), '.') >= kMostParts) {
+    key.why = "has more than " + std::to_string(kMostParts) + " parts";
   } else if (std::find(std::begin(kEmbeddings), std::end(kEmbeddings), last) !=
              std::end(kEmbeddings)) {
     key.why = "belongs to LoRA of an embedding, which looks rows up instead of multiplying";
@@ -99,13 +124,18 @@ Key read_key(Format format, std::string_view name) {
              !is_layer_path(path, format)) {
     key.why = "is no key of " + std::string(to_string(format)) + ": expected layers.N.<module>";
   }
-  key.module = path;
-  if (format == Format::go_mlx) take_begin(path, "model.");
-  key.same = path;
+  key.same = without_prefix(format, path);
+  key.module = format == Format::peft ? key.same : path;
   return key;
 }
 
-std::string module_of_magnitude(std::string_view name) {
+std::string_view without_prefix(Format format, std::string_view name) {
+  if (format == Format::peft) take_begin(name, "base_model.model.");
+  if (format == Format::go_mlx) take_begin(name, "model.");
+  return name;
+}
+
+std::string_view module_of_magnitude(std::string_view name) {
   constexpr std::string_view kPart = ".lora_magnitude_vector";
   take_end(name, ".weight");
   const std::size_t at = name.rfind(kPart);
@@ -115,9 +145,7 @@ std::string module_of_magnitude(std::string_view name) {
   if (!rest.empty() && (!rest.starts_with(".") || rest.find('.', 1) != std::string_view::npos)) {
     return {};
   }
-  std::string_view path = name.substr(0, at);
-  take_begin(path, "base_model.model.");
-  return std::string(path);
+  return without_prefix(Format::peft, name.substr(0, at));
 }
 
 bool is_peft_key(std::string_view name) {

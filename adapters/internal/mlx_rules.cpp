@@ -1,9 +1,9 @@
 // The configs of mlx-lm and go-mlx, which have one rank and one scale for all modules, and what
 // formats without a config say.
-#include <algorithm>
 #include <stdexcept>
 
 #include "adapters/internal/fault.h"
+#include "adapters/internal/module_names.h"
 #include "adapters/internal/rules.h"
 
 namespace loratune {
@@ -45,16 +45,15 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
   if (!rank || *rank < 1) parameters->expect("rank", "a rank of 1 or more");
   if (!scale) parameters->expect("scale", "a number");
   if (!parameters->number("dropout")) parameters->expect("dropout", "a number");
-  const auto keys = parameters->texts("keys");
+  const auto texts = parameters->texts("keys");
+  const ModuleNames keys = module_names(texts.value_or(std::vector<std::string>()));
   ModuleRules rules;
   rules.scaling = [rank = *rank, scale = *scale](const std::string&, std::int64_t of_tensors) {
     require_rank(of_tensors, rank);
     return Scaling{scale * static_cast<double>(rank), scale};
   };
-  rules.targets = [keys](const std::string& path) {
-    return !keys || std::any_of(keys->begin(), keys->end(), [&](const std::string& key) {
-      return key == path || key == in_layer(path);
-    });
+  rules.targets = [all = !texts, keys](const std::string& path) {
+    return all || keys.contains(path) || keys.contains(in_layer(path));
   };
   return rules;
 }
@@ -65,13 +64,11 @@ ModuleRules go_mlx_rules(const AdapterConfig& config) {
   double alpha = config.number("alpha").value_or(0);
   if (alpha == 0) alpha = 2 * static_cast<double>(rank);
   config.whole("num_layers");
-  const auto keys = config.texts("lora_layers");
+  const ModuleNames keys =
+      module_names(config.texts("lora_layers").value_or(std::vector<std::string>()));
   ModuleRules rules = stated_rules(alpha, rank);
   rules.targets = [keys](const std::string& path) {
-    if (!keys || keys->empty()) return true;
-    return std::any_of(keys->begin(), keys->end(), [&](const std::string& key) {
-      return path == key || path.ends_with("." + key);
-    });
+    return keys.empty() || names_end_of(keys, path);
   };
   return rules;
 }

@@ -16,6 +16,10 @@ constexpr int kMostRepeats = 1000;
 using Set = std::bitset<256>;
 
 [[noreturn]] void fail(const std::string& why) { throw std::invalid_argument(why); }
+[[noreturn]] void unread(const std::string& why) { throw UnreadPattern(why); }
+
+// Bytes from 0x80 on are of characters beyond ASCII.
+const Set kBeyondAscii = ~Set() << 0x80U;
 
 Set range(char first, char last) {
   Set set;
@@ -33,7 +37,7 @@ std::optional<Set> escaped_set(char letter) {
     case 'D':
       return ~range('0', '9');
     case 'w':
-      return range('0', '9') | range('a', 'z') | range('A', 'Z') | range('_', '_');
+      return range('0', '9') | range('a', 'z') | range('A', 'Z') | range('_', '_') | kBeyondAscii;
     case 'W':
       return ~*escaped_set('w');
     case 's':
@@ -54,7 +58,7 @@ class PatternCompiler {
   PatternCompiler(std::string_view text, Pattern& pattern) : text_(text), pattern_(pattern) {}
 
   void compile() {
-    if (text_.size() > kMostText) fail("is longer than " + std::to_string(kMostText));
+    if (text_.size() > kMostText) unread("is longer than " + std::to_string(kMostText));
     const int whole = alternatives(0);
     if (at_ < text_.size()) fail("has a ) too many");
     const std::uint32_t accept = add({Pattern::Kind::accept});
@@ -80,7 +84,7 @@ class PatternCompiler {
   char next() {
     if (!more()) fail("ends too early");
     const char c = text_[at_++];
-    if (static_cast<unsigned char>(c) >= 0x80) fail("holds a character beyond ASCII");
+    if (static_cast<unsigned char>(c) >= 0x80) unread("holds a character beyond ASCII");
     return c;
   }
   int node(Node made) {
@@ -93,7 +97,7 @@ class PatternCompiler {
   }
 
   int alternatives(int depth) {
-    if (depth > kMostDepth) fail("is nested too deeply");
+    if (depth > kMostDepth) unread("is nested too deeply");
     Node choice{Type::choice, 0, {sequence(depth)}};
     while (take('|')) choice.parts.push_back(sequence(depth));
     return choice.parts.size() == 1 ? choice.parts.front() : node(std::move(choice));
@@ -110,9 +114,9 @@ class PatternCompiler {
     const auto count = repeats();
     if (!count) return part;
     const Type type = nodes_[static_cast<std::size_t>(part)].type;
-    if (type == Type::begin || type == Type::end) fail("repeats an anchor");
+    if (type == Type::begin || type == Type::end) unread("repeats an anchor");
     take('?');  // as few as will do: the same names match
-    if (more() && peek() == '+') fail("has a possessive +, which is not read");
+    if (more() && peek() == '+') unread("has a possessive +, which is not read");
     if (repeats()) fail("repeats what is repeated");
     return node({Type::repeat, 0, {part}, count->first, count->second});
   }
@@ -141,7 +145,7 @@ class PatternCompiler {
     }
     if (most >= 0 && most < least) fail("repeats from more to fewer");
     if (std::max(least, most) > kMostRepeats) {
-      fail("repeats more than " + std::to_string(kMostRepeats) + " times");
+      unread("repeats more than " + std::to_string(kMostRepeats) + " times");
     }
     return {{std::max(least, 0), most}};
   }
@@ -177,11 +181,11 @@ class PatternCompiler {
   int group(int depth) {
     if (take('?')) {
       if (take('P')) {
-        if (!take('<')) fail("refers to a group, which is not read");
+        if (!take('<')) unread("refers to a group, which is not read");
         while (next() != '>') {
         }
       } else if (!take(':')) {
-        fail("looks ahead or behind or sets flags, which is not read");
+        unread("looks ahead or behind or sets flags, which is not read");
       }
     }
     const int inside = alternatives(depth + 1);
@@ -202,7 +206,7 @@ class PatternCompiler {
     if (c == 'n') return range('\n', '\n');
     if (c == 't') return range('\t', '\t');
     const bool letter = (*escaped_set('w'))[static_cast<unsigned char>(c)] && c != '_';
-    if (letter) fail(std::string("has \\") + c + ", which is not read");
+    if (letter) unread(std::string("has \\") + c + ", which is not read");
     return range(c, c);
   }
 
@@ -236,7 +240,7 @@ class PatternCompiler {
   }
 
   std::uint32_t add(Pattern::State state) {
-    if (pattern_.states_.size() == kMostStates) fail("is too large");
+    if (pattern_.states_.size() == kMostStates) unread("is too large");
     pattern_.states_.push_back(state);
     return static_cast<std::uint32_t>(pattern_.states_.size()) - 1;
   }
@@ -244,7 +248,7 @@ class PatternCompiler {
   // The state that begins this part, behind which `next` comes. As deep as the groups are nested.
   std::uint32_t emit(int index, std::uint32_t next) {
     // A part without a character adds no state, however often it is repeated.
-    if (++emitted_ > 16 * kMostStates) fail("is too large");
+    if (++emitted_ > 16 * kMostStates) unread("is too large");
     const Node& node = nodes_[static_cast<std::size_t>(index)];
     switch (node.type) {
       case Type::set:
@@ -338,11 +342,15 @@ bool Pattern::run(std::string_view name, bool all, Steps& steps) const {
   };
   steps -= static_cast<Steps>(states_.size());
   reach(start_, 0, now);
-  for (std::size_t i = 0; i < name.size() && !accepted && !now.empty(); ++i) {
+  const auto continues = [&](std::size_t i) { return (name[i] & 0xc0) == 0x80; };
+  for (std::size_t i = 0; i < name.size() && !accepted && !now.empty();) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    // The first byte of a character beyond ASCII stands for all of it.
+    for (++i; i < name.size() && continues(i);) ++i;
     then.clear();
     for (const std::uint32_t at : now) {
       const State& state = states_[at];
-      if (sets_[state.set][static_cast<unsigned char>(name[i])]) reach(state.next, i + 1, then);
+      if (sets_[state.set][c]) reach(state.next, i, then);
     }
     now.swap(then);
   }

@@ -2,8 +2,11 @@
 // character of a name once: its time is the product of both lengths, whatever the expression.
 #pragma once
 
+#include <algorithm>
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,19 +16,27 @@ namespace loratune {
 // How many steps all matches together may still take.
 using Steps = std::int64_t;
 
+// Why an expression of Python's is not read: the machine can do no references to groups, no looking
+// ahead or behind, no flags, and has bounds.
+class UnreadPattern : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
 class Pattern {
  public:
-  // Throws std::invalid_argument, with the reason in words, for text that is no expression and for
-  // what no such machine can do: references to groups, looking ahead or behind, flags.
+  // Throws UnreadPattern, and std::invalid_argument for text that is no expression in Python
+  // either; both say the reason in words.
   explicit Pattern(std::string_view text);
 
   // Whether the expression matches at the begin of `name`, as Python's re.match(), or all of it, as
-  // re.fullmatch(). Throws std::invalid_argument when `steps` are used up.
+  // re.fullmatch(). `name` is UTF-8, and every character beyond ASCII counts as a letter. Throws
+  // std::invalid_argument when `steps` are used up.
   bool matches_start(std::string_view name, Steps& steps) const;
   bool matches_all(std::string_view name, Steps& steps) const;
 
-  // How large the machine is.
-  std::size_t states() const { return states_.size(); }
+  // How large the machine is. A part that is repeated no times has sets and no states.
+  std::size_t size() const { return std::max(states_.size(), sets_.size()); }
 
  private:
   friend class PatternCompiler;

@@ -3,10 +3,12 @@
 #include <charconv>
 #include <cmath>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 
 #include "adapters/internal/fault.h"
+#include "adapters/internal/module_names.h"
 #include "adapters/internal/pattern.h"
 #include "adapters/internal/rules.h"
 #include "loratune/variants/problem.h"
@@ -15,10 +17,10 @@ namespace loratune {
 namespace {
 
 // All matches of one adapter together; a hostile config must not take seconds.
-constexpr Steps kSteps = 20'000'000;
+constexpr Steps kSteps = 50'000'000;
 
-// The states of all the patterns of a member: what they may take of memory.
-constexpr std::size_t kMostStates = 131072;
+// How large all the patterns of a member may be together: what they may take of memory.
+constexpr std::size_t kMostSize = 131072;
 
 // Members that make the adapter something else than y + s (x A^T) B^T, and what they make of it.
 struct OtherMethod {
@@ -55,35 +57,62 @@ void refuse_other_methods(const AdapterConfig& config, bool lenient, bool dora) 
   }
 }
 
+// A step of a Pattern takes as long as so many characters that are compared.
+constexpr std::size_t kCharactersOfStep = 8;
+
+void take(Steps& steps, std::size_t taken) {
+  steps -= static_cast<Steps>(taken);
+  if (steps < 0) throw std::invalid_argument("takes too long to match");
+}
+
 // A member of rank_pattern or alpha_pattern. PEFT takes the first in the order of the file that
 // matches `(.*\.)?(key)$`.
 class PatternEntry {
  public:
-  PatternEntry(std::string key, double stated) : value(stated), key_(std::move(key)) {
-    const bool literal = std::all_of(key_.begin(), key_.end(), [](char c) {
-      return c == '.' || c == '_' || c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-             (c >= 'A' && c <= 'Z');
-    });
-    if (!literal) pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + key_ + ")$");
+  PatternEntry(std::string_view key, double stated) : value(stated) {
+    if (read_literal(key)) return;
+    pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + std::string(key) + ")$");
   }
 
   bool matches(std::string_view path, Steps& steps) const {
     if (pattern_) return pattern_->matches_start(path, steps);
-    if (--steps < 0) throw std::invalid_argument("takes too long to match");
-    if (path.size() < key_.size()) return false;
-    const std::string_view end = path.substr(path.size() - key_.size());
-    const bool equal = std::equal(end.begin(), end.end(), key_.begin(),
-                                  [](char c, char k) { return k == '.' || c == k; });
-    return equal && (end.size() == path.size() || path[path.size() - key_.size() - 1] == '.');
+    take(steps, 1);
+    std::size_t left = path.size();
+    for (std::size_t i = literal_.size(); i-- > 0;) {
+      if (left-- == 0) return false;
+      if (i % kCharactersOfStep == 0) take(steps, 1);
+      // A character is one byte and those that continue it, as UTF-8 has it.
+      while (literal_[i] == kAny && left > 0 && (path[left] & 0xc0) == 0x80) --left;
+      if (literal_[i] != kAny && literal_[i] != path[left]) return false;
+    }
+    return left == 0 || (!from_begin_ && path[left - 1] == '.');
   }
 
-  std::size_t states() const { return pattern_ ? pattern_->states() : 0; }
+  std::size_t size() const { return pattern_ ? pattern_->size() : 0; }
 
   double value;
 
  private:
-  std::string key_;
-  std::shared_ptr<const Pattern> pattern_;  // none for a key of plain characters and dots
+  static constexpr char kAny = '\0';  // a dot's any character
+
+  // False where the key is more than plain characters, dots and escaped marks, perhaps behind a ^.
+  bool read_literal(std::string_view key) {
+    from_begin_ = key.starts_with('^');
+    if (from_begin_) key.remove_prefix(1);
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      const bool escaped = key[i] == '\\' && i + 1 < key.size();
+      const char c = key[escaped ? ++i : i];
+      const bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      const bool plain = word || c == '_' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+      if (escaped ? word || c == kAny : !plain && c != '.') return false;
+      literal_ += !escaped && c == '.' ? kAny : c;
+    }
+    return true;
+  }
+
+  std::string literal_;
+  bool from_begin_ = false;
+  std::shared_ptr<const Pattern> pattern_;  // none for a literal
 };
 
 using Patterns = std::vector<PatternEntry>;
@@ -93,7 +122,7 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
   const auto* member = config.find(name);
   if (member == nullptr) return patterns;
   if (!member->is_object()) config.expect(name, "an object of patterns");
-  std::size_t states = 0;
+  std::size_t size = 0;
   for (const auto& [key, value] : member->items()) {
     if (!value.is_number()) {
       config.fail("key " + in_quotes(name) + ": the value of " + in_quotes(key) + " is no number");
@@ -104,36 +133,28 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
       config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(key) + " " +
                   error.what());
     }
-    states += patterns.back().states();
-    if (states > kMostStates) config.expect(name, "patterns that are smaller together");
+    size += patterns.back().size();
+    if (size > kMostSize) config.expect(name, "patterns that are smaller together");
   }
   return patterns;
 }
 
 double value_for(const Patterns& patterns, std::string_view path, double otherwise, Steps& steps) {
-  for (const PatternEntry& entry : patterns) {
-    if (entry.matches(path, steps)) return entry.value;
-  }
-  return otherwise;
-}
-
-// Whether the path is one of the names, or ends with `.` and one of them.
-bool names_module(const std::vector<std::string>& names, std::string_view path) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    if (!path.ends_with(name)) return false;
-    return path.size() == name.size() || path[path.size() - name.size() - 1] == '.';
+  const auto at = std::find_if(patterns.begin(), patterns.end(), [&](const PatternEntry& entry) {
+    return entry.matches(path, steps);
   });
+  return at == patterns.end() ? otherwise : at->value;
 }
 
 // target_modules or exclude_modules: a list of names, or an expression for the whole path.
 struct Chosen {
   bool all = false;
-  std::vector<std::string> names;
+  ModuleNames names;
   std::shared_ptr<const Pattern> pattern;
 
   bool contains(const std::string& path, Steps& steps) const {
     if (pattern) return pattern->matches_all(path, steps);
-    return all || names_module(names, path);
+    return all || names_end_of(names, path);
   }
 };
 
@@ -143,7 +164,7 @@ Chosen read_chosen(const AdapterConfig& config, std::string_view name,
   const auto* member = config.find(name);
   if (member == nullptr) return chosen;
   if (!member->is_string()) {
-    chosen.names = *config.texts(name);
+    chosen.names = module_names(*config.texts(name));
     return chosen;
   }
   const auto text = member->get<std::string>();
@@ -151,11 +172,13 @@ Chosen read_chosen(const AdapterConfig& config, std::string_view name,
   if (chosen.all) return chosen;
   try {
     chosen.pattern = std::make_shared<Pattern>(text);
-  } catch (const std::invalid_argument& error) {
+  } catch (const UnreadPattern& error) {
     // What a module computes does not depend on it.
     notes.push_back(config.path() + ": " + std::string(name) + " " + in_quotes(text) + " " +
                     error.what() + "; modules are not compared with it");
     chosen.all = name == "target_modules";
+  } catch (const std::invalid_argument& error) {
+    config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(text) + " " + error.what());
   }
   return chosen;
 }
@@ -180,16 +203,17 @@ std::int64_t layer_of(std::string_view path, std::string_view pattern) {
 
 struct LayerChoice {
   bool all = true;
-  std::vector<std::int64_t> layers;
+  std::set<std::int64_t> layers;
   std::vector<std::string> patterns;
 
-  bool contains(std::string_view path) const {
+  bool contains(std::string_view path, Steps& steps) const {
     if (all) return true;
-    std::int64_t layer = -1;
     for (const std::string& pattern : patterns) {
-      if (layer < 0) layer = layer_of(path, pattern);
+      take(steps, 1 + path.size());
+      const std::int64_t layer = layer_of(path, pattern);
+      if (layer >= 0) return layers.contains(layer);
     }
-    return layer >= 0 && std::find(layers.begin(), layers.end(), layer) != layers.end();
+    return false;
   }
 };
 
@@ -201,10 +225,10 @@ LayerChoice read_layers(const AdapterConfig& config) {
   if (member->is_array()) {
     for (const auto& one : *member) {
       if (!one.is_number_integer()) config.expect("layers_to_transform", "whole numbers");
-      choice.layers.push_back(one.get<std::int64_t>());
+      choice.layers.insert(one.get<std::int64_t>());
     }
   } else {
-    choice.layers.push_back(*config.whole("layers_to_transform"));
+    choice.layers.insert(*config.whole("layers_to_transform"));
   }
   const auto* pattern = config.find("layers_pattern");
   if (pattern != nullptr && pattern->is_string()) {
@@ -273,7 +297,9 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   };
   rules.targets = [=](const std::string& path) {
     if (excluded.contains(path, *steps)) return false;
-    return unsaid || (targets.contains(path, *steps) && layers.contains(path));
+    // PEFT asks for the layer only where a name is the end of the path.
+    if (unsaid || targets.names.contains(path)) return true;
+    return targets.contains(path, *steps) && layers.contains(path, *steps);
   };
   return rules;
 }

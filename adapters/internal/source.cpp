@@ -70,7 +70,7 @@ Source in_folder(const std::string& folder, std::optional<Format> format) {
     return std::binary_search(names.begin(), names.end(), name);
   };
   std::vector<std::string> arrays = ending_with(names, ".safetensors");
-  if (has(kMlx)) std::erase_if(arrays, is_checkpoint);
+  std::erase_if(arrays, is_checkpoint);
   const std::vector<std::string> ggufs = ending_with(names, ".gguf");
   if (!format && has(kPeft) && has(kMlx)) {
     refuse(folder, "holds both " + std::string(kPeft) + " and " + std::string(kMlx) +

@@ -60,8 +60,8 @@ T most_frequent(const std::vector<T>& values) {
 std::string exactly(const std::string& path) {
   std::string pattern = "^";
   for (const char c : path) {
-    const bool plain =
-        c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool plain = c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                       (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
     pattern += plain ? std::string(1, c) : std::string("\\") + c;
   }
   return pattern;

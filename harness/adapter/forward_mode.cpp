@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 
 #include "dispatch/internal/printable.h"
 #include "harness/adapter/modes.h"
@@ -58,6 +60,18 @@ Rows read_rows(const std::string& option, const std::string& path, const std::st
   }
   rows.values = to_floats(rows.element, tensor.bytes);
   return rows;
+}
+
+// The files of the adapter's folder, each of which may be one of the adapter's.
+std::vector<NamedFile> files_beside(const AdapterArguments& adapter) {
+  const std::filesystem::path path = adapter.path;
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return {{"--adapter", path.string()}};
+  std::vector<NamedFile> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    files.push_back({"--adapter", entry.path().string()});
+  }
+  return files;
 }
 
 // The type that holds every number of the element.
@@ -123,8 +137,10 @@ int forward_mode(const Options& options) {
             std::to_string(x.rows()) + " as --x does");
     }
   }
-  require_writable({{"--out", options.out}},
-                   {{"--x", options.forward.x}, {"--base", options.forward.base}});
+  std::vector<NamedFile> read = files_beside(options.adapter);
+  read.push_back({"--x", options.forward.x});
+  read.push_back({"--base", options.forward.base});
+  require_writable({{"--out", options.out}}, read);
   const LoraLinear layer = lora_linear(module);
   const Types types = types_of(layer, x.element, y.element);
   if (options.forward.host || !forward_on_device(options, layer, types, x, y.values)) {

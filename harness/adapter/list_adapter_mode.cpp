@@ -22,7 +22,7 @@ std::string elements_of(const LoraModule& module) {
 }
 
 json module_json(const LoraModule& module) {
-  return {{"path", shown(module.path)},   {"in", module.in()},        {"out", module.out()},
+  return {{"path", module.path},          {"in", module.in()},        {"out", module.out()},
           {"rank", module.rank()},        {"alpha", module.alpha},    {"scale", module.scale},
           {"dtype", elements_of(module)}, {"matched", module.matched}};
 }
@@ -36,9 +36,9 @@ int list_adapter_mode(const Options& options) {
                 {"modules", json::array()},
                 {"notes", adapter.notes},
                 {"skipped", adapter.skipped}};
-    if (!adapter.architecture.empty()) out["architecture"] = shown(adapter.architecture);
+    if (!adapter.architecture.empty()) out["architecture"] = adapter.architecture;
     for (const LoraModule& module : adapter.modules) out["modules"].push_back(module_json(module));
-    std::printf("%s\n", out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
+    std::printf("%s\n", out.dump(2, ' ', true, json::error_handler_t::replace).c_str());
     return kExitGood;
   }
   std::size_t width = 6;

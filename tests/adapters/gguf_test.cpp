@@ -161,6 +161,13 @@ TEST(Gguf, RefusesBrokenFiles) {
   alignment.pair_count = 5;
   alignment.pairs += text("general.alignment") + bytes_of(4) + bytes_of(3);
   EXPECT_SAYS(load(alignment.bytes()).error, "no power of two");
+  // An alpha that is no number would be taken for none, and the scale for 1.
+  GgufParts alpha;
+  alpha.pairs.replace(alpha.pairs.find("adapter.lora.alpha") + 18, 8, bytes_of(8) + text("8"));
+  EXPECT_SAYS(load(alpha.bytes()).error, "key 'adapter.lora.alpha': is no number");
+  alpha.pairs.replace(alpha.pairs.find("adapter.lora.alpha") + 18, 13,
+                      bytes_of(9) + bytes_of(6) + bytes_of(1ULL) + bytes_of(8.0F));
+  EXPECT_SAYS(load(alpha.bytes()).error, "key 'adapter.lora.alpha': is no number");
 }
 
 TEST(Gguf, EveryShorterFileIsRefused) {

@@ -101,12 +101,24 @@ TEST(MlxLm, CheckpointsBesideTheAdapterAreNoPartOfIt) {
   AdapterFolder go;
   go.mlx(kGoConfig, by_rows(kQ, 4, 3, 2)).file("0000100_adapters.safetensors", "no adapter");
   EXPECT_EQ(go.error(), "");
+  // mlx-lm does not load a folder that holds checkpoints alone.
+  AdapterFolder alone;
+  alone.file("adapter_config.json", kMlxConfig)
+      .file("0000100_adapters.safetensors", safetensors(by_columns(kQ, 4, 3, 2)));
+  EXPECT_SAYS(alone.error(), "holds no adapter");
 }
 
 TEST(MlxLm, EmbeddingsAndExpertsAreRefusedByNameAndShape) {
   AdapterFolder embedding;
   embedding.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2) + by_columns("model.embed_tokens", 100, 4, 2));
   EXPECT_SAYS(embedding.error(), "LoRA of an embedding");
+  for (const char* name : {"wpe", "embed", "embed_tokens_per_layer", "token_embeddings",
+                           "position_embedding_table"}) {
+    AdapterFolder other;
+    other.mlx(kMlxConfig,
+              by_columns(kQ, 4, 3, 2) + by_columns("model." + std::string(name), 100, 4, 2));
+    EXPECT_SAYS(other.error(), "LoRA of an embedding") << name;
+  }
   AdapterFolder dora;
   dora.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2) + std::vector<Counted>{{kQ + ".m", 1, 3}});
   EXPECT_SAYS(dora.error(), "DoRA");

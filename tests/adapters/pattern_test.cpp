@@ -39,6 +39,29 @@ TEST(Pattern, MatchesAsPythonDoes) {
   EXPECT_TRUE(all("(a*)*", "aaa") && all("(a|)*b", "aab") && all("()*", ""));
 }
 
+TEST(Pattern, ACharacterBeyondAsciiIsOneCharacterAndALetter) {
+  const std::string name = "q\xc3\xa9\xe6\xb3\xa8p";  // two characters, of two and three bytes
+  EXPECT_TRUE(all("q..p", name) && !all("q.p", name) && !all("q...p", name));
+  EXPECT_TRUE(all("q\\w{2}p$", name) && !all("q\\W.p", name));
+  EXPECT_TRUE(all("q[^x]{2}p", name) && start("q..", "q\xc3\xa9\xc3\xa9"));
+}
+
+TEST(Pattern, TellsWhatItDoesNotReadFromWhatIsNoExpression) {
+  for (const char* text : {"(?=a)", "\\b", "a*+", "a{2000}", "\xc3\xa4", "(?:a{1000}){1000}"}) {
+    EXPECT_THROW(Pattern{text}, UnreadPattern) << text;
+  }
+  for (const char* text : {"(", ")", "[", "*", "a**", "a{3,2}", "[b-a]", "\\"}) {
+    try {
+      const Pattern pattern(text);
+      ADD_FAILURE() << text;
+    } catch (const UnreadPattern& error) {
+      ADD_FAILURE() << text << " " << error.what();
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+  }
+}
+
 TEST(Pattern, RefusesInWords) {
   for (const char* text : {"(",
                            ")",

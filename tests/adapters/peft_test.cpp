@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ctime>
 
 #include "adapters/adapter_files.h"
 
@@ -92,6 +93,26 @@ TEST(Peft, TheFirstPatternInTheOrderOfTheFileCounts) {
   EXPECT_EQ(scale(R"("q.proj": 4)"), 1);  // a dot is any character
   EXPECT_EQ(scale(R"(".*layers\\.[0-3]\\..*": 4)"), 1);
   EXPECT_EQ(scale(R"("^model.layers.0.self_attn.q_proj": 12)"), 3);
+  EXPECT_EQ(scale(R"("^model\\.layers\\.0\\.self_attn\\.q_proj": 12)"), 3);
+  EXPECT_EQ(scale(R"("^q_proj": 12)"), 2);   // not where the path begins
+  EXPECT_EQ(scale(R"("q\\.proj": 12)"), 2);  // a dot and nothing else
+}
+
+TEST(Peft, NamesMayHoldAnyCharacter) {
+  const auto scale = [](const std::string& key) {
+    AdapterFolder folder;
+    const LoadedAdapter loaded = folder
+                                     .peft(config(R"("alpha_pattern": {")" + key + R"(": 4})"),
+                                           peft_pair("caf\xc3\xa9.q_proj", 8, 7, 4))
+                                     .load();
+    EXPECT_TRUE(loaded.adapter) << loaded.error;
+    return loaded.adapter ? loaded.adapter->modules[0].scale : 0;
+  };
+  EXPECT_EQ(scale("caf\xc3\xa9.q_proj"), 1);
+  EXPECT_EQ(scale("caf\xc3\xa8.q_proj"), 2);
+  EXPECT_EQ(scale("caf..q_proj"), 1);  // a dot is one character, of however many bytes
+  EXPECT_EQ(scale("caf...q_proj"), 2);
+  EXPECT_EQ(scale("[a-c]af\\\\w\\\\.q_proj"), 1);
 }
 
 TEST(Peft, RanksMayDifferByModule) {
@@ -127,6 +148,8 @@ TEST(Peft, TargetModulesSayWhatIsMatched) {
       matched(R"(["q_proj", "v_proj"], "layers_to_transform": 0, "layers_pattern": "layers")"),
       "11");
   EXPECT_EQ(matched(R"(["q_proj", "v_proj"], "exclude_modules": ["v_proj"])"), "10");
+  // PEFT does not ask for the layer of a path that it is told whole.
+  EXPECT_EQ(matched(R"([")" + kQ + R"(", "v_proj"], "layers_to_transform": [1])"), "10");
 }
 
 TEST(Peft, AnExpressionThatIsNotReadIsNoted) {
@@ -160,6 +183,7 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {config(R"("use_qalora": true)"), "QALoRA"},
       {config(R"("use_bdlora": {"nblocks": 2})"), "BD-LoRA"},
       {config(R"("kasa_config": {"beta": 0.1})"), "KaSA"},
+      {config(R"("kasa_config": {})"), "KaSA"},  // with its defaults
       {config(R"("alora_invocation_tokens": [1, 2])"), "activated LoRA"},
       {config(R"("arrow_config": {"top_k": 3})"), "Arrow"},
       {config(R"("target_parameters": ["experts.w1"])"), "experts"},
@@ -193,6 +217,8 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {config(R"("alpha_pattern": 3)"), "expected an object of patterns"},
       {R"({"peft_type": "LORA", "r": 4, "target_modules": []})", "names none"},
       {R"({"peft_type": "LORA", "r": 4, "target_modules": [3]})", "expected a list of texts"},
+      {R"({"peft_type": "LORA", "r": 4, "target_modules": ".*(q|v_proj"})",
+       "key 'target_modules': the pattern '.*(q|v_proj' lacks a )"},
       {"[]", "expected a JSON object"},
       {std::string(5 << 20, ' '), "is larger than 4 MiB"},
       {"", "no valid JSON"},
@@ -250,6 +276,35 @@ TEST(Peft, LenientReadingListsWhatItSkips) {
   EXPECT_SAYS(loaded.adapter->skipped[1], "other half");
 }
 
+// What stands beside a pair makes its module more than plain LoRA: to read the pair alone would
+// give another product.
+TEST(Peft, LenientReadingLeavesOutAModuleWithMoreThanItsPair) {
+  for (const char* part :
+       {".lora_B.bias", ".lora_magnitude_vector", ".lora_magnitude_vector.default.weight",
+        ".base_layer.bias", ".lora_E"}) {
+    AdapterFolder folder;
+    folder.peft(config(), two_modules() + std::vector<Counted>{{kPrefix + kQ + part, 1, 7}});
+    const LoadedAdapter loaded =
+        folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    ASSERT_EQ(loaded.adapter->modules.size(), 1U) << part;
+    EXPECT_EQ(loaded.adapter->modules[0].path, kV);
+    ASSERT_EQ(loaded.adapter->skipped.size(), 2U);
+    EXPECT_SAYS(loaded.adapter->skipped[1], "is more than plain LoRA with");
+  }
+  // What the base was, and what only training uses, changes nothing of the product.
+  for (const char* part : {".base_layer.weight", ".lora_velora_embed"}) {
+    AdapterFolder folder;
+    folder.peft(config(), two_modules() + std::vector<Counted>{{kPrefix + kQ + part, 7, 8}});
+    EXPECT_SAYS(folder.error(), "--lenient reads the rest");
+    const LoadedAdapter loaded =
+        folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    EXPECT_EQ(loaded.adapter->modules.size(), 2U) << part;
+    EXPECT_EQ(loaded.adapter->skipped.size(), 1U);
+  }
+}
+
 TEST(Peft, FactorsOfMoreExtentsAreRefused) {
   AdapterFolder folder;
   folder.file("adapter_config.json", config())
@@ -280,6 +335,72 @@ TEST(Peft, ExpressionsTakeNoMoreMemoryTogetherThanTheyMay) {
   AdapterFolder folder;
   folder.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules());
   EXPECT_SAYS(folder.error(), "expected patterns that are smaller together");
+  patterns.clear();
+  for (int i = 0; i < 100; ++i) {
+    patterns +=
+        (i > 0 ? ", \"(" : "\"(") + std::to_string(i) + std::string(3000, 'a') + "){0}\": 4";
+  }
+  AdapterFolder never;
+  never.peft(config(R"("alpha_pattern": {)" + patterns + "}"), two_modules());
+  EXPECT_SAYS(never.error(), "expected patterns that are smaller together");
+}
+
+// Every name of the config might be the end of every path, and every key of a pattern too.
+TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
+  std::string names;
+  for (int i = 0; i < 30000; ++i) {
+    names += (i > 0 ? ",\"" : "\"") + std::string(90, 'a') + std::to_string(i) + "\"";
+  }
+  std::vector<Counted> tensors = peft_pair(kQ, 1, 1, 4);
+  for (int i = 0; i < 10000; ++i) {
+    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_A.weight", 4, 1});
+    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_B.weight", 1, 4});
+  }
+  AdapterFolder many;
+  many.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": [)" + names + R"(,"q_proj"]})",
+            tensors);
+  std::clock_t begin = std::clock();
+  EXPECT_EQ(many.error(), "");
+  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);
+
+  std::string patterns;
+  for (int i = 0; i < 8000; ++i) {
+    patterns += (i > 0 ? ",\"" : "\"") + std::to_string(i) + std::string(480, 'a') + "\":4";
+  }
+  tensors.clear();
+  for (int i = 0; i < 3000; ++i) {
+    tensors =
+        std::move(tensors) + peft_pair(std::to_string(i) + 'b' + std::string(480, 'a'), 1, 1, 4);
+  }
+  AdapterFolder alike;
+  alike.peft(config(R"("alpha_pattern": {)" + patterns + "}"), tensors);
+  begin = std::clock();
+  EXPECT_SAYS(alike.error(), "takes too long to match");
+  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);
+}
+
+TEST(Peft, PathsHaveAFewParts) {
+  std::string path;
+  for (int i = 0; i < 40; ++i) path += "a.";
+  path += "q_proj";
+  AdapterFolder folder;
+  EXPECT_SAYS(folder.peft(config(), peft_pair(path, 1, 1, 4)).error(), "has more than 32 parts");
+}
+
+TEST(Peft, AConfigOfManyMembersTakesNoTime) {
+  std::string objects;
+  for (int i = 0; i < 15; ++i) {
+    objects += (i > 0 ? ", \"" : "\"") + std::to_string(i) + "\": {";
+    for (int j = 0; j < 8190; ++j) {
+      objects += (j > 0 ? ",\"" : "\"") + std::to_string(1'000'000'000'000'000 + j) + "\":1";
+    }
+    objects += "}";
+  }
+  AdapterFolder folder;
+  folder.peft(config(objects), two_modules());
+  const std::clock_t begin = std::clock();
+  EXPECT_EQ(folder.error(), "");
+  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);  // it was three seconds
 }
 
 TEST(Peft, AHostileExpressionTakesNoTime) {

@@ -55,6 +55,24 @@ TEST(SaveAdapter, EveryFormatHoldsTheSameBytes) {
   }
 }
 
+// Each module of another rank than the most has a pattern of its own in the config.
+TEST(SaveAdapter, ManyModulesOfManyRanks) {
+  std::vector<Counted> tensors;
+  std::string ranks;
+  for (int i = 0; i < 1500; ++i) {
+    const std::string path = "model.layers." + std::to_string(i / 100) + ".experts." +
+                             std::to_string(i % 100) + ".caf\xc3\xa9.q_proj";
+    const int rank = 1 + i % 3;
+    tensors = std::move(tensors) + peft_pair(path, 2, 3, rank);
+    ranks += (i > 0 ? ",\"" : "\"") + path + "\":" + std::to_string(rank);
+  }
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(peft_config(R"(,"rank_pattern":{)" + ranks + "}"), tensors).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  expect_round_trip(*loaded.adapter, Format::peft);
+}
+
 TEST(SaveAdapter, ElementsOfTwoBytesKeepEveryBit) {
   // Every pattern of 16 bits, NaN and all.
   std::string numbers;

@@ -87,6 +87,20 @@ TEST_F(AdapterCommands, ListShowsEachModule) {
                                         {"matched", true}}));
 }
 
+// A module is named to --module as JSON has it.
+TEST_F(AdapterCommands, ListAsJsonHasEachPathAsItIs) {
+  const std::string path = "caf\xc3\xa9\\.q_proj";
+  std::filesystem::create_directory(folder_ / "adapter");
+  write_bytes(folder_ / "adapter/adapter_config.json",
+              R"({"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]})");
+  write_bytes(folder_ / "adapter/adapter_model.safetensors",
+              safetensors(peft_pair("caf\xc3\xa9\\\\.q_proj", 4, 4, 4)));
+  const Result listed = run({"--list", "--adapter", "adapter", "--json"});
+  ASSERT_EQ(listed.code, 0) << listed.err;
+  EXPECT_EQ(json::parse(listed.out)["modules"][0]["path"], path);
+  EXPECT_SAYS(run({"--list", "--adapter", "adapter"}).out, "caf\\xc3\\xa9\\x5c.q_proj");
+}
+
 TEST_F(AdapterCommands, BadInputIs2WithOneLine) {
   expect_refused({"--list", "--adapter", "absent"}, "absent: cannot be read");
   expect_refused({"--list", "--adapter", kFixtures + "refused_dora"}, "DoRA");
@@ -128,6 +142,17 @@ TEST_F(AdapterCommands, ConvertWritesAFolderAndNeverOverOne) {
   EXPECT_EQ(again.code, 2);
   EXPECT_SAYS(again.err, "exists already");
   EXPECT_EQ(run({"--convert", "--adapter", "out", "--out", "back", "--to", "peft"}).code, 0);
+}
+
+TEST_F(AdapterCommands, ForwardDoesNotWriteOverTheAdapter) {
+  const Words convert = {"--convert", "--adapter", kPlain, "--out", "mine", "--to", "peft"};
+  ASSERT_EQ(run(convert).code, 0);
+  const std::string file = "mine/adapter_model.safetensors";
+  for (const std::string& adapter : {std::string("mine"), file}) {
+    const Words forward = {"--forward", "--host", "--adapter", adapter, "--module", kModule};
+    expect_refused(forward + Words{"--x", kExpected, "--out", file}, "is the file of --adapter");
+  }
+  EXPECT_EQ(run({"--list", "--adapter", "mine"}).code, 0);
 }
 
 TEST_F(AdapterCommands, ForwardAgreesWithTheAdaptersOwnTool) {
