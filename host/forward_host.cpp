@@ -249,7 +249,7 @@ std::string call_reason(const Problem& problem, const HostWeights& weights,
 }  // namespace
 
 std::string host::declined(const Problem& problem) {
-  std::string why = invalid_reason(problem);
+  const std::string why = invalid_reason(problem);
   if (!why.empty()) return why;
   if (problem.slices.count > 0) return "forward_host computes one module at a time, no slices";
   if (problem.adapters > 0) return "forward_host computes one adapter at a time, no pool of them";
