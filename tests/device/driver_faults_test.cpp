@@ -205,7 +205,8 @@ TEST_F(FaultyDriver, ThatCannotBeAskedIsPassedOver) {
       {"platform:abort", "ends the process that asks for its devices"},
       {"platform:hang", "does not answer"}};
   for (const auto& [fault, how] : faults) {
-    const std::string line = "platform " + kPocl + " is passed over: it " + how;
+    const std::string line =
+        std::string("platform ").append(kPocl).append(" is passed over: it ").append(how);
     const Result list = Process(folder_, {"--list"}, with_fault(fault)).wait();
     EXPECT_EQ(list.code, 0) << list.err;
     EXPECT_NE(list.out.find("pthread"), std::string::npos) << list.out;

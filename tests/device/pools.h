@@ -42,7 +42,7 @@ class Pools : public testing::Test {
     return values;
   }
 
-  static Problem problem(std::int64_t m, std::vector<std::int32_t> columns = {45}) {
+  static Problem problem(std::int64_t m, const std::vector<std::int32_t>& columns = {45}) {
     Problem problem;
     problem.m = m;
     problem.k = kK;
