@@ -4,8 +4,8 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 
 #include "adapters/internal/fault.h"
@@ -217,7 +217,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::string_view file_;
   std::span<const std::byte> data_;
   std::vector<Tensor> tensors_;
-  std::unordered_set<std::string> metadata_;
+  std::set<std::string> metadata_;
   std::string name_;  // of the tensor at hand
   std::size_t name_bytes_ = 0;
   Where where_ = Where::outside;

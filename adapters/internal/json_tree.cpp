@@ -1,9 +1,9 @@
 #include "adapters/internal/json_tree.h"
 
 #include <cmath>
+#include <set>
 #include <stdexcept>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -55,8 +55,8 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::ordered_json> {
  private:
   struct Level {
     Json* value;
-    std::string key;                       // of the member being read
-    std::unordered_set<std::string> keys;  // of all: the object finds one in as many steps
+    std::string key;             // of the member being read
+    std::set<std::string> keys;  // of all: the object finds one in as many steps
   };
 
   [[noreturn]] void stop(std::string_view what) const {
