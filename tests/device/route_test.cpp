@@ -42,9 +42,9 @@ TEST_F(Routes, SortTheRowsAndCutThemIntoBlocks) {
         last = entry[0];
         ASSERT_GE(entry[2], 1);
         ASSERT_LE(entry[2], size);
+        const std::int32_t* rows = table.data() + entry[1];
         for (int i = 0; i < entry[2]; ++i) {
-          std::int32_t& row =
-              found.at(static_cast<std::size_t>(table[static_cast<std::size_t>(entry[1] + i)]));
+          std::int32_t& row = found.at(static_cast<std::size_t>(rows[i]));
           ASSERT_EQ(row, -1) << "a row twice";
           row = entry[0];
         }
