@@ -57,22 +57,41 @@ bool read_and_use(std::string_view bytes) {
 }
 
 std::vector<std::string> sound_inputs() {
-  return {"--list\n--device\n0\n--json",
-          "--check\n--variants\nnaive,split\n--problem\nm1_k64_n64_r8_f16_acc\n--config\n"
-          "WG_M=1 WG_N=8 UNROLL=1 A_TRANSPOSED=0\n--strides\n1,2,3,4\n--max-flops\n1e9\n--cases\n3",
-          "--sweep\n--features=64,128\n--tokens\n1,4\n--ranks\n4\n--dtypes\nf32\n--budget\n10m\n--"
-          "seed\n"
-          "18446744073709551615\n--shard\n1/"
-          "8\n--mode\nbatch_invariant\n--cache\nrotate\n--builders\n2\n"
-          "--evaluations\n200\n--out\nt.json\n--forget\nsplit\n--lock-wait\n90s\n--resume",
-          "--sweep\n--record\nr.jsonl\n--in\n64\n--out-features\n32\n--set\n--configs\n10",
-          "--bench\n--quick\n--tuned\nt.json\n--benchmark_filter=x",
-          "--gate\nb.json\n--against\nc.json\n--looks\n6,20,40\n--time-unchanged\n--strict\n"
-          "--allow-missing\nsplit/a\n--junit\nj.xml",
-          "--pick\nm1_k64_n64_r8_f16_acc\n--tuned\nt.json\n--mode\ndeterministic",
-          "--merge\na.json\nb.json\n--out\nc.json",
-          "--sweep\n--help",
-          "--version"};
+  const std::vector<std::vector<std::string>> commands = {
+      {"--list", "--device", "0", "--json"},
+      {"--check", "--variants", "naive,split", "--problem", "m1_k64_n64_r8_f16_acc", "--config",
+       "WG_M=1 WG_N=8 UNROLL=1 A_TRANSPOSED=0", "--strides", "1,2,3,4", "--max-flops", "1e9",
+       "--cases", "3"},
+      {"--sweep",       "--features=64,128",
+       "--tokens",      "1,4",
+       "--ranks",       "4",
+       "--dtypes",      "f32",
+       "--budget",      "10m",
+       "--seed",        "18446744073709551615",
+       "--shard",       "1/8",
+       "--mode",        "batch_invariant",
+       "--cache",       "rotate",
+       "--builders",    "2",
+       "--evaluations", "200",
+       "--out",         "t.json",
+       "--forget",      "split",
+       "--lock-wait",   "90s",
+       "--resume"},
+      {"--sweep", "--record", "r.jsonl", "--in", "64", "--out-features", "32", "--set", "--configs",
+       "10"},
+      {"--bench", "--quick", "--tuned", "t.json", "--benchmark_filter=x"},
+      {"--gate", "b.json", "--against", "c.json", "--looks", "6,20,40", "--time-unchanged",
+       "--strict", "--allow-missing", "split/a", "--junit", "j.xml"},
+      {"--pick", "m1_k64_n64_r8_f16_acc", "--tuned", "t.json", "--mode", "deterministic"},
+      {"--merge", "a.json", "b.json", "--out", "c.json"},
+      {"--sweep", "--help"},
+      {"--version"}};
+  std::vector<std::string> inputs;
+  for (const std::vector<std::string>& words : commands) {
+    std::string& input = inputs.emplace_back();
+    for (const std::string& word : words) input.append(input.empty() ? "" : "\n").append(word);
+  }
+  return inputs;
 }
 
 }  // namespace loratune::fuzz

@@ -6,9 +6,9 @@
 //   fuzz_READER FILE|FOLDER...
 //
 // With $FUZZ_SEEDS the sound inputs are also written to that folder, for libFuzzer to begin with.
+#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -123,7 +123,7 @@ std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t most, unsig
   if (at == std::string_view::npos) return LLVMFuzzerMutate(data, size, most);
   const std::string changed = replaced(text, at, kTokens[random() % kTokens.size()]);
   if (changed.size() > most) return LLVMFuzzerMutate(data, size, most);
-  std::memcpy(data, changed.data(), changed.size());
+  std::copy(changed.begin(), changed.end(), data);
   return changed.size();
 }
 

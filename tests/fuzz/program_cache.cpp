@@ -15,12 +15,12 @@ constexpr std::string_view kProgram = "\177ELF and more";
 }  // namespace
 
 bool read_and_use(std::string_view bytes) {
-  static const TemporaryFolder folder;
-  static const ProgramCache cache(folder / "cache", 1 << 20);
-  const std::filesystem::path path = cache.path_of(kKey);
+  static const TemporaryFolder kFolder;
+  static const ProgramCache kCache(kFolder / "cache", 1 << 20);
+  const std::filesystem::path path = kCache.path_of(kKey);
   std::ofstream(path, std::ios::binary)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  const std::optional<std::string> program = cache.load(kKey);
+  const std::optional<std::string> program = kCache.load(kKey);
   if (!program) {
     expect(!std::filesystem::exists(path), "an entry that is refused is removed");
     return false;
