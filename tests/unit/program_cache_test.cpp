@@ -24,7 +24,7 @@ TEST(ProgramCache, GivesWhatWasStoredUnderTheKey) {
   const std::string program(
       "\0\x7f"
       "ELF\n",
-      7);
+      6);
   ProgramCache(folder / "a" / "b", kMost).store("key", program);
   const ProgramCache cache(folder / "a" / "b", kMost);
   EXPECT_EQ(cache.load("key"), program);
