@@ -24,6 +24,14 @@
 #define A_TRANSPOSED 0  // 1: A is packed as [k, rank]
 #endif
 
+// The block's scale, read where it is used: Mesa 22.3's rusticl ends the process where a scale that
+// was read before the loops is used behind them.
+#if ADAPTERS
+#define SCALE(block, module, which) ((module).scale * as_float((block).slot[2 * (which) + 1]))
+#else
+#define SCALE(block, module, which) ((module).scale)
+#endif
+
 typedef struct {
   long off_x, ld_x;
 #if ADAPTERS
@@ -43,26 +51,25 @@ kernel __attribute__((reqd_work_group_size(WG_M * WG_N, 1, 1))) void naive(
   const Module module = call.modules[which];
   const Block rows = FIND_BLOCK(call, which, group / call.column_blocks, WG_M, call.rank);
   const long column = (long)block * WG_N + item % WG_N;
+  const int k = call.k, ranks = call.rank;
   if (item / WG_N >= rows.count || column >= module.n) return;
-  const long row = ROW(rows, item / WG_N);
-  const int k = call.k;
-  x += call.off_x + row * call.ld_x;
+  x += call.off_x + ROW(rows, item / WG_N) * call.ld_x;
   ab += rows.weights;
   const global weight* a = ab + module.off_a;
-  const global weight* b_row = ab + module.off_b + column * call.rank;
-  global elem* y = OUTPUT(which) + module.off_y + row * module.ld_y + column;
+  const global weight* b_row = ab + module.off_b + column * ranks;
+  global elem* y = OUTPUT(which) + module.off_y + ROW(rows, item / WG_N) * module.ld_y + column;
   float sum = 0.0f;
   for (int j = 0; j < rows.rank; ++j) {
     float h = 0.0f;
 #pragma unroll UNROLL
     for (int i = 0; i < k; ++i) {
 #if A_TRANSPOSED
-      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)i * call.rank + j);
+      h += LOAD(x + i) * LOAD_WEIGHT(a + (long)i * ranks + j);
 #else
       h += LOAD(x + i) * LOAD_WEIGHT(a + (long)j * k + i);
 #endif
     }
     sum += h * LOAD_WEIGHT(b_row + j);
   }
-  STORE(NEW_OUTPUT(LOAD(y), rows.scale * sum, GAINS(ab, module, column)[0]), y);
+  STORE(NEW_OUTPUT(LOAD(y), SCALE(rows, module, which) * sum, GAINS(ab, module, column)[0]), y);
 }

@@ -1,7 +1,8 @@
 //! From a device to y in Rust: a tuned file, the engine, an adapter's weights, one product, and the
 //! same computed in Rust. The declarations are what bindgen makes of loratune.h and loratune_cl.h, as
 //! far as they are used.
-use std::ffi::{c_char, c_void, CStr, CString};
+use std::ffi::{c_void, CStr, CString};
+use std::os::raw::c_char;
 use std::{env, mem::size_of, process::exit, ptr::null, ptr::null_mut};
 
 const ROWS: usize = 3;
@@ -196,7 +197,9 @@ impl Detail {
         detail
     }
     fn as_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).expect("a text ends with a zero")
+        let end = self.bytes.iter().position(|&byte| byte == 0);
+        let text = &self.bytes[..=end.expect("a text ends with a zero")];
+        CStr::from_bytes_with_nul(text).expect("no zero but the last")
     }
 }
 
