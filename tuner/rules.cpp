@@ -77,7 +77,8 @@ double log_ratio_of(const Candidate& candidate, const MeasuredProblem& measured,
   const auto& listed = measured.candidates;
   const auto of = [&](std::size_t i) {
     const double log_ratio = measured.log_ratios[i];
-    return std::isfinite(log_ratio) ? log_ratio : kInfinity;
+    if (!std::isfinite(log_ratio)) return kInfinity;
+    return log_ratio;
   };
   const auto same = std::find(listed.begin(), listed.end(), candidate);
   if (same != listed.end()) return of(static_cast<std::size_t>(same - listed.begin()));
