@@ -342,11 +342,10 @@ bool Pattern::run(std::string_view name, bool all, Steps& steps) const {
   };
   steps -= static_cast<Steps>(states_.size());
   reach(start_, 0, now);
-  const auto continues = [&](std::size_t i) { return (name[i] & 0xc0) == 0x80; };
   for (std::size_t i = 0; i < name.size() && !accepted && !now.empty();) {
     const auto c = static_cast<unsigned char>(name[i]);
     // The first byte of a character beyond ASCII stands for all of it.
-    for (++i; i < name.size() && continues(i);) ++i;
+    for (++i; i < name.size() && continues_character(name[i]);) ++i;
     then.clear();
     for (const std::uint32_t at : now) {
       const State& state = states_[at];

@@ -23,6 +23,9 @@ class UnreadPattern : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// Whether the byte continues a character of UTF-8 that an earlier byte began.
+constexpr bool continues_character(char byte) { return (byte & 0xc0) == 0x80; }
+
 class Pattern {
  public:
   // Throws UnreadPattern, and std::invalid_argument for text that is no expression in Python

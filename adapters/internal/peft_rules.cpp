@@ -81,8 +81,7 @@ class PatternEntry {
     for (std::size_t i = literal_.size(); i-- > 0;) {
       if (left-- == 0) return false;
       if (i % kCharactersOfStep == 0) take(steps, 1);
-      // A character is one byte and those that continue it, as UTF-8 has it.
-      while (literal_[i] == kAny && left > 0 && (path[left] & 0xc0) == 0x80) --left;
+      while (literal_[i] == kAny && left > 0 && continues_character(path[left])) --left;
       if (literal_[i] != kAny && literal_[i] != path[left]) return false;
     }
     return left == 0 || (!from_begin_ && path[left - 1] == '.');
