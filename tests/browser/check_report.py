@@ -15,7 +15,7 @@ import sys
 import time
 import unittest
 
-from odd_pages import Axes, BenchAlone, Hostile, Large, LittleInIt  # noqa: F401
+from odd_pages import Axes, BenchAlone, Hostile, Large, LittleInIt, LongPaths  # noqa: F401
 from pages import H200, NO_BROWSER, PICKS, POCL, RESULTS, SEARCHED, TIMES, TO, Browser, Missing, PageTest
 
 
@@ -61,10 +61,6 @@ class AllViews(PageTest):
             self.assertGreater(chart[0], 150, view)
             self.assertGreater(chart[1], 40, view)
             self.assertLessEqual(chart[0], chart[2] + 1, f"{view} is wider than the page")
-
-    def test_the_page_is_no_wider_than_a_phone(self):
-        for width in (360, 420):
-            self.assertEqual(self.width_on(width), width)
 
     def test_a_rule_of_a_group_names_its_slices(self):
         rule = next(row for row in self.of("rules", device=0) if "+" in row["columns"])

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from pages import DATA, H200, RESULTS, TIMES, PageTest
+from pages import DATA, H200, POCL, RESULTS, ROOT, SEARCHED, TIMES, PageTest
 
 
 class Hostile(PageTest):
@@ -189,6 +189,24 @@ class Large(PageTest):
             "A record of fwd_m64_k2048_n8192_r96_f32_acc",
             self.run_js("return document.querySelector('.answer').textContent"),
         )
+
+
+class LongPaths(PageTest):
+    """Files in a folder whose name alone, in which no line can break, is wider than a phone."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.inputs = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.inputs.cleanup)
+        folder = Path(cls.inputs.name) / ("a" * 200)
+        folder.symlink_to(ROOT)
+        cls.files = [folder / path.relative_to(ROOT) for path in H200 + POCL + SEARCHED]
+        super().setUpClass()
+
+    def test_the_page_is_no_wider_than_a_phone(self):
+        self.assertIn("a" * 200, self.run_js("return document.getElementById('footer').textContent"))
+        for width in (360, 420):
+            self.assertEqual(self.width_on(width), width)
 
 
 class LittleInIt(PageTest):
