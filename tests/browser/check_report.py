@@ -15,7 +15,7 @@ import sys
 import time
 import unittest
 
-from odd_pages import Axes, BenchAlone, Hostile, Large, LittleInIt, LongPaths  # noqa: F401
+from odd_pages import Axes, BenchAlone, Hostile, Large, LittleInIt, LongNames  # noqa: F401
 from pages import H200, NO_BROWSER, PICKS, POCL, RESULTS, SEARCHED, TIMES, TO, Browser, Missing, PageTest
 
 

@@ -191,20 +191,29 @@ class Large(PageTest):
         )
 
 
-class LongPaths(PageTest):
-    """Files in a folder whose name alone, in which no line can break, is wider than a phone."""
+class LongNames(PageTest):
+    """Names in which no line can break, each wider than a phone: of a folder, a device and a rival."""
+
+    NAME = "a" * 200
 
     @classmethod
     def setUpClass(cls):
         cls.inputs = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.inputs.cleanup)
-        folder = Path(cls.inputs.name) / ("a" * 200)
+        folder = Path(cls.inputs.name) / cls.NAME
         folder.symlink_to(ROOT)
-        cls.files = [folder / path.relative_to(ROOT) for path in H200 + POCL + SEARCHED]
+        time = {"name": "fwd_m1_k512_n512_r8_f32_acc/tuned", "wall_ns": 9000, "rounds": 3, "label": cls.NAME}
+        rival = {**time, "name": "fwd_m1_k512_n512_r8_f32_acc/" + cls.NAME}
+        context = {"device": cls.NAME, "launch_floor_ns": "4000", "copy_gb_per_s": "3000", "date": "today"}
+        bench = Path(cls.inputs.name) / "bench.json"
+        bench.write_text(json.dumps({"context": context, "benchmarks": [time, rival]}), encoding="utf-8")
+        cls.files = [bench] + [folder / path.relative_to(ROOT) for path in H200 + POCL + SEARCHED]
         super().setUpClass()
 
     def test_the_page_is_no_wider_than_a_phone(self):
-        self.assertIn("a" * 200, self.run_js("return document.getElementById('footer').textContent"))
+        for part in ("footer", "title"):
+            self.assertIn(self.NAME, self.run_js("return document.getElementById(arguments[0]).textContent", part))
+        self.assertIn(self.NAME, self.run_js("return document.querySelector('.facts').textContent"))
         for width in (360, 420):
             self.assertEqual(self.width_on(width), width)
 
