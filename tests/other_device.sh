@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs part of the correctness matrix on an OpenCL implementation other than PoCL.
-# usage: other_device.sh rusticl|oclgrind LORA_BENCH VARIANT
+# usage: other_device.sh rusticl|intel|oclgrind LORA_BENCH VARIANT
 # exit: 0 all correct and nothing reported; 77 the implementation is not installed, or its device is
 # not what the variant needs; else a failure.
 set -euo pipefail
@@ -26,6 +26,18 @@ case $kind in
     flops=9e6
     [ "$variant" != naive ] || flops=1.3e5
     check --device rusticl --cases 40 --max-flops "$flops"
+    ;;
+  intel)
+    # `pip install intel-opencl-rt intel-cmplr-lib-rt` puts its libraries into lib/ of pip's environment.
+    lib=${INTEL_OPENCL:-}
+    [ -e "$lib/libintelocl.so" ] || { echo "skipped: INTEL_OPENCL names no folder with libintelocl.so"; exit 77; }
+    # All but the ICD loader beside it, which needs what these two packages do not hold.
+    mkdir "$work/lib" "$work/vendors"
+    ln -s "$(readlink -f -- "$lib")"/* "$work/lib"
+    rm -f "$work"/lib/libOpenCL.so*
+    echo "$work/lib/libintelocl.so" >"$work/vendors/intel.icd"
+    export LD_LIBRARY_PATH=$work/lib OCL_ICD_VENDORS=$work/vendors
+    check --device Intel --cases 40
     ;;
   oclgrind)
     icd=$(ls /usr/lib/oclgrind/liboclgrind-rt-icd.so /usr/lib/*/oclgrind/liboclgrind-rt-icd.so 2>/dev/null | head -n 1 || true)

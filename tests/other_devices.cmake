@@ -3,7 +3,7 @@ file(GLOB kernels CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/kernels ${PRO
 if(NOT kernels)
   message(FATAL_ERROR "no kernels in ${PROJECT_SOURCE_DIR}/kernels")
 endif()
-foreach(kind rusticl oclgrind)
+foreach(kind rusticl intel oclgrind)
   foreach(kernel IN LISTS kernels)
     string(REGEX REPLACE "\\.cl$" "" variant ${kernel})
     add_test(NAME ${kind}.${variant}

@@ -130,7 +130,7 @@ void print_row(const Row& row) {
   std::printf("%-17s %-10s %-4s %-13s %6d %8d %12.3f  %s\n", row.variant.c_str(), row.dtype.c_str(),
               row.write.c_str(), row.shape_class.c_str(), row.cases, row.skipped, row.worst, word);
   std::fflush(stdout);
-  for (const std::string& skip : row.skips) std::fprintf(stderr, "  skipped: %s\n", skip.c_str());
+  for (const std::string& skip : row.skips) std::fprintf(stderr, "  %s\n", skip.c_str());
   for (std::size_t i = 0; i < std::min<std::size_t>(row.failures.size(), 5); ++i) {
     std::fprintf(stderr, "  %s\n", row.failures[i].c_str());
   }
