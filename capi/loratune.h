@@ -175,8 +175,8 @@ typedef struct loratune_choice {
   int32_t parameters[16];  /* their values, in the order of the variant's search space */
 } loratune_choice;
 
-/* What to run. Takes no lock and allocates nothing. Method: a hash table of the file's records, then
- * its rules, then the built-in default. */
+/* What to run. Takes no lock, and allocates nothing where the file answers. Method: a hash table of the
+ * file's records, then its rules, then the built-in default. */
 int32_t loratune_pick(const loratune_dispatcher* dispatcher, const loratune_problem* problem,
                       loratune_choice* choice);
 

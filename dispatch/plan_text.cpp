@@ -118,7 +118,7 @@ json to_json(const Arg& arg, const Problem& problem, const LaunchPlan& plan) {
 json to_json(const Packing& packing, const Problem& problem, std::int64_t rows, std::int64_t cols) {
   return {{"layout", to_string(packing.layout)},
           {"tile", packing.tile},
-          {"dtype", to_string(packed_dtype(packing, problem.dtype))},
+          {"dtype", to_string(packed_dtype(packing, weights_dtype(problem)))},
           {"rows", rows},
           {"cols", cols},
           {"elements", packed_size(packing, rows, cols)},

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include "dispatch/internal/atomic_write.h"
@@ -45,6 +46,24 @@ std::vector<Problem> problems_of(const Options& options, const std::optional<Tun
   return problems;
 }
 
+bool has_words(const Problem& problem) {
+  return problem.slices.count == 0 && problem.adapters == 0 && !problem.dora;
+}
+
+// Takes out what the table has no word for, and says so.
+std::vector<Problem> with_words(const std::vector<Problem>& problems) {
+  const std::string why = "the table has no word for groups, rows of several adapters, and DoRA";
+  std::vector<Problem> kept;
+  std::copy_if(problems.begin(), problems.end(), std::back_inserter(kept), has_words);
+  if (kept.empty()) throw Failure(kExitUsage, "nothing to emit: " + why);
+  if (const std::size_t gone = problems.size() - kept.size(); gone > 0) {
+    const Problem& first = *std::find_if_not(problems.begin(), problems.end(), has_words);
+    std::fprintf(stderr, "left out: %zu of %zu problems, the first %s: %s\n", gone,
+                 problems.size(), to_string(first).c_str(), why.c_str());
+  }
+  return kept;
+}
+
 bool is_native(const Problem& problem, const Choice& choice, const DeviceInfo& device) {
   const LaunchPlan plan = choice.variant->plan(problem, choice.config, device);
   return std::any_of(plan.launches.begin(), plan.launches.end(),
@@ -64,7 +83,7 @@ int emit_mode(const Options& options) {
     if (!parsed.file) throw Failure(kExitUsage, parsed.error);
     tuned = std::move(parsed.file);
   }
-  const std::vector<Problem> problems = problems_of(options, tuned);
+  const std::vector<Problem> problems = with_words(problems_of(options, tuned));
   const DeviceInfo device = select_device(options.device).info;
   const Dispatcher dispatcher = tuned ? Dispatcher(*tuned, device) : Dispatcher(device);
   std::vector<EmittedPlan> plans;
@@ -91,8 +110,8 @@ int emit_mode(const Options& options) {
     const std::string failed = atomic_write(folder / name, text);
     if (!failed.empty()) throw Failure(kExitUsage, failed);
   }
-  std::fprintf(stderr, "%s: %zu plans, %zu files, %s\n", shown.c_str(), plans.size(), files.size(),
-               display_name(device).c_str());
+  std::fprintf(stderr, "%s: %zu plan%s, %zu files, %s\n", shown.c_str(), plans.size(),
+               plans.size() == 1 ? "" : "s", files.size(), display_name(device).c_str());
   return kExitGood;
 }
 

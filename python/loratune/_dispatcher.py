@@ -27,7 +27,9 @@ class Problem:
     """One product. `dtype` is that of x and y, `weights_dtype` of A and B, by default the same;
     `overwrite` writes y in place of adding to it; `align` is what pointers, pitches and offsets of x
     and y are multiples of, in bytes, 0 for the element's size. `mode` is what is promised of the
-    bits: fast (nothing), deterministic, or batch_invariant."""
+    bits: fast (nothing), deterministic, or batch_invariant. `slices` holds the columns of each module
+    of a group, whose sum is n; `adapters` is how many adapters the rows belong to, 0 for one; `dora`
+    says whether y is multiplied by gains."""
 
     m: int
     k: int
@@ -38,6 +40,9 @@ class Problem:
     overwrite: bool = False
     align: int = 0
     mode: str = "fast"
+    slices: tuple[int, ...] = ()
+    adapters: int = 0
+    dora: bool = False
 
     @staticmethod
     def parse(key: str, mode: str = "fast") -> Problem:
@@ -55,6 +60,9 @@ class Problem:
             overwrite=struct.overwrite == 1,
             align=struct.align,
             mode=mode,
+            slices=tuple(struct.slice_n[: struct.slice_count]),
+            adapters=struct.adapters,
+            dora=struct.dora == 1,
         )
 
     def __str__(self) -> str:
@@ -73,6 +81,10 @@ class Problem:
             n=self.n,
             rank=self.rank,
             align=self.align,
+            adapters=self.adapters,
+            dora=int(self.dora),
+            slice_count=len(self.slices),
+            slice_n=(ctypes.c_int32 * 8)(*self.slices[:8]),
         )
 
 

@@ -12,6 +12,10 @@ DEVICE = {
 }
 
 
+def arguments(plan):
+    return [argument for launch in plan["launches"] for argument in launch["args"]]
+
+
 def test_a_pick_without_a_file_is_the_default():
     dispatcher = loratune.Dispatcher(DEVICE)
     choice = dispatcher.pick("fwd_m1_k1024_n1024_r8_f16_acc")
@@ -29,10 +33,32 @@ def test_a_plan_is_a_dict():
 
 
 def test_a_problem_comes_back_from_its_key():
-    for key in ("fwd_m1_k64_n32_r4_f16_set", "fwd_m7_k64_n32_r1024_f32_acc_align16"):
+    for key in (
+        "fwd_m1_k64_n32_r4_f16_set",
+        "fwd_m7_k64_n32_r1024_f32_acc_align16",
+        "fwd_m16_k64_n64+32+32_r8_f32_w_bf16_acc_dora_a8",
+    ):
         assert str(loratune.Problem.parse(key)) == key
     with pytest.raises(loratune.Error, match=r"LORATUNE_INVALID_VALUE.*no problem key"):
         loratune.Problem.parse("m1")
+
+
+def test_a_key_is_answered_with_all_that_it_says():
+    dispatcher = loratune.Dispatcher(DEVICE)
+    key = "fwd_m16_k64_n64+32+32_r8_f16_acc_a8"
+    plan = dispatcher.plan(key)
+    assert plan["problem"] == key
+    assert {argument["slice"] for argument in arguments(plan) if "slice" in argument} == {0, 1, 2}
+    assert "slots" in {argument["role"] for argument in arguments(plan)}
+    dispatcher.pick(key)
+    assert dispatcher.misses() == [key]
+    assert key in dispatcher.explain(key)
+
+
+def test_a_plan_says_the_type_that_weights_are_packed_in():
+    for types, dtype in (("f32_w_bf16", "bf16"), ("bf16_w_f32", "f32"), ("f16", "f16")):
+        packing = loratune.Dispatcher(DEVICE).plan(f"m16_k64_n32_r8_{types}_acc")["packing"]
+        assert {packing["a"]["dtype"], packing["b"]["dtype"]} == {dtype}
 
 
 def test_what_is_refused_says_why(tmp_path):
@@ -44,6 +70,8 @@ def test_what_is_refused_says_why(tmp_path):
         loratune.Dispatcher({**DEVICE, "compute_units": 0})
     with pytest.raises(loratune.Error, match="rank = 0"):
         loratune.Dispatcher(DEVICE).pick(loratune.Problem(m=1, k=1, n=1, rank=0))
+    with pytest.raises(loratune.Error, match="slice"):
+        loratune.Dispatcher(DEVICE).pick(loratune.Problem(m=1, k=1, n=9, rank=1, slices=(1,) * 9))
 
 
 def test_a_tuned_file_answers(source):
