@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -26,6 +25,7 @@ namespace {
 using nlohmann::json;
 
 constexpr double kSlice = 0.1;  // seconds that one wait for the process lasts
+constexpr double kLook = 1;     // seconds between looks at what kept it from the processor
 
 // Whether the process is stopped, by SIGSTOP or a debugger: it is not to blame for its silence
 // then.
@@ -35,21 +35,6 @@ bool is_stopped(pid_t pid) {
   const std::size_t name_end = stat.rfind(')');  // the name itself may hold anything
   return name_end != std::string::npos && name_end + 2 < stat.size() &&
          (stat[name_end + 2] == 'T' || stat[name_end + 2] == 't');
-}
-
-// By thread, how long a process was ready to run while others had the processor, in seconds. Empty
-// where the system does not say.
-std::map<std::string, double> kept_waiting(pid_t pid) {
-  std::map<std::string, double> seconds;
-  std::error_code none;
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& task : std::filesystem::directory_iterator(tasks, none)) {
-    std::ifstream file(task.path() / "schedstat");
-    double ran_ns = 0;
-    double waited_ns = 0;
-    if (file >> ran_ns >> waited_ns) seconds[task.path().filename()] = waited_ns * 1e-9;
-  }
-  return seconds;
 }
 
 // A descriptor that the child's own, up to kWorkerSharedFd, cannot overwrite before it is copied
@@ -169,8 +154,9 @@ void WorkerProcess::send(const json& message, double deadline_s) {
 
 void WorkerProcess::begin_step() {
   steps_ = shared_->steps;
-  deadline_ = seconds_now() + allowed_s_;
-  kept_waiting_ = kept_waiting(pid_);
+  looked_ = seconds_now();
+  times_ = thread_times(pid_);
+  deadline_ = looked_ + allowed_s_;
 }
 
 // Whether the process has ended, though nobody asked yet how.
@@ -180,15 +166,12 @@ bool WorkerProcess::has_ended() const {
          info.si_pid == pid_;
 }
 
-// Seconds of the step under way for which others kept the process from the processor, by the
-// thread that waited longest.
-double WorkerProcess::kept_waiting_since() const {
-  double longest = 0;
-  for (const auto& [thread, seconds] : kept_waiting(pid_)) {
-    const auto before = kept_waiting_.find(thread);
-    longest = std::max(longest, seconds - (before == kept_waiting_.end() ? 0 : before->second));
-  }
-  return longest;
+// Adds to the deadline what others kept the process from the processor since the last look.
+void WorkerProcess::look_again(double now) {
+  const std::map<std::string, ThreadTimes> times = thread_times(pid_);
+  deadline_ += kept_waiting(times_, times, now - looked_);
+  times_ = times;
+  looked_ = now;
 }
 
 Exchange WorkerProcess::receive() {
@@ -211,9 +194,13 @@ Exchange WorkerProcess::receive() {
     // that sleeps or computes without end is found all the same.
     if (shared_->steps != steps_) begin_step();
     const double now = seconds_now();
-    if (now - before > 10 * kSlice || is_stopped(pid_)) deadline_ += now - before;
+    if (now - before > 10 * kSlice || is_stopped(pid_)) {
+      deadline_ += now - before;
+      looked_ += now - before;
+    }
     before = now;
-    const double left = now < deadline_ ? deadline_ - now : deadline_ + kept_waiting_since() - now;
+    if (now >= looked_ + kLook || now >= deadline_) look_again(now);
+    const double left = deadline_ - now;
     if (left <= 0) {
       return lost(Exchange::Status::timed_out,
                   "no end within " + std::to_string(allowed_s_) + " s; killed");

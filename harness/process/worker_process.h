@@ -12,6 +12,7 @@
 #include <string>
 
 #include "harness/process/shared_page.h"
+#include "harness/process/thread_times.h"
 
 namespace loratune {
 
@@ -48,25 +49,26 @@ class WorkerProcess {
 
   // Sends a request that may take `deadline_s` seconds until its reply or, where the process counts
   // its steps, until its next step. Time does not count in which this process or that one is
-  // stopped or suspended, or that one waits for a processor.
+  // stopped or suspended, or no thread of that one runs and one waits for a processor.
   void send(const nlohmann::json& message, double deadline_s);
   Exchange receive();
 
  private:
   Exchange lost(Exchange::Status status, std::string detail);
   std::string how_it_ended();
-  double kept_waiting_since() const;
   void begin_step();
+  void look_again(double now);
   bool has_ended() const;
 
   std::string executable_;
   pid_t pid_ = -1;
   int to_worker_ = -1, from_worker_ = -1;
   WorkerShared* shared_ = nullptr;
-  std::string pending_;                         // bytes read beyond the last line
-  double allowed_s_ = 0, deadline_ = 0;         // of the step under way, and when that is over
-  int steps_ = 0;                               // that the process had done when this step began
-  std::map<std::string, double> kept_waiting_;  // by thread, when this step began
+  std::string pending_;                       // bytes read beyond the last line
+  double allowed_s_ = 0, deadline_ = 0;       // of the step under way, and when that is over
+  int steps_ = 0;                             // that the process had done when this step began
+  double looked_ = 0;                         // when times_ were read
+  std::map<std::string, ThreadTimes> times_;  // by thread, at the last look
   std::function<bool()> interrupted_ = [] { return false; };
 };
 
