@@ -19,6 +19,28 @@ std::int32_t status_of_cl_exception(loratune_text* detail) noexcept {
   }
 }
 
+cl_command_queue check_queue(const Engine& engine, cl_command_queue queue, QueueOrder order) {
+  required(queue, "queue");
+  cl_context context = nullptr;
+  cl_device_id device = nullptr;
+  cl_command_queue_properties properties = 0;
+  const auto ask = [&](cl_command_queue_info what, auto& answer) {
+    require_success(clGetCommandQueueInfo(queue, what, sizeof answer, &answer, nullptr),
+                    "clGetCommandQueueInfo");
+  };
+  ask(CL_QUEUE_CONTEXT, context);
+  ask(CL_QUEUE_DEVICE, device);
+  ask(CL_QUEUE_PROPERTIES, properties);
+  if (context != engine.context() || device != engine.device()) {
+    throw Refused(LORATUNE_INVALID_OPERANDS,
+                  "queue: it is of another context or device than the engine");
+  }
+  if (order == QueueOrder::in_order && (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0) {
+    throw Refused(LORATUNE_UNSUPPORTED, "queue: it takes an in-order queue");
+  }
+  return queue;
+}
+
 }  // namespace loratune::capi
 
 using namespace loratune::capi;  // NOLINT(google-build-using-namespace): the functions' insides
@@ -62,7 +84,9 @@ std::int32_t loratune_engine_options_from_env(loratune_engine_options* options,
   return cl_guarded(detail, [&] {
     loratune_engine_options given = taken(options, "options");
     required(folder, "folder");
-    const loratune::EngineOptions said = loratune::options_from_env();
+    loratune::EngineOptions unset;
+    unset.cache_bytes = given.cache_bytes;
+    const loratune::EngineOptions said = loratune::options_from_env(unset);
     const std::string name = said.cache_folder.string();
     const std::int32_t status = answer(folder, name);
     if (status != LORATUNE_SUCCESS) return status;

@@ -59,7 +59,7 @@ std::int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
                             loratune_text* detail) {
   return cl_guarded(detail, [&] {
     EngineParts& parts = *object(engine, "engine").parts;
-    required(queue, "queue");
+    check_queue(*parts.engine, queue);
     const loratune::LoraLinear layer = layer_of(taken(source, "source"));
     const loratune::WeightMatrix matrix = matrix_of(w, "w");
     const std::lock_guard<std::mutex> lock(parts.merging);

@@ -39,16 +39,6 @@ Executable& executable_for(loratune_op& op, std::int64_t m) {
   return *found;
 }
 
-void check_queue(cl_command_queue queue) {
-  cl_command_queue_properties properties = 0;
-  require_success(
-      clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, nullptr),
-      "clGetCommandQueueInfo");
-  if ((properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0) {
-    throw Refused(LORATUNE_UNSUPPORTED, "queue: the launches of a run need an in-order queue");
-  }
-}
-
 template <class T>
 void check_context(const loratune_op& op, const T& with) {
   if (with.parts->engine->context() == op.parts->engine->context()) return;
@@ -148,10 +138,9 @@ std::int32_t loratune_forward(loratune_op* op, const loratune_call* call) {
   return cl_guarded(given.detail, [&]() -> std::int32_t {
     if (given.done != nullptr) *given.done = nullptr;
     loratune_op& to = object(op, "op");
-    required(given.queue, "queue");
+    check_queue(*to.parts->engine, given.queue);
     if (given.wait_count > 0) required(given.waits, "waits");
     rows(given.m);
-    check_queue(given.queue);
     const loratune::Sync sync{{given.waits, given.wait_count}, given.done};
     const Alone alone(to.busy);
     if (given.m == 0) return run_nothing(given.queue, sync);

@@ -83,7 +83,7 @@ std::int32_t loratune_weights_update_modules(loratune_weights* weights, cl_comma
                                              std::size_t count, loratune_text* detail) {
   return cl_guarded(detail, [&] {
     loratune_weights& to = object(weights, "weights");
-    required(queue, "queue");
+    check_queue(*to.parts->engine, queue, QueueOrder::any);
     if (!to.modules) throw Refused(LORATUNE_INVALID_VALUE, "the weights were made of one source");
     const std::vector<loratune::Factors> factors = factors_of(to.shape, modules, count);
     to.weights->update(queue, std::span(factors));
@@ -110,8 +110,9 @@ std::int32_t loratune_pool_set(loratune_pool* pool, cl_command_queue queue, std:
                                const loratune_module_source* const* modules, std::size_t count,
                                loratune_text* detail) {
   return cl_guarded(detail, [&] {
-    loratune::Pool& to = *object(pool, "pool").pool;
-    required(queue, "queue");
+    const loratune_pool& handle = object(pool, "pool");
+    check_queue(*handle.parts->engine, queue);
+    loratune::Pool& to = *handle.pool;
     const std::vector<loratune::Factors> factors = factors_of(to.shape(), modules, count);
     to.set(queue, slot, std::span(factors));
     return LORATUNE_SUCCESS;
@@ -121,7 +122,8 @@ std::int32_t loratune_pool_set(loratune_pool* pool, cl_command_queue queue, std:
 std::int32_t loratune_pool_clear(loratune_pool* pool, cl_command_queue queue, std::int32_t slot,
                                  loratune_text* detail) {
   return cl_guarded(detail, [&] {
-    object(pool, "pool").pool->clear(required(queue, "queue"), slot);
+    const loratune_pool& of = object(pool, "pool");
+    of.pool->clear(check_queue(*of.parts->engine, queue), slot);
     return LORATUNE_SUCCESS;
   });
 }
@@ -146,10 +148,10 @@ std::int32_t loratune_route_assign(loratune_route* route, cl_command_queue queue
                                    const std::int32_t* slot, std::size_t rows,
                                    loratune_text* detail) {
   return cl_guarded(detail, [&] {
-    loratune::Route& to = *object(route, "route").route;
-    required(queue, "queue");
+    const loratune_route& of = object(route, "route");
+    check_queue(*of.parts->engine, queue);
     if (rows > 0) required(slot, "slot");
-    const std::string why = to.assign(queue, {slot, rows});
+    const std::string why = of.route->assign(queue, {slot, rows});
     if (!why.empty()) throw Refused(LORATUNE_INVALID_VALUE, why);
     return LORATUNE_SUCCESS;
   });

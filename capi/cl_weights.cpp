@@ -112,7 +112,7 @@ std::int32_t loratune_weights_update(loratune_weights* weights, cl_command_queue
                                      const loratune_weights_source* source, loratune_text* detail) {
   return cl_guarded(detail, [&] {
     loratune_weights& to = object(weights, "weights");
-    required(queue, "queue");
+    check_queue(*to.parts->engine, queue, QueueOrder::any);
     const loratune_weights_source given = taken(source, "source");
     const Problem shape = shape_of(given);
     if (to.modules || shape != to.shape) {

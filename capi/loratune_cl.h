@@ -67,8 +67,9 @@ int32_t loratune_weights_concat(loratune_engine* engine,
                                 loratune_weights** weights, loratune_text* detail);
 
 /* Other values in the same shape and dtype, as after a step of training. Every run that is enqueued
- * later uses them. `queue` is where the writes go; they are done when the call returns. The caller
- * sees to it that no run that uses the weights is under way on another queue. */
+ * later uses them. `queue`, of the engine's context and device, is where the writes go; they are done
+ * when the call returns. The caller sees to it that no run that uses the weights is under way on another
+ * queue. Where a write fails, some of the weights are the old ones until an update succeeds. */
 int32_t loratune_weights_update(loratune_weights* weights, cl_command_queue queue,
                                 const loratune_weights_source* source, loratune_text* detail);
 void loratune_weights_destroy(loratune_weights* weights);
@@ -110,9 +111,9 @@ typedef struct loratune_matrix {
 } loratune_matrix;
 
 /* W += factor * B A on the queue, out being the source's n and in its k; returns when that is done. Sums
- * are in float, and each element of W is rounded once, to the nearest. LORATUNE_INVALID_OPERANDS, W being
- * as it was, for other extents, for a W that does not fit its buffer, and for a B that W's dtype cannot
- * hold. What was added cannot be subtracted again to the bit: who wants W back keeps a copy. Threads may
+ * are in float, and each element of W is rounded once, to the nearest. The queue is in-order, of the
+ * engine's context and device. LORATUNE_INVALID_OPERANDS, W being as it was, for other extents, for
+ * another queue, and for a W that does not fit its buffer. What was added cannot be subtracted again to the bit: who wants W back keeps a copy. Threads may
  * merge at a time; merges of one engine follow one another. */
 int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
                        const loratune_weights_source* source, const loratune_matrix* w,
@@ -133,8 +134,10 @@ int32_t loratune_pool_create(loratune_engine* engine, const loratune_problem* sh
 void loratune_pool_destroy(loratune_pool* pool);
 
 /* Fills a slot, or gives it other factors, by blocking writes on the queue; calls that are enqueued
- * before on that queue see what was there. A module of rank 0, its pointers NULL, leaves its columns
- * as they are. Who sets or clears is alone with the pool. */
+ * before on that queue see what was there. A module of rank 0, its A and B NULL, adds nothing to its
+ * columns; with DoRA its g multiplies them all the same. Where a write fails, the slot holds some of the
+ * old factors until a call that sets it succeeds. The queue is in-order, of the engine's context and
+ * device. Who sets or clears is alone with the pool. */
 int32_t loratune_pool_set(loratune_pool* pool, cl_command_queue queue, int32_t slot,
                           const loratune_module_source* const* modules, size_t count,
                           loratune_text* detail);
@@ -151,7 +154,9 @@ int32_t loratune_route_create(loratune_engine* engine, int64_t most_rows, int32_
 void loratune_route_destroy(loratune_route* route);
 
 /* `slot[i]` is that of row i, or -1 for a row that stays as it is. LORATUNE_INVALID_VALUE, nothing
- * having changed, for a slot that is none or too many rows. */
+ * having changed, for a slot that is none or too many rows. The queue is in-order, of the engine's
+ * context and device. The call waits until the assignment before has been written, which is when the
+ * queue has come to it; so does loratune_route_destroy(). */
 int32_t loratune_route_assign(loratune_route* route, cl_command_queue queue, const int32_t* slot,
                               size_t rows, loratune_text* detail);
 

@@ -21,7 +21,7 @@ DeviceInfo read_device(const Node& node) {
   node.expect_members({"name", "type", "max_work_group_size", "local_mem_bytes", "max_alloc_bytes"},
                       {"platform", "vendor", "driver", "device_version", "opencl_c", "extensions",
                        "vendor_id", "compute_units", "usable_cpus", "preferred_multiple",
-                       "nv_compute_capability", "intel_ip_version"});
+                       "nv_compute_capability", "intel_ip_version", "native_kernels"});
   DeviceInfo device;
   const auto text = [&](const char* name, std::string& to) {
     if (node.has(name)) to = node[name].text();
@@ -57,6 +57,7 @@ DeviceInfo read_device(const Node& node) {
   number("max_alloc_bytes", device.max_alloc_bytes, 0, limits::kBytes);
   number("nv_compute_capability", device.nv_compute_capability, 0, 10000);
   number("intel_ip_version", device.intel_ip_version, 0, UINT32_MAX);
+  if (node.has("native_kernels")) device.native_kernels = node["native_kernels"].boolean();
   return device;
 }
 
@@ -84,7 +85,8 @@ std::string device_text(const DeviceInfo& device) {
       {"local_mem_bytes", std::min(device.local_mem_bytes, limits::kBytes)},
       {"max_alloc_bytes", std::min(device.max_alloc_bytes, limits::kBytes)},
       {"nv_compute_capability", device.nv_compute_capability},
-      {"intel_ip_version", device.intel_ip_version}};
+      {"intel_ip_version", device.intel_ip_version},
+      {"native_kernels", device.native_kernels}};
   return json.dump(-1, ' ', true);
 }
 

@@ -201,10 +201,10 @@ struct EngineOptions {
   bool caller_scratch = false;  // every run has scratch of the caller's, none is allocated
 };
 
-// cache_folder and cache_bytes as $LORATUNE_CACHE_DIR and $LORATUNE_CACHE_BYTES say, where these
-// are set and not empty. Throws std::invalid_argument for bytes that are no number. Nobody may
+// The options with cache_folder and cache_bytes as $LORATUNE_CACHE_DIR and $LORATUNE_CACHE_BYTES
+// say, where these are set and not empty. Throws std::invalid_argument for bytes that are no number. Nobody may
 // change the environment meanwhile. An engine reads it nowhere else.
-EngineOptions options_from_env();
+EngineOptions options_from_env(EngineOptions options = {});
 
 // Any number of threads may call the same engine at a time; a program that several of them ask for
 // at once is compiled by one, and the others wait for it. A device may have several engines, in one

@@ -86,6 +86,8 @@ struct Forward::State {
   Executable& executable_for(Place& place, const Operands& call) const;
   std::string rows_reason(Operands& call) const;
   Forward& forward_of_rank(int rank);
+  bool one_has_all(const Pool& pool, const Route& route, std::int64_t m) const;
+  int adapters_for(const Pool& pool, int active) const;
 
   Engine& engine;
   const Dispatcher& dispatcher;
@@ -197,14 +199,28 @@ Forward& Forward::State::forward_of_rank(int rank) {
   return *forward;
 }
 
+// Whether one adapter has all rows, which then take the plan of its rank for one adapter. Not where
+// the bits of a row may not depend on the others': its plan would. A call that does not fit is left
+// to the plan for many adapters, which refuses it.
+bool Forward::State::one_has_all(const Pool& pool, const Route& route, std::int64_t m) const {
+  return mode != Mode::batch_invariant && route.only() >= 0 && route.rows() == m &&
+         route.slots() <= pool.slots() && pool.shape_reason(shape).empty();
+}
+
+// Of how many adapters the plan is: of those that have rows or, where the bits of a row may not
+// depend on the others', of all that may have some.
+int Forward::State::adapters_for(const Pool& pool, int active) const {
+  return std::max(mode == Mode::batch_invariant ? std::min(pool.slots(), kMaxAdapters) : active, 1);
+}
+
 template <class How>
 std::string Forward::run(cl_command_queue queue, Pool& pool, const Route& route,
                          const Operands& operands, How how) {
   Operands call = operands;
   std::string why = state_->rows_reason(call);
   if (!why.empty() || call.m == 0) return why;
-  const int only = route.only();
-  if (route.rows() == call.m && only >= 0 && only < pool.slots()) {
+  if (state_->one_has_all(pool, route, call.m)) {
+    const int only = route.only();
     Weights* const weights = pool.alone(only);
     if (weights != nullptr) {
       return state_->forward_of_rank(pool.rank(only)).template run<How>(queue, *weights, call, how);
@@ -214,7 +230,7 @@ std::string Forward::run(cl_command_queue queue, Pool& pool, const Route& route,
     return std::to_string(route.active()) + " adapters in one call, more than " +
            std::to_string(kMaxAdapters);
   }
-  Place& place = state_->place(call.m, why, std::max(route.active(), 1));
+  Place& place = state_->place(call.m, why, state_->adapters_for(pool, route.active()));
   if (!place.any) return why;
   return reason_of([&] {
     pool.bind(queue, place.any->plan(), route, call);
@@ -253,15 +269,16 @@ std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int6
 std::string Forward::prepare(cl_command_queue queue, Pool& pool, std::int64_t most, int adapters) {
   const TrialCall trial(state_->engine, queue, state_->shape);
   Route route(state_->engine.context(), 1, pool.slots());
+  const bool invariant = state_->mode == Mode::batch_invariant;
   std::string why;
   for (std::int32_t slot = 0; slot < pool.slots() && why.empty(); ++slot) {
     Weights* const weights = pool.alone(slot);
-    if (weights != nullptr) {
+    if (weights != nullptr && !invariant) {
       why = state_->forward_of_rank(pool.rank(slot)).prepare(queue, *weights, most);
     }
     if (why.empty() && pool.rank(slot) > 0) why = route.assign(queue, {&slot, 1});
   }
-  for (int active = 1; why.empty(); active *= 2) {
+  for (int active = state_->adapters_for(pool, 1); why.empty(); active *= 2) {
     why = state_->for_each_place(most, [&](std::int64_t m) {
       std::string wrong;
       Executable* const found = executable(m, wrong, active);
@@ -272,7 +289,7 @@ std::string Forward::prepare(cl_command_queue queue, Pool& pool, std::int64_t mo
         found->enqueue(queue, call);
       });
     });
-    if (active >= std::min(adapters, kMaxAdapters)) break;
+    if (invariant || active >= std::min(adapters, kMaxAdapters)) break;
   }
   finish(queue);
   return why;

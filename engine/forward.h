@@ -52,7 +52,8 @@ class Forward {
   // The same for rows of the pool's adapters, of whose shape the Forward is: it scales each row by
   // operands.scale and the scale of its adapter's modules. The plan is the pick for the rows and
   // the adapters that have some, both as powers of two. Where one adapter has all rows they take
-  // the plan of its rank for one adapter.
+  // the plan of its rank for one adapter. For Mode::batch_invariant it is the pick for as many
+  // adapters as the pool has slots, whoever has rows.
   [[nodiscard]] std::string enqueue(cl_command_queue queue, Pool& pool, const Route& route,
                                     const Operands& operands,
                                     std::vector<cl_event>* events = nullptr);

@@ -205,22 +205,26 @@ const Form& Pool::State::form(cl_command_queue queue, const LaunchPlan& plan) {
   return forms.back();
 }
 
+std::string Pool::shape_reason(const Problem& problem) const {
+  const Problem& shape = state_->shape;
+  Problem of_pool = problem;
+  of_pool.m = 1;
+  of_pool.adapters = 0;
+  of_pool.accumulate = shape.accumulate;
+  of_pool.align = shape.align;
+  if (of_pool == shape) return {};
+  return "pool: it is of another shape, that of " + to_string(shape) + ", not of " +
+         to_string(problem);
+}
+
 void Pool::bind(cl_command_queue queue, const LaunchPlan& plan, const Route& route,
                 Operands& operands) {
   State& state = *state_;
   if (!plan.launches.empty() && !takes_pool(plan))
     throw std::invalid_argument("pool: the plan takes no pool");
   if (plan.made_for.problem) {
-    Problem made_for = *plan.made_for.problem;
-    made_for.m = 1;
-    made_for.adapters = 0;
-    made_for.accumulate = state.shape.accumulate;
-    made_for.align = state.shape.align;
-    if (made_for != state.shape) {
-      throw std::invalid_argument("pool: it is of another shape, that of " +
-                                  to_string(state.shape) + ", not of " +
-                                  to_string(*plan.made_for.problem));
-    }
+    const std::string why = shape_reason(*plan.made_for.problem);
+    if (!why.empty()) throw std::invalid_argument(why);
   }
   const Form& form = state.form(queue, plan);
   const std::int64_t bytes = element_bytes(packed_dtype(plan.a, weights_dtype(state.shape)));

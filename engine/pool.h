@@ -51,6 +51,9 @@ class Pool {
 
   int slots() const;
   const Problem& shape() const;
+  // Why calls of the problem cannot take their rows' adapters from here, or nothing: extents, rank,
+  // types, slices or DoRA differ.
+  std::string shape_reason(const Problem& problem) const;
 
  private:
   struct State;

@@ -129,9 +129,9 @@ void Programs::to_cache(const std::string& key, cl_program program) const {
   if (!binary.empty()) cache_->store(key, binary);
 }
 
-EngineOptions options_from_env() {
-  EngineOptions options;
-  options.cache_folder = environment("LORATUNE_CACHE_DIR");
+EngineOptions options_from_env(EngineOptions options) {
+  const std::string folder = environment("LORATUNE_CACHE_DIR");
+  if (!folder.empty()) options.cache_folder = folder;
   const std::string bytes = environment("LORATUNE_CACHE_BYTES");
   if (bytes.empty()) return options;
   const char* const end = bytes.data() + bytes.size();

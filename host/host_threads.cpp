@@ -1,5 +1,7 @@
 #include "loratune/host/host_threads.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -63,6 +65,7 @@ struct HostThreads::State {
   std::uint64_t call = 0;
   HostTask task = nullptr;
   void* context = nullptr;
+  const pid_t process = getpid();  // that the threads are of
   std::vector<std::thread> threads;
 };
 
@@ -79,6 +82,12 @@ HostThreads::~HostThreads() {
   state_->ending.store(true, std::memory_order_release);
   state_->ticket.store(make_ticket(++state_->call, 0), std::memory_order_release);
   state_->ticket.notify_all();
+  if (getpid() != state_->process) {
+    // A process that was forked has none of the threads: there is nothing to join, and what they hold
+    // stays.
+    static_cast<void>(state_.release());
+    return;
+  }
   for (std::thread& thread : state_->threads) thread.join();
 }
 

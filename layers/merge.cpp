@@ -1,5 +1,6 @@
 #include "loratune/layers/merge.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <vector>
@@ -16,19 +17,27 @@ std::int64_t pieces_of(Dtype dtype) {
   return dtype == Dtype::f16 ? 2 : 3;
 }
 
-// B[out,rank] with its pieces side by side.
-std::vector<float> in_pieces(const LoraLinear& layer, Dtype dtype) {
+// The power of two by which B is multiplied before f16 holds its pieces, so that its largest number is
+// among the largest of the type, and what f16 loses of the others is far below those of W. The other
+// types have the range of float.
+int exponent_for(const std::vector<float>& b, Dtype dtype) {
+  constexpr int kLargest = 14;  // 2^14 and its first piece are below f16's limit of 65504
+  float most = 0;
+  for (const float value : b) {
+    if (std::isfinite(value)) most = std::max(most, std::abs(value));
+  }
+  return dtype == Dtype::f16 && most > 0 ? kLargest - std::ilogb(most) : 0;
+}
+
+// B[out,rank], multiplied by 2^exponent, with its pieces side by side.
+std::vector<float> in_pieces(const LoraLinear& layer, Dtype dtype, int exponent) {
   const auto rank = static_cast<std::size_t>(layer.rank);
   const auto pieces = static_cast<std::size_t>(pieces_of(dtype));
   std::vector<float> all(layer.b.size() * pieces);
   for (std::size_t i = 0; i < layer.b.size(); ++i) {
-    float left = layer.b[i];
+    float left = std::ldexp(layer.b[i], exponent);
     for (std::size_t p = 0; p < pieces; ++p) {
       const float piece = rounded(element_of(dtype), left);
-      if (std::isfinite(left) && !std::isfinite(piece)) {
-        throw std::invalid_argument("merge: B holds " + std::to_string(left) +
-                                    ", which is beyond the type of the weights");
-      }
       all[(i / rank * pieces + p) * rank + i % rank] = piece;
       left -= piece;
     }
@@ -103,7 +112,8 @@ void Merge::merge(cl_command_queue queue, const LoraLinear& layer, const WeightM
   const Problem problem = problem_of(layer, w.dtype);
   const std::string why = invalid_reason(problem);
   if (!why.empty()) throw std::invalid_argument("merge: " + why);
-  const std::vector<std::byte> x = from_floats(element_of(w.dtype), in_pieces(layer, w.dtype));
+  const int exponent = exponent_for(layer.b, w.dtype);
+  const std::vector<std::byte> x = from_floats(element_of(w.dtype), in_pieces(layer, w.dtype, exponent));
   Forward& forward = state_->forward_for(problem);
   std::string unbuilt;
   if (forward.executable(problem.m, unbuilt) == nullptr) throw std::runtime_error(unbuilt);
@@ -117,7 +127,7 @@ void Merge::merge(cl_command_queue queue, const LoraLinear& layer, const WeightM
   operands.y = w.buffer;
   operands.off_y = w.off;
   operands.ld_y = pitch_of(w);
-  operands.scale = static_cast<float>(factor * layer.scale);
+  operands.scale = static_cast<float>(std::ldexp(factor * layer.scale, -exponent));
   const std::string refused = forward.enqueue(queue, weights, operands);
   if (!refused.empty()) throw std::invalid_argument("merge: " + refused);
   finish(queue);

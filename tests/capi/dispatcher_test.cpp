@@ -83,6 +83,9 @@ TEST(CApi, ADeviceComesBackFromItsText) {
   const ParsedDevice parsed = parse_device(device());
   ASSERT_TRUE(parsed.device) << parsed.error;
   EXPECT_EQ(*parsed.device, fictional::device());
+  DeviceInfo native = fictional::device();
+  native.native_kernels = true;  // without it no dispatcher picks the variant `native`
+  EXPECT_EQ(*parse_device(device_text(native)).device, native);
   EXPECT_EQ(parse_device("{}").error, "at \"\": lacks the member name");
   EXPECT_NE(parse_device(device() + "x").error, "");
   auto text = nlohmann::json::parse(device());
@@ -110,6 +113,10 @@ TEST(CApi, EveryStatusHasAName) {
   EXPECT_STREQ(loratune_status_name(-5), "CL_OUT_OF_RESOURCES");
   for (std::int32_t status = LORATUNE_INTERNAL; status <= LORATUNE_NULL_POINTER; ++status) {
     EXPECT_EQ(std::string(loratune_status_name(status)).rfind("LORATUNE_", 0), 0U) << status;
+  }
+  for (std::int32_t status = -1; status >= -72; --status) {
+    if (status < -19 && status > -30) continue;  // OpenCL has none
+    EXPECT_EQ(std::string(loratune_status_name(status)).rfind("CL_", 0), 0U) << status;
   }
   EXPECT_STREQ(loratune_status_name(7), "unknown");
 }

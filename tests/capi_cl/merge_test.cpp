@@ -148,13 +148,7 @@ TEST(CMerge, RefusesWhatDoesNotFitAndLeavesTheWeights) {
         << i << ": " << detail.str();
     EXPECT_NE(detail.str(), "") << i;
   }
-  std::vector<float> wide = adapter.b;
-  wide[7] = 1e6F;  // beyond f16
-  loratune_weights_source source = adapter.source();
-  source.b = wide.data();
-  EXPECT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &layer.matrix, nullptr),
-            LORATUNE_INVALID_OPERANDS);
-  source = adapter.source();
+  const loratune_weights_source source = adapter.source();
   EXPECT_EQ(loratune_merge(nullptr, layer.queue.get(), &source, &layer.matrix, nullptr),
             LORATUNE_NULL_POINTER);
   EXPECT_EQ(loratune_merge(made.get(), nullptr, &source, &layer.matrix, nullptr),

@@ -172,6 +172,9 @@ TEST(EngineOptions, AreReadFromTheEnvironmentWhereThatIsAskedFor) {
   options = zeroed<loratune_engine_options>();
   ASSERT_EQ(loratune_engine_options_from_env(&options, folder.out(), nullptr), LORATUNE_SUCCESS);
   EXPECT_EQ(options.cache_folder, nullptr);
+  options.cache_bytes = 777;
+  ASSERT_EQ(loratune_engine_options_from_env(&options, folder.out(), nullptr), LORATUNE_SUCCESS);
+  EXPECT_EQ(options.cache_bytes, 777U) << "what is not set stays";
 }
 
 }  // namespace

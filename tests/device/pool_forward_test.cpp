@@ -19,13 +19,14 @@ class PoolForward : public UpdatedPool {
     call_.x = x_buffer_.get();
     call_.scale = kScale;
   }
-  Values run(const Slots& slots) {
+  Values run(const Slots& slots) { return run(slots, forward_); }
+  Values run(const Slots& slots, Forward& forward) {
     EXPECT_EQ(route_.assign(queue_.get(), slots), "");
     Values y = first_ys(shape_);
     const Handle<cl_mem> buffer = test_buffer(y);
     call_.y = buffer.get();
     call_.m = static_cast<std::int64_t>(slots.size());
-    EXPECT_EQ(forward_.enqueue(queue_.get(), pool_, route_, call_), "");
+    EXPECT_EQ(forward.enqueue(queue_.get(), pool_, route_, call_), "");
     read_buffer(queue_.get(), buffer.get(), 0, y.size() * sizeof(float), y.data());
     return y;
   }
@@ -67,6 +68,27 @@ TEST_F(PoolForward, TakesThePlanForOneAdapterWhereOneHasAllRows) {
       true);
 }
 
+// With numbers whose sums show their order, the first row's bits are the same whoever has the others.
+TEST_F(PoolForward, KeepsTheBitsOfARowWhereTheModePromisesIt) {
+  for (float& value : x_) value *= 0.1F;
+  x_buffer_ = test_buffer(x_);
+  call_.x = x_buffer_.get();
+  set(pool_, 1, adapter(shape_, {1, 6}, 3));
+  Forward invariant(test_engine(), dispatcher_, plain(shape_), Mode::batch_invariant);
+  ASSERT_EQ(invariant.prepare(queue_.get(), pool_, 8, 3), "");
+  const auto first_row = [&](const Slots& slots) {
+    Values y = run(slots, invariant);
+    y.resize(static_cast<std::size_t>(shape_.n));
+    return y;
+  };
+  const Values alone = first_row({2});
+  EXPECT_FALSE(same_bits(alone, Values(first_ys(shape_).begin(), first_ys(shape_).begin() + shape_.n)));
+  for (const Slots& slots : {Slots{2, 2}, Slots{2, -1}, Slots{2, 1}, Slots{2, 0, 1}, Slots(8, 2),
+                             Slots{2, 0, 0, 1, 1, 2, -1, 0}}) {
+    EXPECT_TRUE(same_bits(first_row(slots), alone)) << slots.size();
+  }
+}
+
 TEST_F(PoolForward, AllocatesAndBuildsNothingOnceItIsPrepared) {
   ASSERT_EQ(forward_.prepare(queue_.get(), pool_, 8, 3), "");
   const Handle<cl_mem> y = test_buffer(Values(static_cast<std::size_t>(8 * shape_.n)));
@@ -103,6 +125,18 @@ TEST_F(PoolForward, RefusesACallThatDoesNotFit) {
   EXPECT_NE(
       forward_.enqueue(queue_.get(), pool_, wider, call_).find("over 4 slots, the pool has 3"),
       std::string::npos);
+  // Of another rank, however the rows fall.
+  Problem larger = plain(shape_);
+  larger.rank += 1;
+  Forward other(test_engine(), dispatcher_, larger);
+  for (const Slots& slots : {Slots{2, 2, 2}, Slots{2, 1, 0}}) {
+    ASSERT_EQ(route_.assign(queue_.get(), slots), "");
+    EXPECT_NE(other.enqueue(queue_.get(), pool_, route_, call_).find("of another shape"),
+              std::string::npos);
+    ASSERT_EQ(wider.assign(queue_.get(), slots), "");
+    EXPECT_NE(forward_.enqueue(queue_.get(), pool_, wider, call_).find("over 4 slots"),
+              std::string::npos);
+  }
   EXPECT_THROW(Forward(test_engine(), dispatcher_, shape_), std::invalid_argument)
       << "the route says how many adapters";
 }
