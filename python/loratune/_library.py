@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -398,12 +398,16 @@ def weights_source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, 
 
 
 class Handle:
-    """An object of the library, destroyed with this one."""
+    """An object of the library, destroyed with this one, which therefore has no copies."""
 
     def __init__(self, create: Callable[..., int], destroy: Callable[[Any], None], *arguments: Any):
         self._destroy = destroy
         self._handle = c_void_p()
         check(create, *arguments, ctypes.byref(self._handle))
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """What copy and pickle ask for."""
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled")
 
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)

@@ -1,3 +1,4 @@
+import copy
 import gc
 import sys
 import threading
@@ -148,6 +149,14 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     with pytest.raises(ValueError):
         engine.weights(matrix(8, K, 3), matrix(N, 7, 4))
     np.testing.assert_array_equal(read(queue, into, y), y)
+
+
+def test_weights_have_no_copies(queue, engine):
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    with pytest.raises(TypeError, match="a Weights cannot be copied"):
+        copy.copy(weights)
+    x, y = buffer(queue, matrix(2, K, 1)), buffer(queue, matrix(2, N, 2))
+    engine.forward(queue, x, y, weights, m=2).wait()
 
 
 def test_rows_take_the_adapter_of_their_slot(queue, engine):

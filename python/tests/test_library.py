@@ -1,9 +1,13 @@
 """The structs of the package against those of the headers."""
 
+import copy
 import ctypes
+import pickle
 import shutil
 import subprocess
 
+import loratune
+import numpy as np
 import pytest
 from loratune import _library
 
@@ -40,6 +44,13 @@ def test_every_struct_of_the_headers_is_known(source):
     text = "".join((source / "capi" / name).read_text() for name in ("loratune.h", "loratune_cl.h"))
     structs = set(re.findall(r"typedef struct (loratune_\w+) \{", text))
     assert structs == set(_library.STRUCTS)
+
+
+def test_a_handle_has_no_copies():
+    weights = loratune.HostWeights(np.ones((2, 8), np.float32), np.ones((4, 2), np.float32))
+    for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a HostWeights cannot be copied or pickled"):
+            duplicate(weights)
 
 
 def test_an_error_has_a_name():
