@@ -104,6 +104,8 @@ class Adapter(Handle):
         for name, array in (("x", x), ("y", y)):
             if array.dtype != np.float32 or not array.flags.c_contiguous:
                 raise ValueError(f"{name} must be a dense float32 array")
+        if not y.flags.writeable:
+            raise ValueError("y cannot be written to")
         call = AdapterCall(
             index=index,
             m=x.shape[0],

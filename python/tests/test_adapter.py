@@ -37,3 +37,13 @@ def test_wrong_shapes_are_refused(source):
         adapter.find("no_such")
     with pytest.raises(loratune.Error, match="LORATUNE_INVALID_FILE"):
         loratune.Adapter(source / "tests/data/adapters/refused_dora")
+
+
+def test_y_that_cannot_be_written_to_stays(source):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    module = adapter.modules[0]
+    y = np.zeros((1, module.n), np.float32)
+    y.flags.writeable = False
+    with pytest.raises(ValueError, match="y cannot be written to"):
+        adapter.run(0, np.ones((1, module.k), np.float32), y)
+    assert not y.any()
