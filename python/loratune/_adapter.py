@@ -19,6 +19,7 @@ from ._library import (
     ModuleStruct,
     SaveOptions,
     check,
+    fitting,
     library,
 )
 
@@ -74,7 +75,8 @@ class Adapter(Handle):
     def find(self, name: str) -> int:
         """The index of the module of that path, or of the only one that ends with `.` and the name."""
         index = ctypes.c_size_t()
-        check(library().loratune_adapter_find, self._handle, name.encode(), ctypes.byref(index))
+        text = fitting("name", name.encode(), ctypes.c_char_p)
+        check(library().loratune_adapter_find, self._handle, text, ctypes.byref(index))
         return index.value
 
     def factors(self, module: int | str, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:

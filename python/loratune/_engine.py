@@ -22,6 +22,7 @@ from ._library import (
     ModuleSource,
     check,
     engine_library,
+    fitting,
     host_array,
     weights_source,
     whole_text,
@@ -64,7 +65,7 @@ class Pool(Handle):
             engine_library().loratune_pool_destroy,
             engine._handle,
             ctypes.byref(struct),
-            slots,
+            fitting("slots", slots, ctypes.c_int32),
         )
 
     def set(self, queue: Any, slot: int, a: Any, b: Any, scale: float = 1.0) -> None:
@@ -79,10 +80,12 @@ class Pool(Handle):
             scale=scale,
         )
         modules = (ctypes.c_void_p * 1)(ctypes.addressof(source))
+        slot = fitting("slot", slot, ctypes.c_int32)
         check(engine_library().loratune_pool_set, self._handle, queue.int_ptr, slot, modules, 1)
 
     def clear(self, queue: Any, slot: int) -> None:
         """Empties the slot: its rows stay as they are."""
+        slot = fitting("slot", slot, ctypes.c_int32)
         check(engine_library().loratune_pool_clear, self._handle, queue.int_ptr, slot)
 
 
@@ -95,12 +98,18 @@ class Route(Handle):
             engine_library().loratune_route_create,
             engine_library().loratune_route_destroy,
             engine._handle,
-            most_rows,
-            slots,
+            fitting("most_rows", most_rows, ctypes.c_int64),
+            fitting("slots", slots, ctypes.c_int32),
         )
 
     def assign(self, queue: Any, slots: Any) -> None:
         """The slot of each row, -1 for a row that stays as it is."""
+        slots = np.asarray(slots)
+        if slots.size > 0:
+            if slots.dtype.kind not in "iu":
+                raise ValueError(f"slots must be integers, not {slots.dtype}")
+            for edge in (slots.min(), slots.max()):
+                fitting("slot", edge, ctypes.c_int32)
         slots = np.ascontiguousarray(slots, dtype=np.int32)
         check(
             engine_library().loratune_route_assign,
@@ -135,7 +144,7 @@ class Op(Handle):
 
     def warmup(self, m: Sequence[int]) -> None:
         """Builds the kernels for these numbers of rows."""
-        rows = (ctypes.c_int64 * len(m))(*m)
+        rows = (ctypes.c_int64 * len(m))(*(fitting("m", rows, ctypes.c_int64) for rows in m))
         check(engine_library().loratune_op_warmup, self._handle, rows, len(m))
 
     def forward(

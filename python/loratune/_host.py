@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._dispatcher import Problem
-from ._library import Handle, HostCall, check, host_array, library, weights_source
+from ._library import Handle, HostCall, check, fitting, host_array, library, weights_source
 
 
 class HostWeights(Handle):
@@ -29,7 +29,11 @@ class HostSession(Handle):
     """Threads, idle between calls, and memory that calls use again; for one thread at a time."""
 
     def __init__(self, threads: int = 1):
-        super().__init__(library().loratune_host_session_create, library().loratune_host_session_destroy, threads)
+        super().__init__(
+            library().loratune_host_session_create,
+            library().loratune_host_session_destroy,
+            fitting("threads", threads, ctypes.c_int32),
+        )
 
     def forward(
         self,

@@ -26,10 +26,32 @@ class Error(RuntimeError):
         super().__init__(f"{self.name}: {detail}" if detail else self.name)
 
 
+def fitting(name: str, value: Any, kind: Any) -> Any:
+    """The value, where a ctypes type of numbers or of texts holds it. By itself ctypes drops, without a
+    word, the high bits of a number that is too large and what follows a NUL in a text."""
+    try:
+        held = kind(value).value
+    except TypeError:
+        raise TypeError(f"{name} must be {'bytes' if kind is c_char_p else 'an integer'}, not {value!r}") from None
+    if held == value:
+        return value
+    if kind is c_char_p:
+        raise ValueError(f"{name} must be without NUL, not {value!r}")
+    count = 1 << 8 * ctypes.sizeof(kind)
+    least = -count // 2 if kind(-1).value < 0 else 0
+    raise OverflowError(f"{name} = {value} is outside {least}..{least + count - 1}")
+
+
+_CHECKED = {c_char_p, c_int32, c_uint32, c_int64, c_uint64, c_size_t}
+
+
 class _Struct(ctypes.Structure):
-    """A struct of the interface; what is not said is 0, its default."""
+    """A struct of the interface; what is not said is 0, its default. What is said must fit its field."""
 
     def __init__(self, **fields: Any):
+        for name, kind in self._fields_:
+            if name in fields and kind in _CHECKED:
+                fitting(name, fields[name], kind)
         super().__init__(size=ctypes.sizeof(type(self)), **fields)
 
 

@@ -151,6 +151,22 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     np.testing.assert_array_equal(read(queue, into, y), y)
 
 
+def test_slots_of_rows_are_integers_that_fit(queue, engine):
+    route = engine.route(8, 3)
+    for slots in ([0.9], np.array([1.0]), [True], [float("nan")]):
+        with pytest.raises(ValueError, match="slots must be integers, not "):
+            route.assign(queue, slots)
+    for slots in (np.array([0, 2**32]), [2**40], [-(2**32)], np.array([2**63], np.uint64)):
+        with pytest.raises(OverflowError, match="slot = "):
+            route.assign(queue, slots)
+    for slots in ([], np.array([0, -1, 2]), np.array([1, 2], np.uint8)):
+        route.assign(queue, slots)
+    with pytest.raises(OverflowError, match="slots = "):
+        engine.route(8, 2**32 + 3)
+    with pytest.raises(OverflowError, match="most_rows = "):
+        engine.route(2**64 + 8, 3)
+
+
 def test_weights_have_no_copies(queue, engine):
     weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
     with pytest.raises(TypeError, match="a Weights cannot be copied"):

@@ -34,3 +34,5 @@ def test_wrong_shapes_are_refused():
             session.forward(bad_x, bad_y, weights)
     with pytest.raises(loratune.Error, match="LORATUNE_INVALID_VALUE"):
         loratune.HostSession(threads=-1)
+    with pytest.raises(OverflowError, match="threads = "):
+        loratune.HostSession(threads=2**32 + 2)
