@@ -19,8 +19,10 @@ from ._library import (
     ModuleStruct,
     SaveOptions,
     check,
+    dtype_name,
     fitting,
     library,
+    number_of,
 )
 
 _FORMATS = {None: 0, "peft": 1, "mlx-lm": 2, "go-mlx": 3, "metal-candle": 4, "gguf": 5}
@@ -56,7 +58,7 @@ class Adapter(Handle):
         lenient: bool = False,
     ):
         options = AdapterOptions(
-            format=_FORMATS[format],
+            format=number_of("format", format, _FORMATS),
             path=os.fsencode(path),
             rank=rank,
             alpha=alpha or 0.0,
@@ -84,10 +86,11 @@ class Adapter(Handle):
         index = self._index(module)
         of = self.modules[index]
         kind = np.dtype(dtype)
+        number = number_of("dtype", dtype_name(kind), DTYPES)
         a = np.empty((of.rank, of.k), kind)
         b = np.empty((of.n, of.rank), kind)
         wanted = Factors(
-            dtype=DTYPES[kind.name],
+            dtype=number,
             index=index,
             a=a.ctypes.data,
             a_bytes=a.nbytes,
@@ -129,7 +132,7 @@ class Adapter(Handle):
     ) -> None:
         """Writes it as another tool's folder, which must not exist or be empty."""
         options = SaveOptions(
-            format=_FORMATS[format],
+            format=number_of("format", format, _FORMATS),
             folder=os.fsencode(folder),
             alpha=alpha or 0.0,
             has_alpha=int(alpha is not None),

@@ -19,6 +19,7 @@ from ._library import (
     check,
     fitting,
     library,
+    number_of,
     whole_text,
 )
 
@@ -77,9 +78,9 @@ class Problem:
 
     def _struct(self) -> ProblemStruct:
         return ProblemStruct(
-            mode=MODES[self.mode],
-            dtype=DTYPES[self.dtype],
-            weights_dtype=DTYPES[self.weights_dtype] if self.weights_dtype else 0,
+            mode=number_of("mode", self.mode, MODES),
+            dtype=number_of("dtype", self.dtype, DTYPES),
+            weights_dtype=number_of("weights_dtype", self.weights_dtype, DTYPES) if self.weights_dtype else 0,
             overwrite=int(self.overwrite),
             m=self.m,
             k=self.k,

@@ -21,9 +21,11 @@ from ._library import (
     Matrix,
     ModuleSource,
     check,
+    dtype_name,
     engine_library,
     fitting,
     host_array,
+    number_of,
     weights_source,
     whole_text,
 )
@@ -341,13 +343,12 @@ def _matrix(w: Any, shape: tuple[int, int], dtype: str | None, off: int, ld: int
     if hasattr(w, "shape"):
         if tuple(w.shape) != tuple(shape):
             raise ValueError(f"the weights must be {tuple(shape)}, not {tuple(w.shape)}")
-        dtype = w.dtype.name if dtype is None else dtype
-        if np.dtype(w.dtype).itemsize != (4 if dtype == "float32" else 2):
+        dtype = dtype_name(w.dtype) if dtype is None else dtype
+        if not w.dtype.isnative or w.dtype.itemsize != (4 if dtype == "float32" else 2):
             raise ValueError(f"an array of {w.dtype} holds no {dtype}")
         w, off, ld = _rows(w, shape[1])
-    if dtype not in DTYPES:
-        raise ValueError(f"there is no kernel for weights of {dtype}")
-    return Matrix(dtype=DTYPES[dtype], buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
+    number = number_of("dtype of the weights", dtype, DTYPES)
+    return Matrix(dtype=number, buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
 
 
 def _rows(array: Any, width: int) -> tuple[Any, int, int]:

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 
 from ._dispatcher import Problem
-from ._library import Handle, HostCall, check, fitting, host_array, library, weights_source
+from ._library import (
+    DTYPES,
+    Handle,
+    HostCall,
+    check,
+    dtype_name,
+    fitting,
+    host_array,
+    library,
+    number_of,
+    weights_source,
+)
 
 
 class HostWeights(Handle):
@@ -46,6 +57,7 @@ class HostSession(Handle):
         """y += scale * (x A^T) B^T in place: arrays of rows of float32 or float16, whose elements
         stand side by side."""
         x = _rows(x, weights.k)
+        number_of("dtype of x", dtype_name(x.dtype), DTYPES)
         if _rows(y, weights.n) is not y or y.shape[0] != x.shape[0] or y.dtype != x.dtype:
             raise ValueError("y must be an array of numpy with as many rows as x, of its dtype")
         if not y.flags.writeable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,6 +40,13 @@ def fitting(name: str, value: Any, kind: Any) -> Any:
     count = 1 << 8 * ctypes.sizeof(kind)
     least = -count // 2 if kind(-1).value < 0 else 0
     raise OverflowError(f"{name} = {value} is outside {least}..{least + count - 1}")
+
+
+def number_of(field: str, name: Any, numbers: Mapping[Any, int]) -> int:
+    """The interface's number for a name."""
+    if name not in numbers:
+        raise ValueError(f"the {field} must be one of {', '.join(map(str, numbers))}, not {name!r}")
+    return numbers[name]
 
 
 _CHECKED = {c_char_p, c_int32, c_uint32, c_int64, c_uint64, c_size_t}
@@ -397,16 +404,22 @@ def host_array(array: Any) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
+def dtype_name(dtype: Any) -> str:
+    """A dtype's name, as `float32`; with its byte order, as `>f4`, where that is not the machine's."""
+    dtype = np.dtype(dtype)
+    return dtype.name if dtype.isnative else dtype.str
+
+
 def weights_source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
     """The struct, what shape it has, and the arrays that its pointers point into."""
     a, b = host_array(a), host_array(b)
     if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
-        raise ValueError(f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape}, {b.shape}")
-    if a.dtype.name not in DTYPES:
-        raise ValueError(f"there is no kernel for weights of {a.dtype}")
+        raise ValueError(
+            f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape} of {a.dtype}, {b.shape} of {b.dtype}"
+        )
     rank, k = a.shape
     source = WeightsSource(
-        dtype=DTYPES[a.dtype.name],
+        dtype=number_of("dtype of A and B", dtype_name(a.dtype), DTYPES),
         k=k,
         n=b.shape[0],
         rank=rank,

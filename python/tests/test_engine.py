@@ -151,6 +151,22 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     np.testing.assert_array_equal(read(queue, into, y), y)
 
 
+def test_another_byte_order_is_refused(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    a, b, w = matrix(8, K, 3), matrix(N, 8, 4), matrix(N, K, 5)
+    other = a.dtype.newbyteorder()
+    weights = engine.weights(a, b)
+    for call in (
+        lambda: engine.weights(a.astype(other), b.astype(other)),
+        lambda: engine.concat([(a.astype(other), b.astype(other), 1.0)]),
+        lambda: weights.update(queue, a.astype(other), b.astype(other)),
+        lambda: engine.merge(queue, a, b, array.to_device(queue, w.astype(other))),
+        lambda: engine.merge(queue, a, b, array.to_device(queue, w.astype(other)), dtype="float32"),
+    ):
+        with pytest.raises(ValueError, match=other.str):
+            call()
+
+
 def test_slots_of_rows_are_integers_that_fit(queue, engine):
     route = engine.route(8, 3)
     for slots in ([0.9], np.array([1.0]), [True], [float("nan")]):
@@ -165,6 +181,12 @@ def test_slots_of_rows_are_integers_that_fit(queue, engine):
         engine.route(8, 2**32 + 3)
     with pytest.raises(OverflowError, match="most_rows = "):
         engine.route(2**64 + 8, 3)
+
+
+def test_a_mode_that_is_none_is_refused(queue, engine):
+    x, y = buffer(queue, matrix(2, K, 1)), buffer(queue, matrix(2, N, 2))
+    with pytest.raises(ValueError, match="mode must be one of fast, deterministic, batch_invariant, not 'x'"):
+        engine.forward(queue, x, y, engine.weights(matrix(8, K, 3), matrix(N, 8, 4)), m=2, mode="x")
 
 
 def test_weights_have_no_copies(queue, engine):

@@ -36,3 +36,23 @@ def test_wrong_shapes_are_refused():
         loratune.HostSession(threads=-1)
     with pytest.raises(OverflowError, match="threads = "):
         loratune.HostSession(threads=2**32 + 2)
+
+
+def test_another_byte_order_is_refused_and_y_stays():
+    a, b, x, y = matrix(6, 70, 3), matrix(33, 6, 4), matrix(4, 70, 1), matrix(4, 33, 2)
+    other = x.dtype.newbyteorder()
+    before = y.copy()
+    for fault in ({"x": x.astype(other)}, {"a": a.astype(other), "b": b.astype(other)}, {"y": y.astype(other)}):
+        with pytest.raises(ValueError, match="dtype"):
+            loratune.forward_host(**{"x": x, "a": a, "b": b, "y": y, **fault})
+    np.testing.assert_array_equal(y, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32])
+def test_a_dtype_without_kernels_is_refused_with_those_there_are(dtype):
+    a, b, x, y = matrix(6, 70, 3), matrix(33, 6, 4), matrix(4, 70, 1), matrix(4, 33, 2)
+    name = np.dtype(dtype).name
+    with pytest.raises(ValueError, match=f"dtype of x must be one of float32, float16, bfloat16, not '{name}'"):
+        loratune.forward_host(x.astype(dtype), a, b, y.astype(dtype))
+    with pytest.raises(ValueError, match=f"dtype of A and B must be one of float32, .*not '{name}'"):
+        loratune.forward_host(x, a.astype(dtype), b.astype(dtype), y)
