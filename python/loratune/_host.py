@@ -55,7 +55,7 @@ class HostSession(Handle):
         overwrite: bool = False,
     ) -> None:
         """y += scale * (x A^T) B^T in place: arrays of rows of float32 or float16, whose elements
-        stand side by side."""
+        stand side by side. y must not overlap x."""
         x = _rows(x, weights.k)
         number_of("dtype of x", dtype_name(x.dtype), DTYPES)
         if _rows(y, weights.n) is not y or y.shape[0] != x.shape[0] or y.dtype != x.dtype:
@@ -86,8 +86,9 @@ class HostSession(Handle):
 
 
 def forward_host(x: Any, a: Any, b: Any, y: np.ndarray, scale: float = 1.0, threads: int = 1) -> None:
-    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. Who calls
-    more often packs the weights once, as HostWeights, and keeps a HostSession."""
+    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. y must
+    not overlap x, A and B. Who calls more often packs the weights once, as HostWeights, and keeps a
+    HostSession."""
     HostSession(threads).forward(x, y, HostWeights(a, b), scale)
 
 
