@@ -24,7 +24,6 @@ from ._library import (
     dtype_name,
     engine_library,
     fitting,
-    host_array,
     number_of,
     weights_source,
     whole_text,
@@ -69,21 +68,27 @@ class Pool(Handle):
             ctypes.byref(struct),
             fitting("slots", slots, ctypes.c_int32),
         )
+        self._problem = problem
 
     def set(self, queue: Any, slot: int, a: Any, b: Any, scale: float = 1.0) -> None:
-        """Fills the slot with A[rank,k] and B[n,rank]; their rank may be below the pool's."""
-        a, b = host_array(a), host_array(b)
-        source = ModuleSource(
-            rank=a.shape[0],
-            a=a.ctypes.data,
-            a_bytes=a.nbytes,
-            b=b.ctypes.data,
-            b_bytes=b.nbytes,
+        """Fills the slot with A[rank,k] and B[n,rank], of the dtype of the pool's weights; their rank
+        may be below the pool's. Arrays of uint16 may hold bfloat16."""
+        of = self._problem
+        source, (rank, k, n, _), kept = weights_source(a, b, of.weights_dtype or of.dtype)
+        if (k, n) != (of.k, of.n):
+            raise ValueError(f"A must be [rank, {of.k}] and B [{of.n}, rank], not [{rank}, {k}] and [{n}, {rank}]")
+        module = ModuleSource(
+            rank=rank,
+            a=source.a,
+            a_bytes=source.a_bytes,
+            b=source.b,
+            b_bytes=source.b_bytes,
             scale=scale,
         )
-        modules = (ctypes.c_void_p * 1)(ctypes.addressof(source))
+        modules = (ctypes.c_void_p * 1)(ctypes.addressof(module))
         slot = fitting("slot", slot, ctypes.c_int32)
         check(engine_library().loratune_pool_set, self._handle, queue.int_ptr, slot, modules, 1)
+        del kept
 
     def clear(self, queue: Any, slot: int) -> None:
         """Empties the slot: its rows stay as they are."""

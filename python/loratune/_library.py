@@ -410,16 +410,30 @@ def dtype_name(dtype: Any) -> str:
     return dtype.name if dtype.isnative else dtype.str
 
 
-def weights_source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
-    """The struct, what shape it has, and the arrays that its pointers point into."""
+@functools.cache
+def holds(dtype: np.dtype, name: str) -> bool:
+    """Whether an array of the dtype may hold elements of that name. numpy has no bfloat16: it may stand
+    in uint16."""
+    return dtype_name(dtype) == name or (name == "bfloat16" and dtype_name(dtype) == "uint16")
+
+
+def weights_source(
+    a: Any, b: Any, dtype: str | None = None
+) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
+    """The struct, what shape it has, and the arrays that its pointers point into. `dtype` is what the
+    arrays must hold, None for any that there is a kernel for."""
     a, b = host_array(a), host_array(b)
     if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
         raise ValueError(
             f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape} of {a.dtype}, {b.shape} of {b.dtype}"
         )
+    if dtype is None:
+        dtype = dtype_name(a.dtype)
+    elif not holds(a.dtype, dtype):
+        raise ValueError(f"A and B must be {dtype}, not {a.dtype}")
     rank, k = a.shape
     source = WeightsSource(
-        dtype=number_of("dtype of A and B", dtype_name(a.dtype), DTYPES),
+        dtype=number_of("dtype of A and B", dtype, DTYPES),
         k=k,
         n=b.shape[0],
         rank=rank,

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import gc
 import sys
 import threading
@@ -156,15 +157,42 @@ def test_another_byte_order_is_refused(queue, engine):
     a, b, w = matrix(8, K, 3), matrix(N, 8, 4), matrix(N, K, 5)
     other = a.dtype.newbyteorder()
     weights = engine.weights(a, b)
+    pool = engine.pool(loratune.Problem(m=0, k=K, n=N, rank=8), 2)
     for call in (
         lambda: engine.weights(a.astype(other), b.astype(other)),
         lambda: engine.concat([(a.astype(other), b.astype(other), 1.0)]),
         lambda: weights.update(queue, a.astype(other), b.astype(other)),
+        lambda: pool.set(queue, 0, a.astype(other), b.astype(other)),
         lambda: engine.merge(queue, a, b, array.to_device(queue, w.astype(other))),
         lambda: engine.merge(queue, a, b, array.to_device(queue, w.astype(other)), dtype="float32"),
     ):
         with pytest.raises(ValueError, match=other.str):
             call()
+
+
+def test_a_pool_takes_what_it_was_made_for(queue, engine):
+    problem = loratune.Problem(m=0, k=K, n=N, rank=8)
+    pool = engine.pool(problem, 3)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    for bad_a, bad_b in (
+        (a.view(np.int32), b.view(np.int32)),
+        (a.astype(np.float16), b.astype(np.float16)),
+        (a, np.ascontiguousarray(b.T)),
+        (a.reshape(8, K // 2, 2), b),
+        (a.reshape(4, 2 * K), b.reshape(2 * N, 4)),
+        (None, None),
+    ):
+        with pytest.raises(ValueError, match="must be"):
+            pool.set(queue, 0, bad_a, bad_b)
+    for slot in (2**32, -(2**32)):
+        with pytest.raises(OverflowError, match="slot = "):
+            pool.set(queue, slot, a, b)
+        with pytest.raises(OverflowError, match="slot = "):
+            pool.clear(queue, slot)
+    with pytest.raises(OverflowError, match="slots = "):
+        engine.pool(problem, 2**32 + 1)
+    halves = engine.pool(dataclasses.replace(problem, weights_dtype="bfloat16"), 3)
+    halves.set(queue, 0, *((array.view(np.uint32) >> 16).astype(np.uint16) for array in (a, b)))
 
 
 def test_slots_of_rows_are_integers_that_fit(queue, engine):
