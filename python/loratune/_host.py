@@ -18,6 +18,7 @@ from ._library import (
     host_array,
     library,
     number_of,
+    row_pitch,
     weights_source,
 )
 
@@ -56,10 +57,13 @@ class HostSession(Handle):
     ) -> None:
         """y += scale * (x A^T) B^T in place: arrays of rows of float32 or float16, whose elements
         stand side by side. y must not overlap x."""
-        x = _rows(x, weights.k)
+        if not isinstance(x, np.ndarray):
+            x = host_array(x)
         number_of("dtype of x", dtype_name(x.dtype), DTYPES)
-        if _rows(y, weights.n) is not y or y.shape[0] != x.shape[0] or y.dtype != x.dtype:
+        ld_x = row_pitch("x", x, weights.k)
+        if not isinstance(y, np.ndarray) or y.shape[:1] != x.shape[:1] or y.dtype != x.dtype:
             raise ValueError("y must be an array of numpy with as many rows as x, of its dtype")
+        ld_y = row_pitch("y", y, weights.n)
         if not y.flags.writeable:
             raise ValueError("y cannot be written to")
         problem = Problem(
@@ -76,11 +80,11 @@ class HostSession(Handle):
             problem=ctypes.addressof(problem),
             weights=weights._handle,
             x=x.ctypes.data,
-            x_bytes=_span(x),
+            x_bytes=_span(x, ld_x),
             y=y.ctypes.data,
-            y_bytes=_span(y),
-            ld_x=x.strides[0] // x.itemsize,
-            ld_y=y.strides[0] // y.itemsize,
+            y_bytes=_span(y, ld_y),
+            ld_x=ld_x,
+            ld_y=ld_y,
         )
         check(library().loratune_forward_host, self._handle, ctypes.byref(call))
 
@@ -92,17 +96,7 @@ def forward_host(x: Any, a: Any, b: Any, y: np.ndarray, scale: float = 1.0, thre
     HostSession(threads).forward(x, y, HostWeights(a, b), scale)
 
 
-def _rows(array: Any, width: int) -> np.ndarray:
-    if not isinstance(array, np.ndarray):
-        array = host_array(array)
-    if array.ndim != 2 or array.shape[1] != width:
-        raise ValueError(f"an array must have rows of {width} elements, not {array.shape}")
-    if array.shape[0] > 0 and (array.strides[1] != array.itemsize or array.strides[0] % array.itemsize):
-        raise ValueError("the elements of a row must stand side by side")
-    return array
-
-
-def _span(array: np.ndarray) -> int:
+def _span(array: np.ndarray, pitch: int) -> int:
     """Bytes from the first element to the end of the last row."""
-    rows = array.shape[0]
-    return 0 if rows == 0 else (rows - 1) * array.strides[0] + array.shape[1] * array.itemsize
+    rows, width = array.shape
+    return 0 if rows == 0 else ((rows - 1) * pitch + width) * array.itemsize

@@ -417,6 +417,24 @@ def holds(dtype: np.dtype, name: str) -> bool:
     return dtype_name(dtype) == name or (name == "bfloat16" and dtype_name(dtype) == "uint16")
 
 
+def row_pitch(name: str, array: Any, width: int) -> int:
+    """Elements from row to row of an array, of numpy or pyopencl, whose rows must have so many
+    elements. The stride of a dimension that has one element says nothing."""
+    if array.ndim != 2 or array.shape[1] != width:
+        raise ValueError(f"{name} must have rows of {width} elements, not the shape {array.shape}")
+    size = array.dtype.itemsize
+    pitch = array.strides[0] if array.shape[0] > 1 else width * size
+    step = array.strides[1] if array.shape[0] > 0 and width > 1 else size
+    if step != size or pitch % size:
+        raise ValueError(f"the elements of a row of {name} must stand side by side")
+    if pitch < width * size:
+        raise ValueError(
+            f"the rows of {name} have a stride of {pitch} bytes: a negative one, or one below the length of a row, "
+            "is not taken"
+        )
+    return pitch // size
+
+
 def weights_source(
     a: Any, b: Any, dtype: str | None = None
 ) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
