@@ -19,7 +19,10 @@ from ._library import (
     ModuleStruct,
     SaveOptions,
     check,
+    dtype_name,
+    fitting,
     library,
+    number_of,
 )
 
 _FORMATS = {None: 0, "peft": 1, "mlx-lm": 2, "go-mlx": 3, "metal-candle": 4, "gguf": 5}
@@ -55,7 +58,7 @@ class Adapter(Handle):
         lenient: bool = False,
     ):
         options = AdapterOptions(
-            format=_FORMATS[format],
+            format=number_of("format", format, _FORMATS),
             path=os.fsencode(path),
             rank=rank,
             alpha=alpha or 0.0,
@@ -74,7 +77,8 @@ class Adapter(Handle):
     def find(self, name: str) -> int:
         """The index of the module of that path, or of the only one that ends with `.` and the name."""
         index = ctypes.c_size_t()
-        check(library().loratune_adapter_find, self._handle, name.encode(), ctypes.byref(index))
+        text = fitting("name", name.encode(), ctypes.c_char_p)
+        check(library().loratune_adapter_find, self._handle, text, ctypes.byref(index))
         return index.value
 
     def factors(self, module: int | str, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:
@@ -82,10 +86,11 @@ class Adapter(Handle):
         index = self._index(module)
         of = self.modules[index]
         kind = np.dtype(dtype)
+        number = number_of("dtype", dtype_name(kind), DTYPES)
         a = np.empty((of.rank, of.k), kind)
         b = np.empty((of.n, of.rank), kind)
         wanted = Factors(
-            dtype=DTYPES[kind.name],
+            dtype=number,
             index=index,
             a=a.ctypes.data,
             a_bytes=a.nbytes,
@@ -104,6 +109,8 @@ class Adapter(Handle):
         for name, array in (("x", x), ("y", y)):
             if array.dtype != np.float32 or not array.flags.c_contiguous:
                 raise ValueError(f"{name} must be a dense float32 array")
+        if not y.flags.writeable:
+            raise ValueError("y cannot be written to")
         call = AdapterCall(
             index=index,
             m=x.shape[0],
@@ -125,7 +132,7 @@ class Adapter(Handle):
     ) -> None:
         """Writes it as another tool's folder, which must not exist or be empty."""
         options = SaveOptions(
-            format=_FORMATS[format],
+            format=number_of("format", format, _FORMATS),
             folder=os.fsencode(folder),
             alpha=alpha or 0.0,
             has_alpha=int(alpha is not None),

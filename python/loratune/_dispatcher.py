@@ -17,7 +17,9 @@ from ._library import (
     Handle,
     ProblemStruct,
     check,
+    fitting,
     library,
+    number_of,
     whole_text,
 )
 
@@ -44,11 +46,15 @@ class Problem:
     adapters: int = 0
     dora: bool = False
 
+    def __post_init__(self) -> None:
+        self._struct()  # refuses what no struct can say
+
     @staticmethod
     def parse(key: str, mode: str = "fast") -> Problem:
         """From a key like `fwd_m1_k1024_n1024_r8_f16_acc`."""
         struct = ProblemStruct()
-        check(library().loratune_problem_parse, key.encode(), ctypes.byref(struct))
+        text = fitting("key", key.encode(), ctypes.c_char_p)
+        check(library().loratune_problem_parse, text, ctypes.byref(struct))
         names = {number: name for name, number in DTYPES.items()}
         return Problem(
             m=struct.m,
@@ -72,9 +78,9 @@ class Problem:
 
     def _struct(self) -> ProblemStruct:
         return ProblemStruct(
-            mode=MODES[self.mode],
-            dtype=DTYPES[self.dtype],
-            weights_dtype=DTYPES[self.weights_dtype] if self.weights_dtype else 0,
+            mode=number_of("mode", self.mode, MODES),
+            dtype=number_of("dtype", self.dtype, DTYPES),
+            weights_dtype=number_of("weights_dtype", self.weights_dtype, DTYPES) if self.weights_dtype else 0,
             overwrite=int(self.overwrite),
             m=self.m,
             k=self.k,
@@ -84,7 +90,7 @@ class Problem:
             adapters=self.adapters,
             dora=int(self.dora),
             slice_count=len(self.slices),
-            slice_n=(ctypes.c_int32 * 8)(*self.slices[:8]),
+            slice_n=(ctypes.c_int32 * 8)(*(fitting("slices", n, ctypes.c_int32) for n in self.slices[:8])),
         )
 
 
@@ -111,11 +117,10 @@ class Dispatcher(Handle):
     """
 
     def __init__(self, device: Any, tuned: str | os.PathLike[str] | bytes | None = None):
-        options = DispatcherOptions(device=_device_text(device).encode())
+        path = None if tuned is None or isinstance(tuned, bytes) else os.fsencode(tuned)
+        options = DispatcherOptions(device=_device_text(device).encode(), path=path)
         if isinstance(tuned, bytes):
             options.bytes, options.byte_count = tuned, len(tuned)
-        elif tuned is not None:
-            options.path = os.fsencode(tuned)
         super().__init__(_create, library().loratune_dispatcher_destroy, ctypes.byref(options))
 
     def pick(self, problem: Problem | str) -> Choice:

@@ -21,8 +21,12 @@ from ._library import (
     Matrix,
     ModuleSource,
     check,
+    dtype_name,
     engine_library,
-    host_array,
+    fitting,
+    holds,
+    number_of,
+    row_pitch,
     weights_source,
     whole_text,
 )
@@ -64,25 +68,33 @@ class Pool(Handle):
             engine_library().loratune_pool_destroy,
             engine._handle,
             ctypes.byref(struct),
-            slots,
+            fitting("slots", slots, ctypes.c_int32),
         )
+        self._problem = problem
 
     def set(self, queue: Any, slot: int, a: Any, b: Any, scale: float = 1.0) -> None:
-        """Fills the slot with A[rank,k] and B[n,rank]; their rank may be below the pool's."""
-        a, b = host_array(a), host_array(b)
-        source = ModuleSource(
-            rank=a.shape[0],
-            a=a.ctypes.data,
-            a_bytes=a.nbytes,
-            b=b.ctypes.data,
-            b_bytes=b.nbytes,
+        """Fills the slot with A[rank,k] and B[n,rank], of the dtype of the pool's weights; their rank
+        may be below the pool's. Arrays of uint16 may hold bfloat16."""
+        of = self._problem
+        source, (rank, k, n, _), kept = weights_source(a, b, of.weights_dtype or of.dtype)
+        if (k, n) != (of.k, of.n):
+            raise ValueError(f"A must be [rank, {of.k}] and B [{of.n}, rank], not [{rank}, {k}] and [{n}, {rank}]")
+        module = ModuleSource(
+            rank=rank,
+            a=source.a,
+            a_bytes=source.a_bytes,
+            b=source.b,
+            b_bytes=source.b_bytes,
             scale=scale,
         )
-        modules = (ctypes.c_void_p * 1)(ctypes.addressof(source))
+        modules = (ctypes.c_void_p * 1)(ctypes.addressof(module))
+        slot = fitting("slot", slot, ctypes.c_int32)
         check(engine_library().loratune_pool_set, self._handle, queue.int_ptr, slot, modules, 1)
+        del kept
 
     def clear(self, queue: Any, slot: int) -> None:
         """Empties the slot: its rows stay as they are."""
+        slot = fitting("slot", slot, ctypes.c_int32)
         check(engine_library().loratune_pool_clear, self._handle, queue.int_ptr, slot)
 
 
@@ -95,12 +107,18 @@ class Route(Handle):
             engine_library().loratune_route_create,
             engine_library().loratune_route_destroy,
             engine._handle,
-            most_rows,
-            slots,
+            fitting("most_rows", most_rows, ctypes.c_int64),
+            fitting("slots", slots, ctypes.c_int32),
         )
 
     def assign(self, queue: Any, slots: Any) -> None:
         """The slot of each row, -1 for a row that stays as it is."""
+        slots = np.asarray(slots)
+        if slots.size > 0:
+            if slots.dtype.kind not in "iu":
+                raise ValueError(f"slots must be integers, not {slots.dtype}")
+            for edge in (slots.min(), slots.max()):
+                fitting("slot", edge, ctypes.c_int32)
         slots = np.ascontiguousarray(slots, dtype=np.int32)
         check(
             engine_library().loratune_route_assign,
@@ -135,7 +153,7 @@ class Op(Handle):
 
     def warmup(self, m: Sequence[int]) -> None:
         """Builds the kernels for these numbers of rows."""
-        rows = (ctypes.c_int64 * len(m))(*m)
+        rows = (ctypes.c_int64 * len(m))(*(fitting("m", rows, ctypes.c_int64) for rows in m))
         check(engine_library().loratune_op_warmup, self._handle, rows, len(m))
 
     def forward(
@@ -153,17 +171,22 @@ class Op(Handle):
         ld_y: int = 0,
     ) -> Any:
         """Enqueues y += scale * (x A^T) B^T and returns the event of its end. x and y are pyopencl
-        buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions,
-        which say all that. In the place of weights a pool and a route may stand."""
+        buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions and
+        the problem's dtype, which say all that; `m` then may be less than their rows. In the place of
+        weights a pool and a route may stand."""
+        problem = self.problem
+        x, off_x, ld_x, rows_x = _operand("x", x, problem.k, problem.dtype, off_x, ld_x)
+        y, off_y, ld_y, rows_y = _operand("y", y, problem.n, problem.dtype, off_y, ld_y)
+        if rows_x is not None and rows_y is not None and rows_x != rows_y:
+            raise ValueError(f"y must have as many rows as x, {rows_x}, not {rows_y}")
+        rows = rows_y if rows_x is None else rows_x
+        if m is None:
+            m = problem.m if rows is None else rows
+        elif rows is not None and m > rows:
+            raise ValueError(f"m = {m} is more than the {rows} rows of the arrays")
         call = self._call
-        shape = getattr(x, "shape", None)
-        if shape is not None:
-            x, off_x, ld_x = _rows(x, self.problem.k)
-            m = shape[0] if m is None else m
-        if hasattr(y, "shape"):
-            y, off_y, ld_y = _rows(y, self.problem.n)
         call.scale = scale
-        call.m = self.problem.m if m is None else m
+        call.m = fitting("m", m, ctypes.c_int64)
         if isinstance(weights, tuple):
             call.weights = None
             call.pool, call.route = weights[0]._handle, weights[1]._handle
@@ -332,18 +355,21 @@ def _matrix(w: Any, shape: tuple[int, int], dtype: str | None, off: int, ld: int
     if hasattr(w, "shape"):
         if tuple(w.shape) != tuple(shape):
             raise ValueError(f"the weights must be {tuple(shape)}, not {tuple(w.shape)}")
-        dtype = w.dtype.name if dtype is None else dtype
-        if np.dtype(w.dtype).itemsize != (4 if dtype == "float32" else 2):
-            raise ValueError(f"an array of {w.dtype} holds no {dtype}")
-        w, off, ld = _rows(w, shape[1])
-    if dtype not in DTYPES:
-        raise ValueError(f"there is no kernel for weights of {dtype}")
-    return Matrix(dtype=DTYPES[dtype], buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
+        dtype = dtype_name(w.dtype) if dtype is None else dtype
+    number = number_of("dtype of the weights", dtype, DTYPES)
+    w, off, ld, _ = _operand("w", w, shape[1], dtype, off, ld)
+    return Matrix(dtype=number, buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
 
 
-def _rows(array: Any, width: int) -> tuple[Any, int, int]:
-    """Buffer, offset and pitch in elements of a pyopencl array of rows."""
-    if array.ndim != 2 or array.shape[1] != width or array.strides[1] != array.dtype.itemsize:
-        raise ValueError(f"an array must have rows of {width} elements, side by side")
-    size = array.dtype.itemsize
-    return array.base_data, array.offset // size, array.strides[0] // size
+def _operand(name: str, array: Any, width: int, dtype: str, off: int, ld: int) -> tuple[Any, int, int, int | None]:
+    """Buffer, offset and pitch in elements, and rows of a pyopencl array; a buffer does not say its rows."""
+    if hasattr(array, "base_data"):
+        if not holds(array.dtype, dtype):
+            raise ValueError(f"{name} must be an array of {dtype}, not of {array.dtype}")
+        ld = row_pitch(name, array, width)
+        return array.base_data, array.offset // array.dtype.itemsize, ld, array.shape[0]
+    if not hasattr(array, "int_ptr"):
+        raise TypeError(f"{name} must be a pyopencl array or buffer, not a {type(array).__name__}")
+    fitting(f"off_{name}", off, ctypes.c_int64)
+    fitting(f"ld_{name}", ld, ctypes.c_int64)
+    return array, off, ld, None

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from ._dispatcher import Problem
-from ._library import Handle, HostCall, check, host_array, library, weights_source
+from ._library import (
+    DTYPES,
+    Handle,
+    HostCall,
+    check,
+    dtype_name,
+    fitting,
+    host_array,
+    library,
+    number_of,
+    row_pitch,
+    weights_source,
+)
 
 
 class HostWeights(Handle):
@@ -29,7 +41,11 @@ class HostSession(Handle):
     """Threads, idle between calls, and memory that calls use again; for one thread at a time."""
 
     def __init__(self, threads: int = 1):
-        super().__init__(library().loratune_host_session_create, library().loratune_host_session_destroy, threads)
+        super().__init__(
+            library().loratune_host_session_create,
+            library().loratune_host_session_destroy,
+            fitting("threads", threads, ctypes.c_int32),
+        )
 
     def forward(
         self,
@@ -40,10 +56,14 @@ class HostSession(Handle):
         overwrite: bool = False,
     ) -> None:
         """y += scale * (x A^T) B^T in place: arrays of rows of float32 or float16, whose elements
-        stand side by side."""
-        x = _rows(x, weights.k)
-        if _rows(y, weights.n) is not y or y.shape[0] != x.shape[0] or y.dtype != x.dtype:
+        stand side by side. y must not overlap x."""
+        if not isinstance(x, np.ndarray):
+            x = host_array(x)
+        number_of("dtype of x", dtype_name(x.dtype), DTYPES)
+        ld_x = row_pitch("x", x, weights.k)
+        if not isinstance(y, np.ndarray) or y.shape[:1] != x.shape[:1] or y.dtype != x.dtype:
             raise ValueError("y must be an array of numpy with as many rows as x, of its dtype")
+        ld_y = row_pitch("y", y, weights.n)
         if not y.flags.writeable:
             raise ValueError("y cannot be written to")
         problem = Problem(
@@ -60,32 +80,23 @@ class HostSession(Handle):
             problem=ctypes.addressof(problem),
             weights=weights._handle,
             x=x.ctypes.data,
-            x_bytes=_span(x),
+            x_bytes=_span(x, ld_x),
             y=y.ctypes.data,
-            y_bytes=_span(y),
-            ld_x=x.strides[0] // x.itemsize,
-            ld_y=y.strides[0] // y.itemsize,
+            y_bytes=_span(y, ld_y),
+            ld_x=ld_x,
+            ld_y=ld_y,
         )
         check(library().loratune_forward_host, self._handle, ctypes.byref(call))
 
 
 def forward_host(x: Any, a: Any, b: Any, y: np.ndarray, scale: float = 1.0, threads: int = 1) -> None:
-    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. Who calls
-    more often packs the weights once, as HostWeights, and keeps a HostSession."""
+    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. y must
+    not overlap x, A and B. Who calls more often packs the weights once, as HostWeights, and keeps a
+    HostSession."""
     HostSession(threads).forward(x, y, HostWeights(a, b), scale)
 
 
-def _rows(array: Any, width: int) -> np.ndarray:
-    if not isinstance(array, np.ndarray):
-        array = host_array(array)
-    if array.ndim != 2 or array.shape[1] != width:
-        raise ValueError(f"an array must have rows of {width} elements, not {array.shape}")
-    if array.shape[0] > 0 and (array.strides[1] != array.itemsize or array.strides[0] % array.itemsize):
-        raise ValueError("the elements of a row must stand side by side")
-    return array
-
-
-def _span(array: np.ndarray) -> int:
+def _span(array: np.ndarray, pitch: int) -> int:
     """Bytes from the first element to the end of the last row."""
-    rows = array.shape[0]
-    return 0 if rows == 0 else (rows - 1) * array.strides[0] + array.shape[1] * array.itemsize
+    rows, width = array.shape
+    return 0 if rows == 0 else ((rows - 1) * pitch + width) * array.itemsize

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -26,10 +26,39 @@ class Error(RuntimeError):
         super().__init__(f"{self.name}: {detail}" if detail else self.name)
 
 
+def fitting(name: str, value: Any, kind: Any) -> Any:
+    """The value, where a ctypes type of numbers or of texts holds it. By itself ctypes drops, without a
+    word, the high bits of a number that is too large and what follows a NUL in a text."""
+    try:
+        held = kind(value).value
+    except TypeError:
+        raise TypeError(f"{name} must be {'bytes' if kind is c_char_p else 'an integer'}, not {value!r}") from None
+    if held == value:
+        return value
+    if kind is c_char_p:
+        raise ValueError(f"{name} must be without NUL, not {value!r}")
+    count = 1 << 8 * ctypes.sizeof(kind)
+    least = -count // 2 if kind(-1).value < 0 else 0
+    raise OverflowError(f"{name} = {value} is outside {least}..{least + count - 1}")
+
+
+def number_of(field: str, name: Any, numbers: Mapping[Any, int]) -> int:
+    """The interface's number for a name."""
+    if name not in numbers:
+        raise ValueError(f"the {field} must be one of {', '.join(map(str, numbers))}, not {name!r}")
+    return numbers[name]
+
+
+_CHECKED = {c_char_p, c_int32, c_uint32, c_int64, c_uint64, c_size_t}
+
+
 class _Struct(ctypes.Structure):
-    """A struct of the interface; what is not said is 0, its default."""
+    """A struct of the interface; what is not said is 0, its default. What is said must fit its field."""
 
     def __init__(self, **fields: Any):
+        for name, kind in self._fields_:
+            if name in fields and kind in _CHECKED:
+                fitting(name, fields[name], kind)
         super().__init__(size=ctypes.sizeof(type(self)), **fields)
 
 
@@ -375,16 +404,54 @@ def host_array(array: Any) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
-def weights_source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
-    """The struct, what shape it has, and the arrays that its pointers point into."""
+def dtype_name(dtype: Any) -> str:
+    """A dtype's name, as `float32`; with its byte order, as `>f4`, where that is not the machine's."""
+    dtype = np.dtype(dtype)
+    return dtype.name if dtype.isnative else dtype.str
+
+
+@functools.cache
+def holds(dtype: np.dtype, name: str) -> bool:
+    """Whether an array of the dtype may hold elements of that name. numpy has no bfloat16: it may stand
+    in uint16."""
+    return dtype_name(dtype) == name or (name == "bfloat16" and dtype_name(dtype) == "uint16")
+
+
+def row_pitch(name: str, array: Any, width: int) -> int:
+    """Elements from row to row of an array, of numpy or pyopencl, whose rows must have so many
+    elements. The stride of a dimension that has one element says nothing."""
+    if array.ndim != 2 or array.shape[1] != width:
+        raise ValueError(f"{name} must have rows of {width} elements, not the shape {array.shape}")
+    size = array.dtype.itemsize
+    pitch = array.strides[0] if array.shape[0] > 1 else width * size
+    step = array.strides[1] if array.shape[0] > 0 and width > 1 else size
+    if step != size or pitch % size:
+        raise ValueError(f"the elements of a row of {name} must stand side by side")
+    if pitch < width * size:
+        raise ValueError(
+            f"the rows of {name} have a stride of {pitch} bytes: a negative one, or one below the length of a row, "
+            "is not taken"
+        )
+    return pitch // size
+
+
+def weights_source(
+    a: Any, b: Any, dtype: str | None = None
+) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
+    """The struct, what shape it has, and the arrays that its pointers point into. `dtype` is what the
+    arrays must hold, None for any that there is a kernel for."""
     a, b = host_array(a), host_array(b)
     if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
-        raise ValueError(f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape}, {b.shape}")
-    if a.dtype.name not in DTYPES:
-        raise ValueError(f"there is no kernel for weights of {a.dtype}")
+        raise ValueError(
+            f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape} of {a.dtype}, {b.shape} of {b.dtype}"
+        )
+    if dtype is None:
+        dtype = dtype_name(a.dtype)
+    elif not holds(a.dtype, dtype):
+        raise ValueError(f"A and B must be {dtype}, not {a.dtype}")
     rank, k = a.shape
     source = WeightsSource(
-        dtype=DTYPES[a.dtype.name],
+        dtype=number_of("dtype of A and B", dtype, DTYPES),
         k=k,
         n=b.shape[0],
         rank=rank,
@@ -398,12 +465,16 @@ def weights_source(a: Any, b: Any) -> tuple[WeightsSource, tuple[int, int, int, 
 
 
 class Handle:
-    """An object of the library, destroyed with this one."""
+    """An object of the library, destroyed with this one, which therefore has no copies."""
 
     def __init__(self, create: Callable[..., int], destroy: Callable[[Any], None], *arguments: Any):
         self._destroy = destroy
         self._handle = c_void_p()
         check(create, *arguments, ctypes.byref(self._handle))
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """What copy and pickle ask for."""
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled")
 
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)

@@ -37,3 +37,26 @@ def test_wrong_shapes_are_refused(source):
         adapter.find("no_such")
     with pytest.raises(loratune.Error, match="LORATUNE_INVALID_FILE"):
         loratune.Adapter(source / "tests/data/adapters/refused_dora")
+
+
+def test_y_that_cannot_be_written_to_stays(source):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    module = adapter.modules[0]
+    y = np.zeros((1, module.n), np.float32)
+    y.flags.writeable = False
+    with pytest.raises(ValueError, match="y cannot be written to"):
+        adapter.run(0, np.ones((1, module.k), np.float32), y)
+    assert not y.any()
+
+
+def test_formats_and_dtypes_that_are_none_are_refused(source, tmp_path):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    for dtype in (np.int8, np.float64, np.dtype(np.float32).newbyteorder()):
+        with pytest.raises(ValueError, match="dtype must be one of float32, float16"):
+            adapter.factors(0, dtype)
+    with pytest.raises(ValueError, match="format must be one of None, peft, mlx-lm"):
+        loratune.Adapter(tmp_path, format="q")
+    with pytest.raises(ValueError, match="format must be one of None, peft, mlx-lm"):
+        adapter.save(tmp_path / "q", "q")
+    with pytest.raises(OverflowError, match="rank ="):
+        loratune.Adapter(tmp_path, format="metal-candle", rank=2**64 + 8)

@@ -74,6 +74,15 @@ def test_what_is_refused_says_why(tmp_path):
         loratune.Dispatcher(DEVICE).pick(loratune.Problem(m=1, k=1, n=9, rank=1, slices=(1,) * 9))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("dtype", "float64"), ("dtype", ">f4"), ("weights_dtype", "int8"), ("mode", "x")]
+)
+def test_a_name_that_is_none_is_refused_with_those_there_are(field, value):
+    allowed = "fast, deterministic, batch_invariant" if field == "mode" else "float32, float16, bfloat16"
+    with pytest.raises(ValueError, match=f"the {field} must be one of {allowed}, not '{value}'"):
+        loratune.Problem(**{"m": 1, "k": 8, "n": 8, "rank": 4, field: value})
+
+
 def test_a_tuned_file_answers(source):
     tuned = source / "results" / "tuned" / "pocl-epyc-2-cores.json"
     dispatcher = loratune.Dispatcher(DEVICE, tuned.read_bytes())

@@ -1,3 +1,5 @@
+import copy
+import dataclasses
 import gc
 import sys
 import threading
@@ -148,6 +150,160 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     with pytest.raises(ValueError):
         engine.weights(matrix(8, K, 3), matrix(N, 7, 4))
     np.testing.assert_array_equal(read(queue, into, y), y)
+
+
+def test_arrays_of_another_dtype_or_number_of_rows_are_refused(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    x, y = array.to_device(queue, matrix(4, K, 1)), array.to_device(queue, matrix(8, N, 2))
+    before = y.get()
+    for dtype in (np.float16, np.float64, np.int32, np.uint32, np.dtype(np.float32).newbyteorder()):
+        with pytest.raises(ValueError, match="x must be an array of float32, not of "):
+            engine.forward(queue, array.zeros(queue, (4, K), dtype), y[:4], weights)
+        with pytest.raises(ValueError, match="y must be an array of float32, not of "):
+            engine.forward(queue, x, array.zeros(queue, (4, N), dtype), weights)
+    for rows in (2, 8):
+        with pytest.raises(ValueError, match=f"y must have as many rows as x, 4, not {rows}"):
+            engine.forward(queue, x, y[:rows], weights)
+    with pytest.raises(ValueError, match="m = 5 is more than the 4 rows"):
+        engine.forward(queue, x, y[:4], weights, m=5)
+    with pytest.raises(ValueError, match="m = 5 is more than the 4 rows"):
+        engine.forward(queue, array.zeros(queue, (8, K), np.float32).data, y[:4], weights, m=5)
+    np.testing.assert_array_equal(y.get(), before)
+    engine.forward(queue, x, y[:4], weights, m=3).wait()
+    changed = np.any(y.get() != before, axis=1)
+    assert changed.tolist() == [True] * 3 + [False] * 5
+
+
+def test_arrays_of_uint16_hold_bfloat16(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    op = engine.op(loratune.Problem(m=0, k=K, n=N, rank=8, dtype="bfloat16", weights_dtype="float32"))
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    stored = [(values.view(np.uint32) >> 16).astype(np.uint16) for values in (matrix(2, K, 1), matrix(2, N, 2))]
+    x, y = [(half.astype(np.uint32) << 16).view(np.float32) for half in stored]
+    on_device, into = [array.to_device(queue, half) for half in stored]
+    with pytest.raises(ValueError, match="x must be an array of bfloat16, not of int16"):
+        op.forward(queue, on_device.view(np.int16), into, engine.weights(a, b))
+    op.forward(queue, on_device, into, engine.weights(a, b)).wait()
+    got = (into.get().astype(np.uint32) << 16).view(np.float32)
+    np.testing.assert_allclose(got, product(y, 1, x, a, b), rtol=1e-2, atol=1e-2)
+
+
+def test_what_is_no_array_or_buffer_of_pyopencl_is_named(queue, engine):
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    x, y = matrix(2, K, 1), matrix(2, N, 2)
+    with pytest.raises(TypeError, match="x must be a pyopencl array or buffer, not a ndarray"):
+        engine.forward(queue, x, buffer(queue, y), weights, m=2)
+    with pytest.raises(TypeError, match="y must be a pyopencl array or buffer, not a ndarray"):
+        engine.forward(queue, buffer(queue, x), y, weights, m=2)
+    with pytest.raises(TypeError, match="w must be a pyopencl array or buffer, not a ndarray"):
+        engine.merge(queue, matrix(8, K, 3), matrix(N, 8, 4), matrix(N, K, 5))
+
+
+def test_the_stride_of_one_row_or_column_does_not_matter(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    for m, k, n in ((1, K, N), (5, 1, 1)):
+        x, y, a, b = matrix(k, m, 1), matrix(n, m, 2), matrix(8, k, 3), matrix(n, 8, 4)
+        on_device, into = array.to_device(queue, x).T, array.to_device(queue, y).T
+        engine.forward(queue, on_device, into, engine.weights(a, b)).wait()
+        np.testing.assert_allclose(into.get(), product(y.T, 1, x.T, a, b), rtol=1e-4, atol=1e-4)
+
+
+def test_rows_in_reverse_are_refused(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    x, y = array.to_device(queue, matrix(4, K, 1)), array.to_device(queue, matrix(4, N, 2))
+    with pytest.raises(ValueError, match=f"rows of x have a stride of -{4 * K} bytes: a negative one.*is not taken"):
+        engine.forward(queue, x[::-1], y, engine.weights(matrix(8, K, 3), matrix(N, 8, 4)))
+
+
+def test_another_byte_order_is_refused(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    a, b, w = matrix(8, K, 3), matrix(N, 8, 4), matrix(N, K, 5)
+    other = a.dtype.newbyteorder()
+    weights = engine.weights(a, b)
+    pool = engine.pool(loratune.Problem(m=0, k=K, n=N, rank=8), 2)
+    for call in (
+        lambda: engine.weights(a.astype(other), b.astype(other)),
+        lambda: engine.concat([(a.astype(other), b.astype(other), 1.0)]),
+        lambda: weights.update(queue, a.astype(other), b.astype(other)),
+        lambda: pool.set(queue, 0, a.astype(other), b.astype(other)),
+        lambda: engine.merge(queue, a, b, array.to_device(queue, w.astype(other))),
+        lambda: engine.merge(queue, a, b, array.to_device(queue, w.astype(other)), dtype="float32"),
+    ):
+        with pytest.raises(ValueError, match=other.str):
+            call()
+
+
+def test_a_pool_takes_what_it_was_made_for(queue, engine):
+    problem = loratune.Problem(m=0, k=K, n=N, rank=8)
+    pool = engine.pool(problem, 3)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    for bad_a, bad_b in (
+        (a.view(np.int32), b.view(np.int32)),
+        (a.astype(np.float16), b.astype(np.float16)),
+        (a, np.ascontiguousarray(b.T)),
+        (a.reshape(8, K // 2, 2), b),
+        (a.reshape(4, 2 * K), b.reshape(2 * N, 4)),
+        (None, None),
+    ):
+        with pytest.raises(ValueError, match="must be"):
+            pool.set(queue, 0, bad_a, bad_b)
+    for slot in (2**32, -(2**32)):
+        with pytest.raises(OverflowError, match="slot = "):
+            pool.set(queue, slot, a, b)
+        with pytest.raises(OverflowError, match="slot = "):
+            pool.clear(queue, slot)
+    with pytest.raises(OverflowError, match="slots = "):
+        engine.pool(problem, 2**32 + 1)
+    halves = engine.pool(dataclasses.replace(problem, weights_dtype="bfloat16"), 3)
+    halves.set(queue, 0, *((array.view(np.uint32) >> 16).astype(np.uint16) for array in (a, b)))
+
+
+def test_slots_of_rows_are_integers_that_fit(queue, engine):
+    route = engine.route(8, 3)
+    for slots in ([0.9], np.array([1.0]), [True], [float("nan")]):
+        with pytest.raises(ValueError, match="slots must be integers, not "):
+            route.assign(queue, slots)
+    for slots in (np.array([0, 2**32]), [2**40], [-(2**32)], np.array([2**63], np.uint64)):
+        with pytest.raises(OverflowError, match="slot = "):
+            route.assign(queue, slots)
+    for slots in ([], np.array([0, -1, 2]), np.array([1, 2], np.uint8)):
+        route.assign(queue, slots)
+    with pytest.raises(OverflowError, match="slots = "):
+        engine.route(8, 2**32 + 3)
+    with pytest.raises(OverflowError, match="most_rows = "):
+        engine.route(2**64 + 8, 3)
+
+
+def test_numbers_beyond_their_field_are_refused(queue, engine):
+    x, y = buffer(queue, matrix(2, K, 1)), buffer(queue, matrix(2, N, 2))
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    weights = engine.weights(a, b)
+    for name in ("m", "off_x", "ld_x", "off_y", "ld_y"):
+        with pytest.raises(OverflowError, match=f"{name} = "):
+            engine.forward(queue, x, y, weights, **{"m": 1, name: 2**64 + 1})
+    with pytest.raises(OverflowError, match="m = "):
+        engine.op(loratune.Problem(m=0, k=K, n=N, rank=8)).warmup([1, 2**64 + 1])
+    with pytest.raises(OverflowError, match="off_w = "):
+        engine.merge(queue, a, b, buffer(queue, matrix(N, K, 5)), dtype="float32", off=2**64)
+    with pytest.raises(OverflowError, match=r"cache_bytes = -1 is outside 0\.\."):
+        loratune.Engine(queue.context, queue.device, cache_bytes=-1)
+    with pytest.raises(ValueError, match="cache_folder must be without NUL"):
+        loratune.Engine(queue.context, queue.device, cache_folder="/tmp/a\0b")
+
+
+def test_a_mode_that_is_none_is_refused(queue, engine):
+    x, y = buffer(queue, matrix(2, K, 1)), buffer(queue, matrix(2, N, 2))
+    with pytest.raises(ValueError, match="mode must be one of fast, deterministic, batch_invariant, not 'x'"):
+        engine.forward(queue, x, y, engine.weights(matrix(8, K, 3), matrix(N, 8, 4)), m=2, mode="x")
+
+
+def test_weights_have_no_copies(queue, engine):
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    with pytest.raises(TypeError, match="a Weights cannot be copied"):
+        copy.copy(weights)
+    x, y = buffer(queue, matrix(2, K, 1)), buffer(queue, matrix(2, N, 2))
+    engine.forward(queue, x, y, weights, m=2).wait()
 
 
 def test_rows_take_the_adapter_of_their_slot(queue, engine):

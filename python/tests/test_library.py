@@ -1,9 +1,13 @@
 """The structs of the package against those of the headers."""
 
+import copy
 import ctypes
+import pickle
 import shutil
 import subprocess
 
+import loratune
+import numpy as np
 import pytest
 from loratune import _library
 
@@ -40,6 +44,51 @@ def test_every_struct_of_the_headers_is_known(source):
     text = "".join((source / "capi" / name).read_text() for name in ("loratune.h", "loratune_cl.h"))
     structs = set(re.findall(r"typedef struct (loratune_\w+) \{", text))
     assert structs == set(_library.STRUCTS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("m", 2**64 + 5), ("m", -(2**63) - 1), ("rank", 2**32 + 4), ("align", 2**32), ("slices", (2**32 + 8,))],
+)
+def test_a_number_beyond_its_field_is_refused(field, value):
+    with pytest.raises(OverflowError, match=f"{field} = -?[0-9]+ is outside -[0-9]+[.][.][0-9]+"):
+        loratune.Problem(**{"m": 5, "k": 8, "n": 8, "rank": 4, field: value})
+
+
+def test_what_is_no_integer_is_named():
+    with pytest.raises(TypeError, match=r"m must be an integer, not 1\.5"):
+        loratune.Problem(m=1.5, k=8, n=8, rank=4)
+    assert str(loratune.Problem(m=np.int64(5), k=8, n=8, rank=4)) == "fwd_m5_k8_n8_r4_f32_acc"
+
+
+def test_the_limits_of_a_field_are_taken():
+    for kind, least, most in ((ctypes.c_int32, -(2**31), 2**31 - 1), (ctypes.c_uint64, 0, 2**64 - 1)):
+        assert _library.fitting("x", least, kind) == least
+        assert _library.fitting("x", most, kind) == most
+        for beyond in (least - 1, most + 1):
+            with pytest.raises(OverflowError, match=f"outside {least}[.][.]{most}"):
+                _library.fitting("x", beyond, kind)
+
+
+def test_a_text_with_nul_is_refused(source):
+    folder = str(source / "tests/data/adapters/peft_plain")
+    adapter = loratune.Adapter(folder)
+    for name, call in {
+        "key": lambda: loratune.Problem.parse("m1_k64_n32_r4_f16_acc\0x"),
+        "path": lambda: loratune.Adapter(f"{folder}\0x"),
+        "name": lambda: adapter.find(f"{adapter.modules[0].path}\0x"),
+        "folder": lambda: adapter.save("/\0x", "peft"),
+        "device": lambda: loratune.Dispatcher("{}\0"),
+    }.items():
+        with pytest.raises(ValueError, match=f"{name} must be without NUL"):
+            call()
+
+
+def test_a_handle_has_no_copies():
+    weights = loratune.HostWeights(np.ones((2, 8), np.float32), np.ones((4, 2), np.float32))
+    for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a HostWeights cannot be copied or pickled"):
+            duplicate(weights)
 
 
 def test_an_error_has_a_name():
