@@ -70,8 +70,9 @@ TEST_F(PoolForward, TakesThePlanForOneAdapterWhereOneHasAllRows) {
 
 // With numbers whose sums show their order, the first row's bits are the same whoever has the others.
 TEST_F(PoolForward, KeepsTheBitsOfARowWhereTheModePromisesIt) {
-  for (float& value : x_) value *= 0.1F;
-  x_buffer_ = test_buffer(x_);
+  Values x = x_;
+  for (float& value : x) value *= 0.1F;
+  x_buffer_ = test_buffer(x);
   call_.x = x_buffer_.get();
   set(pool_, 1, adapter(shape_, {1, 6}, 3));
   Forward invariant(test_engine(), dispatcher_, plain(shape_), Mode::batch_invariant);
@@ -82,7 +83,9 @@ TEST_F(PoolForward, KeepsTheBitsOfARowWhereTheModePromisesIt) {
     return y;
   };
   const Values alone = first_row({2});
-  EXPECT_FALSE(same_bits(alone, Values(first_ys(shape_).begin(), first_ys(shape_).begin() + shape_.n)));
+  Values before = first_ys(shape_);
+  before.resize(alone.size());
+  EXPECT_FALSE(same_bits(alone, before));
   for (const Slots& slots : {Slots{2, 2}, Slots{2, -1}, Slots{2, 1}, Slots{2, 0, 1}, Slots(8, 2),
                              Slots{2, 0, 0, 1, 1, 2, -1, 0}}) {
     EXPECT_TRUE(same_bits(first_row(slots), alone)) << slots.size();
