@@ -113,8 +113,9 @@ typedef struct loratune_matrix {
 /* W += factor * B A on the queue, out being the source's n and in its k; returns when that is done. Sums
  * are in float, and each element of W is rounded once, to the nearest. The queue is in-order, of the
  * engine's context and device. LORATUNE_INVALID_OPERANDS, W being as it was, for other extents, for
- * another queue, and for a W that does not fit its buffer. What was added cannot be subtracted again to the bit: who wants W back keeps a copy. Threads may
- * merge at a time; merges of one engine follow one another. */
+ * another queue, and for a W that does not fit its buffer. What was added cannot be subtracted again to
+ * the bit: who wants W back keeps a copy. Threads may merge at a time; merges of one engine follow one
+ * another. */
 int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
                        const loratune_weights_source* source, const loratune_matrix* w,
                        loratune_text* detail);

@@ -202,8 +202,8 @@ struct EngineOptions {
 };
 
 // The options with cache_folder and cache_bytes as $LORATUNE_CACHE_DIR and $LORATUNE_CACHE_BYTES
-// say, where these are set and not empty. Throws std::invalid_argument for bytes that are no number. Nobody may
-// change the environment meanwhile. An engine reads it nowhere else.
+// say, where these are set and not empty. Throws std::invalid_argument for bytes that are no
+// number. Nobody may change the environment meanwhile. An engine reads it nowhere else.
 EngineOptions options_from_env(EngineOptions options = {});
 
 // Any number of threads may call the same engine at a time; a program that several of them ask for

@@ -83,8 +83,8 @@ HostThreads::~HostThreads() {
   state_->ticket.store(make_ticket(++state_->call, 0), std::memory_order_release);
   state_->ticket.notify_all();
   if (getpid() != state_->process) {
-    // A process that was forked has none of the threads: there is nothing to join, and what they hold
-    // stays.
+    // A process that was forked has none of the threads: there is nothing to join, and what they
+    // hold stays.
     static_cast<void>(state_.release());
     return;
   }

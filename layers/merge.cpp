@@ -17,16 +17,16 @@ std::int64_t pieces_of(Dtype dtype) {
   return dtype == Dtype::f16 ? 2 : 3;
 }
 
-// The power of two by which B is multiplied before f16 holds its pieces, so that its largest number is
-// among the largest of the type, and what f16 loses of the others is far below those of W. The other
-// types have the range of float.
+// The power of two by which B is multiplied before a type of 16 bits holds its pieces: the largest
+// number comes near 2^14, so that none is beyond f16, and what the type loses of small ones is far
+// below what W can show.
 int exponent_for(const std::vector<float>& b, Dtype dtype) {
-  constexpr int kLargest = 14;  // 2^14 and its first piece are below f16's limit of 65504
+  constexpr int kLargest = 14;
   float most = 0;
   for (const float value : b) {
     if (std::isfinite(value)) most = std::max(most, std::abs(value));
   }
-  return dtype == Dtype::f16 && most > 0 ? kLargest - std::ilogb(most) : 0;
+  return dtype != Dtype::f32 && most > 0 ? kLargest - std::ilogb(most) : 0;
 }
 
 // B[out,rank], multiplied by 2^exponent, with its pieces side by side.
@@ -113,7 +113,8 @@ void Merge::merge(cl_command_queue queue, const LoraLinear& layer, const WeightM
   const std::string why = invalid_reason(problem);
   if (!why.empty()) throw std::invalid_argument("merge: " + why);
   const int exponent = exponent_for(layer.b, w.dtype);
-  const std::vector<std::byte> x = from_floats(element_of(w.dtype), in_pieces(layer, w.dtype, exponent));
+  const std::vector<std::byte> x =
+      from_floats(element_of(w.dtype), in_pieces(layer, w.dtype, exponent));
   Forward& forward = state_->forward_for(problem);
   std::string unbuilt;
   if (forward.executable(problem.m, unbuilt) == nullptr) throw std::runtime_error(unbuilt);

@@ -26,8 +26,9 @@ std::int64_t padded_rank(const Config& config, int rank) {
   return ceil_div(rank, config[kAVec]) * config[kAVec];
 }
 
-// How many columns a work-item may hold at once. Beside x in f32, Intel's CPU compiler (2026.22) takes 4 s
-// of processor time for 4 columns of bf16 weights, and more than a minute for 16; 5 s for 16 of f16.
+// How many columns a work-item may hold at once. Beside x in f32, Intel's CPU compiler (2026.22)
+// takes 4 s of processor time for 4 columns of bf16 weights, and more than a minute for 16; 5 s for
+// 16 of f16.
 int most_columns(const Problem& problem, const DeviceInfo& device) {
   const bool slow = device.platform == "Intel(R) OpenCL" && device.type == DeviceType::cpu &&
                     types_of(problem) == Types(Dtype::f32, Dtype::bf16);

@@ -28,8 +28,9 @@ std::int32_t cl_guarded(loratune_text* detail, Body body) noexcept {
 std::vector<Factors> factors_of(const Problem& shape, const loratune_module_source* const* modules,
                                 std::size_t count);
 
-// Throws Refused for a queue of another context or device than the engine's, whose commands the driver
-// would refuse after half of the work, or abort at; and where `in_order`, for one out of order.
+// Throws Refused for a queue of another context or device than the engine's, whose commands the
+// driver would refuse after half of the work, or abort at; and where `in_order`, for one out of
+// order.
 enum class QueueOrder : std::uint8_t { any, in_order };
 cl_command_queue check_queue(const Engine& engine, cl_command_queue queue,
                              QueueOrder order = QueueOrder::in_order);

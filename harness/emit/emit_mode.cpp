@@ -58,8 +58,8 @@ std::vector<Problem> with_words(const std::vector<Problem>& problems) {
   if (kept.empty()) throw Failure(kExitUsage, "nothing to emit: " + why);
   if (const std::size_t gone = problems.size() - kept.size(); gone > 0) {
     const Problem& first = *std::find_if_not(problems.begin(), problems.end(), has_words);
-    std::fprintf(stderr, "left out: %zu of %zu problems, the first %s: %s\n", gone,
-                 problems.size(), to_string(first).c_str(), why.c_str());
+    std::fprintf(stderr, "left out: %zu of %zu problems, the first %s: %s\n", gone, problems.size(),
+                 to_string(first).c_str(), why.c_str());
   }
   return kept;
 }

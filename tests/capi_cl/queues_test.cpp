@@ -74,9 +74,8 @@ TEST_F(CQueues, InOrderOnesOfTheEngineAreTaken) {
 
 TEST_F(CQueues, OutOfOrderOnesAreRefusedWhereOneCommandFollowsAnother) {
   cl_int status = CL_SUCCESS;
-  const Handle<cl_command_queue> queue(
-      clCreateCommandQueue(test_context(), test_device().handle,
-                           CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &status));
+  const Handle<cl_command_queue> queue(clCreateCommandQueue(
+      test_context(), test_device().handle, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &status));
   if (status != CL_SUCCESS) GTEST_SKIP() << "the device has no queue that is out of order";
   EXPECT_EQ(statuses(queue.get()), all(LORATUNE_UNSUPPORTED));
   EXPECT_EQ(update(queue.get()), LORATUNE_SUCCESS) << "its writes block";

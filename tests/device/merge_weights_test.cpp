@@ -94,6 +94,33 @@ TEST_P(MergeWeights, AddsTheAdapterAndACopyBringsThemBack) {
   EXPECT_EQ(bytes_of(w), bytes);
 }
 
+// B may be far below the least number of W's type or beyond its largest, as long as W is not.
+TEST_P(MergeWeights, AreRightHoweverLargeTheNumbersOfBAre) {
+  const Dtype dtype = GetParam();
+  const std::vector<float> b = layer_.b;
+  for (const double size : {1e-30, 1e-8, 1e-3, 1e6, 1e30}) {
+    const Handle<cl_mem> w =
+        upload(dtype, std::vector<float>(static_cast<std::size_t>(kOff + kOut * kPitch)));
+    for (std::size_t i = 0; i < b.size(); ++i) {
+      layer_.b[i] = static_cast<float>(static_cast<double>(b[i]) * size);
+    }
+    merge_.merge(queue_.get(), layer_, matrix(w, dtype), 1 / size);
+    const std::vector<float> got = to_floats(element_of(dtype), bytes_of(w));
+    for (std::int64_t row = 0; row < kOut; ++row) {
+      for (std::int64_t column = 0; column < kIn; ++column) {
+        double wanted = 0;
+        for (std::int64_t j = 0; j < kRank; ++j) {
+          wanted += layer_.scale / size *
+                    static_cast<double>(layer_.b[static_cast<std::size_t>(row * kRank + j)]) *
+                    static_cast<double>(layer_.a[static_cast<std::size_t>(j * kIn + column)]);
+        }
+        const auto at = static_cast<std::size_t>(kOff + row * kPitch + column);
+        ASSERT_NEAR(static_cast<double>(got[at]), wanted, tolerance(dtype, wanted)) << size;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, MergeWeights, testing::Values(Dtype::f32, Dtype::f16, Dtype::bf16),
                          [](const auto& one) { return std::string(to_string(one.param)); });
 
@@ -112,32 +139,6 @@ TEST_F(MergedWeights, OfOtherExtentsOrTooSmallABufferIsRefused) {
   matrix_of.ld = kIn - 1;
   EXPECT_THROW(merge_.merge(queue_.get(), layer_, matrix_of), std::invalid_argument);
   EXPECT_EQ(bytes_of(w), bytes);
-}
-
-// B may be far below the least number of f16 or beyond its largest, as long as W is not.
-TEST_F(MergedWeights, InF16AreRightHoweverLargeTheNumbersOfBAre) {
-  const std::vector<float> b = layer_.b;
-  for (const double size : {1e-30, 1e-8, 1e-3, 1e6, 1e30}) {
-    const Handle<cl_mem> w =
-        upload(Dtype::f16, std::vector<float>(static_cast<std::size_t>(kOff + kOut * kPitch)));
-    for (std::size_t i = 0; i < b.size(); ++i) {
-      layer_.b[i] = static_cast<float>(static_cast<double>(b[i]) * size);
-    }
-    merge_.merge(queue_.get(), layer_, matrix(w, Dtype::f16), 1 / size);
-    const std::vector<float> got = to_floats(Element::f16, bytes_of(w));
-    for (std::int64_t row = 0; row < kOut; ++row) {
-      for (std::int64_t column = 0; column < kIn; ++column) {
-        double wanted = 0;
-        for (std::int64_t j = 0; j < kRank; ++j) {
-          wanted += layer_.scale / size *
-                    static_cast<double>(layer_.b[static_cast<std::size_t>(row * kRank + j)]) *
-                    static_cast<double>(layer_.a[static_cast<std::size_t>(j * kIn + column)]);
-        }
-        const auto at = static_cast<std::size_t>(kOff + row * kPitch + column);
-        ASSERT_NEAR(static_cast<double>(got[at]), wanted, tolerance(Dtype::f16, wanted)) << size;
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ TEST_F(PoolForward, TakesThePlanForOneAdapterWhereOneHasAllRows) {
       true);
 }
 
-// With numbers whose sums show their order, the first row's bits are the same whoever has the others.
+// With numbers whose sums show their order, the first row's bits are the same whoever has the
+// others.
 TEST_F(PoolForward, KeepsTheBitsOfARowWhereTheModePromisesIt) {
   Values x = x_;
   for (float& value : x) value *= 0.1F;

@@ -15,7 +15,8 @@ TEST(HostThreads, AForkedProcessMayRunAndEndThem) {
   const pid_t child = fork();
   if (child == 0) {
     int tasks = 0;
-    threads->run(4, [](void* count, int) { ++*static_cast<int*>(count); }, &tasks);
+    threads->run(
+        4, [](void* count, int) { ++*static_cast<int*>(count); }, &tasks);
     threads.reset();
     _exit(tasks == 4 ? 0 : 1);
   }
