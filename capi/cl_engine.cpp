@@ -24,13 +24,13 @@ cl_command_queue check_queue(const Engine& engine, cl_command_queue queue, Queue
   cl_context context = nullptr;
   cl_device_id device = nullptr;
   cl_command_queue_properties properties = 0;
-  const auto ask = [&](cl_command_queue_info what, auto& answer) {
-    require_success(clGetCommandQueueInfo(queue, what, sizeof answer, &answer, nullptr),
+  const auto ask = [&](cl_command_queue_info what, std::size_t bytes, void* answer) {
+    require_success(clGetCommandQueueInfo(queue, what, bytes, answer, nullptr),
                     "clGetCommandQueueInfo");
   };
-  ask(CL_QUEUE_CONTEXT, context);
-  ask(CL_QUEUE_DEVICE, device);
-  ask(CL_QUEUE_PROPERTIES, properties);
+  ask(CL_QUEUE_CONTEXT, sizeof(cl_context), static_cast<void*>(&context));
+  ask(CL_QUEUE_DEVICE, sizeof(cl_device_id), static_cast<void*>(&device));
+  ask(CL_QUEUE_PROPERTIES, sizeof properties, &properties);
   if (context != engine.context() || device != engine.device()) {
     throw Refused(LORATUNE_INVALID_OPERANDS,
                   "queue: it is of another context or device than the engine");
