@@ -6,6 +6,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38,18 +39,27 @@ class Pattern {
   bool matches_start(std::string_view name, Steps& steps) const;
   bool matches_all(std::string_view name, Steps& steps) const;
 
+  // How re.match() matches at the begin of `name`, where several ways are possible: `begin` is where
+  // the last of the named groups, which must not be repeated, begins; none where the group is no
+  // part of the match. None where there is no match. Throws as matches_start().
+  struct Match {
+    std::optional<std::size_t> begin;
+  };
+  std::optional<Match> find_group(std::string_view name, Steps& steps) const;
+
   // How large the machine is. A part that is repeated no times has sets and no states.
   std::size_t size() const { return std::max(states_.size(), sets_.size()); }
 
  private:
   friend class PatternCompiler;
-  enum class Kind : std::uint8_t { character, split, begin, end, accept };
+  enum class Kind : std::uint8_t { character, split, begin, end, group, accept };
   struct State {
     Kind kind = Kind::accept;
     std::uint32_t set = 0;              // of `character`: index into sets_
-    std::uint32_t next = 0, other = 0;  // `other` only of `split`
+    std::uint32_t next = 0, other = 0;  // `other` only of `split`, which prefers `next`
   };
-  bool run(std::string_view name, bool all, Steps& steps) const;
+  enum class Want : std::uint8_t { start, all, group };
+  std::optional<Match> run(std::string_view name, Want want, Steps& steps) const;
 
   std::vector<State> states_;
   std::vector<std::bitset<256>> sets_;
