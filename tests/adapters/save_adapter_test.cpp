@@ -96,6 +96,37 @@ TEST(SaveAdapter, ElementsOfTwoBytesKeepEveryBit) {
   }
 }
 
+// The rows of B are put in another order, and nothing is done to their numbers.
+TEST(SaveAdapter, RowsThatAreTurnedBackKeepEveryBit) {
+  for (const Element element : {Element::f16, Element::bf16, Element::f32}) {
+    const auto size = static_cast<std::size_t>(block_of(element).bytes);
+    std::vector<std::byte> turned(8 * size);  // two heads of four rows, a number a row
+    for (std::size_t i = 0; i < turned.size(); ++i)
+      turned[i] = std::byte(i % size == 0 ? i + 1 : 0);
+    // A NaN that signals: 0x7c01 as f16, 0x7f81 as bf16, 0x7f800001 as f32.
+    const bool half = element == Element::f16;
+    turned[size - 1] = std::byte(half ? 0x7c : 0x7f);
+    if (!half) turned[size - 2] = std::byte(size == 2 ? 0x81 : 0x80);
+    std::vector<std::byte> expected;
+    for (const std::size_t row : {0U, 2U, 1U, 3U, 4U, 6U, 5U, 7U}) {
+      const auto at = turned.begin() + static_cast<std::ptrdiff_t>(row * size);
+      expected.insert(expected.end(), at, at + static_cast<std::ptrdiff_t>(size));
+    }
+    Adapter adapter;
+    adapter.format = Format::gguf;
+    adapter.architecture = "llama";
+    adapter.modules.push_back(
+        {"blk.0.attn_q", {element, 1, 8, false, turned}, {element, 8, 1, false, turned}, 8, 8});
+    const TemporaryFolder target;
+    SaveOptions options;
+    options.heads = 2;
+    ASSERT_EQ(save_adapter(adapter, Format::peft, (target / "x").string(), options), "");
+    const LoadedAdapter saved = load_adapter((target / "x").string());
+    ASSERT_TRUE(saved.adapter) << saved.error;
+    EXPECT_EQ(rows_of(saved.adapter->modules[0].b), expected) << to_string(element);
+  }
+}
+
 TEST(SaveAdapter, PeftSaysRanksAndScalesOfEachModule) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
