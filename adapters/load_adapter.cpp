@@ -312,6 +312,19 @@ ModuleRules rules_of(Format format, const Source& source, const AdapterConfig& c
   return format == Format::mlx_lm ? mlx_lm_rules(config) : go_mlx_rules(config);
 }
 
+// A key that says that the adapter is of activated LoRA, whatever its value is.
+std::optional<std::string> key_of_alora(const GgufFile& gguf) {
+  constexpr std::string_view kBegin = "adapter.alora.";
+  const auto text = gguf.texts.lower_bound(kBegin);
+  if (text != gguf.texts.end() && text->first.starts_with(kBegin)) return text->first;
+  const auto number = gguf.numbers.lower_bound(kBegin);
+  if (number != gguf.numbers.end() && number->first.starts_with(kBegin)) return number->first;
+  const auto list = std::find_if(gguf.lists.begin(), gguf.lists.end(),
+                                 [&](const auto& key) { return key.starts_with(kBegin); });
+  if (list != gguf.lists.end()) return *list;
+  return {};
+}
+
 Adapter load_gguf(const Source& source, const LoadOptions& options) {
   const std::string& path = source.files.front();
   GgufFile gguf = read_gguf(std::make_shared<MappedFile>(path));
@@ -325,10 +338,9 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
       refuse(path, key, "is " + in_quotes(text(key)) + ", expected '" + expected + "'");
     }
   }
-  const auto other = std::find_if(gguf.lists.begin(), gguf.lists.end(), [](const auto& key) {
-    return key.starts_with("adapter.alora.");
-  });
-  if (other != gguf.lists.end()) refuse(path, *other, "is of activated LoRA, expected plain LoRA");
+  if (const auto other = key_of_alora(gguf)) {
+    refuse(path, *other, "is of activated LoRA, expected plain LoRA");
+  }
   if (options.alpha || options.rank) {
     refuse(path, "says its own rank and alpha: leave out --rank and --alpha");
   }
