@@ -123,7 +123,31 @@ class Pairing {
     return pair;
   }
 
-  void add_magnitude(const OpenFile& file, const Tensor& tensor, std::string_view module) {
+  // A file of several adapters, or of keys that were written in several ways, could give a module
+  // the A of one and the B of another.
+  void require_one_spelling(const OpenFile& file, const Tensor& tensor, const Key& key) {
+    if (format_ != Format::peft) return;
+    if (first_name_.empty()) {
+      first_ = key;
+      first_name_ = tensor.name;
+    }
+    const auto has = [](std::string_view part) { return part.empty() ? "none" : in_quotes(part); };
+    const std::string other = ", and key " + in_quotes(first_name_) + " has ";
+    if (key.prefix != first_.prefix) {
+      refuse(file.path, tensor.name,
+             "has " + (key.prefix.empty() ? "no prefix" : "the prefix " + has(key.prefix)) + other +
+                 has(first_.prefix) + ", expected one prefix or none in the whole file");
+    }
+    if (key.adapter != first_.adapter) {
+      refuse(
+          file.path, tensor.name,
+          "has " +
+              (key.adapter.empty() ? "no adapter name" : "the adapter name " + has(key.adapter)) +
+              other + has(first_.adapter) + ", expected one name or none in the whole file");
+    }
+  }
+
+  void add_magnitude(const OpenFile& file, const Tensor& tensor, const Key& key) {
     if (!tensor.element || !is_plain(*tensor.element) || tensor.dims != 1 || tensor.shape[0] < 1 ||
         tensor.shape[0] > kMaxExtent) {
       leave_out(file, tensor,
@@ -131,18 +155,19 @@ class Pairing {
                     ", expected F32, F16 or BF16 of one extent, a magnitude for each row of B");
       return;
     }
-    const Tensor*& magnitude = pair_of(file, tensor, module, module).magnitude;
+    const Tensor*& magnitude = pair_of(file, tensor, key.same, key.module).magnitude;
     if (magnitude != nullptr) {
       refuse(file.path, tensor.name,
-             "is a second spelling of the magnitudes of " + in_quotes(module));
+             "is a second spelling of the magnitudes of " + in_quotes(key.module));
     }
+    require_one_spelling(file, tensor, key);
     magnitude = &tensor;
   }
 
   void add(const OpenFile& file, const Tensor& tensor) {
     if (dora_) {
-      const std::string_view module = module_of_magnitude(tensor.name);
-      if (!module.empty()) return add_magnitude(file, tensor, module);
+      const Key magnitude = read_magnitude_key(tensor.name);
+      if (!magnitude.module.empty()) return add_magnitude(file, tensor, magnitude);
     }
     Key key = read_key(format_, tensor.name);
     std::string why = key.why;
@@ -170,6 +195,7 @@ class Pairing {
       refuse(file.path, tensor.name,
              "is a second spelling of the same half of " + in_quotes(key.same));
     }
+    require_one_spelling(file, tensor, key);
     half = &tensor;
   }
 
@@ -232,6 +258,8 @@ class Pairing {
   Format format_;
   bool lenient_, dora_;
   Adapter& adapter_;
+  Key first_;  // of a half or of magnitudes
+  std::string_view first_name_;
   std::vector<Pair> pairs_;
   // In order: names that were made for it can slow a hash map down without bounds.
   std::map<std::string_view, std::size_t> by_name_;

@@ -75,7 +75,7 @@ void say_why_not(std::string_view name, Key& key) {
 }
 
 // `<module>.lora_A.weight`, or with the adapter's name in it: `<module>.lora_A.default.weight`.
-bool take_peft_half(std::string_view& path, bool& is_b) {
+bool take_peft_half(std::string_view& path, Key& key) {
   if (!take_end(path, ".weight")) return false;
   for (const bool b : {false, true}) {
     const std::string_view half = b ? ".lora_B" : ".lora_A";
@@ -86,7 +86,8 @@ bool take_peft_half(std::string_view& path, bool& is_b) {
         rest.starts_with(".") && rest.size() > 1 && rest.find('.', 1) == std::string_view::npos;
     if (!rest.empty() && !named) continue;
     path = path.substr(0, at);
-    is_b = b;
+    key.is_b = b;
+    key.adapter = named ? rest.substr(1) : std::string_view();
     return true;
   }
   return false;
@@ -102,8 +103,7 @@ bool take_half(std::string_view& path, bool& is_b) {
 Key read_key(Format format, std::string_view name) {
   Key key;
   std::string_view path = name;
-  const bool whole =
-      format == Format::peft ? take_peft_half(path, key.is_b) : take_half(path, key.is_b);
+  const bool whole = format == Format::peft ? take_peft_half(path, key) : take_half(path, key.is_b);
   if (!whole) {
     say_why_not(name, key);
     return key;
@@ -125,6 +125,7 @@ Key read_key(Format format, std::string_view name) {
     key.why = "is no key of " + std::string(to_string(format)) + ": expected layers.N.<module>";
   }
   key.same = without_prefix(format, path);
+  key.prefix = path.substr(0, path.size() - key.same.size());
   key.module = format == Format::peft ? key.same : path;
   return key;
 }
@@ -135,7 +136,7 @@ std::string_view without_prefix(Format format, std::string_view name) {
   return name;
 }
 
-std::string_view module_of_magnitude(std::string_view name) {
+Key read_magnitude_key(std::string_view name) {
   constexpr std::string_view kPart = ".lora_magnitude_vector";
   take_end(name, ".weight");
   const std::size_t at = name.rfind(kPart);
@@ -145,12 +146,17 @@ std::string_view module_of_magnitude(std::string_view name) {
   if (!rest.empty() && (!rest.starts_with(".") || rest.find('.', 1) != std::string_view::npos)) {
     return {};
   }
-  return without_prefix(Format::peft, name.substr(0, at));
+  Key key;
+  const std::string_view path = name.substr(0, at);
+  key.module = key.same = without_prefix(Format::peft, path);
+  key.prefix = path.substr(0, path.size() - key.module.size());
+  key.adapter = rest.empty() ? rest : rest.substr(1);
+  return key;
 }
 
 bool is_peft_key(std::string_view name) {
-  bool is_b = false;
-  return take_peft_half(name, is_b);
+  Key key;
+  return take_peft_half(name, key);
 }
 
 bool is_layer_path(std::string_view path, Format format) {

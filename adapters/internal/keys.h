@@ -9,10 +9,11 @@
 namespace loratune {
 
 // `why` is empty where the key is a half of a pair. `module` is the path as the file spells it, and
-// `same` is equal for two spellings of one module. Both are parts of the name that was read.
-// `apart`: a key with a `why` that changes nothing of what the pair beside it computes.
+// `same` is equal for two spellings of one module. `prefix` and `adapter` are what PEFT's keys have
+// before and behind the module, empty for none. All are parts of the name that was read. `apart`: a
+// key with a `why` that changes nothing of what the pair beside it computes.
 struct Key {
-  std::string_view module, same;
+  std::string_view module, same, prefix, adapter;
   bool is_b = false;
   std::string why;
   bool apart = false;
@@ -23,8 +24,8 @@ Key read_key(Format format, std::string_view name);
 // The name without the beginning that a tool may leave out: two spellings of one name become equal.
 std::string_view without_prefix(Format format, std::string_view name);
 
-// The module whose magnitudes of DoRA stand under the name, as PEFT has it; empty for another name.
-std::string_view module_of_magnitude(std::string_view name);
+// The key of a module's magnitudes of DoRA, as PEFT has it; without a module for another name.
+Key read_magnitude_key(std::string_view name);
 
 // The start of an adapter's key style: PEFT's lora_A and lora_B.
 bool is_peft_key(std::string_view name);

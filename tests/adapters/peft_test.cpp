@@ -49,6 +49,39 @@ TEST(Peft, TakesKeysWithoutPrefixAndWithAnAdapterName) {
   EXPECT_EQ(folder.error(), "");
 }
 
+// Factors of two adapters would multiply to a product that is neither's.
+TEST(Peft, AFileIsOfOneAdapterAndOnePrefix) {
+  const std::string q = kPrefix + kQ;
+  const std::string v = kPrefix + kV;
+  struct Mix {
+    std::vector<std::string> names;
+    std::string expected;
+  };
+  const std::vector<Mix> mixes = {
+      {{q + ".lora_A.default.weight", q + ".lora_B.other.weight"},
+       "key '" + q + ".lora_B.other.weight': has the adapter name 'other', and key '" + q +
+           ".lora_A.default.weight' has 'default'"},
+      {{q + ".lora_A.weight", q + ".lora_B.default.weight"},
+       "has the adapter name 'default', and key '" + q + ".lora_A.weight' has none"},
+      {{q + ".lora_A.weight", kQ + ".lora_B.weight"},
+       "has no prefix, and key '" + q + ".lora_A.weight' has 'base_model.model.'"},
+      {{q + ".lora_A.one.weight", q + ".lora_B.one.weight", v + ".lora_A.two.weight",
+        v + ".lora_B.two.weight"},
+       "has the adapter name 'two', and key '" + q + ".lora_A.one.weight' has 'one'"}};
+  for (const Mix& mix : mixes) {
+    std::vector<Counted> tensors;
+    for (const std::string& name : mix.names) {
+      const bool is_b = name.find("lora_B") != std::string::npos;
+      tensors.push_back({name, is_b ? 7 : 4, is_b ? 4 : 8});
+    }
+    AdapterFolder folder;
+    folder.peft(config(), tensors);
+    EXPECT_SAYS(folder.error(), mix.expected);
+    const LoadOptions lenient = {.format = {}, .rank = {}, .alpha = {}, .lenient = true};
+    EXPECT_SAYS(folder.load(lenient).error, mix.expected);
+  }
+}
+
 TEST(Peft, DefaultsAreThoseOfPeft) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
@@ -353,8 +386,9 @@ TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
   }
   std::vector<Counted> tensors = peft_pair(kQ, 1, 1, 4);
   for (int i = 0; i < 10000; ++i) {
-    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_A.weight", 4, 1});
-    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_B.weight", 1, 4});
+    const std::string path = kPrefix + std::to_string(i) + "." + std::string(90, 'a');
+    tensors.push_back({path + ".lora_A.weight", 4, 1});
+    tensors.push_back({path + ".lora_B.weight", 1, 4});
   }
   AdapterFolder many;
   many.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": [)" + names + R"(,"q_proj"]})",
