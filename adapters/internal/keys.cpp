@@ -30,12 +30,12 @@ constexpr LookAlike kLookAlikes[] = {
     {"oft_", "OFT"},
     {"lora_diag", "KaSA"}};
 
-// Embeddings have factors of a linear layer's shape; only the name tells.
+// Embeddings have factors of a linear layer's shape; only the name tells. PEFT has other keys for
+// them, so there a module may be called by a plain word.
+constexpr std::string_view kPlainWords[] = {"embed", "embedding"};
 constexpr std::string_view kEmbeddings[] = {"embed_tokens",
                                             "embed_tokens_per_layer",
-                                            "embed",
                                             "embed_in",
-                                            "embedding",
                                             "embeddings",
                                             "wte",
                                             "wpe",
@@ -47,6 +47,13 @@ constexpr std::string_view kEmbeddings[] = {"embed_tokens",
                                             "token_embd",
                                             "per_layer_token_embd",
                                             "position_embd"};
+
+bool is_embedding(std::string_view name, Format format) {
+  const auto among = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
+  return among(kEmbeddings) || (format != Format::peft && among(kPlainWords));
+}
 
 // Of a path. Each end of it is looked for among the names of a config.
 constexpr std::ptrdiff_t kMostParts = 32;
@@ -117,8 +124,7 @@ Key read_key(Format format, std::string_view name) {
     key.why = "names no module";
   } else if (std::count(path.begin(), path.end(), '.') >= kMostParts) {
     key.why = "has more than " + std::to_string(kMostParts) + " parts";
-  } else if (std::find(std::begin(kEmbeddings), std::end(kEmbeddings), last) !=
-             std::end(kEmbeddings)) {
+  } else if (is_embedding(last, format)) {
     key.why = "belongs to LoRA of an embedding, which looks rows up instead of multiplying";
   } else if ((format == Format::go_mlx || format == Format::metal_candle) &&
              !is_layer_path(path, format)) {

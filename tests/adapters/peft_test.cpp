@@ -82,6 +82,19 @@ TEST(Peft, AFileIsOfOneAdapterAndOnePrefix) {
   }
 }
 
+// An embedding of PEFT has keys of its own, lora_embedding_A, so these names are plain words.
+TEST(Peft, ALinearModuleMayBeCalledEmbedding) {
+  for (const char* name : {"vision.embed", "time.embedding"}) {
+    AdapterFolder folder;
+    folder.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})",
+                peft_pair(name, 8, 7, 4));
+    EXPECT_EQ(folder.error(), "") << name;
+  }
+  AdapterFolder folder;
+  folder.peft(config(), two_modules() + peft_pair("model.embed_tokens", 8, 7, 4));
+  EXPECT_SAYS(folder.error(), "LoRA of an embedding");
+}
+
 TEST(Peft, DefaultsAreThoseOfPeft) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
