@@ -53,6 +53,9 @@ class Pairing {
   void finish(const std::string& source, const ModuleRules& rules) {
     for (const std::string_view name : left_out_) leave_out_module_of(name);
     by_name_ = {};  // what is large may be let go of early
+    for (const Pair& pair : pairs_) {
+      if (rules.foresee) rules.foresee(pair.module);
+    }
     std::vector<LoraModule>& modules = adapter_.modules;
     modules.reserve(pairs_.size());
     bool matched = false;

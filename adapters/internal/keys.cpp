@@ -1,6 +1,7 @@
 #include "adapters/internal/keys.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 
 namespace loratune {
@@ -172,6 +173,24 @@ bool is_layer_path(std::string_view path, Format format) {
   const std::string_view rest = path.substr(digits);
   if (digits == 0 || digits > 9 || rest.size() < 2 || rest.front() != '.') return false;
   return format == Format::go_mlx || rest.find('.', 1) == std::string_view::npos;
+}
+
+LayerPath in_layer(std::string_view path) {
+  constexpr std::size_t kMostDigits = 9;
+  std::size_t begin = path.find('.');
+  while (begin != std::string_view::npos) {
+    const std::size_t end = path.find('.', ++begin);
+    if (end == std::string_view::npos) break;  // the last part is the module itself
+    const std::string_view part = path.substr(begin, end - begin);
+    const bool digits = part.find_first_not_of("0123456789") == std::string_view::npos;
+    if (digits && !part.empty() && part.size() <= kMostDigits) {
+      LayerPath found = {0, path.substr(0, begin), path.substr(end + 1)};
+      std::from_chars(part.data(), part.data() + part.size(), found.layer);
+      return found;
+    }
+    begin = end;
+  }
+  return {-1, {}, path};
 }
 
 }  // namespace loratune

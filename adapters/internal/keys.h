@@ -1,6 +1,7 @@
 // What the name of a tensor says: the half of a LoRA pair of a module, or why it is none.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -33,5 +34,13 @@ bool is_peft_key(std::string_view name);
 // Whether the path has the form `layers.N.<module>`, or with `model.` before it, that go-mlx reads;
 // metal-candle's <module> is one word.
 bool is_layer_path(std::string_view path, Format format);
+
+// The layer that a path is of: the first number behind another part. `list` is what stands before
+// the number, as `model.layers.`, and `name` what stands behind it. A path of no layer is all name.
+struct LayerPath {
+  std::int64_t layer = -1;
+  std::string_view list, name;
+};
+LayerPath in_layer(std::string_view path);
 
 }  // namespace loratune

@@ -131,24 +131,10 @@ void require_one(const std::vector<LoraModule>& modules, Format format, const st
   }
 }
 
-// The layer of `layers.N.` in a path and what stands behind it; -1 and the whole path without one.
-std::pair<std::int64_t, std::string> layer_and_name(const std::string& path) {
-  constexpr std::string_view kLayers = "layers.";
-  const std::size_t found = path.starts_with(kLayers) ? 0 : path.find(".layers.");
-  if (found == std::string::npos) return {-1, path};
-  const std::size_t at = found + kLayers.size() + (found > 0 || path[0] == '.' ? 1 : 0);
-  const std::size_t dot = path.find('.', at);
-  const std::string digits = path.substr(at, dot == std::string::npos ? dot : dot - at);
-  const bool number = !digits.empty() && digits.size() < 10 &&
-                      digits.find_first_not_of("0123456789") == std::string::npos;
-  if (dot == std::string::npos || !number) return {-1, path};
-  return {std::stoll(digits), path.substr(dot + 1)};
-}
-
 Json mlx_lm_config(const std::vector<LoraModule>& modules, const std::string& folder) {
   require_one(modules, Format::mlx_lm, folder);
   std::set<std::string> keys;
-  for (const LoraModule& module : modules) keys.insert(layer_and_name(module.path).second);
+  for (const LoraModule& module : modules) keys.emplace(in_layer(module.path).name);
   return {{"fine_tune_type", "lora"},
           {"num_layers", -1},
           {"lora_parameters",
@@ -178,9 +164,9 @@ Json go_mlx_config(const std::vector<LoraModule>& modules, const std::string& fo
   std::set<std::string> keys;
   std::int64_t layers = 0;
   for (const LoraModule& module : modules) {
-    const auto [layer, name] = layer_and_name(module.path);
-    layers = std::max(layers, layer + 1);
-    keys.insert(name);
+    const LayerPath at = in_layer(module.path);
+    layers = std::max(layers, at.layer + 1);
+    keys.emplace(at.name);
   }
   return {{"rank", first.rank()},
           {"alpha", plain(*alpha)},

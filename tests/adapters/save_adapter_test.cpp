@@ -127,6 +127,21 @@ TEST(SaveAdapter, RowsThatAreTurnedBackKeepEveryBit) {
   }
 }
 
+// Keys of a config are relative to the layer, whatever the model calls its layers.
+TEST(SaveAdapter, MlxLmReadsLayersOfAnyName) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(peft_config(),
+                peft_pair("transformer.h.0.q_proj", 8, 7, 4) + peft_pair("lm_head.v_proj", 8, 7, 4))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  expect_round_trip(*loaded.adapter, Format::mlx_lm);
+  const TemporaryFolder target;
+  ASSERT_EQ(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()), "");
+  EXPECT_SAYS(read_bytes(target / "x" / "adapter_config.json"), "\"q_proj\"");
+}
+
 TEST(SaveAdapter, PeftSaysRanksAndScalesOfEachModule) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
