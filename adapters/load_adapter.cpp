@@ -28,12 +28,10 @@ struct OpenFile {
 // All files of an adapter: what Adapter::storage keeps.
 using Files = std::vector<OpenFile>;
 
-Files open_all(const std::vector<std::string>& paths) {
-  Files files;
+void open_all(const std::vector<std::string>& paths, HeaderRoom& room, Files& files) {
   for (const std::string& path : paths) {
-    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path))});
+    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path), room)});
   }
-  return files;
 }
 
 // Pairs the tensors of all files by module. Keys that are no half of a pair are left out in lenient
@@ -360,13 +358,13 @@ Adapter load(const std::string& path, const LoadOptions& options) {
   const AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
                                    ? AdapterConfig(path)
                                    : AdapterConfig::read(source.config);
-  auto files = std::make_shared<Files>(open_all(source.files));
+  HeaderRoom room;
+  auto files = std::make_shared<Files>();
+  open_all(source.files, room, *files);
   Adapter adapter;
   adapter.format = source.format ? *source.format : tell_format(source, *files, config, options);
   // mlx-lm reads one file, go-mlx all of the folder.
-  if (adapter.format == Format::go_mlx) {
-    for (OpenFile& file : open_all(source.others)) files->push_back(std::move(file));
-  }
+  if (adapter.format == Format::go_mlx) open_all(source.others, room, *files);
   const ModuleRules rules = rules_of(adapter.format, source, config, options);
   adapter.notes = rules.notes;
   adapter.changes_base = rules.changes_base;

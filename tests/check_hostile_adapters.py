@@ -188,6 +188,14 @@ class HostileAdapters(unittest.TestCase):
         self.config({str(i): {str(10**15 + j): 1 for j in range(8190)} for i in range(15)})
         self.refused("peft_type")
 
+    def test_go_mlx_folders_of_many_links(self):
+        (self.adapter / CONFIG).write_text('{"rank": 4, "alpha": 8}')
+        self.model = self.adapter / "adapters.safetensors"
+        header(self.model, tensors(f"layers.{i:08}.{'z' * 90}.lora_a" for i in range(100_000)))
+        for i in range(25):
+            os.link(self.model, self.adapter / f"{i}.safetensors")
+        self.refused("more than 100000 tensors with the adapter's other files")
+
     def test_a_conversion_takes_time_by_the_size(self):
         self.config({"peft_type": "LORA", "r": 4})
         factors(self.model, 40_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
