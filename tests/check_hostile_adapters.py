@@ -188,6 +188,11 @@ class HostileAdapters(unittest.TestCase):
         self.config({str(i): {str(10**15 + j): 1 for j in range(8190)} for i in range(15)})
         self.refused("peft_type")
 
+    def test_patterns_that_are_repeated_into_nothing(self):
+        factors(self.model, 2, lambda i: f"q_proj.lora_{'AB'[i % 2]}")
+        self.config({**PLAIN, "r": 4, "alpha_pattern": {f"(((){{1000}})){{60}}{i}z": 1 for i in range(8000)}})
+        self.refused("takes too long to read")
+
     def test_go_mlx_folders_of_many_links(self):
         (self.adapter / CONFIG).write_text('{"rank": 4, "alpha": 8}')
         self.model = self.adapter / "adapters.safetensors"

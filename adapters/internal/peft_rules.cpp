@@ -16,7 +16,7 @@
 namespace loratune {
 namespace {
 
-// All matches of one adapter together; a hostile config must not take seconds.
+// All patterns and matches of one adapter together; a hostile config must not take seconds.
 constexpr Steps kSteps = 50'000'000;
 
 // How large all the patterns of a member may be together: what they may take of memory.
@@ -69,9 +69,9 @@ void take(Steps& steps, std::size_t taken) {
 // matches `(.*\.)?(key)$`.
 class PatternEntry {
  public:
-  PatternEntry(std::string_view key, double stated) : value(stated) {
+  PatternEntry(std::string_view key, double stated, Steps& steps) : value(stated) {
     if (read_literal(key)) return;
-    pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + std::string(key) + ")$");
+    pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + std::string(key) + ")$", steps);
   }
 
   bool matches(std::string_view path, Steps& steps) const {
@@ -116,7 +116,7 @@ class PatternEntry {
 
 using Patterns = std::vector<PatternEntry>;
 
-Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
+Patterns read_patterns(const AdapterConfig& config, std::string_view name, Steps& steps) {
   Patterns patterns;
   const auto* member = config.find(name);
   if (member == nullptr) return patterns;
@@ -127,7 +127,7 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
       config.fail("key " + in_quotes(name) + ": the value of " + in_quotes(key) + " is no number");
     }
     try {
-      patterns.emplace_back(key, value.get<double>());
+      patterns.emplace_back(key, value.get<double>(), steps);
     } catch (const std::invalid_argument& error) {
       config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(key) + " " +
                   error.what());
@@ -157,7 +157,7 @@ struct Chosen {
   }
 };
 
-Chosen read_chosen(const AdapterConfig& config, std::string_view name,
+Chosen read_chosen(const AdapterConfig& config, std::string_view name, Steps& steps,
                    std::vector<std::string>& notes) {
   Chosen chosen;
   const auto* member = config.find(name);
@@ -170,7 +170,7 @@ Chosen read_chosen(const AdapterConfig& config, std::string_view name,
   chosen.all = text == "all-linear";
   if (chosen.all) return chosen;
   try {
-    chosen.pattern = std::make_shared<Pattern>(text);
+    chosen.pattern = std::make_shared<Pattern>(text, steps);
   } catch (const UnreadPattern& error) {
     // What a module computes does not depend on it.
     notes.push_back(config.path() + ": " + std::string(name) + " " + in_quotes(text) + " " +
@@ -267,8 +267,9 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   if (rank < 1 || rank > kMaxExtent) config.expect("r", "a rank of 1 or more, below 2^31");
   const double alpha = config.number("lora_alpha").value_or(8);
   const bool root = config.flag("use_rslora").value_or(false);
-  const Patterns ranks = read_patterns(config, "rank_pattern");
-  const Patterns alphas = read_patterns(config, "alpha_pattern");
+  const auto steps = std::make_shared<Steps>(kSteps);
+  const Patterns ranks = read_patterns(config, "rank_pattern", *steps);
+  const Patterns alphas = read_patterns(config, "alpha_pattern", *steps);
   for (const PatternEntry& entry : ranks) {
     if (entry.value < 1 || entry.value > kMaxExtent || entry.value != std::floor(entry.value)) {
       config.fail("key 'rank_pattern': holds a rank of " + std::to_string(entry.value) +
@@ -277,13 +278,12 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   }
   ModuleRules rules;
   rules.dora = dora && config.flag("use_dora").value_or(false);
-  const Chosen targets = read_chosen(config, "target_modules", rules.notes);
+  const Chosen targets = read_chosen(config, "target_modules", *steps, rules.notes);
   const bool unsaid = !config.has("target_modules");
-  const Chosen excluded = read_chosen(config, "exclude_modules", rules.notes);
+  const Chosen excluded = read_chosen(config, "exclude_modules", *steps, rules.notes);
   const LayerChoice layers = read_layers(config);
   note_changed_base(config, rules);
 
-  const auto steps = std::make_shared<Steps>(kSteps);
   rules.scaling = [=](const std::string& path, std::int64_t of_tensors) {
     const double stated = value_for(ranks, path, static_cast<double>(rank), *steps);
     if (stated != static_cast<double>(of_tensors)) {
