@@ -19,6 +19,9 @@
 namespace loratune {
 namespace {
 
+// How many keys that were left out have a line of their own.
+constexpr std::size_t kMostSkipped = 1000;
+
 // A file of the adapter with its name for messages.
 struct OpenFile {
   std::string path;
@@ -65,6 +68,9 @@ class Pairing {
       matched = matched || module.matched;
       modules.push_back(std::move(module));
     }
+    if (more_skipped_ > 0) {
+      adapter_.skipped.push_back("and " + std::to_string(more_skipped_) + " more keys");
+    }
     if (modules.empty()) {
       refuse(source, "holds no LoRA module, expected keys like " + example_key());
     }
@@ -89,6 +95,10 @@ class Pairing {
 
   void complain(const OpenFile& file, const Tensor& tensor, const std::string& why) {
     if (!lenient_) refuse(file.path, tensor.name, why);
+    if (adapter_.skipped.size() == kMostSkipped) {
+      ++more_skipped_;
+      return;
+    }
     adapter_.skipped.push_back(printable(tensor.name, 200) + ": " + why);
   }
 
@@ -234,6 +244,7 @@ class Pairing {
   // In order: names that were made for it can slow a hash map down without bounds.
   std::map<std::string_view, std::size_t> by_name_;
   std::vector<std::string_view> left_out_;
+  std::size_t more_skipped_ = 0;
 };
 
 // Whether all complete pairs of `.lora_a` and `.lora_b` have a rank in common when they are read as

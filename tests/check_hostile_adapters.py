@@ -201,6 +201,10 @@ class HostileAdapters(unittest.TestCase):
             os.link(self.model, self.adapter / f"{i}.safetensors")
         self.refused("more than 100000 tensors with the adapter's other files")
 
+    def test_many_keys_that_lenient_reading_skips(self):
+        factors(self.model, 100_000, lambda i: f"{i:0106}.lora_A")
+        self.refused("holds no LoRA module", "--lenient")
+
     def test_a_conversion_takes_time_by_the_size(self):
         self.config({"peft_type": "LORA", "r": 4})
         factors(self.model, 40_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
