@@ -15,8 +15,7 @@ namespace loratune {
 namespace {
 
 constexpr HeaderRoom kAllRoom;
-constexpr std::size_t kMostRemarks = 4096;  // members of __metadata__
-constexpr std::size_t kMostName = 1024;
+constexpr std::size_t kMostRemarks = 4096;               // members of __metadata__
 constexpr std::size_t kMostText = std::size_t{1} << 20;  // of a value of the metadata
 
 struct StoredType {

@@ -205,6 +205,12 @@ class HostileAdapters(unittest.TestCase):
         factors(self.model, 100_000, lambda i: f"{i:0106}.lora_A")
         self.refused("holds no LoRA module", "--lenient")
 
+    def test_many_pairs_that_the_target_cannot_hold(self):
+        factors(self.model, 100_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
+        self.config({"peft_type": "LORA", "r": 4, "alpha_pattern": {f"{49_999:0106}": 3}})
+        self.refused_at(self.out, "has one for all modules", *self.conversion("mlx-lm"))
+        self.refused_at(self.out, "its config would be larger than 4 MiB", *self.conversion("peft"))
+
     def test_a_conversion_takes_time_by_the_size(self):
         self.config({"peft_type": "LORA", "r": 4})
         factors(self.model, 40_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")

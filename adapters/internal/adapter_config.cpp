@@ -4,18 +4,10 @@
 #include <utility>
 
 #include "adapters/internal/fault.h"
-#include "adapters/internal/json_tree.h"
 #include "adapters/internal/mapped_file.h"
 
 namespace loratune {
 namespace {
-
-constexpr JsonBounds kBounds = {.bytes = std::size_t{4} << 20,
-                                .depth = 16,
-                                .text = 4096,
-                                .members = 8192,
-                                .elements = 65536,
-                                .values = 131072};
 
 // A value as a message shows it.
 std::string shown(const AdapterConfig::Json& value) {
@@ -27,10 +19,10 @@ std::string shown(const AdapterConfig::Json& value) {
 }  // namespace
 
 AdapterConfig AdapterConfig::parse(std::string path, std::string_view text) {
-  if (text.size() > kBounds.bytes) refuse(path, "is larger than 4 MiB, which no config is");
+  if (text.size() > kConfigBounds.bytes) refuse(path, "is larger than 4 MiB, which no config is");
   Json root;
   try {
-    root = read_json_tree(text, kBounds);
+    root = read_json_tree(text, kConfigBounds);
   } catch (const std::invalid_argument& error) {
     refuse(path, error.what());
   }

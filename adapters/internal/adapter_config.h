@@ -2,14 +2,26 @@
 // member that is null counts as one that is not there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "adapters/internal/json_tree.h"
+
 namespace loratune {
+
+// How large a config may be. One of a large mixture of experts names 44,544 modules.
+inline constexpr JsonBounds kConfigBounds = {.bytes = std::size_t{4} << 20,
+                                             .depth = 16,
+                                             .text = 4096,
+                                             .members = 8192,
+                                             .elements = 65536,
+                                             .values = 131072};
 
 class AdapterConfig {
  public:

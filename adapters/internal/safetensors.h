@@ -10,6 +10,9 @@
 
 namespace loratune {
 
+// Of the name of a tensor, in bytes.
+inline constexpr std::size_t kMostName = 1024;
+
 // How much the headers of all files of an adapter may still hold: `names` are bytes, `header` is
 // what the format allows one file.
 struct HeaderRoom {
