@@ -28,13 +28,19 @@ struct OpenFile {
   TensorFile tensors;
 };
 
-// All files of an adapter: what Adapter::storage keeps.
+// All files of an adapter.
 using Files = std::vector<OpenFile>;
 
 void open_all(const std::vector<std::string>& paths, HeaderRoom& room, Files& files) {
   for (const std::string& path : paths) {
     files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path), room)});
   }
+}
+
+// What the modules need of their files: names and shapes are let go of.
+std::shared_ptr<const void> mappings_of(std::shared_ptr<Files> files) {
+  for (OpenFile& file : *files) file.tensors.tensors = {};
+  return files;
 }
 
 // Pairs the tensors of all files by module. Keys that are no half of a pair are left out in lenient
@@ -350,7 +356,7 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
   Pairing pairing(Format::gguf, options.lenient, false, adapter);
   pairing.add(files->front());
   pairing.finish(path, gguf_rules(alpha == gguf.numbers.end() ? 0 : alpha->second));
-  adapter.storage = std::move(files);
+  adapter.storage = mappings_of(std::move(files));
   const auto reordered = [](const LoraModule& module) {
     return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
   };
@@ -366,23 +372,30 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
 Adapter load(const std::string& path, const LoadOptions& options) {
   Source source = find_source(path, options.format);
   if (source.format == Format::gguf) return load_gguf(source, options);
-  const AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
-                                   ? AdapterConfig(path)
-                                   : AdapterConfig::read(source.config);
+  AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
+                             ? AdapterConfig(path)
+                             : AdapterConfig::read(source.config);
+  Adapter adapter;
+  ModuleRules rules;
+  // The config may be large, and is let go of: as early as the format is known.
+  const auto take_rules = [&](Format format) {
+    adapter.format = format;
+    rules = rules_of(format, source, config, options);
+    config = AdapterConfig(path);
+  };
+  if (source.format) take_rules(*source.format);
   HeaderRoom room;
   auto files = std::make_shared<Files>();
   open_all(source.files, room, *files);
-  Adapter adapter;
-  adapter.format = source.format ? *source.format : tell_format(source, *files, config, options);
+  if (!source.format) take_rules(tell_format(source, *files, config, options));
   // mlx-lm reads one file, go-mlx all of the folder.
   if (adapter.format == Format::go_mlx) open_all(source.others, room, *files);
-  const ModuleRules rules = rules_of(adapter.format, source, config, options);
   adapter.notes = rules.notes;
   adapter.changes_base = rules.changes_base;
   Pairing pairing(adapter.format, options.lenient, rules.dora, adapter);
   for (const OpenFile& file : *files) pairing.add(file);
   pairing.finish(path, rules);
-  adapter.storage = std::move(files);
+  adapter.storage = mappings_of(std::move(files));
   return adapter;
 }
 

@@ -205,6 +205,20 @@ class HostileAdapters(unittest.TestCase):
         factors(self.model, 100_000, lambda i: f"{i:0106}.lora_A")
         self.refused("holds no LoRA module", "--lenient")
 
+    def test_long_lists_beside_many_pairs(self):
+        factors(self.model, 100_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
+        names = [f"{i:027}" for i in range(65_000)]
+        self.config({**PLAIN, "r": 4, "target_modules": names, "exclude_modules": names})
+        self.refused("its config names none of its 50000 modules")
+        self.model.unlink()
+        self.model = self.adapter / "adapters.safetensors"
+        factors(self.model, 100_000, lambda i: f"layers.{i // 2:08}.{'z' * 90}.lora_{'ab'[i % 2]}")
+        names = [f"{i:059}" for i in range(62_000)]
+        self.config({"num_layers": 4, "lora_parameters": {"rank": 4, "scale": 1, "dropout": 0, "keys": names}})
+        self.refused("its config names none of its 50000 modules")
+        self.config({"rank": 1, "alpha": 8, "lora_layers": names})
+        self.refused("its config names none of its 50000 modules")
+
     def test_many_pairs_that_the_target_cannot_hold(self):
         factors(self.model, 100_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
         self.config({"peft_type": "LORA", "r": 4, "alpha_pattern": {f"{49_999:0106}": 3}})

@@ -1,6 +1,7 @@
 // The configs of mlx-lm and go-mlx, which have one rank and one scale for all modules, and what
 // formats without a config say.
 #include <stdexcept>
+#include <utility>
 
 #include "adapters/internal/fault.h"
 #include "adapters/internal/module_names.h"
@@ -45,14 +46,14 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
   if (!rank || *rank < 1) parameters->expect("rank", "a rank of 1 or more");
   if (!scale) parameters->expect("scale", "a number");
   if (!parameters->number("dropout")) parameters->expect("dropout", "a number");
-  const auto texts = parameters->texts("keys");
-  const ModuleNames keys = module_names(texts.value_or(std::vector<std::string>()));
+  const auto texts = parameters->text_views("keys");
+  ModuleNames keys(texts.value_or(std::vector<std::string_view>()));
   ModuleRules rules;
   rules.scaling = [rank = *rank, scale = *scale](const std::string&, std::int64_t of_tensors) {
     require_rank(of_tensors, rank);
     return Scaling{scale * static_cast<double>(rank), scale};
   };
-  rules.targets = [all = !texts, keys](const std::string& path) {
+  rules.targets = [all = !texts, keys = std::move(keys)](const std::string& path) {
     return all || keys.contains(path) || keys.contains(in_layer(path));
   };
   return rules;
@@ -64,10 +65,9 @@ ModuleRules go_mlx_rules(const AdapterConfig& config) {
   double alpha = config.number("alpha").value_or(0);
   if (alpha == 0) alpha = 2 * static_cast<double>(rank);
   config.whole("num_layers");
-  const ModuleNames keys =
-      module_names(config.texts("lora_layers").value_or(std::vector<std::string>()));
+  ModuleNames keys(config.text_views("lora_layers").value_or(std::vector<std::string_view>()));
   ModuleRules rules = stated_rules(alpha, rank);
-  rules.targets = [keys](const std::string& path) {
+  rules.targets = [keys = std::move(keys)](const std::string& path) {
     return keys.empty() || names_end_of(keys, path);
   };
   return rules;

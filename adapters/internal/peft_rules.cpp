@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "adapters/internal/fault.h"
 #include "adapters/internal/module_names.h"
@@ -98,6 +99,7 @@ class PatternEntry {
   bool read_literal(std::string_view key) {
     from_begin_ = key.starts_with('^');
     if (from_begin_) key.remove_prefix(1);
+    literal_.reserve(key.size());
     for (std::size_t i = 0; i < key.size(); ++i) {
       const bool escaped = key[i] == '\\' && i + 1 < key.size();
       const char c = key[escaped ? ++i : i];
@@ -163,7 +165,7 @@ Chosen read_chosen(const AdapterConfig& config, std::string_view name, Steps& st
   const auto* member = config.find(name);
   if (member == nullptr) return chosen;
   if (!member->is_string()) {
-    chosen.names = module_names(*config.texts(name));
+    chosen.names = ModuleNames(*config.text_views(name));
     return chosen;
   }
   const auto text = member->get<std::string>();
@@ -268,8 +270,8 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   const double alpha = config.number("lora_alpha").value_or(8);
   const bool root = config.flag("use_rslora").value_or(false);
   const auto steps = std::make_shared<Steps>(kSteps);
-  const Patterns ranks = read_patterns(config, "rank_pattern", *steps);
-  const Patterns alphas = read_patterns(config, "alpha_pattern", *steps);
+  Patterns ranks = read_patterns(config, "rank_pattern", *steps);
+  Patterns alphas = read_patterns(config, "alpha_pattern", *steps);
   for (const PatternEntry& entry : ranks) {
     if (entry.value < 1 || entry.value > kMaxExtent || entry.value != std::floor(entry.value)) {
       config.fail("key 'rank_pattern': holds a rank of " + std::to_string(entry.value) +
@@ -278,13 +280,14 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   }
   ModuleRules rules;
   rules.dora = dora && config.flag("use_dora").value_or(false);
-  const Chosen targets = read_chosen(config, "target_modules", *steps, rules.notes);
+  Chosen targets = read_chosen(config, "target_modules", *steps, rules.notes);
   const bool unsaid = !config.has("target_modules");
-  const Chosen excluded = read_chosen(config, "exclude_modules", *steps, rules.notes);
-  const LayerChoice layers = read_layers(config);
+  Chosen excluded = read_chosen(config, "exclude_modules", *steps, rules.notes);
+  LayerChoice layers = read_layers(config);
   note_changed_base(config, rules);
 
-  rules.scaling = [=](const std::string& path, std::int64_t of_tensors) {
+  rules.scaling = [=, ranks = std::move(ranks), alphas = std::move(alphas)](
+                      const std::string& path, std::int64_t of_tensors) {
     const double stated = value_for(ranks, path, static_cast<double>(rank), *steps);
     if (stated != static_cast<double>(of_tensors)) {
       throw std::invalid_argument("its rank is " + std::to_string(of_tensors) +
@@ -294,7 +297,8 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
     const double a = value_for(alphas, path, alpha, *steps);
     return Scaling{a, root ? a / std::sqrt(stated) : a / stated};
   };
-  rules.targets = [=](const std::string& path) {
+  rules.targets = [=, targets = std::move(targets), excluded = std::move(excluded),
+                   layers = std::move(layers)](const std::string& path) {
     if (excluded.contains(path, *steps)) return false;
     // PEFT asks for the layer only where a name is the end of the path.
     if (unsaid || targets.names.contains(path)) return true;
