@@ -19,20 +19,27 @@
 namespace loratune {
 namespace {
 
+// How many keys that were left out have a line of their own.
+constexpr std::size_t kMostSkipped = 1000;
+
 // A file of the adapter with its name for messages.
 struct OpenFile {
   std::string path;
   TensorFile tensors;
 };
 
-// All files of an adapter: what Adapter::storage keeps.
+// All files of an adapter.
 using Files = std::vector<OpenFile>;
 
-Files open_all(const std::vector<std::string>& paths) {
-  Files files;
+void open_all(const std::vector<std::string>& paths, HeaderRoom& room, Files& files) {
   for (const std::string& path : paths) {
-    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path))});
+    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path), room)});
   }
+}
+
+// What the modules need of their files: names and shapes are let go of.
+std::shared_ptr<const void> mappings_of(std::shared_ptr<Files> files) {
+  for (OpenFile& file : *files) file.tensors.tensors = {};
   return files;
 }
 
@@ -70,6 +77,9 @@ class Pairing {
       matched = matched || module.matched;
       modules.push_back(std::move(module));
     }
+    if (more_skipped_ > 0) {
+      adapter_.skipped.push_back("and " + std::to_string(more_skipped_) + " more keys");
+    }
     if (modules.empty()) {
       refuse(source, "holds no LoRA module, expected keys like " + example_key());
     }
@@ -94,6 +104,10 @@ class Pairing {
 
   void complain(const OpenFile& file, const Tensor& tensor, const std::string& why) {
     if (!lenient_) refuse(file.path, tensor.name, why);
+    if (adapter_.skipped.size() == kMostSkipped) {
+      ++more_skipped_;
+      return;
+    }
     adapter_.skipped.push_back(printable(tensor.name, 200) + ": " + why);
   }
 
@@ -267,6 +281,7 @@ class Pairing {
   // In order: names that were made for it can slow a hash map down without bounds.
   std::map<std::string_view, std::size_t> by_name_;
   std::vector<std::string_view> left_out_;
+  std::size_t more_skipped_ = 0;
 };
 
 // Whether all complete pairs of `.lora_a` and `.lora_b` have a rank in common when they are read as
@@ -384,7 +399,7 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
   Pairing pairing(Format::gguf, options.lenient, false, adapter);
   pairing.add(files->front());
   pairing.finish(path, gguf_rules(alpha == gguf.numbers.end() ? 0 : alpha->second));
-  adapter.storage = std::move(files);
+  adapter.storage = mappings_of(std::move(files));
   const auto reordered = [](const LoraModule& module) {
     return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
   };
@@ -400,23 +415,30 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
 Adapter load(const std::string& path, const LoadOptions& options) {
   Source source = find_source(path, options.format);
   if (source.format == Format::gguf) return load_gguf(source, options);
-  const AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
-                                   ? AdapterConfig(path)
-                                   : AdapterConfig::read(source.config);
-  auto files = std::make_shared<Files>(open_all(source.files));
+  AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
+                             ? AdapterConfig(path)
+                             : AdapterConfig::read(source.config);
   Adapter adapter;
-  adapter.format = source.format ? *source.format : tell_format(source, *files, config, options);
+  ModuleRules rules;
+  // The config may be large, and is let go of: as early as the format is known.
+  const auto take_rules = [&](Format format) {
+    adapter.format = format;
+    rules = rules_of(format, source, config, options);
+    config = AdapterConfig(path);
+  };
+  if (source.format) take_rules(*source.format);
+  HeaderRoom room;
+  auto files = std::make_shared<Files>();
+  open_all(source.files, room, *files);
+  if (!source.format) take_rules(tell_format(source, *files, config, options));
   // mlx-lm reads one file, go-mlx all of the folder.
-  if (adapter.format == Format::go_mlx) {
-    for (OpenFile& file : open_all(source.others)) files->push_back(std::move(file));
-  }
-  const ModuleRules rules = rules_of(adapter.format, source, config, options);
+  if (adapter.format == Format::go_mlx) open_all(source.others, room, *files);
   adapter.notes = rules.notes;
   adapter.changes_base = rules.changes_base;
   Pairing pairing(adapter.format, options.lenient, rules.dora, adapter);
   for (const OpenFile& file : *files) pairing.add(file);
   pairing.finish(path, rules);
-  adapter.storage = std::move(files);
+  adapter.storage = mappings_of(std::move(files));
   return adapter;
 }
 

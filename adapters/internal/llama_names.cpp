@@ -54,6 +54,13 @@ std::vector<std::byte> in_model_order(const Factor& b, Element element, std::int
   return ordered;
 }
 
+// What ModelModules::storage keeps of a GGUF adapter.
+struct Renamed {
+  std::shared_ptr<const void> adapter;
+  std::vector<LoraModule> modules;
+  std::vector<std::vector<std::byte>> reordered;
+};
+
 }  // namespace
 
 ModelModules model_modules(const Adapter& adapter, int heads, int heads_kv) {
@@ -65,8 +72,10 @@ ModelModules model_modules(const Adapter& adapter, int heads, int heads_kv) {
                    in_quotes(adapter.architecture);
     return result;
   }
-  auto reordered = std::make_shared<std::vector<std::vector<std::byte>>>();
-  for (LoraModule& module : result.modules) {
+  auto renamed = std::make_shared<Renamed>();
+  renamed->adapter = adapter.storage;
+  renamed->modules = adapter.modules;
+  for (LoraModule& module : renamed->modules) {
     const auto name = model_name(module.path);
     if (!name) {
       result.error = "the model's name of module " + in_quotes(module.path) + " is not known";
@@ -87,15 +96,15 @@ ModelModules model_modules(const Adapter& adapter, int heads, int heads_kv) {
         return result;
       }
       const Element element = is_plain(module.b.element) ? module.b.element : Element::f32;
-      reordered->push_back(in_model_order(module.b, element, of_module));
-      module.b = {element, module.b.rows, module.b.cols, false, reordered->back()};
+      renamed->reordered.push_back(in_model_order(module.b, element, of_module));
+      module.b = {element, module.b.rows, module.b.cols, false, renamed->reordered.back()};
     }
     module.path = *name;
   }
-  std::sort(result.modules.begin(), result.modules.end(),
+  std::sort(renamed->modules.begin(), renamed->modules.end(),
             [](const LoraModule& one, const LoraModule& other) { return one.path < other.path; });
-  result.storage = std::make_shared<std::pair<std::shared_ptr<const void>, decltype(reordered)>>(
-      adapter.storage, reordered);
+  result.modules = renamed->modules;
+  result.storage = std::move(renamed);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "adapters/internal/fault.h"
 #include "adapters/internal/keys.h"
@@ -73,9 +74,9 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
   if (!rank || *rank < 1) parameters->expect("rank", "a rank of 1 or more");
   if (!scale) parameters->expect("scale", "a number");
   if (!parameters->number("dropout")) parameters->expect("dropout", "a number");
-  const auto texts = parameters->texts("keys");
+  const auto texts = parameters->text_views("keys");
   const auto keys =
-      std::make_shared<const ModuleNames>(module_names(texts.value_or(std::vector<std::string>())));
+      std::make_shared<const ModuleNames>(texts.value_or(std::vector<std::string_view>()));
   const auto last = std::make_shared<MlxLayers>(*layers);
   ModuleRules rules;
   rules.foresee = [last](std::string_view path) { last->foresee(path); };
@@ -101,10 +102,9 @@ ModuleRules go_mlx_rules(const AdapterConfig& config) {
   double alpha = config.number("alpha").value_or(0);
   if (alpha == 0) alpha = 2 * static_cast<double>(rank);
   config.whole("num_layers");
-  const ModuleNames keys =
-      module_names(config.texts("lora_layers").value_or(std::vector<std::string>()));
+  ModuleNames keys(config.text_views("lora_layers").value_or(std::vector<std::string_view>()));
   ModuleRules rules = stated_rules(alpha, rank);
-  rules.targets = [keys](const std::string& path) {
+  rules.targets = [keys = std::move(keys)](const std::string& path) {
     return keys.empty() || names_end_of(keys, path);
   };
   return rules;

@@ -60,7 +60,8 @@ std::optional<Set> escaped_set(char letter) {
 // told which state follows it.
 class PatternCompiler {
  public:
-  PatternCompiler(std::string_view text, Pattern& pattern) : text_(text), pattern_(pattern) {}
+  PatternCompiler(std::string_view text, Steps& steps, Pattern& pattern)
+      : text_(text), steps_(steps), pattern_(pattern) {}
 
   void compile() {
     if (text_.size() > kMostText) unread("is longer than " + std::to_string(kMostText));
@@ -273,6 +274,7 @@ class PatternCompiler {
   std::uint32_t emit(int index, std::uint32_t next) {
     // A part without a character adds no state, however often it is repeated.
     if (++emitted_ > 16 * kMostStates) unread("is too large");
+    if (--steps_ < 0) fail("takes too long to read");
     const Node& node = nodes_[static_cast<std::size_t>(index)];
     switch (node.type) {
       case Type::set:
@@ -316,6 +318,7 @@ class PatternCompiler {
   }
 
   std::string_view text_;
+  Steps& steps_;
   Pattern& pattern_;
   std::size_t at_ = 0;
   std::vector<Node> nodes_;
@@ -323,7 +326,14 @@ class PatternCompiler {
   std::size_t emitted_ = 0;
 };
 
-Pattern::Pattern(std::string_view text) { PatternCompiler(text, *this).compile(); }
+Pattern::Pattern(std::string_view text) {
+  Steps steps = 16 * kMostStates;
+  PatternCompiler(text, steps, *this).compile();
+}
+
+Pattern::Pattern(std::string_view text, Steps& steps) {
+  PatternCompiler(text, steps, *this).compile();
+}
 
 bool Pattern::matches_start(std::string_view name, Steps& steps) const {
   return run(name, Want::start, steps).has_value();

@@ -14,7 +14,7 @@
 
 namespace loratune {
 
-// How many steps all matches together may still take.
+// How many steps all patterns and matches together may still take.
 using Steps = std::int64_t;
 
 // Why an expression of Python's is not read: the machine can do no references to groups, no looking
@@ -32,6 +32,9 @@ class Pattern {
   // Throws UnreadPattern, and std::invalid_argument for text that is no expression in Python
   // either; both say the reason in words.
   explicit Pattern(std::string_view text);
+  // The same, where each part of the machine that is made takes a step, though it be repeated into
+  // nothing. Throws std::invalid_argument when `steps` are used up.
+  Pattern(std::string_view text, Steps& steps);
 
   // Whether the expression matches at the begin of `name`, as Python's re.match(), or all of it, as
   // re.fullmatch(). `name` is UTF-8, and every character beyond ASCII counts as a letter. Throws

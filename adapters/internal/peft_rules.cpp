@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "adapters/internal/fault.h"
 #include "adapters/internal/module_names.h"
@@ -16,7 +17,7 @@
 namespace loratune {
 namespace {
 
-// All matches of one adapter together; a hostile config must not take seconds.
+// All patterns and matches of one adapter together; a hostile config must not take seconds.
 constexpr Steps kSteps = 50'000'000;
 
 // How large all the patterns of a member may be together: what they may take of memory.
@@ -95,9 +96,9 @@ void take(Steps& steps, std::size_t taken) {
 // matches `(.*\.)?(key)$`.
 class PatternEntry {
  public:
-  PatternEntry(std::string_view key, double stated) : value(stated) {
+  PatternEntry(std::string_view key, double stated, Steps& steps) : value(stated) {
     if (read_literal(key)) return;
-    pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + std::string(key) + ")$");
+    pattern_ = std::make_shared<Pattern>("(.*\\.)?(" + std::string(key) + ")$", steps);
   }
 
   bool matches(std::string_view path, Steps& steps) const {
@@ -124,6 +125,7 @@ class PatternEntry {
   bool read_literal(std::string_view key) {
     from_begin_ = key.starts_with('^');
     if (from_begin_) key.remove_prefix(1);
+    literal_.reserve(key.size());
     for (std::size_t i = 0; i < key.size(); ++i) {
       const bool escaped = key[i] == '\\' && i + 1 < key.size();
       const char c = key[escaped ? ++i : i];
@@ -142,7 +144,7 @@ class PatternEntry {
 
 using Patterns = std::vector<PatternEntry>;
 
-Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
+Patterns read_patterns(const AdapterConfig& config, std::string_view name, Steps& steps) {
   Patterns patterns;
   const auto* member = config.find(name);
   if (member == nullptr) return patterns;
@@ -153,7 +155,7 @@ Patterns read_patterns(const AdapterConfig& config, std::string_view name) {
       config.fail("key " + in_quotes(name) + ": the value of " + in_quotes(key) + " is no number");
     }
     try {
-      patterns.emplace_back(key, value.get<double>());
+      patterns.emplace_back(key, value.get<double>(), steps);
     } catch (const std::invalid_argument& error) {
       config.fail("key " + in_quotes(name) + ": the pattern " + in_quotes(key) + " " +
                   error.what());
@@ -178,10 +180,8 @@ using Expression = std::shared_ptr<const Pattern>;
 Expression read_expression(const AdapterConfig& config, std::string_view name,
                            const std::string& text, const std::string& expression, Steps& steps,
                            std::vector<std::string>& notes) {
-  // A count may repeat what adds nothing to the machine and yet takes time to read.
-  if (text.find('{') != std::string::npos) take(steps, kSteps / 256);
   try {
-    return std::make_shared<Pattern>(expression);
+    return std::make_shared<Pattern>(expression, steps);
   } catch (const UnreadPattern& error) {
     notes.push_back(config.path() + ": " + std::string(name) + " " + in_quotes(text) + " " +
                     error.what() + "; modules are not compared with it");
@@ -233,7 +233,7 @@ Chosen read_chosen(const AdapterConfig& config, std::string_view name, Steps& st
   const auto* member = config.find(name);
   if (member == nullptr) return chosen;
   if (!member->is_string()) {
-    chosen.names = module_names(*config.texts(name));
+    chosen.names = ModuleNames(*config.text_views(name));
     return chosen;
   }
   const auto text = member->get<std::string>();
@@ -348,8 +348,8 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   const double alpha = config.number("lora_alpha").value_or(8);
   const bool root = config.flag("use_rslora").value_or(false);
   const auto steps = std::make_shared<Steps>(kSteps);
-  const Patterns ranks = read_patterns(config, "rank_pattern");
-  const Patterns alphas = read_patterns(config, "alpha_pattern");
+  Patterns ranks = read_patterns(config, "rank_pattern", *steps);
+  Patterns alphas = read_patterns(config, "alpha_pattern", *steps);
   for (const PatternEntry& entry : ranks) {
     if (entry.value < 1 || entry.value > kMaxExtent || entry.value != std::floor(entry.value)) {
       config.fail("key 'rank_pattern': holds a rank of " + std::to_string(entry.value) +
@@ -358,14 +358,15 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   }
   ModuleRules rules;
   rules.dora = dora && config.flag("use_dora").value_or(false);
-  const Chosen targets = read_chosen(config, "target_modules", *steps, rules.notes);
+  Chosen targets = read_chosen(config, "target_modules", *steps, rules.notes);
   const bool unsaid = !config.has("target_modules");
-  const Chosen excluded = read_chosen(config, "exclude_modules", *steps, rules.notes);
-  const std::vector<Expression> saved = read_saved(config, *steps, rules.notes);
-  const LayerChoice layers = read_layers(config, *steps, rules.notes);
+  Chosen excluded = read_chosen(config, "exclude_modules", *steps, rules.notes);
+  std::vector<Expression> saved = read_saved(config, *steps, rules.notes);
+  LayerChoice layers = read_layers(config, *steps, rules.notes);
   note_changed_base(config, rules);
 
-  rules.scaling = [=](const std::string& of_file, std::int64_t of_tensors) {
+  rules.scaling = [=, ranks = std::move(ranks), alphas = std::move(alphas)](
+                      const std::string& of_file, std::int64_t of_tensors) {
     const std::string path = asked_path(of_file);
     const double stated = value_for(ranks, path, static_cast<double>(rank), *steps);
     if (stated != static_cast<double>(of_tensors)) {
@@ -376,7 +377,9 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
     const double a = value_for(alphas, path, alpha, *steps);
     return Scaling{a, root ? a / std::sqrt(stated) : a / stated};
   };
-  rules.targets = [=](const std::string& of_file) {
+  rules.targets = [=, targets = std::move(targets), excluded = std::move(excluded),
+                   saved = std::move(saved),
+                   layers = std::move(layers)](const std::string& of_file) {
     const std::string path = asked_path(of_file);
     const auto is_whole = [&](const Expression& one) {
       return one && one->matches_start(path, *steps);

@@ -213,6 +213,20 @@ TEST(GoMlx, ReadsEveryFileOfTheFolderAndNoKeyTwice) {
   EXPECT_SAYS(folder.error(), "a second spelling");
 }
 
+TEST(GoMlx, AllFilesOfTheFolderHaveOneBoundTogether) {
+  std::string header = "{";
+  for (int i = 0; i < 60000; ++i) {
+    header += (i > 0 ? ",\"" : "\"") + std::to_string(i) +
+              R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+  }
+  AdapterFolder folder;
+  folder.mlx(kGoConfig, by_rows(kQ, 4, 3, 2)).file("a.safetensors", safetensors(header + "}"));
+  EXPECT_SAYS(folder.error(), "a.safetensors: key '0': is no key of a LoRA pair");
+  folder.file("b.safetensors", safetensors(header + "}"));
+  EXPECT_SAYS(folder.error(),
+              "b.safetensors: holds more than 100000 tensors with the adapter's other files");
+}
+
 TEST(GoMlx, KnowsLayersAlone) {
   AdapterFolder folder;
   EXPECT_SAYS(folder.mlx(kGoConfig, by_rows("lm_head", 4, 3, 2)).error(),

@@ -131,5 +131,16 @@ TEST(Pattern, TimeGrowsWithTheNameAlone) {
   EXPECT_THROW(Pattern("a*b").matches_all(std::string(1000, 'a'), steps), std::invalid_argument);
 }
 
+TEST(Pattern, PartsThatAreRepeatedIntoNothingTakeStepsOfAllPatterns) {
+  Steps steps = 1'000'000;
+  const std::string text = "(((){1000})){60}a";  // one state, and 60,000 parts
+  EXPECT_LT(Pattern(text, steps).size(), 10U);
+  EXPECT_LT(steps, 940'000);
+  const auto read_many = [&] {
+    for (int i = 0; i < 20; ++i) Pattern(text, steps);
+  };
+  EXPECT_THROW(read_many(), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace loratune

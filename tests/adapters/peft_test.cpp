@@ -414,6 +414,20 @@ TEST(Peft, LenientReadingListsWhatItSkips) {
   EXPECT_SAYS(loaded.adapter->skipped[1], "other half");
 }
 
+TEST(Peft, LenientReadingCountsWhatItSkipsBehindTheFirstThousand) {
+  std::vector<Counted> tensors = two_modules();
+  for (int i = 0; i < 1200; ++i) {
+    tensors.push_back({kPrefix + "k_proj." + std::to_string(i) + ".lora_A.weight", 1, 1});
+  }
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(config(), tensors).load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  ASSERT_EQ(loaded.adapter->skipped.size(), 1001U);
+  EXPECT_SAYS(loaded.adapter->skipped[999], "k_proj.999.lora_A.weight");
+  EXPECT_EQ(loaded.adapter->skipped[1000], "and 200 more keys");
+}
+
 // What stands beside a pair makes its module more than plain LoRA: to read the pair alone would
 // give another product.
 TEST(Peft, LenientReadingLeavesOutAModuleWithMoreThanItsPair) {

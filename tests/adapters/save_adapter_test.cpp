@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <span>
 
 #include "adapters/adapter_files.h"
 
@@ -207,6 +208,37 @@ TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
     EXPECT_SAYS(save_adapter(*loaded.adapter, one.format, (target / "x").string()), one.expected);
     EXPECT_EQ(target.files(), 0);
   }
+}
+
+// Many modules of one adapter, whose numbers are the same.
+Adapter many_modules(int count, std::size_t path) {
+  static const float kNumber = 1;
+  const Factor one = {Element::f32, 1, 1, false, std::as_bytes(std::span(&kNumber, 1))};
+  Adapter adapter;
+  for (int i = 0; i < count; ++i) {
+    const std::string number = std::to_string(100000 + i);
+    adapter.modules.push_back({std::string(path - number.size(), 'x') + number, one, one, 1, 1});
+  }
+  return adapter;
+}
+
+TEST(SaveAdapter, AConfigThatCouldNotBeReadAgainIsRefusedBeforeAnythingIsWritten) {
+  const TemporaryFolder target;
+  const auto save = [&](const Adapter& adapter, Format format) {
+    return save_adapter(adapter, format, (target / "x").string());
+  };
+  EXPECT_SAYS(save(many_modules(5000, 900), Format::peft), "its config would be larger than 4 MiB");
+  EXPECT_SAYS(save(many_modules(5000, 900), Format::mlx_lm), "its config: is larger than 4 MiB");
+  EXPECT_SAYS(save(many_modules(70000, 20), Format::mlx_lm), "its config: at \"/lora_parameters/");
+  Adapter two_scales = many_modules(20000, 20);
+  for (std::size_t i = 0; i < 9000; ++i) two_scales.modules[i].scale = 2;
+  EXPECT_SAYS(save(two_scales, Format::peft), "its config would hold more than 8192 patterns");
+  Adapter many_patterns = many_modules(16000, 20);
+  for (std::size_t i = 0; i < 8000; ++i) many_patterns.modules[i].scale = 2;
+  EXPECT_SAYS(save(many_patterns, Format::peft),
+              "x: cannot be written: a pattern of its config takes too long to match");
+  EXPECT_SAYS(save(many_modules(1, 1010), Format::peft), "would be longer than 1024 bytes");
+  EXPECT_EQ(target.files(), 0);
 }
 
 TEST(SaveAdapter, ModulesThatTheConfigLeavesOutAreNotBroughtToLife) {
