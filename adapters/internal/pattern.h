@@ -42,9 +42,9 @@ class Pattern {
   bool matches_start(std::string_view name, Steps& steps) const;
   bool matches_all(std::string_view name, Steps& steps) const;
 
-  // How re.match() matches at the begin of `name`, where several ways are possible: `begin` is where
-  // the last of the named groups, which must not be repeated, begins; none where the group is no
-  // part of the match. None where there is no match. Throws as matches_start().
+  // How re.match() matches at the begin of `name`, where several ways are possible: `begin` is
+  // where the last of the named groups, which must not be repeated, begins; none where the group is
+  // no part of the match. None where there is no match. Throws as matches_start().
   struct Match {
     std::optional<std::size_t> begin;
   };
