@@ -57,9 +57,9 @@ struct LoraModule {
 };
 
 // `modules` are sorted by path. `notes` are what the user should know, and `skipped` what lenient
-// reading left out, one line each. `architecture` is GGUF's word for the model. `changes_base`: the
-// tool that wrote the adapter changes the base's weights when it loads it. `storage` keeps the
-// factors' bytes valid.
+// reading left out, one line each; a line behind the first 1000 says how many more keys there are.
+// `architecture` is GGUF's word for the model. `changes_base`: the tool that wrote the adapter
+// changes the base's weights when it loads it. `storage` keeps the factors' bytes valid.
 struct Adapter {
   Format format = Format::peft;
   std::string architecture;

@@ -19,20 +19,27 @@
 namespace loratune {
 namespace {
 
+// How many keys that were left out have a line of their own.
+constexpr std::size_t kMostSkipped = 1000;
+
 // A file of the adapter with its name for messages.
 struct OpenFile {
   std::string path;
   TensorFile tensors;
 };
 
-// All files of an adapter: what Adapter::storage keeps.
+// All files of an adapter.
 using Files = std::vector<OpenFile>;
 
-Files open_all(const std::vector<std::string>& paths) {
-  Files files;
+void open_all(const std::vector<std::string>& paths, HeaderRoom& room, Files& files) {
   for (const std::string& path : paths) {
-    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path))});
+    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path), room)});
   }
+}
+
+// What the modules need of their files: names and shapes are let go of.
+std::shared_ptr<const void> mappings_of(std::shared_ptr<Files> files) {
+  for (OpenFile& file : *files) file.tensors.tensors = {};
   return files;
 }
 
@@ -53,6 +60,9 @@ class Pairing {
   void finish(const std::string& source, const ModuleRules& rules) {
     for (const std::string_view name : left_out_) leave_out_module_of(name);
     by_name_ = {};  // what is large may be let go of early
+    for (const Pair& pair : pairs_) {
+      if (rules.foresee) rules.foresee(pair.module);
+    }
     std::vector<LoraModule>& modules = adapter_.modules;
     modules.reserve(pairs_.size());
     bool matched = false;
@@ -66,6 +76,9 @@ class Pairing {
       module.matched = rules.targets(module.path);
       matched = matched || module.matched;
       modules.push_back(std::move(module));
+    }
+    if (more_skipped_ > 0) {
+      adapter_.skipped.push_back("and " + std::to_string(more_skipped_) + " more keys");
     }
     if (modules.empty()) {
       refuse(source, "holds no LoRA module, expected keys like " + example_key());
@@ -91,6 +104,10 @@ class Pairing {
 
   void complain(const OpenFile& file, const Tensor& tensor, const std::string& why) {
     if (!lenient_) refuse(file.path, tensor.name, why);
+    if (adapter_.skipped.size() == kMostSkipped) {
+      ++more_skipped_;
+      return;
+    }
     adapter_.skipped.push_back(printable(tensor.name, 200) + ": " + why);
   }
 
@@ -123,7 +140,31 @@ class Pairing {
     return pair;
   }
 
-  void add_magnitude(const OpenFile& file, const Tensor& tensor, std::string_view module) {
+  // A file of several adapters, or of keys that were written in several ways, could give a module
+  // the A of one and the B of another.
+  void require_one_spelling(const OpenFile& file, const Tensor& tensor, const Key& key) {
+    if (format_ != Format::peft) return;
+    if (first_name_.empty()) {
+      first_ = key;
+      first_name_ = tensor.name;
+    }
+    const auto has = [](std::string_view part) { return part.empty() ? "none" : in_quotes(part); };
+    const std::string other = ", and key " + in_quotes(first_name_) + " has ";
+    if (key.prefix != first_.prefix) {
+      refuse(file.path, tensor.name,
+             "has " + (key.prefix.empty() ? "no prefix" : "the prefix " + has(key.prefix)) + other +
+                 has(first_.prefix) + ", expected one prefix or none in the whole file");
+    }
+    if (key.adapter != first_.adapter) {
+      refuse(
+          file.path, tensor.name,
+          "has " +
+              (key.adapter.empty() ? "no adapter name" : "the adapter name " + has(key.adapter)) +
+              other + has(first_.adapter) + ", expected one name or none in the whole file");
+    }
+  }
+
+  void add_magnitude(const OpenFile& file, const Tensor& tensor, const Key& key) {
     if (!tensor.element || !is_plain(*tensor.element) || tensor.dims != 1 || tensor.shape[0] < 1 ||
         tensor.shape[0] > kMaxExtent) {
       leave_out(file, tensor,
@@ -131,18 +172,19 @@ class Pairing {
                     ", expected F32, F16 or BF16 of one extent, a magnitude for each row of B");
       return;
     }
-    const Tensor*& magnitude = pair_of(file, tensor, module, module).magnitude;
+    const Tensor*& magnitude = pair_of(file, tensor, key.same, key.module).magnitude;
     if (magnitude != nullptr) {
       refuse(file.path, tensor.name,
-             "is a second spelling of the magnitudes of " + in_quotes(module));
+             "is a second spelling of the magnitudes of " + in_quotes(key.module));
     }
+    require_one_spelling(file, tensor, key);
     magnitude = &tensor;
   }
 
   void add(const OpenFile& file, const Tensor& tensor) {
     if (dora_) {
-      const std::string_view module = module_of_magnitude(tensor.name);
-      if (!module.empty()) return add_magnitude(file, tensor, module);
+      const Key magnitude = read_magnitude_key(tensor.name);
+      if (!magnitude.module.empty()) return add_magnitude(file, tensor, magnitude);
     }
     Key key = read_key(format_, tensor.name);
     std::string why = key.why;
@@ -170,6 +212,7 @@ class Pairing {
       refuse(file.path, tensor.name,
              "is a second spelling of the same half of " + in_quotes(key.same));
     }
+    require_one_spelling(file, tensor, key);
     half = &tensor;
   }
 
@@ -232,10 +275,13 @@ class Pairing {
   Format format_;
   bool lenient_, dora_;
   Adapter& adapter_;
+  Key first_;  // of a half or of magnitudes
+  std::string_view first_name_;
   std::vector<Pair> pairs_;
   // In order: names that were made for it can slow a hash map down without bounds.
   std::map<std::string_view, std::size_t> by_name_;
   std::vector<std::string_view> left_out_;
+  std::size_t more_skipped_ = 0;
 };
 
 // Whether all complete pairs of `.lora_a` and `.lora_b` have a rank in common when they are read as
@@ -312,6 +358,19 @@ ModuleRules rules_of(Format format, const Source& source, const AdapterConfig& c
   return format == Format::mlx_lm ? mlx_lm_rules(config) : go_mlx_rules(config);
 }
 
+// A key that says that the adapter is of activated LoRA, whatever its value is.
+std::optional<std::string> key_of_alora(const GgufFile& gguf) {
+  constexpr std::string_view kBegin = "adapter.alora.";
+  const auto text = gguf.texts.lower_bound(kBegin);
+  if (text != gguf.texts.end() && text->first.starts_with(kBegin)) return text->first;
+  const auto number = gguf.numbers.lower_bound(kBegin);
+  if (number != gguf.numbers.end() && number->first.starts_with(kBegin)) return number->first;
+  const auto list = std::find_if(gguf.lists.begin(), gguf.lists.end(),
+                                 [&](const auto& key) { return key.starts_with(kBegin); });
+  if (list != gguf.lists.end()) return *list;
+  return {};
+}
+
 Adapter load_gguf(const Source& source, const LoadOptions& options) {
   const std::string& path = source.files.front();
   GgufFile gguf = read_gguf(std::make_shared<MappedFile>(path));
@@ -325,10 +384,9 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
       refuse(path, key, "is " + in_quotes(text(key)) + ", expected '" + expected + "'");
     }
   }
-  const auto other = std::find_if(gguf.lists.begin(), gguf.lists.end(), [](const auto& key) {
-    return key.starts_with("adapter.alora.");
-  });
-  if (other != gguf.lists.end()) refuse(path, *other, "is of activated LoRA, expected plain LoRA");
+  if (const auto other = key_of_alora(gguf)) {
+    refuse(path, *other, "is of activated LoRA, expected plain LoRA");
+  }
   if (options.alpha || options.rank) {
     refuse(path, "says its own rank and alpha: leave out --rank and --alpha");
   }
@@ -341,7 +399,7 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
   Pairing pairing(Format::gguf, options.lenient, false, adapter);
   pairing.add(files->front());
   pairing.finish(path, gguf_rules(alpha == gguf.numbers.end() ? 0 : alpha->second));
-  adapter.storage = std::move(files);
+  adapter.storage = mappings_of(std::move(files));
   const auto reordered = [](const LoraModule& module) {
     return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
   };
@@ -357,23 +415,30 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
 Adapter load(const std::string& path, const LoadOptions& options) {
   Source source = find_source(path, options.format);
   if (source.format == Format::gguf) return load_gguf(source, options);
-  const AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
-                                   ? AdapterConfig(path)
-                                   : AdapterConfig::read(source.config);
-  auto files = std::make_shared<Files>(open_all(source.files));
+  AdapterConfig config = source.config.empty() || source.format == Format::metal_candle
+                             ? AdapterConfig(path)
+                             : AdapterConfig::read(source.config);
   Adapter adapter;
-  adapter.format = source.format ? *source.format : tell_format(source, *files, config, options);
+  ModuleRules rules;
+  // The config may be large, and is let go of: as early as the format is known.
+  const auto take_rules = [&](Format format) {
+    adapter.format = format;
+    rules = rules_of(format, source, config, options);
+    config = AdapterConfig(path);
+  };
+  if (source.format) take_rules(*source.format);
+  HeaderRoom room;
+  auto files = std::make_shared<Files>();
+  open_all(source.files, room, *files);
+  if (!source.format) take_rules(tell_format(source, *files, config, options));
   // mlx-lm reads one file, go-mlx all of the folder.
-  if (adapter.format == Format::go_mlx) {
-    for (OpenFile& file : open_all(source.others)) files->push_back(std::move(file));
-  }
-  const ModuleRules rules = rules_of(adapter.format, source, config, options);
+  if (adapter.format == Format::go_mlx) open_all(source.others, room, *files);
   adapter.notes = rules.notes;
   adapter.changes_base = rules.changes_base;
   Pairing pairing(adapter.format, options.lenient, rules.dora, adapter);
   for (const OpenFile& file : *files) pairing.add(file);
   pairing.finish(path, rules);
-  adapter.storage = std::move(files);
+  adapter.storage = mappings_of(std::move(files));
   return adapter;
 }
 

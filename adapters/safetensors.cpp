@@ -14,12 +14,9 @@
 namespace loratune {
 namespace {
 
-constexpr std::uint64_t kMostHeaderBytes = 100'000'000;  // what the format allows
-constexpr std::size_t kMostTensors = 100000;
-constexpr std::size_t kMostRemarks = 4096;  // members of __metadata__
-constexpr std::size_t kMostName = 1024;
-constexpr std::size_t kMostNames = std::size_t{12} << 20;  // bytes of all names
-constexpr std::size_t kMostText = std::size_t{1} << 20;    // of a value of the metadata
+constexpr HeaderRoom kAllRoom;
+constexpr std::size_t kMostRemarks = 4096;               // members of __metadata__
+constexpr std::size_t kMostText = std::size_t{1} << 20;  // of a value of the metadata
 
 struct StoredType {
   std::string_view name;
@@ -70,12 +67,16 @@ std::string span_text(std::uint64_t begin, std::uint64_t end) {
   return "its data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "]";
 }
 
+// The end of a message about a bound of all files together.
+std::string with_others(bool several) { return several ? " with the adapter's other files" : ""; }
+
 // Follows the header from word to word and keeps its tensors, so that no tree of JSON is made. The
 // header is an object of the tensors, each an object of dtype, shape and data_offsets, and of
 // __metadata__, which is an object of texts, or null as MLX writes it.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  HeaderReader(std::string_view file, std::span<const std::byte> data) : file_(file), data_(data) {}
+  HeaderReader(std::string_view file, std::span<const std::byte> data, HeaderRoom& room)
+      : file_(file), data_(data), room_(room) {}
   std::vector<Tensor> take() { return std::move(tensors_); }
 
   bool null() override {
@@ -122,9 +123,11 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       where_ = Where::metadata;
     } else if (where_ == Where::header) {
       where_ = Where::tensor;
-      if (tensors_.size() == kMostTensors) {
-        refuse(file_, "holds more than " + std::to_string(kMostTensors) + " tensors");
+      if (room_.tensors == 0) {
+        refuse(file_, "holds more than " + std::to_string(kAllRoom.tensors) + " tensors" +
+                          with_others(tensors_.size() < kAllRoom.tensors));
       }
+      --room_.tensors;
       tensors_.emplace_back().name = name_;
       members_ = 0;
     } else {
@@ -160,8 +163,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       members_ |= member_;
       return true;
     }
+    if (key.size() > room_.names) {
+      refuse(file_, "its keys are longer than 12 MiB together" +
+                        with_others(name_bytes_ + key.size() <= kAllRoom.names));
+    }
+    room_.names -= key.size();
     name_bytes_ += key.size();
-    if (name_bytes_ > kMostNames) refuse(file_, "its keys are longer than 12 MiB together");
     if (where_ == Where::metadata) {
       if (!metadata_.insert(key).second) refuse(file_, key, "stands twice in __metadata__");
       if (metadata_.size() > kMostRemarks) refuse(file_, "its __metadata__ has too many members");
@@ -216,6 +223,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   std::string_view file_;
   std::span<const std::byte> data_;
+  HeaderRoom& room_;
   std::vector<Tensor> tensors_;
   std::set<std::string> metadata_;
   std::string name_;  // of the tensor at hand
@@ -246,23 +254,28 @@ std::string shape_text(const Tensor& tensor) {
   return text + "]";
 }
 
-TensorFile read_safetensors(std::shared_ptr<const MappedFile> file) {
+TensorFile read_safetensors(std::shared_ptr<const MappedFile> file, HeaderRoom& room) {
   const std::string& path = file->path();
   const std::span<const std::byte> all = file->bytes();
   std::uint64_t length = 0;
   if (all.size() < sizeof length) refuse(path, "is too short for a safetensors file");
   std::memcpy(&length, all.data(), sizeof length);
-  const std::uint64_t most = std::min(kMostHeaderBytes, all.size() - sizeof length);
+  const std::uint64_t most = std::min(kAllRoom.header, all.size() - sizeof length);
   if (length < 2 || length > most) {
     refuse(path, "is no safetensors file: its header would be " + std::to_string(length) +
                      " bytes, expected 2 to " + std::to_string(most));
   }
+  if (length > room.header) {
+    refuse(path, "its header is longer than " + std::to_string(kAllRoom.header) + " bytes" +
+                     with_others(true));
+  }
+  room.header -= length;
   const std::string_view header(reinterpret_cast<const char*>(all.data()) + sizeof length, length);
   if (header.front() != '{') refuse(path, "is no safetensors file: its header begins with no {");
   const std::string why = oversized_word(header, kMostText);
   if (!why.empty()) refuse(path, "its header " + why);
   const std::span<const std::byte> data = all.subspan(sizeof length + length);
-  HeaderReader reader(path, data);
+  HeaderReader reader(path, data, room);
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
   TensorFile result;
   result.tensors = reader.take();
@@ -294,6 +307,11 @@ TensorFile read_safetensors(std::shared_ptr<const MappedFile> file) {
   }
   result.mapping = std::move(file);
   return result;
+}
+
+TensorFile read_safetensors(std::shared_ptr<const MappedFile> file) {
+  HeaderRoom room;
+  return read_safetensors(std::move(file), room);
 }
 
 LoadedTensors load_safetensors(const std::string& path) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -45,7 +46,7 @@ NamedArray array_of(Format format, const LoraModule& module, bool is_b) {
 }
 
 // What was written, read as its own tool would, must be what was to be written.
-void compare(const Adapter& written, const std::vector<LoraModule>& modules,
+void compare(const Adapter& written, std::span<const LoraModule> modules,
              const std::string& folder) {
   const auto same_numbers = [](const Factor& one, const Factor& other) {
     if (one.element == other.element) return rows_of(one) == rows_of(other);
@@ -128,6 +129,12 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
            "reader will be told " +
                std::to_string(model.modules.front().alpha));
   }
+  for (const LoraModule& module : model.modules) {
+    if (key_of(format, module.path, false).size() <= kMostName) continue;
+    refuse(folder, "cannot be written: the keys of module " + in_quotes(module.path) +
+                       " would be longer than " + std::to_string(kMostName) + " bytes");
+  }
+  NewFolder target(folder);
   std::vector<NamedArray> arrays;
   for (const LoraModule& module : model.modules) {
     for (const bool is_b : {false, true}) arrays.push_back(array_of(format, module, is_b));
@@ -137,7 +144,6 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
     bytes.append(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
     array.bytes = {};
   }
-  NewFolder target(folder);
   std::string error = atomic_write(target.file(file_name(format)), bytes);
   if (error.empty() && !config.empty()) {
     error = atomic_write(target.file("adapter_config.json"), config);

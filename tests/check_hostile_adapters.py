@@ -40,14 +40,15 @@ def tensors(names):
 
 
 def factors(path, count, name_of):
-    """Factors A[4,1], or B[1,4] where the name says lora_B."""
+    """Factors of PEFT, A[4,1] and B[1,4], or of mlx-lm, A[1,4] and B[4,1]."""
 
     def parts():
         yield '{"__metadata__":null'
         for i in range(count):
             name = name_of(i)
-            shape = "1,4" if "lora_B" in name else "4,1"
-            yield f',"{name}.weight":{{"dtype":"F32","shape":[{shape}],"data_offsets":[{16 * i},{16 * i + 16}]}}'
+            shape = "1,4" if name.endswith(("lora_B", "lora_a")) else "4,1"
+            name += "" if name.endswith(("lora_a", "lora_b")) else ".weight"
+            yield f',"{name}":{{"dtype":"F32","shape":[{shape}],"data_offsets":[{16 * i},{16 * i + 16}]}}'
         yield "}"
 
     header(path, parts())
@@ -114,15 +115,26 @@ class HostileAdapters(unittest.TestCase):
             text = complaint.read().decode()
         return os.waitstatus_to_exitcode(status), text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
-    def refused(self, words):
+    def refused_at(self, path, words, *arguments):
         pages = self.model.stat().st_size / MIB if self.model.is_file() else 0
-        for arguments in (["--list"], ["--convert", "--to", "mlx-lm", "--out", str(self.out)]):
-            code, text, seconds, memory = self.run_it(*arguments)
-            self.assertEqual(code, 2, text)
-            self.assertRegex(text, rf"\Alora-bench: .*{self.adapter.name}.*{words}.*\n\Z")
-            self.assertLess(seconds, 2)
-            self.assertLess(memory - min(pages, 100), 64)
-            self.assertFalse(self.out.exists())
+        code, text, seconds, memory = self.run_it(*arguments)
+        self.assertEqual(code, 2, text)
+        self.assertRegex(text, rf"\Alora-bench: .*{path.name}.*{words}.*\n\Z")
+        self.assertLess(seconds, 2)
+        self.assertLess(memory - min(pages, 100), 64)
+        self.assertFalse(self.out.exists())
+
+    def conversion(self, to):
+        return ["--convert", "--to", to, "--out", str(self.out)]
+
+    def refused(self, words, *more):
+        self.refused_at(self.adapter, words, "--list", *more)
+        self.refused_at(self.adapter, words, *self.conversion("mlx-lm"), *more)
+
+    def converted(self, to):
+        code, text, seconds, _ = self.run_it(*self.conversion(to))
+        self.assertEqual(code, 0, text)
+        self.assertLess(seconds, 2)
 
     def test_headers_of_one_long_word(self):
         for begin, part, end, words in (
@@ -175,6 +187,48 @@ class HostileAdapters(unittest.TestCase):
         self.refused("names none|takes too long to match")
         self.config({str(i): {str(10**15 + j): 1 for j in range(8190)} for i in range(15)})
         self.refused("peft_type")
+
+    def test_patterns_that_are_repeated_into_nothing(self):
+        factors(self.model, 2, lambda i: f"q_proj.lora_{'AB'[i % 2]}")
+        self.config({**PLAIN, "r": 4, "alpha_pattern": {f"(((){{1000}})){{60}}{i}z": 1 for i in range(8000)}})
+        self.refused("takes too long to read")
+
+    def test_go_mlx_folders_of_many_links(self):
+        (self.adapter / CONFIG).write_text('{"rank": 4, "alpha": 8}')
+        self.model = self.adapter / "adapters.safetensors"
+        header(self.model, tensors(f"layers.{i:08}.{'z' * 90}.lora_a" for i in range(100_000)))
+        for i in range(25):
+            os.link(self.model, self.adapter / f"{i}.safetensors")
+        self.refused("more than 100000 tensors with the adapter's other files")
+
+    def test_many_keys_that_lenient_reading_skips(self):
+        factors(self.model, 100_000, lambda i: f"{i:0106}.lora_A")
+        self.refused("holds no LoRA module", "--lenient")
+
+    def test_long_lists_beside_many_pairs(self):
+        factors(self.model, 100_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
+        names = [f"{i:027}" for i in range(65_000)]
+        self.config({**PLAIN, "r": 4, "target_modules": names, "exclude_modules": names})
+        self.refused("its config names none of its 50000 modules")
+        self.model.unlink()
+        self.model = self.adapter / "adapters.safetensors"
+        factors(self.model, 100_000, lambda i: f"layers.{i // 2:08}.{'z' * 90}.lora_{'ab'[i % 2]}")
+        names = [f"{i:059}" for i in range(62_000)]
+        self.config({"num_layers": 50_000, "lora_parameters": {"rank": 4, "scale": 1, "dropout": 0, "keys": names}})
+        self.refused("its config names none of its 50000 modules")
+        self.config({"rank": 1, "alpha": 8, "lora_layers": names})
+        self.refused("its config names none of its 50000 modules")
+
+    def test_many_pairs_that_the_target_cannot_hold(self):
+        factors(self.model, 100_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
+        self.config({"peft_type": "LORA", "r": 4, "alpha_pattern": {f"{49_999:0106}": 3}})
+        self.refused_at(self.out, "has one for all modules", *self.conversion("mlx-lm"))
+        self.refused_at(self.out, "its config would be larger than 4 MiB", *self.conversion("peft"))
+
+    def test_a_conversion_takes_time_by_the_size(self):
+        self.config({"peft_type": "LORA", "r": 4})
+        factors(self.model, 40_000, lambda i: f"{i // 2:0106}.lora_{'AB'[i % 2]}")
+        self.converted("mlx-lm")
 
     def test_what_is_no_file(self):
         os.mkfifo(self.model)

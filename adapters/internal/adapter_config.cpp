@@ -4,18 +4,10 @@
 #include <utility>
 
 #include "adapters/internal/fault.h"
-#include "adapters/internal/json_tree.h"
 #include "adapters/internal/mapped_file.h"
 
 namespace loratune {
 namespace {
-
-constexpr JsonBounds kBounds = {.bytes = std::size_t{4} << 20,
-                                .depth = 16,
-                                .text = 4096,
-                                .members = 8192,
-                                .elements = 65536,
-                                .values = 131072};
 
 // A value as a message shows it.
 std::string shown(const AdapterConfig::Json& value) {
@@ -27,15 +19,15 @@ std::string shown(const AdapterConfig::Json& value) {
 }  // namespace
 
 AdapterConfig AdapterConfig::parse(std::string path, std::string_view text) {
-  if (text.size() > kBounds.bytes) refuse(path, "is larger than 4 MiB, which no config is");
+  if (text.size() > kConfigBounds.bytes) refuse(path, "is larger than 4 MiB, which no config is");
   Json root;
   try {
-    root = read_json_tree(text, kBounds);
+    root = read_json_tree(text, kConfigBounds);
   } catch (const std::invalid_argument& error) {
     refuse(path, error.what());
   }
   if (!root.is_object()) refuse(path, "is " + shown(root) + ", expected a JSON object");
-  return {std::move(path), std::move(root), {}};
+  return {std::move(path), std::make_shared<const Json>(std::move(root)), {}};
 }
 
 AdapterConfig AdapterConfig::read(const std::string& path) {
@@ -45,13 +37,13 @@ AdapterConfig AdapterConfig::read(const std::string& path) {
 }
 
 const AdapterConfig::Json* AdapterConfig::find(std::string_view name) const {
-  const auto at = root_.find(std::string(name));
-  return at == root_.end() || at->is_null() ? nullptr : &*at;
+  const auto at = root_->find(std::string(name));
+  return at == root_->end() || at->is_null() ? nullptr : &*at;
 }
 
 bool AdapterConfig::is_null(std::string_view name) const {
-  const auto at = root_.find(std::string(name));
-  return at != root_.end() && at->is_null();
+  const auto at = root_->find(std::string(name));
+  return at != root_->end() && at->is_null();
 }
 
 bool AdapterConfig::says(std::string_view name) const {
@@ -93,13 +85,21 @@ std::optional<std::string> AdapterConfig::text(std::string_view name) const {
 }
 
 std::optional<std::vector<std::string>> AdapterConfig::texts(std::string_view name) const {
+  const auto views = text_views(name);
+  if (!views) return {};
+  return std::vector<std::string>(views->begin(), views->end());
+}
+
+std::optional<std::vector<std::string_view>> AdapterConfig::text_views(
+    std::string_view name) const {
   const Json* value = find(name);
   if (value == nullptr) return {};
-  std::vector<std::string> texts;
+  std::vector<std::string_view> texts;
   if (!value->is_array()) expect(name, "a list of texts");
+  texts.reserve(value->size());
   for (const Json& one : *value) {
     if (!one.is_string()) expect(name, "a list of texts");
-    texts.push_back(one.get<std::string>());
+    texts.emplace_back(one.get_ref<const std::string&>());
   }
   return texts;
 }
@@ -108,7 +108,7 @@ std::optional<AdapterConfig> AdapterConfig::object(std::string_view name) const 
   const Json* value = find(name);
   if (value == nullptr) return {};
   if (!value->is_object()) expect(name, "an object");
-  return AdapterConfig(path_, *value, inside_ + std::string(name) + ".");
+  return AdapterConfig(path_, {root_, value}, inside_ + std::string(name) + ".");
 }
 
 void AdapterConfig::expect(std::string_view name, const std::string& expected) const {

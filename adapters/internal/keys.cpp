@@ -1,6 +1,7 @@
 #include "adapters/internal/keys.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 
 namespace loratune {
@@ -30,12 +31,12 @@ constexpr LookAlike kLookAlikes[] = {
     {"oft_", "OFT"},
     {"lora_diag", "KaSA"}};
 
-// Embeddings have factors of a linear layer's shape; only the name tells.
+// Embeddings have factors of a linear layer's shape; only the name tells. PEFT has other keys for
+// them, so there a module may be called by a plain word.
+constexpr std::string_view kPlainWords[] = {"embed", "embedding"};
 constexpr std::string_view kEmbeddings[] = {"embed_tokens",
                                             "embed_tokens_per_layer",
-                                            "embed",
                                             "embed_in",
-                                            "embedding",
                                             "embeddings",
                                             "wte",
                                             "wpe",
@@ -47,6 +48,13 @@ constexpr std::string_view kEmbeddings[] = {"embed_tokens",
                                             "token_embd",
                                             "per_layer_token_embd",
                                             "position_embd"};
+
+bool is_embedding(std::string_view name, Format format) {
+  const auto among = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
+  return among(kEmbeddings) || (format != Format::peft && among(kPlainWords));
+}
 
 // Of a path. Each end of it is looked for among the names of a config.
 constexpr std::ptrdiff_t kMostParts = 32;
@@ -75,7 +83,7 @@ void say_why_not(std::string_view name, Key& key) {
 }
 
 // `<module>.lora_A.weight`, or with the adapter's name in it: `<module>.lora_A.default.weight`.
-bool take_peft_half(std::string_view& path, bool& is_b) {
+bool take_peft_half(std::string_view& path, Key& key) {
   if (!take_end(path, ".weight")) return false;
   for (const bool b : {false, true}) {
     const std::string_view half = b ? ".lora_B" : ".lora_A";
@@ -86,7 +94,8 @@ bool take_peft_half(std::string_view& path, bool& is_b) {
         rest.starts_with(".") && rest.size() > 1 && rest.find('.', 1) == std::string_view::npos;
     if (!rest.empty() && !named) continue;
     path = path.substr(0, at);
-    is_b = b;
+    key.is_b = b;
+    key.adapter = named ? rest.substr(1) : std::string_view();
     return true;
   }
   return false;
@@ -102,8 +111,7 @@ bool take_half(std::string_view& path, bool& is_b) {
 Key read_key(Format format, std::string_view name) {
   Key key;
   std::string_view path = name;
-  const bool whole =
-      format == Format::peft ? take_peft_half(path, key.is_b) : take_half(path, key.is_b);
+  const bool whole = format == Format::peft ? take_peft_half(path, key) : take_half(path, key.is_b);
   if (!whole) {
     say_why_not(name, key);
     return key;
@@ -117,14 +125,14 @@ Key read_key(Format format, std::string_view name) {
     key.why = "names no module";
   } else if (std::count(path.begin(), path.end(), '.') >= kMostParts) {
     key.why = "has more than " + std::to_string(kMostParts) + " parts";
-  } else if (std::find(std::begin(kEmbeddings), std::end(kEmbeddings), last) !=
-             std::end(kEmbeddings)) {
+  } else if (is_embedding(last, format)) {
     key.why = "belongs to LoRA of an embedding, which looks rows up instead of multiplying";
   } else if ((format == Format::go_mlx || format == Format::metal_candle) &&
              !is_layer_path(path, format)) {
     key.why = "is no key of " + std::string(to_string(format)) + ": expected layers.N.<module>";
   }
   key.same = without_prefix(format, path);
+  key.prefix = path.substr(0, path.size() - key.same.size());
   key.module = format == Format::peft ? key.same : path;
   return key;
 }
@@ -135,7 +143,7 @@ std::string_view without_prefix(Format format, std::string_view name) {
   return name;
 }
 
-std::string_view module_of_magnitude(std::string_view name) {
+Key read_magnitude_key(std::string_view name) {
   constexpr std::string_view kPart = ".lora_magnitude_vector";
   take_end(name, ".weight");
   const std::size_t at = name.rfind(kPart);
@@ -145,12 +153,17 @@ std::string_view module_of_magnitude(std::string_view name) {
   if (!rest.empty() && (!rest.starts_with(".") || rest.find('.', 1) != std::string_view::npos)) {
     return {};
   }
-  return without_prefix(Format::peft, name.substr(0, at));
+  Key key;
+  const std::string_view path = name.substr(0, at);
+  key.module = key.same = without_prefix(Format::peft, path);
+  key.prefix = path.substr(0, path.size() - key.module.size());
+  key.adapter = rest.empty() ? rest : rest.substr(1);
+  return key;
 }
 
 bool is_peft_key(std::string_view name) {
-  bool is_b = false;
-  return take_peft_half(name, is_b);
+  Key key;
+  return take_peft_half(name, key);
 }
 
 bool is_layer_path(std::string_view path, Format format) {
@@ -160,6 +173,24 @@ bool is_layer_path(std::string_view path, Format format) {
   const std::string_view rest = path.substr(digits);
   if (digits == 0 || digits > 9 || rest.size() < 2 || rest.front() != '.') return false;
   return format == Format::go_mlx || rest.find('.', 1) == std::string_view::npos;
+}
+
+LayerPath in_layer(std::string_view path) {
+  constexpr std::size_t kMostDigits = 9;
+  std::size_t begin = path.find('.');
+  while (begin != std::string_view::npos) {
+    const std::size_t end = path.find('.', ++begin);
+    if (end == std::string_view::npos) break;  // the last part is the module itself
+    const std::string_view part = path.substr(begin, end - begin);
+    const bool digits = part.find_first_not_of("0123456789") == std::string_view::npos;
+    if (digits && !part.empty() && part.size() <= kMostDigits) {
+      LayerPath found = {0, path.substr(0, begin), path.substr(end + 1)};
+      std::from_chars(part.data(), part.data() + part.size(), found.layer);
+      return found;
+    }
+    begin = end;
+  }
+  return {-1, {}, path};
 }
 
 }  // namespace loratune

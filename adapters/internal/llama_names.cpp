@@ -37,19 +37,29 @@ std::optional<std::string> model_name(std::string_view path) {
 }
 
 // B with the rows of each head as the model has them: its first half, then its second. llama.cpp
-// takes the two by turns.
-std::vector<float> in_model_order(const Factor& b, std::int64_t heads) {
-  const std::vector<float> values = values_of(b);
-  std::vector<float> ordered(values.size());
+// takes the two by turns. A row is moved as bytes, so that a NaN keeps its bits; a quantised one
+// becomes `element` before.
+std::vector<std::byte> in_model_order(const Factor& b, Element element, std::int64_t heads) {
+  const std::vector<std::byte> rows =
+      is_plain(b.element) ? rows_of(b) : from_floats(element, values_of(b));
+  std::vector<std::byte> ordered(rows.size());
+  const auto size = static_cast<std::int64_t>(rows.size()) / b.rows;
   const std::int64_t half = b.rows / heads / 2;
   for (std::int64_t row = 0; row < b.rows; ++row) {
     const std::int64_t head = row / (2 * half);
     const std::int64_t in_head = row % (2 * half);
     const std::int64_t from = head * 2 * half + in_head % half * 2 + in_head / half;
-    std::copy_n(values.begin() + from * b.cols, b.cols, ordered.begin() + row * b.cols);
+    std::copy_n(rows.begin() + from * size, size, ordered.begin() + row * size);
   }
   return ordered;
 }
+
+// What ModelModules::storage keeps of a GGUF adapter.
+struct Renamed {
+  std::shared_ptr<const void> adapter;
+  std::vector<LoraModule> modules;
+  std::vector<std::vector<std::byte>> reordered;
+};
 
 }  // namespace
 
@@ -62,8 +72,10 @@ ModelModules model_modules(const Adapter& adapter, int heads, int heads_kv) {
                    in_quotes(adapter.architecture);
     return result;
   }
-  auto reordered = std::make_shared<std::vector<std::vector<std::byte>>>();
-  for (LoraModule& module : result.modules) {
+  auto renamed = std::make_shared<Renamed>();
+  renamed->adapter = adapter.storage;
+  renamed->modules = adapter.modules;
+  for (LoraModule& module : renamed->modules) {
     const auto name = model_name(module.path);
     if (!name) {
       result.error = "the model's name of module " + in_quotes(module.path) + " is not known";
@@ -84,15 +96,15 @@ ModelModules model_modules(const Adapter& adapter, int heads, int heads_kv) {
         return result;
       }
       const Element element = is_plain(module.b.element) ? module.b.element : Element::f32;
-      reordered->push_back(from_floats(element, in_model_order(module.b, of_module)));
-      module.b = {element, module.b.rows, module.b.cols, false, reordered->back()};
+      renamed->reordered.push_back(in_model_order(module.b, element, of_module));
+      module.b = {element, module.b.rows, module.b.cols, false, renamed->reordered.back()};
     }
     module.path = *name;
   }
-  std::sort(result.modules.begin(), result.modules.end(),
+  std::sort(renamed->modules.begin(), renamed->modules.end(),
             [](const LoraModule& one, const LoraModule& other) { return one.path < other.path; });
-  result.storage = std::make_shared<std::pair<std::shared_ptr<const void>, decltype(reordered)>>(
-      adapter.storage, reordered);
+  result.modules = renamed->modules;
+  result.storage = std::move(renamed);
   return result;
 }
 

@@ -3,17 +3,18 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "loratune/adapters/adapter.h"
 
 namespace loratune {
 
 // The adapter's modules under the model's names and in its order of rows, or why that is not known.
-// Modules of other formats are as they are. `storage` keeps reordered factors valid.
+// Modules of other formats are the adapter's own, which outlives them. `storage` keeps renamed
+// modules and reordered factors valid.
 struct ModelModules {
-  std::vector<LoraModule> modules;
+  std::span<const LoraModule> modules;
   std::shared_ptr<const void> storage;
   std::string error;
 };

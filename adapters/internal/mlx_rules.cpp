@@ -1,29 +1,58 @@
 // The configs of mlx-lm and go-mlx, which have one rank and one scale for all modules, and what
 // formats without a config say.
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include "adapters/internal/fault.h"
+#include "adapters/internal/keys.h"
 #include "adapters/internal/module_names.h"
 #include "adapters/internal/rules.h"
 
 namespace loratune {
 namespace {
 
-// The part of a path behind `layers.N.`; the whole path where it has none.
-std::string_view in_layer(std::string_view path) {
-  constexpr std::string_view kLayers = "layers.";
-  std::size_t at = path.starts_with(kLayers) ? 0 : path.find(".layers.");
-  if (at == std::string_view::npos) return path;
-  at += path[at] == '.' ? kLayers.size() + 1 : kLayers.size();
-  const std::size_t dot = path.find('.', at);
-  return dot == std::string_view::npos ? path : path.substr(dot + 1);
-}
-
 void require_rank(std::int64_t rank, std::int64_t stated) {
   if (rank == stated) return;
   throw std::invalid_argument("its rank is " + std::to_string(rank) + ", the config says " +
                               std::to_string(stated));
 }
+
+// mlx-lm gives factors to modules of a model's last layers, and its loader raises where a file has
+// one of an earlier layer. How many layers the model has only the model says, but it has no fewer
+// than the file.
+class MlxLayers {
+ public:
+  // `most`: how many layers; 0 or less: all.
+  explicit MlxLayers(std::int64_t most) : most_(most) {}
+
+  // A model may have several lists of layers, and counts them as one.
+  void foresee(std::string_view path) {
+    const LayerPath at = in_layer(path);
+    if (most_ <= 0 || at.layer < 0) return;
+    std::int64_t& last = last_[at.list];
+    last = std::max(last, at.layer);
+  }
+
+  // Throws std::invalid_argument for a path in an earlier layer.
+  void require_last(std::string_view path) const {
+    const LayerPath at = in_layer(path);
+    const auto list = last_.find(at.list);
+    if (at.layer < 0 || list == last_.end() || list->second - at.layer < most_) return;
+    throw std::invalid_argument("is of layer " + std::to_string(at.layer) +
+                                ", and mlx-lm has LoRA in the last " + std::to_string(most_) +
+                                " layers alone (num_layers), of which the file has layer " +
+                                std::to_string(list->second));
+  }
+
+ private:
+  std::int64_t most_;
+  std::map<std::string_view, std::int64_t> last_;  // layer of each list in the file
+};
 
 }  // namespace
 
@@ -35,9 +64,9 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
   }
   if (type != "lora") config.expect("fine_tune_type", "\"lora\"");
   // Before 2024 the number of layers was called lora_layers.
-  if (!config.whole("num_layers") && !config.whole("lora_layers")) {
-    config.expect("num_layers", "a whole number");
-  }
+  auto layers = config.whole("num_layers");
+  if (!layers) layers = config.whole("lora_layers");
+  if (!layers) config.expect("num_layers", "a whole number");
   const auto parameters = config.object("lora_parameters");
   if (!parameters) config.expect("lora_parameters", "an object of rank, scale and dropout");
   const auto rank = parameters->whole("rank");
@@ -45,15 +74,24 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
   if (!rank || *rank < 1) parameters->expect("rank", "a rank of 1 or more");
   if (!scale) parameters->expect("scale", "a number");
   if (!parameters->number("dropout")) parameters->expect("dropout", "a number");
-  const auto texts = parameters->texts("keys");
-  const ModuleNames keys = module_names(texts.value_or(std::vector<std::string>()));
+  const auto texts = parameters->text_views("keys");
+  const auto keys =
+      std::make_shared<const ModuleNames>(texts.value_or(std::vector<std::string_view>()));
+  const auto last = std::make_shared<MlxLayers>(*layers);
   ModuleRules rules;
-  rules.scaling = [rank = *rank, scale = *scale](const std::string&, std::int64_t of_tensors) {
+  rules.foresee = [last](std::string_view path) { last->foresee(path); };
+  rules.scaling = [=, rank = *rank, scale = *scale, all = !texts](const std::string& path,
+                                                                  std::int64_t of_tensors) {
     require_rank(of_tensors, rank);
+    if (!keys->contains(path)) last->require_last(path);
+    if (all && in_layer(path).layer < 0) {
+      throw std::invalid_argument(
+          "is of no layer, and mlx-lm has LoRA there only where lora_parameters.keys name it");
+    }
     return Scaling{scale * static_cast<double>(rank), scale};
   };
   rules.targets = [all = !texts, keys](const std::string& path) {
-    return all || keys.contains(path) || keys.contains(in_layer(path));
+    return all || keys->contains(path) || keys->contains(in_layer(path).name);
   };
   return rules;
 }
@@ -64,10 +102,9 @@ ModuleRules go_mlx_rules(const AdapterConfig& config) {
   double alpha = config.number("alpha").value_or(0);
   if (alpha == 0) alpha = 2 * static_cast<double>(rank);
   config.whole("num_layers");
-  const ModuleNames keys =
-      module_names(config.texts("lora_layers").value_or(std::vector<std::string>()));
+  ModuleNames keys(config.text_views("lora_layers").value_or(std::vector<std::string_view>()));
   ModuleRules rules = stated_rules(alpha, rank);
-  rules.targets = [keys](const std::string& path) {
+  rules.targets = [keys = std::move(keys)](const std::string& path) {
     return keys.empty() || names_end_of(keys, path);
   };
   return rules;

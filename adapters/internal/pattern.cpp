@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -29,6 +30,10 @@ Set range(char first, char last) {
   return set;
 }
 
+Set word_set() {
+  return range('0', '9') | range('a', 'z') | range('A', 'Z') | range('_', '_') | kBeyondAscii;
+}
+
 // The set that a backslash and this letter stand for; none where the letter stands for no set.
 std::optional<Set> escaped_set(char letter) {
   switch (letter) {
@@ -37,9 +42,9 @@ std::optional<Set> escaped_set(char letter) {
     case 'D':
       return ~range('0', '9');
     case 'w':
-      return range('0', '9') | range('a', 'z') | range('A', 'Z') | range('_', '_') | kBeyondAscii;
+      return word_set();
     case 'W':
-      return ~*escaped_set('w');
+      return ~word_set();
     case 's':
       return range('\t', '\r') | range(' ', ' ');
     case 'S':
@@ -55,7 +60,8 @@ std::optional<Set> escaped_set(char letter) {
 // told which state follows it.
 class PatternCompiler {
  public:
-  PatternCompiler(std::string_view text, Pattern& pattern) : text_(text), pattern_(pattern) {}
+  PatternCompiler(std::string_view text, Steps& steps, Pattern& pattern)
+      : text_(text), steps_(steps), pattern_(pattern) {}
 
   void compile() {
     if (text_.size() > kMostText) unread("is longer than " + std::to_string(kMostText));
@@ -66,12 +72,13 @@ class PatternCompiler {
   }
 
  private:
-  enum class Type : std::uint8_t { set, begin, end, sequence, choice, repeat };
+  enum class Type : std::uint8_t { set, begin, end, group, sequence, choice, repeat };
   struct Node {
     Type type = Type::sequence;
-    std::uint32_t set = 0;
+    std::uint32_t set = 0;  // of `group`: how many groups had names before
     std::vector<int> parts;
     int least = 0, most = -1;  // of `repeat`; -1: any number
+    bool lazy = false;         // of `repeat`: as few as will do
   };
 
   bool more() const { return at_ < text_.size(); }
@@ -115,10 +122,10 @@ class PatternCompiler {
     if (!count) return part;
     const Type type = nodes_[static_cast<std::size_t>(part)].type;
     if (type == Type::begin || type == Type::end) unread("repeats an anchor");
-    take('?');  // as few as will do: the same names match
+    const bool lazy = take('?');
     if (more() && peek() == '+') unread("has a possessive +, which is not read");
     if (repeats()) fail("repeats what is repeated");
-    return node({Type::repeat, 0, {part}, count->first, count->second});
+    return node({Type::repeat, 0, {part}, count->first, count->second, lazy});
   }
 
   // What stands behind a part: *, +, ? or {least,most}. A { of another form is a character.
@@ -179,62 +186,80 @@ class PatternCompiler {
   }
 
   int group(int depth) {
+    // An anchor in a group may be repeated; a node of its own tells it from a bare one.
+    Node group;
     if (take('?')) {
       if (take('P')) {
         if (!take('<')) unread("refers to a group, which is not read");
-        while (next() != '>') {
-        }
+        group.parts.push_back(node({Type::group, named_group(), {}}));
       } else if (!take(':')) {
         unread("looks ahead or behind or sets flags, which is not read");
       }
     }
-    const int inside = alternatives(depth + 1);
+    group.parts.push_back(alternatives(depth + 1));
     if (!take(')')) fail("lacks a )");
-    // An anchor in a group may be repeated; a node of its own tells it from a bare one.
-    return node({Type::sequence, 0, {inside}});
+    return node(std::move(group));
+  }
+
+  // Reads `name>`. How many groups had names before.
+  std::uint32_t named_group() {
+    std::string name;
+    for (char c = next(); c != '>'; c = next()) name += c;
+    const auto letter = [](char c) { return word_set().test(static_cast<unsigned char>(c)); };
+    const bool digit_first = !name.empty() && name[0] >= '0' && name[0] <= '9';
+    if (name.empty() || digit_first || !std::all_of(name.begin(), name.end(), letter)) {
+      fail("has a group whose name is no word");
+    }
+    const auto before = static_cast<std::uint32_t>(names_.size());
+    if (!names_.insert(name).second) fail("names two groups '" + name + "'");
+    return before;
   }
 
   int escape() {
-    const char c = next();
+    char c = next();
     if (const auto set = escaped_set(c)) return set_node(*set);
     if (c == 'A') return node({Type::begin, 0, {}});
     if (c == 'Z') return node({Type::end, 0, {}});
-    return set_node(escaped_character(c));
+    c = escaped_character(c);
+    return set_node(range(c, c));
   }
 
-  static Set escaped_character(char c) {
-    if (c == 'n') return range('\n', '\n');
-    if (c == 't') return range('\t', '\t');
-    const bool letter = (*escaped_set('w'))[static_cast<unsigned char>(c)] && c != '_';
+  static char escaped_character(char c) {
+    if (c == 'n') return '\n';
+    if (c == 't') return '\t';
+    const bool letter = word_set().test(static_cast<unsigned char>(c)) && c != '_';
     if (letter) unread(std::string("has \\") + c + ", which is not read");
-    return range(c, c);
+    return c;
+  }
+
+  // A character of a bracket, or a set such as \d, in which no range begins or ends.
+  struct Member {
+    Set set;
+    std::optional<char> character;
+  };
+  Member member(char c) {
+    if (c == '\\') {
+      c = next();
+      if (const auto set = escaped_set(c)) return {*set, {}};
+      c = escaped_character(c);
+    }
+    return {range(c, c), c};
   }
 
   Set bracket() {
     Set set;
     const bool negated = take('^');
     for (bool first = true;; first = false) {
-      char c = next();
+      const char c = next();
       if (c == ']' && !first) break;
-      if (c == '\\') {
-        c = next();
-        if (const auto one = escaped_set(c)) {
-          set |= *one;
-          continue;
-        }
-        const Set one = escaped_character(c);
-        c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
-        set |= one;
-      }
-      if (at_ + 1 < text_.size() && peek() == '-' && text_[at_ + 1] != ']') {
-        ++at_;
-        char last = next();
-        if (last == '\\') last = next();
-        if (last < c) fail("has a range from more to less");
-        set |= range(c, last);
-      } else {
-        set |= range(c, c);
-      }
+      const Member from = member(c);
+      set |= from.set;
+      if (at_ + 1 >= text_.size() || peek() != '-' || text_[at_ + 1] == ']') continue;
+      ++at_;
+      const Member to = member(next());
+      if (!from.character || !to.character) fail("has a range between what are no characters");
+      if (*to.character < *from.character) fail("has a range from more to less");
+      set |= range(*from.character, *to.character);
     }
     return negated ? ~set : set;
   }
@@ -249,6 +274,7 @@ class PatternCompiler {
   std::uint32_t emit(int index, std::uint32_t next) {
     // A part without a character adds no state, however often it is repeated.
     if (++emitted_ > 16 * kMostStates) unread("is too large");
+    if (--steps_ < 0) fail("takes too long to read");
     const Node& node = nodes_[static_cast<std::size_t>(index)];
     switch (node.type) {
       case Type::set:
@@ -257,6 +283,8 @@ class PatternCompiler {
         return add({Pattern::Kind::begin, 0, next});
       case Type::end:
         return add({Pattern::Kind::end, 0, next});
+      case Type::group:
+        return node.set + 1 == names_.size() ? add({Pattern::Kind::group, 0, next}) : next;
       case Type::sequence: {
         std::uint32_t start = next;
         for (std::size_t i = node.parts.size(); i-- > 0;) start = emit(node.parts[i], start);
@@ -276,45 +304,64 @@ class PatternCompiler {
     const int part = node.parts.front();
     std::uint32_t start = next;
     if (node.most < 0) {
-      start = add({Pattern::Kind::split, 0, 0, next});
+      start = add({Pattern::Kind::split, 0, next, next});
       const std::uint32_t body = emit(part, start);
-      pattern_.states_[start].next = body;
+      Pattern::State& split = pattern_.states_[start];
+      (node.lazy ? split.other : split.next) = body;
     }
     for (int i = node.least; i < node.most; ++i) {
       const std::uint32_t body = emit(part, start);
-      start = add({Pattern::Kind::split, 0, body, next});
+      start = add({Pattern::Kind::split, 0, node.lazy ? next : body, node.lazy ? body : next});
     }
     for (int i = 0; i < node.least; ++i) start = emit(part, start);
     return start;
   }
 
   std::string_view text_;
+  Steps& steps_;
   Pattern& pattern_;
   std::size_t at_ = 0;
   std::vector<Node> nodes_;
+  std::set<std::string> names_;  // of groups
   std::size_t emitted_ = 0;
 };
 
-Pattern::Pattern(std::string_view text) { PatternCompiler(text, *this).compile(); }
+Pattern::Pattern(std::string_view text) {
+  Steps steps = 16 * kMostStates;
+  PatternCompiler(text, steps, *this).compile();
+}
+
+Pattern::Pattern(std::string_view text, Steps& steps) {
+  PatternCompiler(text, steps, *this).compile();
+}
 
 bool Pattern::matches_start(std::string_view name, Steps& steps) const {
-  return run(name, false, steps);
+  return run(name, Want::start, steps).has_value();
 }
 
 bool Pattern::matches_all(std::string_view name, Steps& steps) const {
-  return run(name, true, steps);
+  return run(name, Want::all, steps).has_value();
 }
 
-bool Pattern::run(std::string_view name, bool all, Steps& steps) const {
-  // The states that are reached before a character, and when each was reached last.
-  std::vector<std::uint32_t> now, then, open;
-  std::vector<std::size_t> reached(states_.size(), static_cast<std::size_t>(-1));
-  bool accepted = false;
-  const auto reach = [&](std::uint32_t first, std::size_t position,
-                         std::vector<std::uint32_t>& states) {
+std::optional<Pattern::Match> Pattern::find_group(std::string_view name, Steps& steps) const {
+  return run(name, Want::group, steps);
+}
+
+std::optional<Pattern::Match> Pattern::run(std::string_view name, Want want, Steps& steps) const {
+  // A way to a state that is reached before a character. The ways stand in the order in which
+  // Python tries them, and of two that reach one state the first counts.
+  constexpr auto kNowhere = static_cast<std::uint32_t>(-1);
+  struct Way {
+    std::uint32_t state, group;  // where the group begins
+  };
+  std::vector<Way> now, then, open;
+  std::vector<std::size_t> reached(states_.size(), static_cast<std::size_t>(-1));  // last
+  std::optional<Match> accepted;
+  bool cut = false;  // the ways behind an accepted one are not tried
+  const auto reach = [&](Way first, std::size_t position, std::vector<Way>& states) {
     open.push_back(first);
     while (!open.empty()) {
-      const std::uint32_t at = open.back();
+      const auto [at, group] = open.back();
       open.pop_back();
       if (reached[at] == position) continue;
       if (--steps < 0) fail("takes too long to match");
@@ -322,34 +369,44 @@ bool Pattern::run(std::string_view name, bool all, Steps& steps) const {
       const State& state = states_[at];
       switch (state.kind) {
         case Kind::character:
-          states.push_back(at);
+          states.push_back({at, group});
           break;
         case Kind::split:
-          open.push_back(state.other);
-          open.push_back(state.next);
+          open.push_back({state.other, group});
+          open.push_back({state.next, group});
           break;
         case Kind::begin:
-          if (position == 0) open.push_back(state.next);
+          if (position == 0) open.push_back({state.next, group});
           break;
         case Kind::end:
-          if (position == name.size()) open.push_back(state.next);
+          if (position == name.size()) open.push_back({state.next, group});
+          break;
+        case Kind::group:
+          open.push_back({state.next, static_cast<std::uint32_t>(position)});
           break;
         case Kind::accept:
-          accepted = accepted || !all || position == name.size();
+          if (want == Want::all && position != name.size()) break;
+          accepted.emplace();
+          if (group != kNowhere) accepted->begin = group;
+          cut = true;
+          open.clear();
           break;
       }
     }
   };
   steps -= static_cast<Steps>(states_.size());
-  reach(start_, 0, now);
-  for (std::size_t i = 0; i < name.size() && !accepted && !now.empty();) {
+  reach({start_, kNowhere}, 0, now);
+  for (std::size_t i = 0; i < name.size() && !now.empty();) {
+    if (accepted && want != Want::group) break;
     const auto c = static_cast<unsigned char>(name[i]);
     // The first byte of a character beyond ASCII stands for all of it.
     for (++i; i < name.size() && continues_character(name[i]);) ++i;
     then.clear();
-    for (const std::uint32_t at : now) {
+    cut = false;
+    for (const auto& [at, group] : now) {
       const State& state = states_[at];
-      if (sets_[state.set][c]) reach(state.next, i, then);
+      if (sets_[state.set][c]) reach({state.next, group}, i, then);
+      if (cut) break;
     }
     now.swap(then);
   }

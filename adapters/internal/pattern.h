@@ -6,6 +6,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -13,7 +14,7 @@
 
 namespace loratune {
 
-// How many steps all matches together may still take.
+// How many steps all patterns and matches together may still take.
 using Steps = std::int64_t;
 
 // Why an expression of Python's is not read: the machine can do no references to groups, no looking
@@ -31,6 +32,9 @@ class Pattern {
   // Throws UnreadPattern, and std::invalid_argument for text that is no expression in Python
   // either; both say the reason in words.
   explicit Pattern(std::string_view text);
+  // The same, where each part of the machine that is made takes a step, though it be repeated into
+  // nothing. Throws std::invalid_argument when `steps` are used up.
+  Pattern(std::string_view text, Steps& steps);
 
   // Whether the expression matches at the begin of `name`, as Python's re.match(), or all of it, as
   // re.fullmatch(). `name` is UTF-8, and every character beyond ASCII counts as a letter. Throws
@@ -38,18 +42,27 @@ class Pattern {
   bool matches_start(std::string_view name, Steps& steps) const;
   bool matches_all(std::string_view name, Steps& steps) const;
 
+  // How re.match() matches at the begin of `name`, where several ways are possible: `begin` is
+  // where the last of the named groups, which must not be repeated, begins; none where the group is
+  // no part of the match. None where there is no match. Throws as matches_start().
+  struct Match {
+    std::optional<std::size_t> begin;
+  };
+  std::optional<Match> find_group(std::string_view name, Steps& steps) const;
+
   // How large the machine is. A part that is repeated no times has sets and no states.
   std::size_t size() const { return std::max(states_.size(), sets_.size()); }
 
  private:
   friend class PatternCompiler;
-  enum class Kind : std::uint8_t { character, split, begin, end, accept };
+  enum class Kind : std::uint8_t { character, split, begin, end, group, accept };
   struct State {
     Kind kind = Kind::accept;
     std::uint32_t set = 0;              // of `character`: index into sets_
-    std::uint32_t next = 0, other = 0;  // `other` only of `split`
+    std::uint32_t next = 0, other = 0;  // `other` only of `split`, which prefers `next`
   };
-  bool run(std::string_view name, bool all, Steps& steps) const;
+  enum class Want : std::uint8_t { start, all, group };
+  std::optional<Match> run(std::string_view name, Want want, Steps& steps) const;
 
   std::vector<State> states_;
   std::vector<std::bitset<256>> sets_;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/internal/adapter_config.h"
@@ -17,8 +18,10 @@ struct Scaling {
 };
 
 // `scaling` throws std::invalid_argument where the config asks for another rank than the tensors
-// have.
+// have, or where the tool that wrote the adapter would not take the module. `foresee`, where there
+// is one, is told the path of every module before that; the paths outlive the rules.
 struct ModuleRules {
+  std::function<void(std::string_view path)> foresee;
   std::function<Scaling(const std::string& path, std::int64_t rank)> scaling;
   std::function<bool(const std::string& path)> targets;
   std::vector<std::string> notes;

@@ -7,9 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
+#include <stdexcept>
+#include <utility>
 
+#include "adapters/internal/adapter_config.h"
 #include "adapters/internal/fault.h"
 #include "adapters/internal/keys.h"
+#include "adapters/internal/rules.h"
 
 namespace loratune {
 namespace {
@@ -67,7 +72,16 @@ std::string exactly(const std::string& path) {
   return pattern;
 }
 
-Json peft_config(const std::vector<LoraModule>& modules, const std::string& folder) {
+// Adds a member that the object lacks; the object itself would look for it among all others.
+void add_pattern(Json& patterns, const std::string& path, Json value, const std::string& folder) {
+  if (patterns.size() == kConfigBounds.members) {
+    refuse(folder, "cannot be written: its config would hold more than " +
+                       std::to_string(kConfigBounds.members) + " patterns of one member");
+  }
+  patterns.get_ref<Json::object_t&>().emplace_back(exactly(path), std::move(value));
+}
+
+Json peft_config(std::span<const LoraModule> modules, const std::string& folder) {
   // alpha / sqrt(rank) where that is how all the modules came by their scales.
   const auto divisor = [](const LoraModule& module, bool root) {
     const auto rank = static_cast<double>(module.rank());
@@ -94,9 +108,9 @@ Json peft_config(const std::vector<LoraModule>& modules, const std::string& fold
   Json rank_pattern = Json::object();
   Json alpha_pattern = Json::object();
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    const std::string key = exactly(modules[i].path);
-    if (ranks[i] != rank) rank_pattern[key] = ranks[i];
-    if (alphas[i] != alpha) alpha_pattern[key] = plain(alphas[i]);
+    const std::string& path = modules[i].path;
+    if (ranks[i] != rank) add_pattern(rank_pattern, path, ranks[i], folder);
+    if (alphas[i] != alpha) add_pattern(alpha_pattern, path, plain(alphas[i]), folder);
   }
   return {{"peft_type", "LORA"},
           {"task_type", nullptr},
@@ -114,7 +128,7 @@ Json peft_config(const std::vector<LoraModule>& modules, const std::string& fold
 }
 
 // One rank and one scale for all, as mlx-lm, go-mlx and metal-candle have them.
-void require_one(const std::vector<LoraModule>& modules, Format format, const std::string& folder) {
+void require_one(std::span<const LoraModule> modules, Format format, const std::string& folder) {
   const LoraModule& first = modules.front();
   const std::string has = std::string(to_string(format)) + " has one for all modules";
   for (const LoraModule& module : modules) {
@@ -131,24 +145,10 @@ void require_one(const std::vector<LoraModule>& modules, Format format, const st
   }
 }
 
-// The layer of `layers.N.` in a path and what stands behind it; -1 and the whole path without one.
-std::pair<std::int64_t, std::string> layer_and_name(const std::string& path) {
-  constexpr std::string_view kLayers = "layers.";
-  const std::size_t found = path.starts_with(kLayers) ? 0 : path.find(".layers.");
-  if (found == std::string::npos) return {-1, path};
-  const std::size_t at = found + kLayers.size() + (found > 0 || path[0] == '.' ? 1 : 0);
-  const std::size_t dot = path.find('.', at);
-  const std::string digits = path.substr(at, dot == std::string::npos ? dot : dot - at);
-  const bool number = !digits.empty() && digits.size() < 10 &&
-                      digits.find_first_not_of("0123456789") == std::string::npos;
-  if (dot == std::string::npos || !number) return {-1, path};
-  return {std::stoll(digits), path.substr(dot + 1)};
-}
-
-Json mlx_lm_config(const std::vector<LoraModule>& modules, const std::string& folder) {
+Json mlx_lm_config(std::span<const LoraModule> modules, const std::string& folder) {
   require_one(modules, Format::mlx_lm, folder);
   std::set<std::string> keys;
-  for (const LoraModule& module : modules) keys.insert(layer_and_name(module.path).second);
+  for (const LoraModule& module : modules) keys.emplace(in_layer(module.path).name);
   return {{"fine_tune_type", "lora"},
           {"num_layers", -1},
           {"lora_parameters",
@@ -158,7 +158,7 @@ Json mlx_lm_config(const std::vector<LoraModule>& modules, const std::string& fo
             {"keys", keys}}}};
 }
 
-void require_layer_paths(const std::vector<LoraModule>& modules, Format format,
+void require_layer_paths(std::span<const LoraModule> modules, Format format,
                          const std::string& folder) {
   for (const LoraModule& module : modules) {
     if (!is_layer_path(module.path, format)) {
@@ -168,7 +168,7 @@ void require_layer_paths(const std::vector<LoraModule>& modules, Format format,
   }
 }
 
-Json go_mlx_config(const std::vector<LoraModule>& modules, const std::string& folder) {
+Json go_mlx_config(std::span<const LoraModule> modules, const std::string& folder) {
   require_one(modules, Format::go_mlx, folder);
   require_layer_paths(modules, Format::go_mlx, folder);
   const LoraModule& first = modules.front();
@@ -178,9 +178,9 @@ Json go_mlx_config(const std::vector<LoraModule>& modules, const std::string& fo
   std::set<std::string> keys;
   std::int64_t layers = 0;
   for (const LoraModule& module : modules) {
-    const auto [layer, name] = layer_and_name(module.path);
-    layers = std::max(layers, layer + 1);
-    keys.insert(name);
+    const LayerPath at = in_layer(module.path);
+    layers = std::max(layers, at.layer + 1);
+    keys.emplace(at.name);
   }
   return {{"rank", first.rank()},
           {"alpha", plain(*alpha)},
@@ -188,25 +188,48 @@ Json go_mlx_config(const std::vector<LoraModule>& modules, const std::string& fo
           {"lora_layers", keys}};
 }
 
+Json config_of(std::span<const LoraModule> modules, Format format, const std::string& folder) {
+  if (format == Format::peft) return peft_config(modules, folder);
+  return format == Format::mlx_lm ? mlx_lm_config(modules, folder) : go_mlx_config(modules, folder);
+}
+
+// PEFT's config names every module, so its size is known before there is a tree of JSON.
+void require_short_paths(std::span<const LoraModule> modules, const std::string& folder) {
+  std::size_t bytes = 0;
+  for (const LoraModule& module : modules) bytes += module.path.size();
+  if (bytes <= kConfigBounds.bytes) return;
+  refuse(folder, "cannot be written: its config would be larger than 4 MiB, which no config is");
+}
+
+// What cannot be read again is known before the tensors are gathered.
+void require_readable(const std::string& text, std::span<const LoraModule> modules, Format format,
+                      const std::string& folder) {
+  try {
+    const AdapterConfig config = AdapterConfig::parse("its config", text);
+    if (format != Format::peft) return;
+    const ModuleRules rules = peft_rules(config, false, false);
+    for (const LoraModule& module : modules) rules.scaling(module.path, module.rank());
+  } catch (const AdapterFault& fault) {
+    refuse(folder, std::string("cannot be written: ") + fault.what());
+  } catch (const std::invalid_argument& error) {
+    refuse(folder, std::string("cannot be written: a pattern of its config ") + error.what());
+  }
+}
+
 }  // namespace
 
-std::string written_config(const std::vector<LoraModule>& modules, Format format,
+std::string written_config(std::span<const LoraModule> modules, Format format,
                            const std::string& folder) {
-  switch (format) {
-    case Format::peft:
-      return peft_config(modules, folder).dump(2) + "\n";
-    case Format::mlx_lm:
-      return mlx_lm_config(modules, folder).dump(2) + "\n";
-    case Format::go_mlx:
-      return go_mlx_config(modules, folder).dump(2) + "\n";
-    case Format::metal_candle:
-      require_one(modules, format, folder);
-      require_layer_paths(modules, format, folder);
-      return {};
-    case Format::gguf:
-      refuse(folder, "cannot be written: GGUF is read only");
+  if (format == Format::gguf) refuse(folder, "cannot be written: GGUF is read only");
+  if (format == Format::metal_candle) {
+    require_one(modules, format, folder);
+    require_layer_paths(modules, format, folder);
+    return {};
   }
-  return {};
+  if (format == Format::peft) require_short_paths(modules, folder);
+  std::string text = config_of(modules, format, folder).dump(2) + "\n";
+  require_readable(text, modules, format, folder);
+  return text;
 }
 
 }  // namespace loratune

@@ -157,6 +157,14 @@ TEST(Gguf, RefusesBrokenFiles) {
     break_it(parts);
     EXPECT_SAYS(load(parts.bytes()).error, expected);
   }
+  // What type the tokens have does not matter.
+  for (const std::string& value : {bytes_of(4) + bytes_of(7), bytes_of(8) + text("7")}) {
+    GgufParts tokens;
+    tokens.pair_count = 5;
+    tokens.pairs += text("adapter.alora.invocation_tokens") + value;
+    EXPECT_SAYS(load(tokens.bytes()).error,
+                "key 'adapter.alora.invocation_tokens': is of activated LoRA");
+  }
   GgufParts alignment;
   alignment.pair_count = 5;
   alignment.pairs += text("general.alignment") + bytes_of(4) + bytes_of(3);

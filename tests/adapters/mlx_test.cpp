@@ -81,6 +81,75 @@ TEST(MlxLm, ConfigsThatItsLoaderWouldNotTakeAreRefused) {
   }
 }
 
+const std::string kNoKeys =
+    R"({"num_layers": 2, "lora_parameters": {"rank": 2, "scale": 1, "dropout": 0)";
+
+std::vector<Counted> layers(const std::vector<int>& numbers) {
+  std::vector<Counted> tensors;
+  for (const int number : numbers) {
+    tensors = tensors +
+              by_columns("model.layers." + std::to_string(number) + ".self_attn.q_proj", 4, 3, 2);
+  }
+  return tensors;
+}
+
+// mlx-lm makes LoRA layers of the last num_layers layers, and raises at a key of another one.
+TEST(MlxLm, LayersBeyondNumLayersAreRefused) {
+  AdapterFolder folder;
+  folder.mlx(kNoKeys + "}}", layers({5, 3, 4}));
+  const std::string expected =
+      "is of layer 3, and mlx-lm has LoRA in the last 2 layers alone (num_layers), of which the "
+      "file has layer 5";
+  EXPECT_SAYS(folder.error(), "'model.layers.3.self_attn.q_proj.lora_b': " + expected);
+  const LoadedAdapter lenient =
+      folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+  ASSERT_TRUE(lenient.adapter) << lenient.error;
+  EXPECT_EQ(lenient.adapter->modules.size(), 2U);
+  ASSERT_EQ(lenient.adapter->skipped.size(), 1U);
+  EXPECT_SAYS(lenient.adapter->skipped[0], expected);
+  AdapterFolder fits;
+  EXPECT_EQ(fits.mlx(kNoKeys + "}}", layers({4, 5})).error(), "");
+  // Keys that are whole paths stand for their modules in any layer.
+  AdapterFolder whole;
+  whole.mlx(kNoKeys + R"(, "keys": ["model.layers.3.self_attn.q_proj", "self_attn.q_proj"]}})",
+            layers({3, 4, 5}));
+  EXPECT_EQ(whole.error(), "");
+  // Lists of layers are counted one by one: mlx-lm may put them together.
+  AdapterFolder lists;
+  lists.mlx(kNoKeys + "}}", layers({4, 5}) + by_columns("model.more_layers.0.q", 4, 3, 2));
+  EXPECT_EQ(lists.error(), "");
+  AdapterFolder all;
+  all.mlx(R"({"num_layers": -1, "lora_parameters": {"rank": 2, "scale": 1, "dropout": 0}})",
+          layers({3, 4, 5}));
+  EXPECT_EQ(all.error(), "");
+}
+
+TEST(MlxLm, WithoutKeysOnlyLayersHaveModules) {
+  AdapterFolder folder;
+  folder.mlx(kNoKeys + "}}", layers({4}) + by_columns("lm_head", 4, 3, 2));
+  EXPECT_SAYS(folder.error(), "'lm_head.lora_b': is of no layer");
+  const LoadedAdapter lenient =
+      folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+  ASSERT_TRUE(lenient.adapter) << lenient.error;
+  EXPECT_EQ(lenient.adapter->modules.size(), 1U);
+  AdapterFolder named;
+  named.mlx(kNoKeys + R"(, "keys": ["self_attn.q_proj", "lm_head"]}})",
+            layers({4}) + by_columns("lm_head", 4, 3, 2));
+  EXPECT_EQ(named.error(), "");
+}
+
+TEST(MlxLm, KeysAreRelativeToLayersOfAnyName) {
+  for (const char* layer : {"model.h.0", "transformer.h.0", "model.transformer.blocks.0",
+                            "model.layers.layers.0", "layers.0", "language_model.model.layers.0"}) {
+    for (const char* name : {"attn.q", "mlp.experts.3.q"}) {
+      AdapterFolder folder;
+      folder.mlx(kNoKeys + R"(, "keys": [")" + name + R"("]}})",
+                 by_columns(std::string(layer) + "." + name, 4, 3, 2));
+      EXPECT_EQ(folder.error(), "") << layer << " " << name;
+    }
+  }
+}
+
 TEST(MlxLm, ConfigsFromBefore2024AreRead) {
   AdapterFolder folder;
   const LoadedAdapter loaded = folder
@@ -112,8 +181,8 @@ TEST(MlxLm, EmbeddingsAndExpertsAreRefusedByNameAndShape) {
   AdapterFolder embedding;
   embedding.mlx(kMlxConfig, by_columns(kQ, 4, 3, 2) + by_columns("model.embed_tokens", 100, 4, 2));
   EXPECT_SAYS(embedding.error(), "LoRA of an embedding");
-  for (const char* name : {"wpe", "embed", "embed_tokens_per_layer", "token_embeddings",
-                           "position_embedding_table"}) {
+  for (const char* name :
+       {"wpe", "embed", "embed_tokens_per_layer", "token_embeddings", "position_embedding_table"}) {
     AdapterFolder other;
     other.mlx(kMlxConfig,
               by_columns(kQ, 4, 3, 2) + by_columns("model." + std::string(name), 100, 4, 2));
@@ -142,6 +211,20 @@ TEST(GoMlx, ReadsEveryFileOfTheFolderAndNoKeyTwice) {
   EXPECT_EQ(loaded.adapter->modules.size(), 2U);
   folder.file("again.safetensors", safetensors(by_rows("layers.3.self_attn.q_proj", 4, 3, 2)));
   EXPECT_SAYS(folder.error(), "a second spelling");
+}
+
+TEST(GoMlx, AllFilesOfTheFolderHaveOneBoundTogether) {
+  std::string header = "{";
+  for (int i = 0; i < 60000; ++i) {
+    header += (i > 0 ? ",\"" : "\"") + std::to_string(i) +
+              R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+  }
+  AdapterFolder folder;
+  folder.mlx(kGoConfig, by_rows(kQ, 4, 3, 2)).file("a.safetensors", safetensors(header + "}"));
+  EXPECT_SAYS(folder.error(), "a.safetensors: key '0': is no key of a LoRA pair");
+  folder.file("b.safetensors", safetensors(header + "}"));
+  EXPECT_SAYS(folder.error(),
+              "b.safetensors: holds more than 100000 tensors with the adapter's other files");
 }
 
 TEST(GoMlx, KnowsLayersAlone) {
@@ -202,7 +285,7 @@ TEST(Modules, AreFoundByTheEndOfTheirPath) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
       folder
-          .mlx(R"({"num_layers": 4, "lora_parameters": {"rank": 2, "scale": 1, "dropout": 0}})",
+          .mlx(R"({"num_layers": 16, "lora_parameters": {"rank": 2, "scale": 1, "dropout": 0}})",
                by_columns(kQ, 4, 3, 2) + by_columns("model.layers.13.self_attn.q_proj", 4, 3, 2))
           .load();
   ASSERT_TRUE(loaded.adapter) << loaded.error;

@@ -29,6 +29,8 @@ TEST(Pattern, MatchesAsPythonDoes) {
   EXPECT_TRUE(all("a{x}", "a{x}") && all("{", "{") && all("a{,}", "aa"));
   EXPECT_TRUE(all("[a-c0-9_]+", "b7_") && !all("[^a-c]", "b") && all("[]a]", "]"));
   EXPECT_TRUE(all("[a\\]\\d-]+", "]9-a"));
+  EXPECT_TRUE(all("[\\t-\\n]", "\n") && !all("[\\t-\\n]", "n") && !all("[\\t-\\n]", "a"));
+  EXPECT_TRUE(all("[+-\\]]+", "]A+") && all("[\\w-]", "-") && all("[\\.-\\/]", "/"));
   EXPECT_TRUE(all("\\w\\d\\s\\S", "a1 x") && !all("\\W", "a"));
   EXPECT_TRUE(all(".*?b", "aab") && all("(?:ab)+", "abab") && all("(?P<n>a)", "a"));
   EXPECT_TRUE(start("(.*\\.)?(q_proj)$", "model.q_proj"));
@@ -50,7 +52,8 @@ TEST(Pattern, TellsWhatItDoesNotReadFromWhatIsNoExpression) {
   for (const char* text : {"(?=a)", "\\b", "a*+", "a{2000}", "\xc3\xa4", "(?:a{1000}){1000}"}) {
     EXPECT_THROW(Pattern{text}, UnreadPattern) << text;
   }
-  for (const char* text : {"(", ")", "[", "*", "a**", "a{3,2}", "[b-a]", "\\"}) {
+  for (const char* text : {"(", ")", "[", "*", "a**", "a{3,2}", "[b-a]", "\\", "[\\w-.]", "[a-\\d]",
+                           "[\\d-z]", "(?P<1>x)", "(?P<>x)", "(?P<a b>x)", "(?P<n>x)(?P<n>y)"}) {
     try {
       const Pattern pattern(text);
       ADD_FAILURE() << text;
@@ -94,12 +97,49 @@ TEST(Pattern, RefusesInWords) {
   EXPECT_THROW(Pattern{std::string(5000, 'a')}, std::invalid_argument);
 }
 
+// Where Python's re.match() has the group begin, -1 where the group is no part of the match, and
+// -2 where there is no match.
+int begin_of_group(const std::string& pattern, const std::string& name) {
+  Steps steps = 1'000'000;
+  const auto found = Pattern(pattern).find_group(name, steps);
+  if (!found) return -2;
+  return found->begin ? static_cast<int>(*found->begin) : -1;
+}
+
+TEST(Pattern, FindsItsLastNamedGroupAsPythonDoes) {
+  EXPECT_EQ(begin_of_group("a(?P<n>b)", "ab"), 1);
+  EXPECT_EQ(begin_of_group("a(?P<n>b)", "ac"), -2);
+  EXPECT_EQ(begin_of_group("a|(?P<n>b)", "ab"), -1);
+  EXPECT_EQ(begin_of_group("(?P<m>a)(?P<n>b)", "ab"), 1);
+  EXPECT_EQ(begin_of_group(".*(?P<n>a)", "aba"), 2);
+  EXPECT_EQ(begin_of_group(".*?(?P<n>a)", "aba"), 0);
+  EXPECT_EQ(begin_of_group("b?\?(?P<n>b*)c", "bbc"), 0);
+  EXPECT_EQ(begin_of_group("b?(?P<n>b*)c", "bbc"), 1);
+  EXPECT_EQ(begin_of_group("(?:ab|a)(?P<n>b*)", "abb"), 2);
+  EXPECT_EQ(begin_of_group("(?:a|ab)(?P<n>b*)", "abb"), 1);
+  EXPECT_EQ(begin_of_group("a{1,2}(?P<n>a*)$", "aaa"), 2);
+  EXPECT_EQ(begin_of_group("a{1,2}?(?P<n>a*)$", "aaa"), 1);
+  EXPECT_EQ(begin_of_group("(?:^|.*?\\.)h\\.(?P<n>\\d+)\\.", "a.h.3.h.4.q"), 4);
+  EXPECT_EQ(begin_of_group("(?:^|.*?\\.)h.*\\.(?P<n>\\d+)\\.", "a.h.3.h.4.q"), 8);
+}
+
 TEST(Pattern, TimeGrowsWithTheNameAlone) {
   Steps steps = 2'000'000;
   EXPECT_FALSE(Pattern("(a|a)*(a|a)*(a|a)*(a*)*c").matches_all(std::string(20000, 'a'), steps));
   EXPECT_GT(steps, 0);
   steps = 100;
   EXPECT_THROW(Pattern("a*b").matches_all(std::string(1000, 'a'), steps), std::invalid_argument);
+}
+
+TEST(Pattern, PartsThatAreRepeatedIntoNothingTakeStepsOfAllPatterns) {
+  Steps steps = 1'000'000;
+  const std::string text = "(((){1000})){60}a";  // one state, and 60,000 parts
+  EXPECT_LT(Pattern(text, steps).size(), 10U);
+  EXPECT_LT(steps, 940'000);
+  const auto read_many = [&] {
+    for (int i = 0; i < 20; ++i) Pattern(text, steps);
+  };
+  EXPECT_THROW(read_many(), std::invalid_argument);
 }
 
 }  // namespace

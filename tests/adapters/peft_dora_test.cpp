@@ -15,8 +15,9 @@ const std::string kModule = "model.layers.0.self_attn.q_proj";
 const std::string kConfig =
     R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": true, "target_modules": ["q_proj"]})";
 
-// PEFT's key holds a vector.
-std::string with_magnitude(std::int64_t rows, const std::string& key = ".lora_magnitude_vector") {
+// PEFT's key holds a vector. `adapter` is the adapter's name in the keys of the pair.
+std::string with_magnitude(std::int64_t rows, const std::string& key = ".lora_magnitude_vector",
+                           const std::string& adapter = "") {
   const auto of = [](std::int64_t count) {
     std::string data;
     for (std::int64_t i = 0; i < count; ++i) data += bytes_of(static_cast<float>(i + 1));
@@ -27,9 +28,10 @@ std::string with_magnitude(std::int64_t rows, const std::string& key = ".lora_ma
     return R"(":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":[)" + std::to_string(begin) +
            "," + std::to_string(end) + "]}";
   };
-  return safetensors("{" + name + ".lora_A.weight" + entry("[4,8]", 0, 128) + "," + name +
-                         ".lora_B.weight" + entry("[7,4]", 128, 240) + "," + name + key +
-                         entry("[" + std::to_string(rows) + "]", 240, 240 + 4 * rows) + "}",
+  return safetensors("{" + name + ".lora_A" + adapter + ".weight" + entry("[4,8]", 0, 128) + "," +
+                         name + ".lora_B" + adapter + ".weight" + entry("[7,4]", 128, 240) + "," +
+                         name + key + entry("[" + std::to_string(rows) + "]", 240, 240 + 4 * rows) +
+                         "}",
                      of(32) + of(28) + of(rows));
 }
 
@@ -53,16 +55,26 @@ TEST(PeftDora, OfPeftItselfIsReadWhereItIsAskedFor) {
 }
 
 TEST(PeftDora, MagnitudesAreThoseOfTheModule) {
-  for (const char* key : {".lora_magnitude_vector", ".lora_magnitude_vector.weight",
-                          ".lora_magnitude_vector.default.weight"}) {
+  const std::string key = ".lora_magnitude_vector";
+  for (const auto& [magnitude, adapter] :
+       {std::pair(key, ""), {key + ".weight", ""}, {key + ".default.weight", ".default"}}) {
     AdapterFolder folder;
     folder.file("adapter_config.json", kConfig)
-        .file("adapter_model.safetensors", with_magnitude(7, key));
+        .file("adapter_model.safetensors", with_magnitude(7, magnitude, adapter));
     const LoadedAdapter loaded = folder.load(kWithDora);
     ASSERT_TRUE(loaded.adapter) << loaded.error;
     EXPECT_EQ(values_of(loaded.adapter->modules.front().magnitude),
               (std::vector<float>{1, 2, 3, 4, 5, 6, 7}));
   }
+}
+
+TEST(PeftDora, MagnitudesOfAnotherAdapterAreRefused) {
+  AdapterFolder folder;
+  folder.file("adapter_config.json", kConfig)
+      .file("adapter_model.safetensors",
+            with_magnitude(7, ".lora_magnitude_vector.other.weight", ".default"));
+  EXPECT_SAYS(folder.load(kWithDora).error, "has the adapter name 'other', and key '" + kPrefix +
+                                                kModule + ".lora_A.default.weight' has 'default'");
 }
 
 TEST(PeftDora, WhatIsMissingOrOfAnotherSizeIsRefused) {

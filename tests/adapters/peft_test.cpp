@@ -49,6 +49,75 @@ TEST(Peft, TakesKeysWithoutPrefixAndWithAnAdapterName) {
   EXPECT_EQ(folder.error(), "");
 }
 
+// Factors of two adapters would multiply to a product that is neither's.
+TEST(Peft, AFileIsOfOneAdapterAndOnePrefix) {
+  const std::string q = kPrefix + kQ;
+  const std::string v = kPrefix + kV;
+  struct Mix {
+    std::vector<std::string> names;
+    std::string expected;
+  };
+  const std::vector<Mix> mixes = {
+      {{q + ".lora_A.default.weight", q + ".lora_B.other.weight"},
+       "key '" + q + ".lora_B.other.weight': has the adapter name 'other', and key '" + q +
+           ".lora_A.default.weight' has 'default'"},
+      {{q + ".lora_A.weight", q + ".lora_B.default.weight"},
+       "has the adapter name 'default', and key '" + q + ".lora_A.weight' has none"},
+      {{q + ".lora_A.weight", kQ + ".lora_B.weight"},
+       "has no prefix, and key '" + q + ".lora_A.weight' has 'base_model.model.'"},
+      {{q + ".lora_A.one.weight", q + ".lora_B.one.weight", v + ".lora_A.two.weight",
+        v + ".lora_B.two.weight"},
+       "has the adapter name 'two', and key '" + q + ".lora_A.one.weight' has 'one'"}};
+  for (const Mix& mix : mixes) {
+    std::vector<Counted> tensors;
+    for (const std::string& name : mix.names) {
+      const bool is_b = name.find("lora_B") != std::string::npos;
+      tensors.push_back({name, is_b ? 7 : 4, is_b ? 4 : 8});
+    }
+    AdapterFolder folder;
+    folder.peft(config(), tensors);
+    EXPECT_SAYS(folder.error(), mix.expected);
+    const LoadOptions lenient = {.format = {}, .rank = {}, .alpha = {}, .lenient = true};
+    EXPECT_SAYS(folder.load(lenient).error, mix.expected);
+  }
+}
+
+// An embedding of PEFT has keys of its own, lora_embedding_A, so these names are plain words.
+TEST(Peft, ALinearModuleMayBeCalledEmbedding) {
+  for (const char* name : {"vision.embed", "time.embedding"}) {
+    AdapterFolder folder;
+    folder.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})",
+                peft_pair(name, 8, 7, 4));
+    EXPECT_EQ(folder.error(), "") << name;
+  }
+  AdapterFolder folder;
+  folder.peft(config(), two_modules() + peft_pair("model.embed_tokens", 8, 7, 4));
+  EXPECT_SAYS(folder.error(), "LoRA of an embedding");
+}
+
+// PEFT puts a pair on the attention, for its in_proj, and one of the same rank and alpha on the
+// out_proj inside it.
+TEST(Peft, TheOutProjOfAnAttentionGoesByTheAttentionsName) {
+  const auto loaded = [](const std::string& more) {
+    AdapterFolder folder;
+    return folder
+        .peft(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["attn"])" +
+                  more + "}",
+              peft_pair("m.attn", 8, 24, 2) + peft_pair("m.attn.base_layer.out_proj", 8, 8, 2))
+        .load();
+  };
+  const LoadedAdapter both =
+      loaded(R"(, "rank_pattern": {"attn": 2}, "alpha_pattern": {"m.attn": 6})");
+  ASSERT_TRUE(both.adapter) << both.error;
+  for (const LoraModule& module : both.adapter->modules) {
+    EXPECT_TRUE(module.matched) << module.path;
+    EXPECT_EQ(module.scale, 3) << module.path;
+  }
+  EXPECT_EQ(both.adapter->modules[1].path, "m.attn.base_layer.out_proj");
+  EXPECT_SAYS(loaded(R"(, "rank_pattern": {"out_proj": 2})").error,
+              "its rank is 2, the config says 4");
+}
+
 TEST(Peft, DefaultsAreThoseOfPeft) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
@@ -139,6 +208,9 @@ TEST(Peft, TargetModulesSayWhatIsMatched) {
   };
   EXPECT_EQ(matched(R"(["q_proj"])"), "10");
   EXPECT_EQ(matched(R"("all-linear")"), "11");
+  EXPECT_EQ(matched(R"("All-Linear")"), "11");
+  // There it is an expression like any other.
+  EXPECT_EQ(matched(R"("all-linear", "exclude_modules": "all-linear")"), "11");
   EXPECT_EQ(matched(R"(".*\\.self_attn\\.(q|v)_proj")"), "11");
   EXPECT_EQ(matched(R"(".*v_proj")"), "01");
   EXPECT_EQ(matched(R"(["proj"])"), "its config names none of its 2 modules, such as '" + kQ + "'");
@@ -150,6 +222,56 @@ TEST(Peft, TargetModulesSayWhatIsMatched) {
   EXPECT_EQ(matched(R"(["q_proj", "v_proj"], "exclude_modules": ["v_proj"])"), "10");
   // PEFT does not ask for the layer of a path that it is told whole.
   EXPECT_EQ(matched(R"([")" + kQ + R"(", "v_proj"], "layers_to_transform": [1])"), "10");
+}
+
+// PEFT reads the number behind the first match of (?:^|.*?\.)<pattern>\.(\d+)\. in the path.
+TEST(Peft, LayersPatternsAreExpressions) {
+  const auto matched = [](const std::string& layers, const std::vector<std::string>& paths) {
+    std::vector<Counted> tensors;
+    for (const std::string& path : paths) tensors = tensors + peft_pair(path, 6, 5, 4);
+    AdapterFolder folder;
+    const LoadedAdapter loaded = folder.peft(config(layers), tensors).load();
+    std::string found;
+    if (!loaded.adapter) return loaded.error.substr(loaded.error.find("its config"), 22);
+    for (const LoraModule& module : loaded.adapter->modules) found += module.matched ? '1' : '0';
+    return found;
+  };
+  const auto first = [](const std::string& pattern) {
+    return R"("layers_to_transform": [0], "layers_pattern": ")" + pattern + '"';
+  };
+  EXPECT_EQ(matched(first("model.layers"), {kQ, "model.layers.1.q_proj"}), "10");
+  EXPECT_EQ(
+      matched(first("encoder.layers"), {"decoder.layers.0.q_proj", "encoder.layers.0.q_proj"}),
+      "01");
+  EXPECT_EQ(matched(first("(?:h|layers)"), {"model.h.0.q_proj", "model.layers.1.q_proj"}), "10");
+  EXPECT_EQ(matched(first("block_\\\\w"), {"model.block_a.0.q_proj", "model.h.0.q_proj"}), "10");
+  EXPECT_EQ(matched(first("h.*"), {"m.h.0.h.1.q_proj", "m.h.1.h.0.q_proj"}), "01");
+  EXPECT_EQ(matched(first("h.*?"), {"m.h.0.h.1.q_proj", "m.h.1.h.0.q_proj"}), "10");
+  // Alternatives that are in no group cut the expression: the first of them has no number.
+  EXPECT_EQ(matched(first("h|layers"), {"layers.0.q_proj", "m.h.0.q_proj"}), "10");
+  EXPECT_EQ(matched(first("experts"), {kQ}), "its config names none ");
+  const std::string two = R"("layers_to_transform": [0], "layers_pattern": ["h", "layers"])";
+  EXPECT_EQ(matched(two, {"layers.0.h.1.q_proj", "layers.0.q_proj"}), "01");
+  EXPECT_EQ(matched(first("(?=layers)layers"), {"model.layers.1.q_proj"}), "1") << "is not read";
+}
+
+TEST(Peft, AModuleThatIsSavedWholeIsNotMatched) {
+  const auto matched = [](const std::string& saved) {
+    AdapterFolder folder;
+    folder.peft(config(R"("modules_to_save": )" + saved), two_modules());
+    const LoadedAdapter loaded =
+        folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+    if (!loaded.adapter) return loaded.error;
+    return std::to_string(loaded.adapter->modules[0].matched) +
+           std::to_string(loaded.adapter->modules[1].matched);
+  };
+  EXPECT_EQ(matched(R"(["lm_head"])"), "11");
+  EXPECT_EQ(matched(R"(["v_proj"])"), "10");
+  EXPECT_EQ(matched(R"(["lm_head", "[a-q]_proj"])"), "01");
+  EXPECT_EQ(matched(R"(["proj"])"), "11");
+  EXPECT_SAYS(matched(R"(["self_attn"])"), "names none");
+  EXPECT_SAYS(matched(R"(["(v_proj"])"), "key 'modules_to_save': the pattern '(v_proj' lacks a )");
+  EXPECT_SAYS(matched(R"("v_proj")"), "expected a list of texts");
 }
 
 TEST(Peft, AnExpressionThatIsNotReadIsNoted) {
@@ -171,6 +293,14 @@ TEST(Peft, InitialisationThatChangesTheBaseIsNoted) {
   ASSERT_TRUE(loaded.adapter) << loaded.error;
   ASSERT_EQ(loaded.adapter->notes.size(), 1U);
   EXPECT_SAYS(loaded.adapter->notes[0], "changes the base");
+  for (const char* method : {"gaussian", "Gaussian", "orthogonal", "eva", "mica", "MiCA"}) {
+    AdapterFolder other;
+    const LoadedAdapter same =
+        other.peft(config(R"("init_lora_weights": ")" + std::string(method) + '"'), two_modules())
+            .load();
+    ASSERT_TRUE(same.adapter) << same.error;
+    EXPECT_FALSE(same.adapter->changes_base) << method;
+  }
 }
 
 struct Refusal {
@@ -219,6 +349,14 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {R"({"peft_type": "LORA", "r": 4, "target_modules": [3]})", "expected a list of texts"},
       {R"({"peft_type": "LORA", "r": 4, "target_modules": ".*(q|v_proj"})",
        "key 'target_modules': the pattern '.*(q|v_proj' lacks a )"},
+      {R"({"peft_type": "LORA", "r": 4, "target_modules": ".*", "layers_to_transform": [0]})",
+       "'layers_to_transform': is a list, expected none beside a target_modules that is a text"},
+      {R"({"peft_type": "LORA", "r": 4, "target_modules": "all-linear", "layers_pattern": "h"})",
+       "'layers_pattern': is \"h\", expected none beside a target_modules that is a text"},
+      {config(R"("layers_pattern": ["h"])"), "'layers_to_transform': is missing, expected layers"},
+      {config(R"("layers_pattern": "(h", "layers_to_transform": 0)"),
+       "key 'layers_pattern': the pattern '(h' lacks a )"},
+      {config(R"x("alpha_pattern": {"(?P<n>q)(?P<n>_proj)": 4})x"), "names two groups 'n'"},
       {"[]", "expected a JSON object"},
       {std::string(5 << 20, ' '), "is larger than 4 MiB"},
       {"", "no valid JSON"},
@@ -274,6 +412,20 @@ TEST(Peft, LenientReadingListsWhatItSkips) {
   ASSERT_EQ(loaded.adapter->skipped.size(), 2U);
   EXPECT_SAYS(loaded.adapter->skipped[0], "lm_head.weight");
   EXPECT_SAYS(loaded.adapter->skipped[1], "other half");
+}
+
+TEST(Peft, LenientReadingCountsWhatItSkipsBehindTheFirstThousand) {
+  std::vector<Counted> tensors = two_modules();
+  for (int i = 0; i < 1200; ++i) {
+    tensors.push_back({kPrefix + "k_proj." + std::to_string(i) + ".lora_A.weight", 1, 1});
+  }
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(config(), tensors).load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  ASSERT_EQ(loaded.adapter->skipped.size(), 1001U);
+  EXPECT_SAYS(loaded.adapter->skipped[999], "k_proj.999.lora_A.weight");
+  EXPECT_EQ(loaded.adapter->skipped[1000], "and 200 more keys");
 }
 
 // What stands beside a pair makes its module more than plain LoRA: to read the pair alone would
@@ -353,8 +505,9 @@ TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
   }
   std::vector<Counted> tensors = peft_pair(kQ, 1, 1, 4);
   for (int i = 0; i < 10000; ++i) {
-    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_A.weight", 4, 1});
-    tensors.push_back({std::to_string(i) + "." + std::string(90, 'a') + ".lora_B.weight", 1, 4});
+    const std::string path = kPrefix + std::to_string(i) + "." + std::string(90, 'a');
+    tensors.push_back({path + ".lora_A.weight", 4, 1});
+    tensors.push_back({path + ".lora_B.weight", 1, 4});
   }
   AdapterFolder many;
   many.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": [)" + names + R"(,"q_proj"]})",

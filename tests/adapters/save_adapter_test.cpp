@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <span>
 
 #include "adapters/adapter_files.h"
 
@@ -96,6 +97,52 @@ TEST(SaveAdapter, ElementsOfTwoBytesKeepEveryBit) {
   }
 }
 
+// The rows of B are put in another order, and nothing is done to their numbers.
+TEST(SaveAdapter, RowsThatAreTurnedBackKeepEveryBit) {
+  for (const Element element : {Element::f16, Element::bf16, Element::f32}) {
+    const auto size = static_cast<std::size_t>(block_of(element).bytes);
+    std::vector<std::byte> turned(8 * size);  // two heads of four rows, a number a row
+    for (std::size_t i = 0; i < turned.size(); ++i)
+      turned[i] = std::byte(i % size == 0 ? i + 1 : 0);
+    // A NaN that signals: 0x7c01 as f16, 0x7f81 as bf16, 0x7f800001 as f32.
+    const bool half = element == Element::f16;
+    turned[size - 1] = std::byte(half ? 0x7c : 0x7f);
+    if (!half) turned[size - 2] = std::byte(size == 2 ? 0x81 : 0x80);
+    std::vector<std::byte> expected;
+    for (const std::size_t row : {0U, 2U, 1U, 3U, 4U, 6U, 5U, 7U}) {
+      const auto at = turned.begin() + static_cast<std::ptrdiff_t>(row * size);
+      expected.insert(expected.end(), at, at + static_cast<std::ptrdiff_t>(size));
+    }
+    Adapter adapter;
+    adapter.format = Format::gguf;
+    adapter.architecture = "llama";
+    adapter.modules.push_back(
+        {"blk.0.attn_q", {element, 1, 8, false, turned}, {element, 8, 1, false, turned}, 8, 8});
+    const TemporaryFolder target;
+    SaveOptions options;
+    options.heads = 2;
+    ASSERT_EQ(save_adapter(adapter, Format::peft, (target / "x").string(), options), "");
+    const LoadedAdapter saved = load_adapter((target / "x").string());
+    ASSERT_TRUE(saved.adapter) << saved.error;
+    EXPECT_EQ(rows_of(saved.adapter->modules[0].b), expected) << to_string(element);
+  }
+}
+
+// Keys of a config are relative to the layer, whatever the model calls its layers.
+TEST(SaveAdapter, MlxLmReadsLayersOfAnyName) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(peft_config(),
+                peft_pair("transformer.h.0.q_proj", 8, 7, 4) + peft_pair("lm_head.v_proj", 8, 7, 4))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  expect_round_trip(*loaded.adapter, Format::mlx_lm);
+  const TemporaryFolder target;
+  ASSERT_EQ(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()), "");
+  EXPECT_SAYS(read_bytes(target / "x" / "adapter_config.json"), "\"q_proj\"");
+}
+
 TEST(SaveAdapter, PeftSaysRanksAndScalesOfEachModule) {
   AdapterFolder folder;
   const LoadedAdapter loaded =
@@ -161,6 +208,37 @@ TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
     EXPECT_SAYS(save_adapter(*loaded.adapter, one.format, (target / "x").string()), one.expected);
     EXPECT_EQ(target.files(), 0);
   }
+}
+
+// Many modules of one adapter, whose numbers are the same.
+Adapter many_modules(int count, std::size_t path) {
+  static const float kNumber = 1;
+  const Factor one = {Element::f32, 1, 1, false, std::as_bytes(std::span(&kNumber, 1))};
+  Adapter adapter;
+  for (int i = 0; i < count; ++i) {
+    const std::string number = std::to_string(100000 + i);
+    adapter.modules.push_back({std::string(path - number.size(), 'x') + number, one, one, 1, 1});
+  }
+  return adapter;
+}
+
+TEST(SaveAdapter, AConfigThatCouldNotBeReadAgainIsRefusedBeforeAnythingIsWritten) {
+  const TemporaryFolder target;
+  const auto save = [&](const Adapter& adapter, Format format) {
+    return save_adapter(adapter, format, (target / "x").string());
+  };
+  EXPECT_SAYS(save(many_modules(5000, 900), Format::peft), "its config would be larger than 4 MiB");
+  EXPECT_SAYS(save(many_modules(5000, 900), Format::mlx_lm), "its config: is larger than 4 MiB");
+  EXPECT_SAYS(save(many_modules(70000, 20), Format::mlx_lm), "its config: at \"/lora_parameters/");
+  Adapter two_scales = many_modules(20000, 20);
+  for (std::size_t i = 0; i < 9000; ++i) two_scales.modules[i].scale = 2;
+  EXPECT_SAYS(save(two_scales, Format::peft), "its config would hold more than 8192 patterns");
+  Adapter many_patterns = many_modules(16000, 20);
+  for (std::size_t i = 0; i < 8000; ++i) many_patterns.modules[i].scale = 2;
+  EXPECT_SAYS(save(many_patterns, Format::peft),
+              "x: cannot be written: a pattern of its config takes too long to match");
+  EXPECT_SAYS(save(many_modules(1, 1010), Format::peft), "would be longer than 1024 bytes");
+  EXPECT_EQ(target.files(), 0);
 }
 
 TEST(SaveAdapter, ModulesThatTheConfigLeavesOutAreNotBroughtToLife) {

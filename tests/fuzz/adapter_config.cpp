@@ -16,7 +16,11 @@ bool read_and_use(std::string_view bytes) {
     taken |= takes_adapter([&] {
       const ModuleRules rules = rules_of(AdapterConfig::parse("adapter_config.json", bytes));
       for (const std::string& note : rules.notes) expect_printable(note);
-      for (const char* path : {"model.layers.0.self_attn.q_proj", "layers.11.v_proj", ""}) {
+      const char* const paths[] = {"model.layers.0.self_attn.q_proj", "layers.11.v_proj", ""};
+      for (const char* path : paths) {
+        if (rules.foresee) rules.foresee(path);
+      }
+      for (const char* path : paths) {
         try {
           rules.targets(path);
           rules.scaling(path, 8);
@@ -28,6 +32,7 @@ bool read_and_use(std::string_view bytes) {
   };
   use([](const AdapterConfig& config) { return peft_rules(config, false, false); });
   use([](const AdapterConfig& config) { return peft_rules(config, false, true); });
+  use([](const AdapterConfig& config) { return peft_rules(config, true, false); });
   use([](const AdapterConfig& config) { return mlx_lm_rules(config); });
   use([](const AdapterConfig& config) { return go_mlx_rules(config); });
   return taken;
