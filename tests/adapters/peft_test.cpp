@@ -8,6 +8,13 @@
 namespace loratune {
 namespace {
 
+// Processor time for what must not take long: several times what it takes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::clock_t kSoon = 40 * CLOCKS_PER_SEC;
+#else
+constexpr std::clock_t kSoon = 2 * CLOCKS_PER_SEC;
+#endif
+
 const std::string kQ = "model.layers.0.self_attn.q_proj";
 const std::string kV = "model.layers.0.self_attn.v_proj";
 
@@ -514,7 +521,7 @@ TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
             tensors);
   std::clock_t begin = std::clock();
   EXPECT_EQ(many.error(), "");
-  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);
+  EXPECT_LT(std::clock() - begin, kSoon);
 
   std::string patterns;
   for (int i = 0; i < 8000; ++i) {
@@ -529,7 +536,7 @@ TEST(Peft, ManyNamesAndManyModulesTakeNoTime) {
   alike.peft(config(R"("alpha_pattern": {)" + patterns + "}"), tensors);
   begin = std::clock();
   EXPECT_SAYS(alike.error(), "takes too long to match");
-  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);
+  EXPECT_LT(std::clock() - begin, kSoon);
 }
 
 TEST(Peft, PathsHaveAFewParts) {
@@ -553,7 +560,7 @@ TEST(Peft, AConfigOfManyMembersTakesNoTime) {
   folder.peft(config(objects), two_modules());
   const std::clock_t begin = std::clock();
   EXPECT_EQ(folder.error(), "");
-  EXPECT_LT(std::clock() - begin, 2 * CLOCKS_PER_SEC);  // it was three seconds
+  EXPECT_LT(std::clock() - begin, kSoon);  // it was three seconds
 }
 
 TEST(Peft, AHostileExpressionTakesNoTime) {
