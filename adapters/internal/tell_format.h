@@ -20,8 +20,8 @@ struct OpenFile {
 // All files of an adapter.
 using Files = std::vector<OpenFile>;
 
-// By PEFT's keys, then by the config, then by the shapes. Throws AdapterFault where these leave more
-// than one tool.
+// By PEFT's keys, then by the config, then by the shapes. Throws AdapterFault where these leave
+// more than one tool.
 Format tell_format(const Source& source, const Files& files, const AdapterConfig& config,
                    const LoadOptions& options);
 
