@@ -201,7 +201,9 @@ std::vector<Expression> read_expressions(const AdapterConfig& config, std::strin
   std::vector<Expression> expressions;
   std::size_t size = 0;
   for (const std::string& text : texts) {
-    expressions.push_back(read_expression(config, name, text, before + text + after, steps, notes));
+    std::string expression = before;
+    expression.append(text).append(after);
+    expressions.push_back(read_expression(config, name, text, expression, steps, notes));
     size += expressions.back() ? expressions.back()->size() : kNote;
     if (size > kMostSize) config.expect(name, "patterns that are smaller together");
   }
