@@ -16,6 +16,9 @@ bool read_and_use(std::string_view bytes) {
     const bool all = pattern.matches_all(name, steps);
     const bool start = pattern.matches_start(name, steps);
     expect(start || !all, "what matches all matches the start");
+    const auto match = pattern.find_group(name, steps);
+    expect(match.has_value() == start, "a group is sought in what matches the start");
+    expect(!match || !match->begin || *match->begin <= name.size(), "a group begins in the name");
     return true;
   } catch (const std::invalid_argument& error) {
     expect_printable(error.what());
