@@ -46,6 +46,8 @@ inline constexpr int kRank = 8;
 using EngineHandle = std::unique_ptr<loratune_engine, decltype(&loratune_engine_destroy)>;
 using WeightsHandle = std::unique_ptr<loratune_weights, decltype(&loratune_weights_destroy)>;
 using OpHandle = std::unique_ptr<loratune_op, decltype(&loratune_op_destroy)>;
+using PoolHandle = std::unique_ptr<loratune_pool, decltype(&loratune_pool_destroy)>;
+using RouteHandle = std::unique_ptr<loratune_route, decltype(&loratune_route_destroy)>;
 
 inline std::vector<float> numbers(std::size_t count, unsigned seed) {
   std::vector<float> values(count);
@@ -90,6 +92,17 @@ struct Adapter {
   int rank;
   std::vector<float> a, b;
 };
+
+inline loratune_module_source module_of(const Adapter& adapter, float scale) {
+  auto source = zeroed<loratune_module_source>();
+  source.rank = adapter.rank;
+  source.a = adapter.a.data();
+  source.a_bytes = 4 * adapter.a.size();
+  source.b = adapter.b.data();
+  source.b_bytes = 4 * adapter.b.size();
+  source.scale = scale;
+  return source;
+}
 
 inline WeightsHandle weights(const EngineHandle& engine, const Adapter& adapter) {
   const loratune_weights_source source = adapter.source();

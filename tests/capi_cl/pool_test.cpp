@@ -6,26 +6,12 @@
 namespace loratune {
 namespace {
 
-using PoolHandle = std::unique_ptr<loratune_pool, decltype(&loratune_pool_destroy)>;
-using RouteHandle = std::unique_ptr<loratune_route, decltype(&loratune_route_destroy)>;
-
 loratune_problem shape() {
   auto problem = zeroed<loratune_problem>();
   problem.k = kK;
   problem.n = kN;
   problem.rank = kRank;
   return problem;
-}
-
-loratune_module_source module_of(const Adapter& adapter, float scale) {
-  auto source = zeroed<loratune_module_source>();
-  source.rank = adapter.rank;
-  source.a = adapter.a.data();
-  source.a_bytes = 4 * adapter.a.size();
-  source.b = adapter.b.data();
-  source.b_bytes = 4 * adapter.b.size();
-  source.scale = scale;
-  return source;
 }
 
 std::int32_t set(const PoolHandle& pool, const CallRows& rows, int slot,

@@ -4,9 +4,6 @@
 namespace loratune {
 namespace {
 
-using PoolHandle = std::unique_ptr<loratune_pool, decltype(&loratune_pool_destroy)>;
-using RouteHandle = std::unique_ptr<loratune_route, decltype(&loratune_route_destroy)>;
-
 class CQueues : public testing::Test {
  protected:
   CQueues() {
@@ -20,12 +17,6 @@ class CQueues : public testing::Test {
     loratune_route* route = nullptr;
     EXPECT_EQ(loratune_route_create(engine_.get(), 4, 2, &route, nullptr), LORATUNE_SUCCESS);
     route_.reset(route);
-    module_.rank = kRank;
-    module_.a = adapter_.a.data();
-    module_.a_bytes = 4 * adapter_.a.size();
-    module_.b = adapter_.b.data();
-    module_.b_bytes = 4 * adapter_.b.size();
-    module_.scale = 1;
     w_ = zeroed<loratune_matrix>();
     w_.dtype = LORATUNE_DTYPE_F32;
     w_.buffer = w_buffer_.get();
@@ -61,7 +52,7 @@ class CQueues : public testing::Test {
   OpHandle op_ = op(engine_);
   PoolHandle pool_{nullptr, loratune_pool_destroy};
   RouteHandle route_{nullptr, loratune_route_destroy};
-  loratune_module_source module_ = zeroed<loratune_module_source>();
+  loratune_module_source module_ = module_of(adapter_, 1);
   Handle<cl_mem> w_buffer_ = buffer_of(std::vector<float>(kN * kK));
   loratune_matrix w_;
 };
