@@ -62,6 +62,14 @@ class AllViews(PageTest):
             self.assertGreater(chart[1], 40, view)
             self.assertLessEqual(chart[0], chart[2] + 1, f"{view} is wider than the page")
 
+    def test_the_button_that_copies_has_one_line(self):
+        button = "document.querySelector('.answer .line button.copy')"
+        lines = self.run_js(
+            f"const range = document.createRange(); range.selectNodeContents({button});"
+            " return new Set([...range.getClientRects()].map((line) => line.top)).size"
+        )
+        self.assertEqual(lines, 1)
+
     def test_a_rule_of_a_group_names_its_slices(self):
         rule = next(row for row in self.of("rules", device=0) if "+" in row["columns"])
         labels = self.run_js(
