@@ -13,10 +13,14 @@ namespace loratune {
 namespace {
 
 constexpr std::int64_t kGuard = 64;  // elements before and behind a tensor
-constexpr std::int64_t kWholeElements = std::int64_t{1}
-                                        << 26;  // larger buffers are looked at row by row
+constexpr std::int64_t kWholeElements = std::int64_t{1} << 26;  // a larger buffer is a huge one
 constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
 constexpr float kFence = -1.625F * 1024;  // fills y's gaps; exact in f16 and bf16
+
+std::int64_t buffer_elements(std::int64_t rows, std::int64_t cols, std::int64_t off,
+                             std::int64_t ld) {
+  return off + (rows == 0 ? 0 : (rows - 1) * ld + cols) + kGuard;
+}
 
 std::string at(std::int64_t row, std::int64_t column) {
   return "y[" + std::to_string(row) + "," + std::to_string(column) + "]";
@@ -65,6 +69,17 @@ struct StoredFactors {
 bool compared_exactly(Fill fill) { return fill == Fill::exact; }
 
 }  // namespace
+
+std::vector<ElementRun> watched_runs(std::int64_t rows, std::int64_t cols, std::int64_t off,
+                                     std::int64_t ld) {
+  const std::int64_t all = buffer_elements(rows, cols, off, ld);
+  if (all <= kWholeElements || ld - cols < 2 * kGuard) return {{0, all}};
+  std::vector<ElementRun> runs;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    runs.push_back({off + row * ld - kGuard, cols + 2 * kGuard});
+  }
+  return runs;
+}
 
 Checker::Checker(Engine& engine, const Case& problem_case)
     : engine_(engine),
@@ -120,18 +135,10 @@ Checker::Tensor Checker::make_tensor(const std::vector<float>& values, std::int6
                                      float gap) const {
   const Dtype dtype = case_.problem.dtype;
   Tensor tensor{rows, cols, kGuard + off, cols + pad, 0, {}, {}};
-  const std::int64_t used = rows == 0 ? 0 : (rows - 1) * tensor.ld + cols;
-  const std::int64_t size = tensor.off + used + kGuard;
-  const auto add_window = [&](std::int64_t begin, std::int64_t elements) {
+  for (const ElementRun& run : watched_runs(rows, cols, tensor.off, tensor.ld)) {
     tensor.windows.push_back(
-        {begin, to_storage(dtype, std::vector<float>(static_cast<std::size_t>(elements), gap))});
-  };
-  if (size <= kWholeElements) {
-    add_window(0, size);
-  } else {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      add_window(tensor.off + row * tensor.ld - kGuard, cols + 2 * kGuard);
-    }
+        {run.begin,
+         to_storage(dtype, std::vector<float>(static_cast<std::size_t>(run.elements), gap))});
   }
   for (std::int64_t row = 0; row < rows; ++row) {
     Window& window = tensor.windows[tensor.windows.size() == 1 ? 0 : static_cast<std::size_t>(row)];
@@ -142,7 +149,9 @@ Checker::Tensor Checker::make_tensor(const std::vector<float>& values, std::int6
     }
   }
   tensor.buffer =
-      make_buffer(engine_.context(), static_cast<std::size_t>(size * element_bytes(dtype)));
+      make_buffer(engine_.context(),
+                  static_cast<std::size_t>(buffer_elements(rows, cols, tensor.off, tensor.ld) *
+                                           element_bytes(dtype)));
   return tensor;
 }
 

@@ -22,6 +22,16 @@ struct CheckResult {
   std::string detail;
 };
 
+// A run of consecutive elements of a buffer.
+struct ElementRun {
+  std::int64_t begin, elements;
+};
+// What a check writes and reads back of a tensor of rows x cols, whose row i begins at element
+// off + i * ld: the whole buffer, or, of a huge one whose rows lie far apart, each row with the
+// guards around it. No two runs overlap.
+std::vector<ElementRun> watched_runs(std::int64_t rows, std::int64_t cols, std::int64_t off,
+                                     std::int64_t ld);
+
 // Where the operands name the buffers of weights that they have.
 std::vector<cl_mem*> weight_buffers(Operands& operands);
 
@@ -47,8 +57,7 @@ class Checker {
 
  private:
   using Bytes = std::vector<unsigned char>;
-  // A run of consecutive elements of a buffer: the whole of it, or of a huge one a row's
-  // surroundings.
+  // The content of an ElementRun.
   struct Window {
     std::int64_t begin;
     Bytes bytes;
