@@ -32,6 +32,10 @@ add_test(NAME compare-problems
                  ${PROJECT_SOURCE_DIR})
 set_tests_properties(compare-problems PROPERTIES LABELS unit)
 
+add_test(NAME result-tables
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_result_tables.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(result-tables PROPERTIES LABELS unit)
+
 add_test(NAME peers
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_peers.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(peers PROPERTIES LABELS unit)

@@ -1,0 +1,70 @@
+"""scripts/results-table and scripts/pairs-table name what they show.
+
+    python3 tests/check_result_tables.py ROOT
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(sys.argv.pop(1)).resolve()
+PLAIN = {"m": 16, "k": 2048, "n": 2048, "rank": 8, "dtype": "f32"}
+
+
+def record(time_us, **more):
+    problem = {**PLAIN, **more}
+    return {"mode": "fast", "problem": problem, "time_ns": time_us * 1000, "speedup": 1, "reason": "stopped"}
+
+
+def pair(second, first, least, most):
+    return f"| {first} | {second} | 8 | 8 | {(least * most) ** 0.5:.3f} ({least:.3f}..{most:.3f}) |\n"
+
+
+class ResultTables(unittest.TestCase):
+    def run_it(self, script, text):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "file"
+            file.write_text(text)
+            command = [ROOT / "scripts" / script, file]
+            return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def test_a_pool_or_a_group_does_not_stand_in_the_row_of_a_plain_problem(self):
+        group = {"n": 3072, "slices": [2048, 512, 512]}
+        records = [record(1), record(2, adapters=8), record(3, n=3072), record(4, **group)]
+        tuned = {"devices": {"d0": {"name": "made up"}}, "records": records}
+        done = self.run_it("results-table", json.dumps(tuned))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for row in (
+            "| 16 x 2048 x 2048 | 1.0 |",
+            "| 16 x 2048 x 2048, 8 adapters | 2.0 |",
+            "| 16 x 2048 x 3072 | 3.0 |",
+            "| 16 x 2048 x 2048+512+512 | 4.0 |",
+        ):
+            self.assertIn(row, done.stdout)
+
+    def test_a_pair_is_beyond_its_limit_where_every_run_is(self):
+        keys = [(f"m{m}_k512_n512_r8_f16_acc", f"m{m}_k512_n512_r8_bf16_acc") for m in (1, 2, 3, 4)]
+        bounds = [(1.06, 1.2), (0.9, 1.2), (0.8, 0.94), (0.96, 1.04)]
+        done = self.run_it("pairs-table", "".join(pair(*key, *at) for key, at in zip(keys, bounds)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        row = done.stdout.splitlines()[-1]
+        self.assertTrue(row.startswith("| bf16 / f16 | 4 | "), row)
+        self.assertIn("1 x 512 x 512 bf16 r8 (1.06 to 1.20)", row)
+        self.assertIn("3 x 512 x 512 bf16 r8 (0.80 to 0.94)", row)
+        self.assertNotIn("2 x 512 x", row)
+        self.assertNotIn("4 x 512 x", row)
+
+    def test_what_is_no_pair_of_the_table_is_said(self):
+        strange = pair("m1_k512_n512_r8_f16_acc", "m2_k512_n512_r16_f16_acc", 1, 1)
+        for text, why in ((strange, "differ in m, rank"), ("nothing", "it holds no pair")):
+            done = self.run_it("pairs-table", text)
+            self.assertEqual(done.returncode, 2)
+            self.assertEqual(done.stderr.count("\n"), 1)
+            self.assertIn(why, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
