@@ -1,6 +1,6 @@
 """scripts/results-table and scripts/pairs-table name what they show.
 
-    python3 tests/check_result_tables.py ROOT
+python3 tests/check_result_tables.py ROOT
 """
 
 import json
