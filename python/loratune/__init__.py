@@ -8,7 +8,7 @@ factors that PEFT, mlx-lm and others wrote. tune() makes a tuned file with lora-
 """
 
 from ._adapter import Adapter, Module
-from ._dispatcher import Choice, Dispatcher, Problem
+from ._dispatcher import Choice, Dispatcher, Problem, device_json
 from ._host import HostSession, HostWeights, forward_host
 from ._library import Error, version
 from ._tune import Progress, TuneError, tune
@@ -40,7 +40,7 @@ __version__ = version()
 
 def __getattr__(name: str):
     """What needs OpenCL is loaded when it is first asked for."""
-    if name in ("Engine", "Op", "Pool", "Route", "Weights", "copy_weights", "device_json"):
+    if name in ("Engine", "Op", "Pool", "Route", "Weights", "copy_weights"):
         from . import _engine
 
         return getattr(_engine, name)

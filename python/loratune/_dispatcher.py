@@ -17,6 +17,7 @@ from ._library import (
     Handle,
     ProblemStruct,
     check,
+    engine_library,
     fitting,
     library,
     number_of,
@@ -109,6 +110,11 @@ _DEVICE_MATCHES = ("exact", "other_driver", "similar", "none")
 _SHAPE_MATCHES = ("exact", "rule", "fallback")
 
 
+def device_json(device: Any) -> str:
+    """What a Dispatcher has to know of a pyopencl device, as JSON text."""
+    return whole_text(lambda text, detail: engine_library().loratune_device_json(device.int_ptr, text, detail))
+
+
 class Dispatcher(Handle):
     """What to run on one device, out of one tuned file or none. Threads may share it.
 
@@ -168,6 +174,4 @@ def _device_text(device: Any) -> str:
         return device
     if isinstance(device, dict):
         return json.dumps(device)
-    from ._engine import device_json
-
     return device_json(device)

@@ -28,13 +28,7 @@ from ._library import (
     number_of,
     row_pitch,
     weights_source,
-    whole_text,
 )
-
-
-def device_json(device: Any) -> str:
-    """What a Dispatcher has to know of a pyopencl device, as JSON text."""
-    return whole_text(lambda text, detail: engine_library().loratune_device_json(device.int_ptr, text, detail))
 
 
 class Weights(Handle):
