@@ -12,7 +12,6 @@
 namespace loratune {
 namespace {
 
-constexpr std::int64_t kMost = std::int64_t{1} << 24;
 constexpr std::size_t kSizes = std::bit_width(static_cast<unsigned>(kMostRouteRows));
 constexpr std::int64_t kBlockInts = 3;  // slot, first, rows
 
@@ -43,7 +42,7 @@ struct Route::State {
 
 Route::Route(cl_context context, std::int64_t most_rows, int slots)
     : state_(std::make_unique<State>()) {
-  if (most_rows < 1 || most_rows > kMost || slots < 1 || slots > kMost) {
+  if (most_rows < 1 || most_rows > kMostRows || slots < 1 || slots > kMostRows) {
     throw std::invalid_argument("route: " + std::to_string(most_rows) + " rows over " +
                                 std::to_string(slots) + " slots, each is in [1, 2^24]");
   }

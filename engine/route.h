@@ -17,7 +17,10 @@ namespace loratune {
 class Route {
  public:
   // For steps of up to `most_rows` rows over pools of at least `slots` slots. Throws
-  // std::invalid_argument for a number of rows or slots below 1 or above 2^24, and OpenclError.
+  static constexpr std::int64_t kMostRows = std::int64_t{1} << 24;  // and slots
+
+  // std::invalid_argument for a number of rows or slots below 1 or above kMostRows, and
+  // OpenclError.
   Route(cl_context context, std::int64_t most_rows, int slots);
   Route(Route&&) noexcept;
   Route& operator=(Route&&) noexcept;

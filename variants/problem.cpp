@@ -221,8 +221,10 @@ double compulsory_bytes(const Problem& p) {
   const auto k = static_cast<double>(p.k);
   const auto n = static_cast<double>(p.n);
   const double factors = p.rank * (slice_count(p) * k + n) + (p.dora ? n : 0.0);
+  const auto adapters =
+      static_cast<double>(std::max<std::int64_t>(std::min<std::int64_t>(p.adapters, p.m), 1));
   return element_bytes(p.dtype) * (m * k + m * n * (p.accumulate ? 2.0 : 1.0)) +
-         element_bytes(weights_dtype(p)) * factors * std::max(p.adapters, 1);
+         element_bytes(weights_dtype(p)) * factors * adapters;
 }
 
 }  // namespace loratune

@@ -154,7 +154,8 @@ double flops_of_the_last_group(const Problem& problem, const ModuleBlocks& block
           work_of(std::min(own.tiles * tile, slice_columns(problem, i) - b * own.tiles * tile)));
     }
   }
-  std::vector<double> free_at(static_cast<std::size_t>(std::max(threads, 1)), costs.wake_up);
+  std::vector<double> free_at(static_cast<std::size_t>(std::clamp(threads, 1, kMostThreads)),
+                              costs.wake_up);
   free_at[0] = 0;
   for (std::size_t next = 0; next < work.size();) {
     double& thread = *std::min_element(free_at.begin(), free_at.end());

@@ -55,7 +55,7 @@ struct HostRun {
       cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, columns, problem.rank,
                   scale * slice_scale[static_cast<unsigned>(i)], h.data() + i * problem.rank, ranks,
                   b, problem.rank, problem.accumulate ? 1.0F : 0.0F, slice_y, n);
-      b += columns * problem.rank;
+      b += std::int64_t{columns} * problem.rank;
       slice_y += columns;
     }
   }

@@ -69,6 +69,7 @@ ProblemResult BenchSession::all_rivals(const Problem& problem, Outcome outcome,
 }
 
 ProblemResult BenchSession::measure(const Problem& problem, double share_s) {
+  if (problem.m == 0) return all_rivals(problem, Outcome::skipped, kNoRows);
   const std::string too_large = too_large_reason(problem, device_, memory_bytes());
   if (!too_large.empty()) return all_rivals(problem, Outcome::skipped, too_large);
   Lineup lineup = make_lineup(problem, device_, list_rivals(problem, device_, options_, tuned_));

@@ -48,6 +48,9 @@ void add(Row& row, const CheckResult& result, const std::string& reproduce) {
       row.exit_code, result.outcome == Outcome::correctness ? kExitWrongResult : kExitDeviceFault);
 }
 
+// So that the elements of 2^31 rows can still be counted in 64 bits.
+constexpr std::int64_t kMostStride = std::int64_t{1} << 31;
+
 // off_x,pad_x,off_y,pad_y, and `apart` where each slice has a buffer for its y.
 void set_strides(std::string_view text, Case& shape) {
   constexpr std::string_view kApart = ",apart";
@@ -60,12 +63,13 @@ void set_strides(std::string_view text, Case& shape) {
   for (std::int64_t* const value : strides) {
     const auto [next, error] = std::from_chars(at, end, *value);
     const bool last = value == strides[3];
-    good = good && error == std::errc() && *value >= 0 &&
+    good = good && error == std::errc() && *value >= 0 && *value <= kMostStride &&
            (last ? next == end : next != end && *next == ',');
     if (!good) break;
     at = last ? next : next + 1;
   }
-  if (!good) throw Failure(kExitUsage, "--strides wants off_x,pad_x,off_y,pad_y[,apart]");
+  if (!good)
+    throw Failure(kExitUsage, "--strides wants off_x,pad_x,off_y,pad_y[,apart], each at most 2^31");
 }
 
 // What is checked besides the matrix: the problems that the options select, or the modules of the

@@ -6,13 +6,14 @@
 #include <limits>
 #include <stdexcept>
 
+#include "harness/base/problem_size.h"
 #include "loratune/variants/slices.h"
 #include "variants/internal/reference.h"
 
 namespace loratune {
 namespace {
 
-constexpr std::int64_t kGuard = 64;  // elements before and behind a tensor
+constexpr std::int64_t kGuard = kGuardElements;
 constexpr std::int64_t kWholeElements = std::int64_t{1} << 26;  // a larger buffer is a huge one
 constexpr float kPoison = std::numeric_limits<float>::quiet_NaN();
 constexpr float kFence = -1.625F * 1024;  // fills y's gaps; exact in f16 and bf16
@@ -113,6 +114,22 @@ void Checker::make_pool() {
   route_ = std::make_unique<Route>(engine_.context(), std::max<std::int64_t>(p.m, 1), slots);
   const std::string why = route_->assign(queue(), data_.slots);
   if (!why.empty()) throw std::logic_error(why);
+}
+
+std::function<void()> Checker::packing(const LaunchPlan& plan) const {
+  Problem one = case_.problem;
+  one.adapters = 0;
+  const auto with_rank =
+      std::ranges::find_if(data_.pool, [](const SlotData& s) { return s.rank > 0; });
+  const auto stored =
+      with_rank == data_.pool.end()
+          ? std::make_shared<StoredFactors>(one, one.rank, data_.a, data_.b, data_.g,
+                                            data_.slice_scale)
+          : std::make_shared<StoredFactors>(one, with_rank->rank, with_rank->a, with_rank->b,
+                                            with_rank->g, with_rank->slice_scale);
+  return [this, one, plan, stored] {
+    Weights(engine_.context(), one, stored->factors).buffers(queue(), plan);
+  };
 }
 
 void Checker::make_outputs() {

@@ -2,6 +2,7 @@
 // executables on them, and compares everything that a wrong kernel could have touched.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,10 @@ class Checker {
   // y, x, A and B unchanged, and, for a deterministic plan, both runs equal to the bit. Outcome
   // correct, correctness or runtime. Never throws on what a kernel does.
   CheckResult check(Executable& executable);
+
+  // A function that packs one adapter of the case as the plan wants it, and uploads it. It may not
+  // outlive the checker.
+  std::function<void()> packing(const LaunchPlan& plan) const;
 
   // Operands for the executable's plan; packs weights the first time a layout is asked for.
   Operands operands(const LaunchPlan& plan);

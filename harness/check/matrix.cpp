@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <new>
 #include <optional>
 #include <set>
@@ -286,15 +287,19 @@ std::vector<MatrixCase> matrix_cases(const Variant& variant, const DeviceInfo& d
 CheckResult run_case(Engine& engine, const MatrixCase& matrix_case) {
   const Variant& variant = *matrix_case.variant;
   const Problem& p = matrix_case.shape.problem;
+  // In double: rows, pitch and offset may be such that their product is beyond 64 bits.
   const auto largest = [&](std::int64_t cols, std::int64_t off, std::int64_t pad) {
-    return (p.m * (cols + pad) + off) * element_bytes(p.dtype);
+    return (static_cast<double>(p.m) * static_cast<double>(cols + pad) +
+            static_cast<double>(off + 2 * kGuardElements)) *
+           element_bytes(p.dtype);
   };
-  const std::int64_t bytes =
-      std::max(largest(p.k, matrix_case.shape.off_x, matrix_case.shape.pad_x),
-               largest(p.n, matrix_case.shape.off_y, matrix_case.shape.pad_y));
-  if (bytes > engine.info().max_alloc_bytes) {
+  const double bytes = std::max(largest(p.k, matrix_case.shape.off_x, matrix_case.shape.pad_x),
+                                largest(p.n, matrix_case.shape.off_y, matrix_case.shape.pad_y));
+  if (bytes > static_cast<double>(engine.info().max_alloc_bytes)) {
+    char needed[32];
+    std::snprintf(needed, sizeof needed, "%.0f", bytes);
     return {Outcome::skipped, 0,
-            "needs a buffer of " + std::to_string(bytes) + " bytes, the device allows " +
+            "needs a buffer of " + std::string(needed) + " bytes, the device allows " +
                 std::to_string(engine.info().max_alloc_bytes)};
   }
   const std::string too_large = too_large_reason(p, engine.info(), memory_bytes());

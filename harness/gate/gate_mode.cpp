@@ -14,6 +14,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/output_files.h"
+#include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/base/terminal.h"
 #include "harness/base/tool_info.h"
@@ -172,6 +173,9 @@ GateResult run_live(const Options& options) {
   keep_variants(candidate, options.variants);
   if (base.cases.empty() && (candidate.cases.empty() || options.variants.empty())) {
     throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
+  }
+  for (const PlansFile* side : {&base, &candidate}) {
+    require_timeable(problems_of(*side), device.info);
   }
 
   GateOptions gate;

@@ -195,7 +195,10 @@ std::vector<Planned> plan_cases(const PlansFile& base, const PlansFile& candidat
     planned.result.in_candidate = plans[1] != nullptr;
     if (plans[0] == nullptr || plans[1] == nullptr) continue;
     planned.result.equal = *plans[0] == *plans[1];
-    if (!name.starts_with("pick/")) continue;
+    // Parts are packed as the variants that they are of.
+    if (!name.starts_with("pick/") || !plans[0]->parts.empty() || !plans[1]->parts.empty()) {
+      continue;
+    }
     Planned pack = planned;
     pack.pair.packing = true;
     pack.pair.name = pack.result.name = "pack/" + to_string(planned.pair.problem);

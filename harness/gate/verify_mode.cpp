@@ -8,6 +8,7 @@
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
+#include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/stratify.h"
@@ -210,6 +211,7 @@ int verify_mode(const Options& options) {
   Selection selection = select_records(options.verify, device.info);
   std::vector<Problem> problems;
   for (const Checked& checked : selection.differing) problems.push_back(checked.record.problem);
+  require_timeable(problems, device.info);
   std::vector<Checked> dozen;
   for (const std::size_t i : stratified(problems, kDozen)) {
     dozen.push_back(selection.differing[i]);

@@ -136,7 +136,7 @@ int record_mode(const Options& options) {
   const std::vector<Problem> problems = select_problems(options);
   std::vector<const Variant*> variants = select_variants(options);
   const DeviceInfo device = select_device(options.device).info;
-  refuse_too_large(problems, device);
+  require_timeable(problems, device);
   std::erase_if(variants, [&](const Variant* variant) {
     return std::none_of(problems.begin(), problems.end(),
                         [&](const Problem& problem) { return variant->supports(problem, device); });

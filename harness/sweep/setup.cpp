@@ -128,13 +128,13 @@ SweepSetup setup_from(const Options& options, const json& begun) {
   const std::vector<Problem> whole = select_problems(options);
   for (const Problem& problem : whole) {
     if (problem.m == 0) {
-      throw Failure(kExitUsage, to_string(problem) + " has no rows: there is nothing to time");
+      throw Failure(kExitUsage, to_string(problem) + " " + kNoRows);
     }
   }
   select_variants(options);  // so that bad input is told before a device is sought
   setup.device = select_device(options.device).info;
   if (!begun.is_null()) setup.device = as_begun(setup.device, begun);
-  refuse_too_large(whole, setup.device);
+  require_timeable(whole, setup.device);
   // All shards of a sweep try the same variants.
   setup.options.variants = searched_variants(options, whole, setup.device);
   setup.options.problems = sharded(whole, options);

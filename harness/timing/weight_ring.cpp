@@ -20,7 +20,8 @@ std::int64_t ring_size(std::int64_t weight_bytes, std::int64_t cache_bytes,
                        std::int64_t max_alloc_bytes) {
   const std::int64_t wanted = 2 * cache_bytes / std::max<std::int64_t>(weight_bytes, 1) + 1;
   const std::int64_t possible = max_alloc_bytes / std::max<std::int64_t>(weight_bytes, 1);
-  return std::clamp<std::int64_t>(std::min(wanted, possible), 2, kMostCopies);
+  return std::clamp<std::int64_t>(std::min(std::max<std::int64_t>(wanted, 2), possible), 1,
+                                  kMostCopies);
 }
 
 WeightRing::WeightRing(Engine& engine, Checker& checker, Cache cache)

@@ -14,8 +14,8 @@ namespace loratune {
 // Bytes of the cache nearest to the memory, or a guess where the device does not tell.
 std::int64_t last_level_cache_bytes(cl_device_id device);
 
-// Copies of A and B together that a ring has: at least two, and as many as take more than twice the
-// cache, up to what the device can allocate at once.
+// Copies of A and B together that a ring has: two or more, so many that they take more than twice
+// the cache; fewer, and one in the end, where the device cannot allocate as many at once.
 std::int64_t ring_size(std::int64_t weight_bytes, std::int64_t cache_bytes,
                        std::int64_t max_alloc_bytes);
 

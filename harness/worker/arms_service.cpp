@@ -203,15 +203,10 @@ class Arms {
     *current_arm_ = id;
     Arm& arm = state().arms[id];
     Checker& checker = *state().checker;
-    const Problem& problem = checker.problem_case().problem;
     LaunchPlan plan;  // of packing alone
     plan.a = packing_from_json(message.at("a"));
     plan.b = packing_from_json(message.at("b"));
-    const auto a = to_storage(weights_dtype(problem), checker.data().a);
-    const auto b = to_storage(weights_dtype(problem), checker.data().b);
-    arm.timed.run = [=, this, &checker, &problem] {
-      Weights(engine_->context(), problem, a.data(), b.data()).buffers(checker.queue(), plan);
-    };
+    arm.timed.run = checker.packing(plan);
     arm.timed.finish = arm.timed.restore = [] {};
     time_run_ns(arm.timed);
     arm.timed.probe_ns = time_run_ns(arm.timed);

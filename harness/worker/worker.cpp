@@ -21,6 +21,12 @@ Prepared prepared_from(const Exchange& exchange) {
   }
 }
 
+// A slow host takes 40 ns an element of y; the rest is for one that is busy.
+double tensor_seconds(const Problem& p) {
+  constexpr double kElement = 150e-9;
+  return kElement * static_cast<double>(p.m) * static_cast<double>(p.k + p.n);
+}
+
 }  // namespace
 
 Worker::Worker(std::string device, Deadlines deadlines, std::string executable, bool times)
@@ -34,7 +40,7 @@ Worker::Worker(std::string device, Deadlines deadlines, std::string executable, 
                deadlines.open) {}
 
 Exchange Worker::reselect() {
-  Exchange exchange = service_.transact(problem_, deadlines_.problem);
+  Exchange exchange = service_.transact(problem_, deadlines_.problem + 10 * tensor_s_);
   problem_sent_ = exchange.status == Exchange::Status::ok;
   return exchange;
 }
@@ -86,6 +92,7 @@ void Worker::set_problem(const Problem& problem, std::uint64_t seed, Cache cache
     if (configs_ >= deadlines_.configs) service_.process().end();
     probe_ns_.clear();
   }
+  tensor_s_ = tensor_seconds(problem);
   problem_ = std::move(wanted);
   problem_sent_ = false;
 }
@@ -126,7 +133,8 @@ Prepared Worker::prepare(int id, const LaunchPlan& plan, double anchor_ns) {
   // Two checked runs and the probe; with an unknown anchor or an unbuilt program, building too.
   const bool known = anchor_ns > 0 && alive() && built_.contains(program_key(plan));
   const double runs = 3 * (5 * anchor_ns * 1e-9 + 0.05);
-  const double deadline = deadlines_.run_slack + runs + (known ? 0 : deadlines_.build);
+  const double deadline =
+      deadlines_.run_slack + runs + 2 * tensor_s_ + (known ? 0 : deadlines_.build);
   Prepared prepared =
       request_prepared({{"do", "prepare"}, {"id", id}, {"plan", to_json(plan)}}, deadline);
   keep_probe(id, prepared);
@@ -137,7 +145,7 @@ Prepared Worker::prepare(int id, const LaunchPlan& plan, double anchor_ns) {
 Prepared Worker::prepare_pack(int id, const Packing& a, const Packing& b) {
   Prepared prepared =
       request_prepared({{"do", "prepare_pack"}, {"id", id}, {"a", to_json(a)}, {"b", to_json(b)}},
-                       deadlines_.problem);
+                       deadlines_.problem + tensor_s_);
   keep_probe(id, prepared);
   return prepared;
 }
@@ -166,7 +174,10 @@ RoundReply Worker::run_round(const Round& round) {
   Exchange exchange;
   if (!problem_sent_) exchange = reselect();
   if (exchange.status == Exchange::Status::ok) {
-    exchange = service_.transact(message, deadlines_.run_slack + 10 * expected_ns * 1e-9);
+    // Each block begins with y as it was.
+    const double restored = static_cast<double>(round.order.size()) * tensor_s_;
+    exchange =
+        service_.transact(message, deadlines_.run_slack + 10 * expected_ns * 1e-9 + restored);
   }
   if (exchange.status == Exchange::Status::idle) return void_round();
   try {

@@ -112,6 +112,7 @@ class Worker {
   ServiceProcess service_;
   std::string building_;  // the program of begin_build()
   nlohmann::json problem_;
+  double tensor_s_ = 0;  // what the host may take to fill, send, read and compare x and y once
   std::map<std::string, std::vector<double>> probe_ns_;  // by problem and arm
   double floor_ns_ = 0;
   // The number of the process that was last found ready.

@@ -170,7 +170,9 @@ TEST(Verify, WhatCannotBeReadOrHasNoRecordForTheDeviceIsAnError) {
 TEST(WeightRing, RotatesOverMoreThanTwiceTheCacheAndSharesItBetweenPlansOfALayout) {
   EXPECT_EQ(ring_size(1 << 20, 32 << 20, std::int64_t{1} << 40), 65);
   EXPECT_EQ(ring_size(1 << 20, 32 << 20, 8 << 20), 8) << "what can be allocated";
-  EXPECT_EQ(ring_size(std::int64_t{1} << 40, 32 << 20, std::int64_t{1} << 40), 2);
+  EXPECT_EQ(ring_size(std::int64_t{1} << 40, 32 << 20, std::int64_t{1} << 42), 2);
+  EXPECT_EQ(ring_size(std::int64_t{1} << 40, 32 << 20, std::int64_t{1} << 40), 1)
+      << "two cannot be allocated";
   Case operands;
   std::string why;
   operands.problem = *parse_problem("m3_k1024_n1024_r64_f32_acc", why);

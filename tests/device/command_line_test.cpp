@@ -73,6 +73,7 @@ TEST_F(CommandLine, BadInputIs2WithOneLine) {
     }
   }
   expect_failure(2, {"--sweep", "--tokens", "0,1"});  // no rows: nothing to time
+  expect_failure(2, {"--sweep", "--record", "r.jsonl", "--problem", "m0_k8_n8_r4_f32_acc"});
   EXPECT_EQ(file("tuned.json"), "") << "a refused sweep wrote a file";
 }
 
@@ -92,6 +93,7 @@ TEST_F(CommandLine, AConfigThatIsNoneIs2) {
   expect_failure(2, check + Words{"--config", "WG_M=3 WG_N=8 UNROLL=1 A_TRANSPOSED=0"});
   expect_failure(2, check + Words{"--strides", "1,2,3"});
   expect_failure(2, check + Words{"--strides", "1,2,3,-4"});
+  expect_failure(2, check + Words{"--strides", "0,9223372036854775807,0,0"});
 }
 
 TEST_F(CommandLine, ATunedFileThatIsNoneIs2) {

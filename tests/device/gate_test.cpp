@@ -187,6 +187,36 @@ TEST_F(GateRun, TheVerdictIsPrintedWhereAFileCannotBeWrittenInTheEnd) {
       << lost.err;
 }
 
+// What a pool takes is the packing of one slot; with DoRA g is packed as well.
+TEST_F(GateRun, ThePackingOfPoolsAndOfDoraIsTimed) {
+  const std::string select =
+      " --device 'Portable Computing Language' --variants naive"
+      " --problem m16_k64_n64_r8_f32_acc_a4,m16_k64_n64_r8_f32_acc_dora";
+  ASSERT_EQ(run("--export-plans " + path("base") + select).code, 0);
+  const Ran ran = run("--gate " + path("base") + " --time-unchanged --looks 8 --out " +
+                      path("gate.json") + select);
+  const json result = json::parse(read_bytes(path("gate.json")));
+  int packs = 0;
+  for (const json& one : result.at("cases")) {
+    if (!one.at("case").get<std::string>().starts_with("pack/")) continue;
+    ++packs;
+    EXPECT_NE(one.at("verdict"), "FAULT") << one.dump();
+  }
+  EXPECT_EQ(packs, 2) << ran.out << ran.err;
+}
+
+// No row, and more than any device holds.
+TEST_F(GateRun, WhatCannotBeTimedIsRefused) {
+  for (const std::string key : {"m0_k64_n64_r8_f32_acc", "m2147483647_k1024_n1024_r8_f32_acc"}) {
+    const std::string select =
+        " --device 'Portable Computing Language' --variants split --problem " + key;
+    ASSERT_EQ(run("--export-plans " + path("base") + select).code, 0);
+    const Ran ran = run("--gate " + path("base") + " --time-unchanged --out " + path("g") + select);
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  }
+}
+
 TEST_F(GateRun, NothingSelectedAndUnreadableInputAre2) {
   export_plans();
   const std::string pocl = " --device 'Portable Computing Language'";

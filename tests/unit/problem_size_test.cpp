@@ -27,14 +27,15 @@ TEST(ProblemSize, WhatFitsHasNoReason) {
 
 TEST(ProblemSize, ABufferBeyondTheDevicesIsTold) {
   DeviceInfo device = made_up::gpu();
-  device.max_alloc_bytes = std::int64_t{4} << 20;
-  const Problem x = problem_of("m1024_k1024_n1_r1_f32_acc");  // 4 MiB
+  device.max_alloc_bytes = (std::int64_t{4} << 20) + 2 * kGuardElements * 4;
+  const Problem x = problem_of("m1024_k1024_n1_r1_f32_acc");  // 4 MiB and the guards
   EXPECT_EQ(too_large_reason(x, device, kMuch), "");
   device.max_alloc_bytes -= 1;
   EXPECT_PRED2(says, too_large_reason(x, device, kMuch), "needs a buffer of");
   EXPECT_EQ(too_large_reason(problem_of("m1024_k1024_n1_r1_f16_acc"), device, kMuch), "");
   for (const char* key :
-       {"m1_k2000000_n1_r2_f32_acc", "m1_k1_n2000000_r2_f32_acc", "m1024_k1_n2048_r1_f32_acc"}) {
+       {"m1_k2000000_n1_r2_f32_acc", "m1_k1_n2000000_r2_f32_acc", "m1024_k1_n2048_r1_f32_acc",
+        "m1_k4096_n4096_r16_f32_acc_a8"}) {  // eight slots and two, of 512 KiB each
     EXPECT_PRED2(says, too_large_reason(problem_of(key), device, kMuch), "needs a buffer of");
   }
 }
@@ -42,8 +43,15 @@ TEST(ProblemSize, ABufferBeyondTheDevicesIsTold) {
 TEST(ProblemSize, OperandsBeyondTheMemoryAreTold) {
   DeviceInfo device = made_up::gpu();
   const Problem problem = problem_of("m1024_k1024_n1024_r8_f32_acc");
-  EXPECT_EQ(too_large_reason(problem, device, 40e6), "");
-  EXPECT_PRED2(says, too_large_reason(problem, device, 30e6), "of memory");
+  EXPECT_EQ(too_large_reason(problem, device, 80e6), "");
+  EXPECT_PRED2(says, too_large_reason(problem, device, 70e6), "of memory");
+}
+
+TEST(ProblemSize, ARouteHasAMostOfRows) {
+  EXPECT_EQ(too_large_reason(problem_of("m16777216_k1_n1_r1_f32_acc_a1"), made_up::gpu(), kMuch),
+            "");
+  const Problem more = problem_of("m16777217_k1_n1_r1_f32_acc_a1");
+  EXPECT_PRED2(says, too_large_reason(more, made_up::gpu(), kMuch), "more rows than");
 }
 
 // Their products are beyond 64 bits in bytes.

@@ -201,8 +201,12 @@ TEST(Problem, CountsWork) {
   wide.weights = Dtype::f32;
   EXPECT_EQ(compulsory_bytes(wide) - compulsory_bytes(typical()), 2.0 * 8 * (1024 + 512));
   Problem served = typical();
+  served.m = 16;
+  const double alone = compulsory_bytes(served);
   served.adapters = 4;
-  EXPECT_EQ(compulsory_bytes(served) - compulsory_bytes(typical()), 3 * 2.0 * 8 * (1024 + 512));
+  EXPECT_EQ(compulsory_bytes(served) - alone, 3 * 2.0 * 8 * (1024 + 512));
+  served.m = 1;
+  EXPECT_EQ(compulsory_bytes(served), compulsory_bytes(typical())) << "a row has one adapter";
   Problem dora = typical();
   dora.dora = true;
   EXPECT_EQ(compulsory_bytes(dora) - compulsory_bytes(typical()), 2.0 * 512);

@@ -32,6 +32,11 @@ TEST(RowSharing, LargeBlocksLeaveOneThreadMoreThanAnother) {
 
 TEST(RowSharing, ASlowerThreadEndsLater) { EXPECT_EQ(rows_of_the_last(2, 1, 2, 0, 1.5), 1.5); }
 
+TEST(RowSharing, SoManyThreadsAreNotLookedAtOneByOne) {
+  EXPECT_EQ(rows_of_the_last(1 << 20, 4, 1 << 30, 10, 1.2),
+            rows_of_the_last(1 << 20, 4, kMostThreads, 10, 1.2));
+}
+
 // Above so many blocks the loop is left out: the two must agree there.
 TEST(RowSharing, OfManyBlocksIsNearWhatHandingThemOutGives) {
   const double few = rows_of_the_last(16 * 2 * 4, 4, 2, 10, 1.2) / (16 * 2 * 4);

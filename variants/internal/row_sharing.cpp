@@ -17,6 +17,7 @@ constexpr std::int64_t kManyBlocks = 16;  // a thread: so many end evenly, howev
 
 double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double wake_up,
                         double row) {
+  threads = std::min(threads, kMostThreads);
   if (m > kManyBlocks * threads * block) {
     const double others = (threads - 1) / row;
     return (static_cast<double>(m) + others * wake_up) / (1 + others);
