@@ -106,6 +106,18 @@ void CL_CALLBACK run_forward(void* arguments) {
   y.team->give_back(y.call);
 }
 
+void CL_CALLBACK release_buffer(cl_event, cl_int, void* buffer) {
+  clReleaseMemObject(static_cast<cl_mem>(buffer));
+}
+
+// The driver holds a buffer while the command lasts that has it, and run_forward() reads x and the
+// weights behind theirs. A buffer that cannot be let go of is kept: that is no fault in memory.
+void keep_until(cl_event done, cl_mem buffer) {
+  require_success(clRetainMemObject(buffer), "clRetainMemObject");
+  require_success(clSetEventCallback(done, CL_COMPLETE, release_buffer, buffer),
+                  "clSetEventCallback");
+}
+
 // Whether the arguments are three buffers and the numbers of a ForwardNumbers, of which the last
 // five are the problem's. The threads are set.
 bool takes_forward_numbers(const Problem& problem, const Launch& launch, std::int64_t& threads) {
@@ -162,7 +174,12 @@ void enqueue_native(cl_command_queue queue, const std::vector<unsigned char>& nu
   };
   add(take_x, operands.x, nullptr);
   add(take_weights, operands.a, nullptr);
-  add(run_forward, operands.y, event);
+  cl_event done = nullptr;
+  add(run_forward, operands.y, &done);
+  Handle<cl_event> owned(done);
+  keep_until(done, operands.x);
+  keep_until(done, operands.a);
+  if (event != nullptr) *event = owned.release();
 }
 
 }  // namespace loratune
