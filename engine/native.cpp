@@ -66,16 +66,17 @@ struct NativeBuffer {
   HostTeam* team;
   NativeCall* call;
   std::byte* address;
+  std::size_t begin;  // of the operand in the buffer
 };
 
 void CL_CALLBACK take_x(void* arguments) {
   const auto& buffer = *static_cast<const NativeBuffer*>(arguments);
-  buffer.call->x = buffer.address;
+  buffer.call->x = buffer.address + buffer.begin;
 }
 
 void CL_CALLBACK take_weights(void* arguments) {
   const auto& buffer = *static_cast<const NativeBuffer*>(arguments);
-  buffer.call->weights = buffer.address;
+  buffer.call->weights = buffer.address + buffer.begin;
 }
 
 // With the address of y. Takes no memory: prepare_native() has.
@@ -96,8 +97,9 @@ void CL_CALLBACK run_forward(void* arguments) {
   const host::PackedView weights{call.weights + numbers.off_a * packed,
                                  call.weights + numbers.off_b * packed, problem.k, problem.n,
                                  problem.rank};
-  const HostOperands operands{call.x + numbers.off_x * element, y.address + numbers.off_y * element,
-                              numbers.ld_x, numbers.ld_y, numbers.scale};
+  const HostOperands operands{call.x + numbers.off_x * element,
+                              y.address + y.begin + numbers.off_y * element, numbers.ld_x,
+                              numbers.ld_y, numbers.scale};
   {
     const std::lock_guard<std::mutex> alone(y.team->mutex);
     host::compute(problem, host::best_kernels(), *problem.weights, weights, operands,
@@ -164,21 +166,24 @@ void enqueue_native(cl_command_queue queue, const std::vector<unsigned char>& nu
   ForwardNumbers given{};
   std::memcpy(&given, numbers.data(), sizeof given);
   HostTeam& team = team_of(given.threads);
-  NativeBuffer place{&team, team.take(), nullptr};
+  NativeBuffer place{&team, team.take(), nullptr, 0};
   *place.call = {given, nullptr, nullptr};
   const void* const address = &place.address;
-  const auto add = [&](void(CL_CALLBACK * function)(void*), cl_mem buffer, cl_event* done) {
-    require_success(clEnqueueNativeKernel(queue, function, &place, sizeof place, 1, &buffer,
+  const auto add = [&](void(CL_CALLBACK * function)(void*), const Whole& of, cl_event* done) {
+    place.begin = of.begin;
+    require_success(clEnqueueNativeKernel(queue, function, &place, sizeof place, 1, &of.buffer,
                                           const_cast<const void**>(&address), 0, nullptr, done),
                     "clEnqueueNativeKernel");
   };
-  add(take_x, operands.x, nullptr);
-  add(take_weights, operands.a, nullptr);
+  const Whole x = whole_of(operands.x);
+  const Whole weights = whole_of(operands.a);
+  add(take_x, x, nullptr);
+  add(take_weights, weights, nullptr);
   cl_event done = nullptr;
-  add(run_forward, operands.y, &done);
+  add(run_forward, whole_of(operands.y), &done);
   Handle<cl_event> owned(done);
-  keep_until(done, operands.x);
-  keep_until(done, operands.a);
+  keep_until(done, x.buffer);
+  keep_until(done, weights.buffer);
   if (event != nullptr) *event = owned.release();
 }
 

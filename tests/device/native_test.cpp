@@ -157,6 +157,37 @@ TEST_F(Native, ReadsBuffersThatAreReleasedBeforeItRuns) {
   }
 }
 
+// A driver may hand out the address of the buffer that a part belongs to.
+TEST_F(Native, TakesPartsOfBuffers) {
+  const std::vector<float> ones(4096, 1);
+  const std::vector<float> twos(2048, 2);
+  const Handle<cl_command_queue> queue = test_queue();
+  const Built built = test_engine().build(problem_, plan_);
+  ASSERT_TRUE(built.executable) << built.detail;
+  constexpr std::size_t kPage = 4096;
+  const Handle<cl_mem> all = test_buffer(ones);
+  write_buffer(queue.get(), all.get(), kPage, kPage, twos.data());  // where x stands
+  const Handle<cl_mem> x = part_of(all.get(), kPage, kPage);
+  const Handle<cl_mem> y = part_of(all.get(), 2 * kPage, kPage);
+  const Handle<cl_mem> arena = part_of(all.get(), 3 * kPage, kPage);
+  Weights weights(test_engine().context(), problem_, ones.data(), ones.data());
+  weights.use_arena(arena.get(), 256, static_cast<std::int64_t>(kPage) - 256);
+  Operands operands;
+  operands.x = x.get();
+  operands.off_x = 5;
+  operands.y = y.get();
+  operands.off_y = 3;
+  operands.scale = 2;
+  weights.set(queue.get(), plan_, operands);
+  built.executable->enqueue(queue.get(), operands);
+  std::vector<float> got(3 * kPage / sizeof(float));
+  read_buffer(queue.get(), all.get(), 0, 3 * kPage, got.data());
+  std::vector<float> expected(got.size(), 1);
+  std::fill_n(expected.begin() + 1024, 1024, 2.0F);
+  std::fill_n(expected.begin() + 2048 + 3, 15, static_cast<float>(1 + 2 * 1 * 2 * 4));
+  EXPECT_EQ(got, expected);
+}
+
 TEST_F(Native, IsRefusedWhereThePlanIsNotWhatTheFunctionTakes) {
   const auto refusal = [&](auto change) {
     LaunchPlan plan = plan_;
