@@ -173,6 +173,16 @@ void copy_buffer(cl_command_queue queue, cl_mem from, cl_mem to, std::size_t off
 
 void copy_rows(cl_command_queue queue, const Rows& from, const Rows& to, std::size_t row_bytes,
                std::size_t rows) {
+  // OpenCL copies no rectangle within one buffer where the pitches differ.
+  if (from.buffer == to.buffer && from.pitch != to.pitch) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      require_success(
+          clEnqueueCopyBuffer(queue, from.buffer, to.buffer, from.begin + row * from.pitch,
+                              to.begin + row * to.pitch, row_bytes, 0, nullptr, nullptr),
+          "clEnqueueCopyBuffer");
+    }
+    return;
+  }
   const auto origin = [](const Rows& all) {
     return Sizes{all.begin % all.pitch, all.begin / all.pitch, 0};
   };
