@@ -259,9 +259,10 @@ ScratchParts Executable::State::scratch_of(const Operands& operands) const {
     given.buffers[0] = operands.scratch;
     return given;
   }
+  const Whole whole = whole_of(operands.scratch);  // a part has no parts
   for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
     const auto begin = static_cast<std::size_t>(operands.off_scratch + scratch_begin(plan, i));
-    given.made.push_back(part_of(operands.scratch, begin, plan.scratch[i].bytes));
+    given.made.push_back(part_of(whole.buffer, whole.begin + begin, plan.scratch[i].bytes));
     given.buffers[i] = given.made.back().get();
   }
   return given;

@@ -217,6 +217,16 @@ TEST(COp, RunsInScratchOfTheCallers) {
       std::vector<unsigned char> end(16);
       read_buffer(rows.queue.get(), scratch.get(), whole, end.size(), end.data());
       EXPECT_EQ(end, std::vector<unsigned char>(16, 0xff));
+      // In a part of a buffer too.
+      const Handle<cl_mem> around = make_buffer(test_context(), 4096 + whole);
+      const Handle<cl_mem> part = part_of(around.get(), 4096, whole);
+      rows.call.scratch = part.get();
+      Text detail;
+      rows.call.detail = detail.out();
+      EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+      add(adapter, 0.5, rows.x, rows.wanted);
+      expect_near(rows.result(), rows.wanted);
+      rows.call.detail = nullptr;
     }
     rows.call.scratch_offset = 8;
     EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
