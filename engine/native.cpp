@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/internal/executable.h"
+#include "engine/internal/waits.h"
 #include "host/internal/host_state.h"
 
 namespace loratune {
@@ -177,8 +178,13 @@ void enqueue_native(cl_command_queue queue, const std::vector<unsigned char>& nu
   };
   const Whole x = whole_of(operands.x);
   const Whole weights = whole_of(operands.a);
-  add(take_x, x, nullptr);
-  add(take_weights, weights, nullptr);
+  const auto add_held = [&](void(CL_CALLBACK * function)(void*), const Whole& of) {
+    cl_event taken = nullptr;
+    add(function, of, event == nullptr ? nullptr : &taken);
+    if (taken != nullptr) hold_until_done(taken);
+  };
+  add_held(take_x, x);
+  add_held(take_weights, weights);
   cl_event done = nullptr;
   add(run_forward, whole_of(operands.y), &done);
   Handle<cl_event> owned(done);
