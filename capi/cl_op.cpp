@@ -7,6 +7,7 @@
 #include "capi/internal/cl_boundary.h"
 #include "capi/internal/problem.h"
 #include "engine/internal/opencl.h"
+#include "engine/internal/waits.h"
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/engine/forward.h"
 
@@ -48,11 +49,8 @@ void check_context(const loratune_op& op, const T& with) {
 // What waits, and the event, of a run of no rows.
 std::int32_t run_nothing(cl_command_queue queue, const loratune::Sync& sync) {
   if (!sync.waits.empty()) {
-    require_success(clEnqueueBarrierWithWaitList(queue, static_cast<cl_uint>(sync.waits.size()),
-                                                 sync.waits.data(), nullptr),
-                    "clEnqueueBarrierWithWaitList");
-  }
-  if (sync.done != nullptr) {
+    loratune::wait_for(queue, sync.waits, sync.done);
+  } else if (sync.done != nullptr) {
     require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, sync.done),
                     "clEnqueueMarkerWithWaitList");
   }

@@ -6,7 +6,8 @@
  * kernels with OpenCL. C11 and C++; no macro but the include guard has a meaning for callers.
  *
  * Structs.  Each begins with `size`, which the caller sets to sizeof of the struct. A field that a
- * smaller size leaves out is 0, and 0 is the default of every field. A size that is 0, no multiple
+ * smaller size leaves out is 0, and 0 is the default of every field: also of a scale or a factor, where
+ * it multiplies by 0. A size that is 0, no multiple
  * of 8, or above this library's is refused, so a caller that was built for a newer library gets a
  * status. Set a struct to zeros first: what is called reserved must be 0.
  *
@@ -127,7 +128,7 @@ typedef struct loratune_weights_source {
   size_t a_bytes; /* at `a`; exactly what A takes */
   const void* b;
   size_t b_bytes;
-  float factor; /* loratune_weights_concat(), loratune_merge(): what B A is multiplied by */
+  float factor; /* loratune_weights_concat(), loratune_merge(): B A times this; left 0 it is 0 */
   int32_t reserved_too;
 } loratune_weights_source;
 
@@ -266,7 +267,7 @@ typedef struct loratune_adapter_call {
   uint32_t reserved;
   size_t index; /* of the module */
   int64_t m;
-  double factor;
+  double factor; /* left 0 it is 0 */
   const float* x;
   size_t x_count; /* floats at `x`; exactly m * in */
   float* y;
@@ -317,7 +318,7 @@ void loratune_host_session_destroy(loratune_host_session* session);
  * elements and do not overlap. */
 typedef struct loratune_host_call {
   uint32_t size;
-  float scale;
+  float scale; /* left 0 it is 0 */
   const loratune_problem* problem;      /* `mode` and `align` do not count */
   const loratune_host_weights* weights; /* of the problem's k, n, rank and weights_dtype */
   const void* x;

@@ -85,11 +85,12 @@ typedef struct loratune_module_source {
   size_t b_bytes;
   const float* g; /* DoRA's factors of the columns; NULL: the problem has none */
   size_t g_count;
-  float scale;    /* the call's scale times this one */
+  float scale;    /* the call's scale times this one; left 0 it is 0 */
   int32_t reserved;
 } loratune_module_source;
 
 /* Weights of all slices of a problem, in their order, or of its one module. `shape.m` does not count.
+ * Each module has a rank of at least 1; only a pool takes modules of rank 0.
  * loratune_weights_update() does not take them, this one's counterpart does. */
 int32_t loratune_weights_of_modules(loratune_engine* engine, const loratune_problem* shape,
                                     const loratune_module_source* const* modules, size_t count,
@@ -121,7 +122,8 @@ int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
                        loratune_text* detail);
 
 /* Enqueues a copy of W's elements, row by row, to keep them or to bring them back. Both matrices have
- * the same out, in and dtype, and do not overlap. Any thread, at any time. */
+ * the same out, in and dtype, and may stand in one buffer; LORATUNE_INVALID_OPERANDS where they overlap.
+ * Within one buffer rows of two pitches take a command each. Any thread, at any time. */
 int32_t loratune_matrix_copy(cl_command_queue queue, const loratune_matrix* from,
                              const loratune_matrix* to, loratune_text* detail);
 
@@ -136,9 +138,10 @@ void loratune_pool_destroy(loratune_pool* pool);
 
 /* Fills a slot, or gives it other factors, by blocking writes on the queue; calls that are enqueued
  * before on that queue see what was there. A module of rank 0, its A and B NULL, adds nothing to its
- * columns; with DoRA its g multiplies them all the same. Where a write fails, the slot holds some of the
- * old factors until a call that sets it succeeds. The queue is in-order, of the engine's context and
- * device. Who sets or clears is alone with the pool. */
+ * columns; with DoRA its g multiplies them all the same. Without DoRA at least one module has a rank: who
+ * wants none clears the slot. Where a write fails, the slot holds some of the old factors until a call
+ * that sets it succeeds. The queue is in-order, of the engine's context and device. Who sets or clears is
+ * alone with the pool. */
 int32_t loratune_pool_set(loratune_pool* pool, cl_command_queue queue, int32_t slot,
                           const loratune_module_source* const* modules, size_t count,
                           loratune_text* detail);
@@ -182,10 +185,11 @@ int32_t loratune_op_scratch_bytes(loratune_op* op, int64_t m, uint64_t* bytes,
                                   loratune_text* detail);
 
 /* Offsets and pitches are in elements; a pitch of 0 is that of dense rows. x and y may be parts of
- * one buffer that do not overlap. */
+ * one buffer that do not overlap. Rows of x between rows of y count as overlapping where their pitches
+ * differ. */
 typedef struct loratune_call {
   uint32_t size;
-  float scale;
+  float scale; /* left 0 it is 0 */
   int64_t m;
   const loratune_weights* weights; /* or NULL, with a pool and a route */
   cl_command_queue queue; /* in-order, of the engine's context and device */

@@ -9,6 +9,7 @@
 
 #include "engine/internal/native.h"
 #include "engine/internal/operands.h"
+#include "engine/internal/waits.h"
 #include "loratune/engine/route.h"
 #include "loratune/variants/packing.h"
 
@@ -259,9 +260,10 @@ ScratchParts Executable::State::scratch_of(const Operands& operands) const {
     given.buffers[0] = operands.scratch;
     return given;
   }
+  const Whole whole = whole_of(operands.scratch);  // a part has no parts
   for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
     const auto begin = static_cast<std::size_t>(operands.off_scratch + scratch_begin(plan, i));
-    given.made.push_back(part_of(operands.scratch, begin, plan.scratch[i].bytes));
+    given.made.push_back(part_of(whole.buffer, whole.begin + begin, plan.scratch[i].bytes));
     given.buffers[i] = given.made.back().get();
   }
   return given;
@@ -330,31 +332,37 @@ void Executable::enqueue(cl_command_queue queue, const Operands& operands,
   for (Handle<cl_event>& event : made) events->push_back(event.release());
 }
 
-void Executable::enqueue(cl_command_queue queue, const Operands& operands, const Sync& sync) {
+void Executable::State::enqueue_synced(cl_command_queue queue, const Operands& operands,
+                                       const Sync& sync, bool hold) {
   const auto wait = [&] {
-    if (sync.waits.empty()) return;
-    require_success(clEnqueueBarrierWithWaitList(queue, static_cast<cl_uint>(sync.waits.size()),
-                                                 sync.waits.data(), nullptr),
-                    "clEnqueueBarrierWithWaitList");
+    if (!sync.waits.empty()) wait_for(queue, sync.waits, nullptr);
   };
   if (sync.done != nullptr) *sync.done = nullptr;
-  if (!state_->parts.empty() && state_->checked_rows(operands) > 0) {
+  if (!parts.empty() && checked_rows(operands) > 0) {
     wait();
-    const std::size_t parts = state_->parts.size();
-    for (std::size_t i = 0; i < parts; ++i) {
-      state_->parts[i]->enqueue(queue,
-                                part_operands(operands, state_->problem, static_cast<int>(i)),
-                                Sync{{}, i + 1 == parts ? sync.done : nullptr});
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const Sync of_part{{}, i + 1 == parts.size() ? sync.done : nullptr};
+      parts[i]->state_->enqueue_synced(queue, part_operands(operands, problem, static_cast<int>(i)),
+                                       of_part, hold);
     }
     return;
   }
-  state_->run(queue, operands, wait,
-              [&](auto&& command, bool last) { command(last ? sync.done : nullptr); });
+  run(queue, operands, wait, [&](auto&& command, bool last) {
+    if (last && sync.done != nullptr) return command(sync.done);
+    if (!hold) return command(nullptr);
+    cl_event event = nullptr;
+    command(&event);
+    hold_until_done(event);
+  });
   // A run of no rows has no command whose event it could be.
   if (sync.done != nullptr && *sync.done == nullptr) {
     require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, sync.done),
                     "clEnqueueMarkerWithWaitList");
   }
+}
+
+void Executable::enqueue(cl_command_queue queue, const Operands& operands, const Sync& sync) {
+  state_->enqueue_synced(queue, operands, sync, !sync.waits.empty());
 }
 
 }  // namespace loratune

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/internal/executable.h"
+#include "engine/internal/waits.h"
 #include "host/internal/host_state.h"
 
 namespace loratune {
@@ -66,16 +67,17 @@ struct NativeBuffer {
   HostTeam* team;
   NativeCall* call;
   std::byte* address;
+  std::size_t begin;  // of the operand in the buffer
 };
 
 void CL_CALLBACK take_x(void* arguments) {
   const auto& buffer = *static_cast<const NativeBuffer*>(arguments);
-  buffer.call->x = buffer.address;
+  buffer.call->x = buffer.address + buffer.begin;
 }
 
 void CL_CALLBACK take_weights(void* arguments) {
   const auto& buffer = *static_cast<const NativeBuffer*>(arguments);
-  buffer.call->weights = buffer.address;
+  buffer.call->weights = buffer.address + buffer.begin;
 }
 
 // With the address of y. Takes no memory: prepare_native() has.
@@ -96,14 +98,27 @@ void CL_CALLBACK run_forward(void* arguments) {
   const host::PackedView weights{call.weights + numbers.off_a * packed,
                                  call.weights + numbers.off_b * packed, problem.k, problem.n,
                                  problem.rank};
-  const HostOperands operands{call.x + numbers.off_x * element, y.address + numbers.off_y * element,
-                              numbers.ld_x, numbers.ld_y, numbers.scale};
+  const HostOperands operands{call.x + numbers.off_x * element,
+                              y.address + y.begin + numbers.off_y * element, numbers.ld_x,
+                              numbers.ld_y, numbers.scale};
   {
     const std::lock_guard<std::mutex> alone(y.team->mutex);
     host::compute(problem, host::best_kernels(), *problem.weights, weights, operands,
                   y.team->session);
   }
   y.team->give_back(y.call);
+}
+
+void CL_CALLBACK release_buffer(cl_event, cl_int, void* buffer) {
+  clReleaseMemObject(static_cast<cl_mem>(buffer));
+}
+
+// The driver holds a buffer while the command lasts that has it, and run_forward() reads x and the
+// weights behind theirs. A buffer that cannot be let go of is kept: that is no fault in memory.
+void keep_until(cl_event done, cl_mem buffer) {
+  require_success(clRetainMemObject(buffer), "clRetainMemObject");
+  require_success(clSetEventCallback(done, CL_COMPLETE, release_buffer, buffer),
+                  "clSetEventCallback");
 }
 
 // Whether the arguments are three buffers and the numbers of a ForwardNumbers, of which the last
@@ -152,17 +167,30 @@ void enqueue_native(cl_command_queue queue, const std::vector<unsigned char>& nu
   ForwardNumbers given{};
   std::memcpy(&given, numbers.data(), sizeof given);
   HostTeam& team = team_of(given.threads);
-  NativeBuffer place{&team, team.take(), nullptr};
+  NativeBuffer place{&team, team.take(), nullptr, 0};
   *place.call = {given, nullptr, nullptr};
   const void* const address = &place.address;
-  const auto add = [&](void(CL_CALLBACK * function)(void*), cl_mem buffer, cl_event* done) {
-    require_success(clEnqueueNativeKernel(queue, function, &place, sizeof place, 1, &buffer,
+  const auto add = [&](void(CL_CALLBACK * function)(void*), const Whole& of, cl_event* done) {
+    place.begin = of.begin;
+    require_success(clEnqueueNativeKernel(queue, function, &place, sizeof place, 1, &of.buffer,
                                           const_cast<const void**>(&address), 0, nullptr, done),
                     "clEnqueueNativeKernel");
   };
-  add(take_x, operands.x, nullptr);
-  add(take_weights, operands.a, nullptr);
-  add(run_forward, operands.y, event);
+  const Whole x = whole_of(operands.x);
+  const Whole weights = whole_of(operands.a);
+  const auto add_held = [&](void(CL_CALLBACK * function)(void*), const Whole& of) {
+    cl_event taken = nullptr;
+    add(function, of, event == nullptr ? nullptr : &taken);
+    if (taken != nullptr) hold_until_done(taken);
+  };
+  add_held(take_x, x);
+  add_held(take_weights, weights);
+  cl_event done = nullptr;
+  add(run_forward, whole_of(operands.y), &done);
+  Handle<cl_event> owned(done);
+  keep_until(done, x.buffer);
+  keep_until(done, weights.buffer);
+  if (event != nullptr) *event = owned.release();
 }
 
 }  // namespace loratune

@@ -137,6 +137,20 @@ std::size_t buffer_bytes(cl_mem buffer) {
   return bytes;
 }
 
+Whole whole_of(cl_mem buffer) {
+  Whole whole{buffer, 0};
+  require_success(
+      clGetMemObjectInfo(buffer, CL_MEM_OFFSET, sizeof(whole.begin), &whole.begin, nullptr),
+      "clGetMemObjectInfo");
+  cl_mem parent = nullptr;
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
+  constexpr std::size_t kBytes = sizeof(parent);
+  require_success(clGetMemObjectInfo(buffer, CL_MEM_ASSOCIATED_MEMOBJECT, kBytes, &parent, nullptr),
+                  "clGetMemObjectInfo");
+  if (parent != nullptr) whole.buffer = parent;
+  return whole;
+}
+
 void read_buffer(cl_command_queue queue, cl_mem buffer, std::size_t offset, std::size_t bytes,
                  void* data) {
   require_success(
@@ -159,6 +173,16 @@ void copy_buffer(cl_command_queue queue, cl_mem from, cl_mem to, std::size_t off
 
 void copy_rows(cl_command_queue queue, const Rows& from, const Rows& to, std::size_t row_bytes,
                std::size_t rows) {
+  // OpenCL copies no rectangle within one buffer where the pitches differ.
+  if (from.buffer == to.buffer && from.pitch != to.pitch) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      require_success(
+          clEnqueueCopyBuffer(queue, from.buffer, to.buffer, from.begin + row * from.pitch,
+                              to.begin + row * to.pitch, row_bytes, 0, nullptr, nullptr),
+          "clEnqueueCopyBuffer");
+    }
+    return;
+  }
   const auto origin = [](const Rows& all) {
     return Sizes{all.begin % all.pitch, all.begin / all.pitch, 0};
   };

@@ -45,6 +45,12 @@ bool takes_pool(const LaunchPlan& plan) {
   });
 }
 
+// What a kernel is told of the rank: it passes over a module of rank 0, which DoRA multiplies all
+// the same, so that one has the rank of its zeros there.
+std::int32_t rank_to_run(const Problem& shape, const Factors& module) {
+  return module.rank == 0 && shape.dora ? 1 : module.rank;
+}
+
 // A module without factors has some of zeros in its place in the layouts.
 std::vector<Factors> filled(const Problem& shape, std::span<const Factors> modules,
                             std::vector<unsigned char>& zeros) {
@@ -142,7 +148,9 @@ void Pool::set(cl_command_queue queue, int slot, std::span<const Factors> module
   Slot& to = state.slots[index];
   Problem own = state.shape;
   own.rank = 0;
-  for (const Factors& module : modules) own.rank = std::max(own.rank, module.rank);
+  for (const Factors& module : modules) {
+    own.rank = std::max<int>(own.rank, rank_to_run(own, module));
+  }
   if (own.rank == 0) throw std::invalid_argument("pool: no module has a rank: clear the slot");
   if (own.rank > state.shape.rank) {
     throw std::invalid_argument("pool: rank " + std::to_string(own.rank) +
@@ -167,7 +175,8 @@ void Pool::set(cl_command_queue queue, int slot, std::span<const Factors> module
   }
   to.rank = own.rank;
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    state.entries[index * state.entries_of_a_slot() + i] = {modules[i].rank, modules[i].scale};
+    state.entries[index * state.entries_of_a_slot() + i] = {rank_to_run(state.shape, modules[i]),
+                                                            modules[i].scale};
   }
   state.write_entries(queue, slot);
 }

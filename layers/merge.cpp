@@ -75,6 +75,34 @@ void refuse_what_does_not_fit(const WeightMatrix& w) {
   if (!fits) throw std::invalid_argument("merge: the weights do not fit their buffer");
 }
 
+// Whether two matrices of one extent, each of which fits its buffer, share bytes. Of each matrix
+// the rows follow one another.
+bool overlap(const Rows& a, const Rows& b, std::size_t row_bytes, std::size_t rows) {
+  if (a.buffer != b.buffer) return false;
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < rows && j < rows) {
+    const std::size_t a_begin = a.begin + i * a.pitch;
+    const std::size_t b_begin = b.begin + j * b.pitch;
+    if (a_begin + row_bytes <= b_begin) {
+      ++i;
+    } else if (b_begin + row_bytes <= a_begin) {
+      ++j;
+    } else {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Where the rows stand in the buffer that theirs is a part of, or in theirs.
+Rows rows_of(const WeightMatrix& w) {
+  const auto bytes = static_cast<std::size_t>(element_bytes(w.dtype));
+  const Whole whole = whole_of(w.buffer);
+  return {whole.buffer, whole.begin + static_cast<std::size_t>(w.off) * bytes,
+          static_cast<std::size_t>(pitch_of(w)) * bytes};
+}
+
 }  // namespace
 
 struct Merge::State {
@@ -140,13 +168,15 @@ void copy_weights(cl_command_queue queue, const WeightMatrix& from, const Weight
   }
   refuse_what_does_not_fit(from);
   refuse_what_does_not_fit(to);
-  const auto bytes = static_cast<std::size_t>(element_bytes(from.dtype));
-  const auto rows = [&](const WeightMatrix& w) {
-    return Rows{w.buffer, static_cast<std::size_t>(w.off) * bytes,
-                static_cast<std::size_t>(pitch_of(w)) * bytes};
-  };
-  copy_rows(queue, rows(from), rows(to), static_cast<std::size_t>(from.in) * bytes,
-            static_cast<std::size_t>(from.out));
+  const std::size_t row_bytes =
+      static_cast<std::size_t>(from.in) * static_cast<std::size_t>(element_bytes(from.dtype));
+  const auto rows = static_cast<std::size_t>(from.out);
+  const Rows source = rows_of(from);
+  const Rows target = rows_of(to);
+  if (overlap(source, target, row_bytes, rows)) {
+    throw std::invalid_argument("merge: a copy does not overlap the weights");
+  }
+  copy_rows(queue, source, target, row_bytes, rows);
 }
 
 }  // namespace loratune

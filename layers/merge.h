@@ -55,8 +55,8 @@ class Merge {
 };
 
 // Enqueues a copy of the elements of W, row by row: to keep them, or to have them back. Throws
-// std::invalid_argument for other extents or types, or matrices that do not fit their buffers, and
-// OpenclError.
+// std::invalid_argument for other extents or types, or matrices that do not fit their buffers or
+// overlap, and OpenclError. Within one buffer rows of two pitches take a command each.
 void copy_weights(cl_command_queue queue, const WeightMatrix& from, const WeightMatrix& to);
 
 }  // namespace loratune

@@ -48,6 +48,9 @@ struct Executable::State {
   void set_arguments(std::size_t launch, const Operands& operands, const ScratchParts& given);
   void enqueue_parts(cl_command_queue queue, const Operands& operands,
                      std::vector<cl_event>* events);
+  // `hold`: the event of each command, since the run waits for some that may fail.
+  void enqueue_synced(cl_command_queue queue, const Operands& operands, const Sync& sync,
+                      bool hold);
   std::int64_t number(const Arg& arg, const Operands& operands) const;
   // The rows of the call. Throws std::invalid_argument for operands that do not fit.
   std::int64_t checked_rows(const Operands& operands) const;

@@ -78,6 +78,14 @@ std::vector<cl_device_id> devices_of(cl_platform_id platform);
 std::vector<cl_device_id> devices_of(cl_context context);
 std::size_t buffer_bytes(cl_mem buffer);
 
+// The buffer that another is a part of, and where the part begins in it, in bytes; of one that is
+// no part, itself.
+struct Whole {
+  cl_mem buffer;
+  std::size_t begin;
+};
+Whole whole_of(cl_mem buffer);
+
 template <class T>
 void set_argument(cl_kernel kernel, cl_uint index, const T& value) {
   // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.

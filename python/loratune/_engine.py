@@ -318,7 +318,14 @@ class Engine(Handle):
         mode: str = "fast",
         **call: Any,
     ) -> Any:
-        """Op.forward() of an op that is made when it is first needed and kept for the thread."""
+        """Op.forward() of an op that is made when it is first needed and kept for the thread. x and y
+        are of the weights' dtype. Engine.op() takes a problem with another one, and its op also a pool
+        and a route in the place of weights."""
+        if not isinstance(weights, Weights):
+            raise TypeError(
+                f"weights must be Weights, not {type(weights).__name__}: a pool and a route go to the "
+                "forward() of Engine.op()"
+            )
         key = (weights.rank, weights.k, weights.n, weights.dtype, overwrite, mode, queue.int_ptr)
         ops = self._ops.__dict__
         found = ops.get(key)

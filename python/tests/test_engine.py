@@ -257,6 +257,8 @@ def test_a_pool_takes_what_it_was_made_for(queue, engine):
         engine.pool(problem, 2**32 + 1)
     halves = engine.pool(dataclasses.replace(problem, weights_dtype="bfloat16"), 3)
     halves.set(queue, 0, *((array.view(np.uint32) >> 16).astype(np.uint16) for array in (a, b)))
+    with pytest.raises(TypeError, match="weights must be Weights, not tuple: a pool and a route go to"):
+        engine.forward(queue, None, None, (pool, engine.route(4, 3)))
 
 
 def test_slots_of_rows_are_integers_that_fit(queue, engine):

@@ -80,6 +80,57 @@ TEST(CMerge, AddsTheAdapterAndACopyBringsTheWeightsBack) {
   }
 }
 
+// Rows of two pitches within one buffer, rows beside one another, and parts of one buffer.
+TEST(CMerge, ACopyMayStandInTheSameBufferWithAnotherPitch) {
+  const Handle<cl_command_queue> queue = make_queue(test_context(), test_device().handle);
+  const std::vector<float> stored = numbers(8192, 3);
+  const auto matrix = [](cl_mem buffer, std::int64_t off, std::int64_t ld) {
+    auto made = zeroed<loratune_matrix>();
+    made.dtype = LORATUNE_DTYPE_F32;
+    made.buffer = buffer;
+    made.out = 7;
+    made.in = 30;
+    made.off = off;
+    made.ld = ld;
+    return made;
+  };
+  struct Copy {
+    std::int64_t from, from_ld, to, to_ld;
+    bool part;
+    std::int32_t status;
+  };
+  for (const Copy& copy :
+       {Copy{5, 37, 1500, 64, false, LORATUNE_SUCCESS},
+        Copy{5, 37, 2048, 64, true, LORATUNE_SUCCESS},
+        Copy{1500, 64, 3, 0, false, LORATUNE_SUCCESS}, Copy{5, 80, 45, 80, false, LORATUNE_SUCCESS},
+        Copy{5, 100, 40, 200, false, LORATUNE_SUCCESS},
+        Copy{5, 37, 100, 64, false, LORATUNE_INVALID_OPERANDS},
+        Copy{5, 80, 34, 80, false, LORATUNE_INVALID_OPERANDS},
+        Copy{2060, 37, 2048, 37, true, LORATUNE_INVALID_OPERANDS},
+        Copy{5, 37, 5, 37, false, LORATUNE_INVALID_OPERANDS}}) {
+    const Handle<cl_mem> buffer = buffer_of(stored);
+    const Handle<cl_mem> behind = part_of(buffer.get(), 4 * 2048, 4 * 2048);
+    const loratune_matrix from = matrix(buffer.get(), copy.from, copy.from_ld);
+    const loratune_matrix to =
+        matrix(copy.part ? behind.get() : buffer.get(), copy.part ? 0 : copy.to, copy.to_ld);
+    Text detail;
+    EXPECT_EQ(loratune_matrix_copy(queue.get(), &from, &to, detail.out()), copy.status)
+        << copy.from << ' ' << copy.to << ": " << detail.str();
+    std::vector<float> wanted = stored;
+    const std::int64_t to_ld = copy.to_ld == 0 ? to.in : copy.to_ld;
+    for (std::int64_t i = 0; copy.status == LORATUNE_SUCCESS && i < to.out * to.in; ++i) {
+      wanted[static_cast<std::size_t>(copy.to + i / to.in * to_ld + i % to.in)] =
+          stored[static_cast<std::size_t>(copy.from + i / to.in * copy.from_ld + i % to.in)];
+    }
+    if (copy.status != LORATUNE_SUCCESS) {
+      EXPECT_NE(detail.str().find("overlap"), std::string::npos) << detail.str();
+    }
+    std::vector<float> got(stored.size());
+    read_buffer(queue.get(), buffer.get(), 0, 4 * got.size(), got.data());
+    EXPECT_EQ(got, wanted) << copy.from << ' ' << copy.to;
+  }
+}
+
 // The factors' own type is not that of W.
 TEST(CMerge, TakesFactorsOfAnotherType) {
   const EngineHandle made = engine();

@@ -217,6 +217,16 @@ TEST(COp, RunsInScratchOfTheCallers) {
       std::vector<unsigned char> end(16);
       read_buffer(rows.queue.get(), scratch.get(), whole, end.size(), end.data());
       EXPECT_EQ(end, std::vector<unsigned char>(16, 0xff));
+      // In a part of a buffer too.
+      const Handle<cl_mem> around = make_buffer(test_context(), 4096 + whole);
+      const Handle<cl_mem> part = part_of(around.get(), 4096, whole);
+      rows.call.scratch = part.get();
+      Text detail;
+      rows.call.detail = detail.out();
+      EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+      add(adapter, 0.5, rows.x, rows.wanted);
+      expect_near(rows.result(), rows.wanted);
+      rows.call.detail = nullptr;
     }
     rows.call.scratch_offset = 8;
     EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
@@ -224,6 +234,46 @@ TEST(COp, RunsInScratchOfTheCallers) {
     rows.call.scratch = small.get();
     rows.call.scratch_offset = 0;
     EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
+  }
+}
+
+// By one launch, by two, and for no rows, with an event for the end and without.
+TEST(COp, IsNotRunWhereAnEventThatItWaitsForFails) {
+  const DispatcherHandle split = dispatcher_of(device_text(test_device().info), file_of_split());
+  const Adapter adapter;
+  for (const loratune_dispatcher* dispatcher :
+       {static_cast<const loratune_dispatcher*>(nullptr),
+        static_cast<const loratune_dispatcher*>(split.get())}) {
+    auto options = zeroed<loratune_engine_options>();
+    options.dispatcher = dispatcher;
+    const EngineHandle made = engine(options);
+    const WeightsHandle on_device = weights(made, adapter);
+    const OpHandle forward = op(made, 4);
+    for (const bool with_done : {true, false}) {
+      for (const std::int64_t m : {4, 0}) {
+        CallRows rows(4);
+        cl_int code = CL_SUCCESS;
+        const Handle<cl_event> gate(clCreateUserEvent(test_context(), &code));
+        ASSERT_EQ(code, CL_SUCCESS);
+        const cl_event waits = gate.get();
+        cl_event done = nullptr;
+        rows.call.m = m;
+        rows.call.weights = on_device.get();
+        rows.call.waits = &waits;
+        rows.call.wait_count = 1;
+        rows.call.done = with_done ? &done : nullptr;
+        ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
+        flush(rows.queue.get());
+        ASSERT_EQ(clSetUserEventStatus(gate.get(), CL_OUT_OF_RESOURCES), CL_SUCCESS);
+        if (with_done) {
+          const Handle<cl_event> owned(done);
+          EXPECT_EQ(clWaitForEvents(1, &done), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+        }
+        clFinish(rows.queue.get());
+        rows.queue = make_queue(test_context(), test_device().handle);
+        EXPECT_EQ(rows.result(), rows.y);
+      }
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,80 @@ TEST_F(Native, TakesBuffersThatWereMadeInAnyOrderAndOneForAll) {
   built.executable->enqueue(queue.get(), operands);
   std::vector<float> got(15);
   read_buffer(queue.get(), arena.get(), 80, got.size() * sizeof(float), got.data());
+  EXPECT_EQ(got, expected);
+}
+
+// Whoever enqueues may let go of the buffers at once, and what is allocated next may take their
+// place.
+TEST_F(Native, ReadsBuffersThatAreReleasedBeforeItRuns) {
+  problem_.m = 64;
+  problem_.k = 1024;
+  const Variant* variant = native_variant(problem_);
+  ASSERT_NE(variant, nullptr);
+  const DeviceInfo& device = test_engine().info();
+  const LaunchPlan plan =
+      variant->plan(problem_, variant->default_config(problem_, device), device);
+  const Handle<cl_command_queue> queue = test_queue();
+  const Built built = test_engine().build(problem_, plan);
+  ASSERT_TRUE(built.executable) << built.detail;
+  const std::vector<float> ones(static_cast<std::size_t>(problem_.m * problem_.k), 1);
+  std::vector<float> got(static_cast<std::size_t>(problem_.m * problem_.n), 1);
+  const Handle<cl_mem> y = test_buffer(got);
+  for (int round = 0; round < 3; ++round) {
+    cl_int status = CL_SUCCESS;
+    const Handle<cl_event> gate(clCreateUserEvent(test_engine().context(), &status));
+    ASSERT_EQ(status, CL_SUCCESS);
+    Handle<cl_mem> x = test_buffer(ones);
+    std::optional<Weights> weights;
+    weights.emplace(test_engine().context(), problem_, ones.data(), ones.data());
+    Operands operands;
+    operands.x = x.get();
+    operands.y = y.get();
+    weights->set(queue.get(), plan, operands);
+    const cl_event waits = gate.get();
+    built.executable->enqueue(queue.get(), operands, Sync{{&waits, 1}, nullptr});
+    x.reset();
+    weights.reset();
+    std::vector<Handle<cl_mem>> others;
+    for (const std::size_t count : {ones.size(), ones.size() / 64, ones.size() / 32}) {
+      others.push_back(test_buffer(std::vector<float>(count, 7)));
+      others.push_back(test_buffer(std::vector<float>(count, 7)));
+    }
+    ASSERT_EQ(clSetUserEventStatus(gate.get(), CL_COMPLETE), CL_SUCCESS);
+    read_buffer(queue.get(), y.get(), 0, got.size() * sizeof(float), got.data());
+    const auto expected = static_cast<float>(1 + 1024 * (round + 1));
+    ASSERT_EQ(got, std::vector<float>(got.size(), expected)) << round;
+  }
+}
+
+// A driver may hand out the address of the buffer that a part belongs to.
+TEST_F(Native, TakesPartsOfBuffers) {
+  const std::vector<float> ones(4096, 1);
+  const std::vector<float> twos(2048, 2);
+  const Handle<cl_command_queue> queue = test_queue();
+  const Built built = test_engine().build(problem_, plan_);
+  ASSERT_TRUE(built.executable) << built.detail;
+  constexpr std::size_t kPage = 4096;
+  const Handle<cl_mem> all = test_buffer(ones);
+  write_buffer(queue.get(), all.get(), kPage, kPage, twos.data());  // where x stands
+  const Handle<cl_mem> x = part_of(all.get(), kPage, kPage);
+  const Handle<cl_mem> y = part_of(all.get(), 2 * kPage, kPage);
+  const Handle<cl_mem> arena = part_of(all.get(), 3 * kPage, kPage);
+  Weights weights(test_engine().context(), problem_, ones.data(), ones.data());
+  weights.use_arena(arena.get(), 256, static_cast<std::int64_t>(kPage) - 256);
+  Operands operands;
+  operands.x = x.get();
+  operands.off_x = 5;
+  operands.y = y.get();
+  operands.off_y = 3;
+  operands.scale = 2;
+  weights.set(queue.get(), plan_, operands);
+  built.executable->enqueue(queue.get(), operands);
+  std::vector<float> got(3 * kPage / sizeof(float));
+  read_buffer(queue.get(), all.get(), 0, 3 * kPage, got.data());
+  std::vector<float> expected(got.size(), 1);
+  std::fill_n(expected.begin() + 1024, 1024, 2.0F);
+  std::fill_n(expected.begin() + 2048 + 3, 15, static_cast<float>(1 + 2 * 1 * 2 * 4));
   EXPECT_EQ(got, expected);
 }
 

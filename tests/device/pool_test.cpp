@@ -46,6 +46,37 @@ TEST_F(Pools, GiveEachRowItsAdapter) {
   }
 }
 
+// A module without A and B, and an adapter of such modules alone: DoRA's g acts all the same.
+TEST_F(Pools, MultiplyByTheFactorsOfTheColumnsWhateverTheRank) {
+  Problem shape = problem(16, {45, 16, 3});
+  shape.dora = true;
+  Pool pool(test_engine().context(), shape, 4);
+  const Adapter some = adapter(shape, {5, 0, 12}, 2);
+  const Adapter none = adapter(shape, {0}, -1);
+  const Adapter all = adapter(shape, {kLargest}, 1);
+  set(pool, 0, all);
+  set(pool, 0, some);  // over factors of the largest rank
+  set(pool, 1, none);
+  set(pool, 3, all);
+  EXPECT_EQ(pool.alone(0), nullptr);
+  EXPECT_EQ(pool.alone(1), nullptr);
+  EXPECT_NE(pool.alone(3), nullptr);
+  Route route(test_engine().context(), 16, 4);
+  const std::vector<const Adapter*> adapters = {&some, &none, nullptr, &all};
+  const Values x = numbers(16 * kK);
+  for (const Slots& slots :
+       {Slots{0, 1, -1, 3, 2, 1, 1, 0, 0, 3, -1, 2, 0, 1, 0, 0}, Slots(16, 0), Slots(16, 1)}) {
+    ASSERT_EQ(route.assign(queue_.get(), slots), "");
+    const std::vector<LaunchPlan> tried = plans(shape);
+    EXPECT_GE(tried.size(), 4U);
+    for (const LaunchPlan& plan : tried) {
+      // Not to the bit: an added zero makes a negative zero positive.
+      EXPECT_EQ(run(shape, plan, x, pool, route), expected(shape, x, slots, adapters))
+          << plan.launches.front().kernel << ' ' << build_options(plan);
+    }
+  }
+}
+
 TEST_F(UpdatedPool, HasTheNewFactorsInPlace) {
   std::vector<cl_mem> before;
   for (const LaunchPlan& plan : plans_) before.push_back(buffer_of(plan));

@@ -31,7 +31,7 @@ class Pools : public testing::Test {
   struct Module {
     int rank;
     float scale;
-    Values a, b;
+    Values a, b, g = {};  // g with DoRA
   };
   using Adapter = std::vector<Module>;
 
@@ -62,6 +62,7 @@ class Pools : public testing::Test {
       const int rank = ranks[static_cast<std::size_t>(i) % ranks.size()];
       made.push_back({rank, scale * static_cast<float>(i + 1), numbers(rank * shape.k),
                       numbers(slice_columns(shape, i) * rank)});
+      if (shape.dora) made.back().g = numbers(slice_columns(shape, i));
     }
     return made;
   }
@@ -71,7 +72,7 @@ class Pools : public testing::Test {
     for (const Module& module : adapter) {
       const bool none = module.rank == 0;
       factors.push_back({none ? nullptr : module.a.data(), none ? nullptr : module.b.data(),
-                         module.rank, module.scale, nullptr});
+                         module.rank, module.scale, module.g.empty() ? nullptr : module.g.data()});
     }
     pool.set(queue_.get(), slot, factors);
   }
@@ -91,7 +92,7 @@ class Pools : public testing::Test {
         const Module& module =
             (*adapters[static_cast<std::size_t>(slot)])[static_cast<std::size_t>(s)];
         for (std::int64_t c = 0; c < slice_columns(problem, s); ++c, ++column) {
-          if (module.rank == 0) continue;
+          if (module.rank == 0 && !problem.dora) continue;
           double sum = 0;
           for (int j = 0; j < module.rank; ++j) {
             double h = 0;
@@ -104,6 +105,7 @@ class Pools : public testing::Test {
           float& out = y[static_cast<std::size_t>(row * problem.n + column)];
           out = static_cast<float>(static_cast<double>(out) +
                                    static_cast<double>(kScale * module.scale) * sum);
+          if (problem.dora) out *= module.g[static_cast<std::size_t>(c)];
         }
       }
     }

@@ -51,3 +51,20 @@ foreach(engine OFF ON)
     run(${program})
   endforeach()
 endforeach()
+
+# What is missing is named, whichever it is.
+foreach(missing hwy OpenCL "hwy;OpenCL")
+  set(switches "")
+  foreach(package IN LISTS missing)
+    list(APPEND switches -DCMAKE_DISABLE_FIND_PACKAGE_${package}=ON)
+  endforeach()
+  string(REPLACE ";" " and no " named "${missing}")
+  string(REPLACE "hwy" "Highway" named "${named}")
+  execute_process(
+    COMMAND ${CMAKE_COMMAND} -S ${SOURCE_DIR}/tests/package/missing -B ${WORK_DIR}/missing --fresh -G ${GENERATOR}
+            -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} ${switches}
+    OUTPUT_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT said MATCHES "no ${named} found, so there is no loratune::engine" OR said MATCHES "has engine")
+    message(FATAL_ERROR "without ${missing} the package says: ${said}")
+  endif()
+endforeach()
