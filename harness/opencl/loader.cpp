@@ -128,6 +128,9 @@ LORATUNE_CODE(clEnqueueMarkerWithWaitList,
               (cl_command_queue a, cl_uint b, const cl_event* c, cl_event* d), (a, b, c, d))
 LORATUNE_CODE(clEnqueueBarrierWithWaitList,
               (cl_command_queue a, cl_uint b, const cl_event* c, cl_event* d), (a, b, c, d))
+LORATUNE_CODE(clSetEventCallback,
+              (cl_event a, cl_int b, void(CL_CALLBACK* c)(cl_event, cl_int, void*), void* d),
+              (a, b, c, d))
 LORATUNE_CODE(clWaitForEvents, (cl_uint a, const cl_event* b), (a, b))
 LORATUNE_CODE(clFlush, (cl_command_queue a), (a))
 LORATUNE_CODE(clFinish, (cl_command_queue a), (a))
