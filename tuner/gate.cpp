@@ -161,7 +161,13 @@ double detectable_effect(std::span<const double> log_ratios, const GateRules& ru
 
 std::optional<CaseVerdict> judge_trials(std::span<const TrialEnd> trials) {
   if (trials.empty()) return std::nullopt;
-  switch (trials[0]) {
+  // From there on, the first trial that was not disturbed, or the last.
+  const auto counted = [&](std::size_t at) {
+    while (at + 1 < trials.size() && trials[at] == TrialEnd::environment) ++at;
+    return at;
+  };
+  const std::size_t first = counted(0);
+  switch (trials[first]) {
     case TrialEnd::running:
       return std::nullopt;
     case TrialEnd::improved:
@@ -178,8 +184,9 @@ std::optional<CaseVerdict> judge_trials(std::span<const TrialEnd> trials) {
     case TrialEnd::suspect:
       break;
   }
-  if (trials.size() < 2 || trials[1] == TrialEnd::running) return std::nullopt;
-  switch (trials[1]) {
+  const std::size_t second = counted(first + 1);
+  if (second >= trials.size() || trials[second] == TrialEnd::running) return std::nullopt;
+  switch (trials[second]) {
     case TrialEnd::suspect:
       return CaseVerdict::regressed;
     case TrialEnd::environment:

@@ -128,8 +128,9 @@ enum class CaseVerdict : std::uint8_t {
 };
 std::string_view to_string(CaseVerdict verdict);
 
-// Of a case whose kernels ran: from the first trial's end, and the second's where there was one.
-// Nothing while another trial is wanted.
+// Of a case whose kernels ran: from the first trial's end, and the second's where there was one. A
+// trial that was disturbed does not count where another follows it. Nothing while another trial is
+// wanted.
 std::optional<CaseVerdict> judge_trials(std::span<const TrialEnd> trials);
 
 }  // namespace loratune

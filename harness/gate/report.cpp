@@ -104,9 +104,11 @@ std::string counted(const std::vector<GateRow>& rows) {
 // Whether every trial of a decided case shows more than the sentinels.
 bool beyond(const SentinelReading& noise, const GateCase& one, const GateRules& rules,
             CaseVerdict verdict) {
-  return std::all_of(one.trials.begin(), one.trials.end(), [&](const TrialRecord& trial) {
-    const MedianInterval interval = trial_of(trial, rules, false).interval();
-    return (verdict == CaseVerdict::regressed && interval.low > noise.high) ||
+  return std::all_of(one.trials.begin(), one.trials.end(), [&](const TrialRecord& record) {
+    const PairedTrial trial = trial_of(record, rules, false);
+    const MedianInterval interval = trial.interval();
+    return trial.end() == TrialEnd::environment ||
+           (verdict == CaseVerdict::regressed && interval.low > noise.high) ||
            (verdict == CaseVerdict::improved && interval.high < noise.low);
   });
 }

@@ -35,19 +35,26 @@ class Runner {
   Runner(const GateOptions& options, Worker& worker, const std::function<bool()>& interrupted)
       : options_(options), worker_(worker), arms_(worker), interrupted_(interrupted) {}
 
-  // Prepares both arms and, where both are correct, runs the trials that the rules want.
+  // Prepares both arms and, where both are correct, runs the trials that the rules want: behind
+  // those that the case has had already.
   void run(const Pair& pair, bool sentinel, bool timed, GateCase& out) {
-    for (int number = 0; number < 2; ++number) {
-      const std::uint64_t seed =
-          mix_seed(seed_of(pair.name, options_.seed), static_cast<std::uint64_t>(number));
+    std::vector<TrialEnd> ends = ends_of(out, sentinel);
+    do {
+      const std::size_t number = out.trials.size();
+      const std::uint64_t seed = mix_seed(seed_of(pair.name, options_.seed), number);
       if (number > 0) worker_.restart();
       select(pair, seed);
-      if (!prepare(number > 0, out) || !timed) return;
+      if (!prepare(number % 2 == 1, out) || !timed) return;
       out.trials.push_back(run_trial(seed, sentinel, out));
-      const TrialEnd end = trial_of(out.trials.back(), options_.rules, sentinel).end();
-      if (end != TrialEnd::failed && !pair.packing) recheck(out);
-      if (end != TrialEnd::suspect || out.candidate.outcome != Outcome::correct) return;
-    }
+      ends = ends_of(out, sentinel);
+      if (ends.back() != TrialEnd::failed && !pair.packing) recheck(out);
+    } while (!judge_trials(ends) && out.candidate.outcome == Outcome::correct);
+  }
+
+  // Whether the last trial was disturbed, so that another may decide.
+  bool disturbed(const GateCase& one) const {
+    const std::vector<TrialEnd> ends = ends_of(one, false);
+    return !ends.empty() && ends.back() == TrialEnd::environment;
   }
 
   // Only that the candidate is correct.
@@ -57,6 +64,14 @@ class Runner {
   }
 
  private:
+  std::vector<TrialEnd> ends_of(const GateCase& one, bool sentinel) const {
+    std::vector<TrialEnd> ends;
+    for (const TrialRecord& trial : one.trials) {
+      ends.push_back(trial_of(trial, options_.rules, sentinel).end());
+    }
+    return ends;
+  }
+
   // The same data for all cases of a problem; a fresh trial brings its own.
   void select(const Pair& pair, std::uint64_t seed) {
     if (interrupted_()) throw Interrupted{};
@@ -277,6 +292,12 @@ GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const Gat
     } else {
       runner.run(one.pair, false, usable, one.result);
     }
+  }
+  // What disturbs a machine passes: a case whose rounds it took has another trial in the end.
+  for (Planned& one : cases) {
+    if (!usable || !runner.disturbed(one.result)) continue;
+    progress({cases.size(), cases.size(), one.result.name});
+    runner.run(one.pair, false, usable, one.result);
   }
   if (timing && usable) {
     progress({cases.size(), cases.size(), "sentinels"});

@@ -209,6 +209,19 @@ TEST(Gate, OnlyTwoSuspectTrialsAreARegression) {
   EXPECT_EQ(judged({inconclusive}), CaseVerdict::inconclusive);
 }
 
+TEST(Gate, ADisturbedTrialDoesNotCountWhereAnotherFollows) {
+  using enum TrialEnd;
+  const auto judged = [](std::vector<TrialEnd> ends) { return judge_trials(ends); };
+  for (const TrialEnd end : {pass, improved, inconclusive, failed, environment, TrialEnd::clock}) {
+    EXPECT_EQ(judged({environment, end}), judged({end}));
+    EXPECT_EQ(judged({suspect, environment, end}), judged({suspect, end}));
+  }
+  EXPECT_EQ(judged({environment, suspect}), std::nullopt) << "a confirmation is wanted";
+  EXPECT_EQ(judged({environment, suspect, suspect}), CaseVerdict::regressed);
+  EXPECT_EQ(judged({suspect, environment, suspect}), CaseVerdict::regressed);
+  EXPECT_EQ(judged({environment, environment}), CaseVerdict::environment);
+}
+
 TEST(Gate, RulesThatNoGateCanRunByAreRefused) {
   for (const Looks& looks :
        {Looks{}, Looks{{3}}, Looks{{40, 20}}, Looks{{20, 1000000}}, Looks{{-20, 40}}}) {
