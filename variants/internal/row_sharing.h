@@ -19,13 +19,14 @@ struct RowCut {
   double reading;  // the weights for a block, in multiples of the work of a tile
 };
 
+// More threads than kMostThreads, which no CPU has today, count as so many: the model looks
+// at each thread for each share.
+inline constexpr int kMostThreads = 1024;
+
 // When the last thread has done its share of m rows in blocks of `block` rows, in rows of the first
 // thread. PoCL gives a thread that asks its share of the rows that are left, in whole blocks: so
 // the first thread gets at once its share of all, and the others, who ask `wake_up` rows later,
 // theirs of the rest.
-// More threads than kMostThreads, which no CPU has today, count as so many: each is looked at for
-// each share.
-inline constexpr int kMostThreads = 1024;
 double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double wake_up,
                         double row);
 
