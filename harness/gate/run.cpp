@@ -38,7 +38,7 @@ class Runner {
   // Prepares both arms and, where both are correct, runs the trials that the rules want: behind
   // those that the case has had already.
   void run(const Pair& pair, bool sentinel, bool timed, GateCase& out) {
-    std::vector<TrialEnd> ends = ends_of(out, sentinel);
+    std::vector<TrialEnd> ends;
     do {
       const std::size_t number = out.trials.size();
       const std::uint64_t seed = mix_seed(seed_of(pair.name, options_.seed), number);
