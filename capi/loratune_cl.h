@@ -206,7 +206,8 @@ typedef struct loratune_call {
   loratune_text* detail;   /* NULL, or where the reason is put in words */
   const loratune_pool* pool;
   const loratune_route* route; /* assigned m rows */
-  /* Of a group: a buffer for each slice, with its offset and pitch. NULL: y has all columns. */
+  /* Of a group: a buffer for each slice, none of them NULL, with its offset and pitch. NULL: y has
+   * all columns. */
   const cl_mem* slice_y;
   const int64_t* slice_off_y; /* NULL: zeros */
   const int64_t* slice_ld_y;  /* NULL: dense rows */

@@ -74,20 +74,32 @@ std::string weights_reason(const Span& span, bool known) {
 }
 
 // Whether two spans, each of which fits its buffer, share bytes. Rows of one pitch may lie beside
-// one another.
+// one another. The pitch of one row means nothing, and may be any number.
 bool overlap(const Span& a, const Span& b) {
   if (a.buffer != b.buffer) return false;
   const auto begin = [](const Span& s) { return s.off * s.bytes; };
   const auto end = [](const Span& s) { return (s.off + (s.rows - 1) * s.pitch + s.row) * s.bytes; };
   if (end(a) <= begin(b) || end(b) <= begin(a)) return false;
-  const std::int64_t pitch = a.pitch * a.bytes;
-  if (pitch != b.pitch * b.bytes) return true;
+  const auto pitch_of = [](const Span& s) { return (s.rows == 1 ? s.row : s.pitch) * s.bytes; };
+  const std::int64_t pitch = pitch_of(a);
+  if (pitch != pitch_of(b)) return true;
   const std::int64_t at = begin(a) % pitch;
   const std::int64_t bt = begin(b) % pitch;
   const std::int64_t a_end = at + a.row * a.bytes;
   const std::int64_t b_end = bt + b.row * b.bytes;
   // A row may end in the next pitch.
   return (at < b_end && bt < a_end) || a_end - pitch > bt || b_end - pitch > at;
+}
+
+// Why the slices do not say alike where their rows of y stand, or nothing.
+std::string slices_reason(const Problem& problem, const Operands& operands) {
+  const bool apart = operands.slices[0].y != nullptr;
+  for (int i = 1; i < slice_count(problem); ++i) {
+    if ((operands.slices[static_cast<unsigned>(i)].y != nullptr) == apart) continue;
+    return "slice " + std::to_string(i) + ": y has " + (apart ? "no" : "a") +
+           " buffer of its own, that of slice 0 has " + (apart ? "one" : "none");
+  }
+  return {};
 }
 
 // Why the rows of a problem with adapters cannot find theirs, or nothing.
@@ -135,17 +147,19 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
            (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
   }
   if (m == 0) return {};
+  std::string why = slices_reason(problem, operands);
+  if (!why.empty()) return why;
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
     const int slice = static_cast<int>(i);
-    const std::string why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
-                                           part_operands(operands, problem, slice));
+    why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
+                         part_operands(operands, problem, slice));
     if (!why.empty()) return "slice " + std::to_string(i) + ": " + why;
   }
   if (plan.launches.empty()) return {};
   const std::int64_t io = element_bytes(problem.dtype);
   const Span x{
       "x", operands.x, io, m, problem.k, operands.off_x, pitch_of(operands.ld_x, problem.k)};
-  std::string why = tensor_reason(x);
+  why = tensor_reason(x);
   // y, or that of each slice.
   const bool apart = operands.slices[0].y != nullptr;
   const int outputs = apart ? slice_count(problem) : 1;

@@ -1,4 +1,5 @@
 // Groups, pools and routes through the C interface, beside plain sums in double.
+#include <array>
 #include <numeric>
 
 #include "c_engine.h"
@@ -183,6 +184,45 @@ TEST(CGroup, IsItsModulesSideBySide) {
   expect_near(rows.result(), rows.wanted);
   EXPECT_EQ(loratune_weights_of_modules(made.get(), &problem, modules, 2, &raw, detail.out()),
             LORATUNE_INVALID_VALUE);
+}
+
+// The buffers of two slices of 40 columns, of which one is NULL and the other too small.
+TEST(CGroup, HasABufferForEachSliceOrForNone) {
+  const EngineHandle made = engine();
+  auto problem = shape();
+  problem.slice_count = 2;
+  problem.slice_n[0] = problem.slice_n[1] = 40;
+  const std::vector<float> a = numbers(kRank * kK, 1), b = numbers(40 * kRank, 2);
+  auto module = zeroed<loratune_module_source>();
+  module.rank = kRank;
+  module.a = a.data();
+  module.a_bytes = 4 * a.size();
+  module.b = b.data();
+  module.b_bytes = 4 * b.size();
+  module.scale = 1;
+  const loratune_module_source* const modules[] = {&module, &module};
+  loratune_weights* raw = nullptr;
+  Text detail;
+  ASSERT_EQ(loratune_weights_of_modules(made.get(), &problem, modules, 2, &raw, detail.out()),
+            LORATUNE_SUCCESS)
+      << detail.str();
+  const WeightsHandle on_device(raw, loratune_weights_destroy);
+  loratune_op* raw_op = nullptr;
+  ASSERT_EQ(loratune_op_create(made.get(), &problem, &raw_op, detail.out()), LORATUNE_SUCCESS)
+      << detail.str();
+  const OpHandle forward(raw_op, loratune_op_destroy);
+  CallRows rows(16);
+  rows.call.weights = raw;
+  rows.call.detail = detail.out();
+  const Handle<cl_mem> tiny = buffer_of({0});
+  const std::int64_t far[] = {0, std::int64_t{1} << 40};
+  rows.call.slice_off_y = far;
+  for (const auto& ys : {std::array<cl_mem, 2>{nullptr, tiny.get()}, {tiny.get(), nullptr}}) {
+    rows.call.slice_y = ys.data();
+    EXPECT_EQ(loratune_forward(raw_op, &rows.call), LORATUNE_INVALID_OPERANDS);
+    EXPECT_NE(detail.str().find("slice 1: y has "), std::string::npos) << detail.str();
+  }
+  EXPECT_EQ(rows.result(), rows.y);
 }
 
 }  // namespace

@@ -218,8 +218,16 @@ TEST_F(Group, OperandsThatDoNotFitAreRefused) {
   EXPECT_NE(reason().find("slice 2: y does not fit"), std::string::npos) << reason();
   const LaunchPlan parts = plan_of(*find_variant("separate"));
   weights.set(queue_.get(), parts, operands);
-  const std::string why = invalid_reason(problem_, parts, operands);
-  EXPECT_NE(why.find("slice 2: y does not fit"), std::string::npos) << why;
+  const auto reason_of_parts = [&] { return invalid_reason(problem_, parts, operands); };
+  EXPECT_NE(reason_of_parts().find("slice 2: y does not fit"), std::string::npos);
+  // Some of the slices have buffers of their own, and y has room for all.
+  operands.slices[2].y = nullptr;
+  const std::string none = "slice 2: y has no buffer of its own, that of slice 0 has one";
+  EXPECT_EQ(reason_of_parts(), none);
+  weights.set(queue_.get(), plan, operands);
+  EXPECT_EQ(reason(), none);
+  operands.slices[0].y = nullptr;
+  EXPECT_EQ(reason(), "slice 1: y has a buffer of its own, that of slice 0 has none");
 }
 
 TEST_F(Group, WeightsThatAreNotTheProblemsAreRefused) {
