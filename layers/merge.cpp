@@ -95,12 +95,13 @@ bool overlap(const Rows& a, const Rows& b, std::size_t row_bytes, std::size_t ro
   return false;
 }
 
-// Where the rows stand in the buffer that theirs is a part of, or in theirs.
+// Where the rows stand in the buffer that theirs is a part of, or in theirs. The pitch of one row
+// means nothing, and may be any number.
 Rows rows_of(const WeightMatrix& w) {
   const auto bytes = static_cast<std::size_t>(element_bytes(w.dtype));
   const Whole whole = whole_of(w.buffer);
   return {whole.buffer, whole.begin + static_cast<std::size_t>(w.off) * bytes,
-          static_cast<std::size_t>(pitch_of(w)) * bytes};
+          static_cast<std::size_t>(w.out == 1 ? w.in : pitch_of(w)) * bytes};
 }
 
 }  // namespace

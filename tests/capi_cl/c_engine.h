@@ -13,6 +13,8 @@
 
 #include "capi/c_api.h"
 #include "engine/internal/opencl.h"
+#include "loratune/dispatch/tuned_file.h"
+#include "loratune/variants/variant.h"
 
 namespace loratune {
 
@@ -124,6 +126,29 @@ inline OpHandle op(const EngineHandle& engine, std::int64_t m = 0, int rank = kR
   EXPECT_EQ(loratune_op_create(engine.get(), &problem, &made, detail.out()), LORATUNE_SUCCESS)
       << detail.str();
   return {made, loratune_op_destroy};
+}
+
+// A tuned file by which `split`, whose two launches hand x A^T over in scratch, runs everything.
+inline std::string file_of_split() {
+  const Variant& split = *find_variant("split");
+  Problem problem;
+  problem.m = 16;
+  problem.k = kK;
+  problem.n = kN;
+  problem.rank = kRank;
+  TunedFile file;
+  file.tool = {"test", "0", "0"};
+  file.devices["d0"] = tuned_device(test_device().info);
+  file.kernels["split"] = {std::string(split.source_sha256), split.revision};
+  Rule rule;
+  rule.device = "d0";
+  rule.rank = {1, kRank};
+  rule.m = {0, kMaxExtent};
+  rule.k = rule.n = {1, 4096};
+  rule.variant = "split";
+  rule.config = named_config(split.space, split.default_config(problem, test_device().info));
+  file.rules = {rule};
+  return serialize(file);
 }
 
 // Adds to `y` what an adapter adds to it.

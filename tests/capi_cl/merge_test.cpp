@@ -6,6 +6,7 @@
 
 #include "c_engine.h"
 #include "loratune/adapters/element.h"
+#include "loratune/dispatch/device_text.h"
 
 namespace loratune {
 namespace {
@@ -129,6 +130,54 @@ TEST(CMerge, ACopyMayStandInTheSameBufferWithAnotherPitch) {
     read_buffer(queue.get(), buffer.get(), 0, 4 * got.size(), got.data());
     EXPECT_EQ(got, wanted) << copy.from << ' ' << copy.to;
   }
+}
+
+// Between two buffers and within one, at a pitch whose bytes are beyond 64 bits.
+TEST(CMerge, ACopyOfOneRowTakesAnyPitch) {
+  const Handle<cl_command_queue> queue = make_queue(test_context(), test_device().handle);
+  const std::vector<float> stored = numbers(64, 3);
+  const Handle<cl_mem> buffer = buffer_of(stored);
+  const Handle<cl_mem> other = buffer_of(std::vector<float>(64));
+  const auto row = [](cl_mem of, std::int64_t off) {
+    auto made = zeroed<loratune_matrix>();
+    made.dtype = LORATUNE_DTYPE_F32;
+    made.buffer = of;
+    made.out = 1;
+    made.in = 4;
+    made.off = off;
+    made.ld = std::int64_t{1} << 62;
+    return made;
+  };
+  const loratune_matrix from = row(buffer.get(), 1);
+  for (const loratune_matrix& to :
+       {row(other.get(), 0), row(other.get(), 9), row(buffer.get(), 5), row(buffer.get(), 30)}) {
+    Text detail;
+    ASSERT_EQ(loratune_matrix_copy(queue.get(), &from, &to, detail.out()), LORATUNE_SUCCESS)
+        << detail.str();
+    std::vector<float> got(4);
+    read_buffer(queue.get(), to.buffer, static_cast<std::size_t>(4 * to.off), 16, got.data());
+    EXPECT_EQ(got, std::vector<float>(stored.begin() + 1, stored.begin() + 5)) << to.off;
+  }
+  const loratune_matrix over = row(buffer.get(), 4);
+  EXPECT_EQ(loratune_matrix_copy(queue.get(), &from, &over, nullptr), LORATUNE_INVALID_OPERANDS);
+}
+
+// By a kernel whose two launches hand B over in scratch, which an engine of the caller's scratch
+// does not have.
+TEST(CMerge, BringsItsOwnScratchWhereTheEngineHasNone) {
+  const DispatcherHandle split = dispatcher_of(device_text(test_device().info), file_of_split());
+  auto options = zeroed<loratune_engine_options>();
+  options.caller_scratch = 1;
+  options.dispatcher = split.get();
+  const EngineHandle made = engine(options);
+  const Adapter adapter;
+  const loratune_weights_source source = adapter.source();
+  const Layer layer(Dtype::f32);
+  Text detail;
+  ASSERT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &layer.matrix, detail.out()),
+            LORATUNE_SUCCESS)
+      << detail.str();
+  layer.expect_merged(adapter, 1, 0x1p-22);
 }
 
 // The factors' own type is not that of W.

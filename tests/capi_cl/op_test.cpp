@@ -5,7 +5,6 @@
 
 #include "c_engine.h"
 #include "loratune/dispatch/device_text.h"
-#include "loratune/dispatch/tuned_file.h"
 
 namespace loratune {
 namespace {
@@ -121,6 +120,15 @@ TEST(COp, AdaptersTogetherAreOneOfTheSumOfTheirRanks) {
             LORATUNE_INVALID_VALUE);
 }
 
+// A pitch whose bytes are beyond 64 bits is none that a row could be counted by.
+constexpr std::int64_t kLongPitch = std::int64_t{1} << 62;
+
+void take_one_row_in_place(loratune_call& call) {
+  call.m = 1;
+  call.x = call.y;
+  call.ld_x = call.ld_y = kLongPitch;
+}
+
 TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
   const EngineHandle made = engine();
   const Adapter adapter;
@@ -139,6 +147,7 @@ TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
       {[](auto& c) { c.ld_y = kN - 1; }, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.ld_y = -kMost; }, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.x = nullptr; }, LORATUNE_INVALID_OPERANDS},
+      {take_one_row_in_place, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.y = nullptr; }, LORATUNE_INVALID_OPERANDS},
       {[](auto& c) { c.queue = nullptr; }, LORATUNE_NULL_POINTER},
       {[](auto& c) { c.weights = nullptr; }, LORATUNE_NULL_POINTER},
@@ -164,27 +173,17 @@ TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
   EXPECT_EQ(rows.result(), rows.y);
 }
 
-// A tuned file by which `split`, whose two launches hand x A^T over in scratch, runs everything.
-std::string file_of_split() {
-  const Variant& split = *find_variant("split");
-  Problem problem;
-  problem.m = 16;
-  problem.k = kK;
-  problem.n = kN;
-  problem.rank = kRank;
-  TunedFile file;
-  file.tool = {"test", "0", "0"};
-  file.devices["d0"] = tuned_device(test_device().info);
-  file.kernels["split"] = {std::string(split.source_sha256), split.revision};
-  Rule rule;
-  rule.device = "d0";
-  rule.rank = {1, kRank};
-  rule.m = {0, kMaxExtent};
-  rule.k = rule.n = {1, 4096};
-  rule.variant = "split";
-  rule.config = named_config(split.space, split.default_config(problem, test_device().info));
-  file.rules = {rule};
-  return serialize(file);
+TEST(COp, TakesOneRowWhateverItsPitch) {
+  const EngineHandle made = engine();
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  const OpHandle forward = op(made);
+  CallRows rows(1);
+  rows.call.weights = on_device.get();
+  rows.call.ld_x = rows.call.ld_y = kLongPitch;
+  ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
 }
 
 TEST(COp, RunsInScratchOfTheCallers) {
