@@ -179,8 +179,10 @@ void loratune_op_destroy(loratune_op* op);
 /* Builds the kernels for these numbers of rows. One thread at a time for each op. */
 int32_t loratune_op_warmup(loratune_op* op, const int64_t* m, size_t count, loratune_text* detail);
 
-/* Bytes of the caller's scratch that a call of m rows takes; 0 where the engine was made without
- * caller_scratch, or none is needed. Builds the kernel for m rows where there is none yet. */
+/* Bytes of the caller's scratch that a call of m rows with weights takes; 0 where the engine was
+ * made without caller_scratch, or none is needed. Builds the kernel for m rows where there is none
+ * yet. A call with a pool runs another kernel, which may take more: where it is given too little it
+ * is refused, and its detail says how many bytes it takes. */
 int32_t loratune_op_scratch_bytes(loratune_op* op, int64_t m, uint64_t* bytes,
                                   loratune_text* detail);
 
@@ -197,7 +199,7 @@ typedef struct loratune_call {
   cl_mem y;
   int64_t off_x, ld_x;
   int64_t off_y, ld_y;
-  cl_mem scratch;          /* with caller_scratch: at least loratune_op_scratch_bytes() of it */
+  cl_mem scratch;          /* with caller_scratch: as loratune_op_scratch_bytes() says */
   int64_t scratch_offset;  /* bytes, a multiple of 4096 */
   const cl_event* waits;   /* the run waits for these; NULL with wait_count 0 */
   uint32_t wait_count;

@@ -23,7 +23,7 @@ std::size_t bucket_of(std::int64_t number) {
 
 std::int64_t most_of(std::size_t bucket) { return std::min(std::int64_t{1} << bucket, kMaxExtent); }
 
-// A call of one row on buffers of its own.
+// A call of one row on buffers of its own, but for scratch.
 struct TrialCall {
   TrialCall(const Engine& engine, cl_command_queue queue, const Problem& shape) {
     const auto zeros = [&](std::int64_t elements) {
@@ -261,7 +261,9 @@ std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int6
       call.x = call.y = call.a;
       state_->executable_for(place, call);
     });
+      const Handle<cl_mem> scratch = scratch_for(*place.any, state_->engine.context());
   });
+      call.scratch = scratch.get();
   finish(queue);
   return why;
 }
@@ -291,7 +293,9 @@ std::string Forward::prepare(cl_command_queue queue, Pool& pool, std::int64_t mo
     });
     if (invariant || active >= std::min(adapters, kMaxAdapters)) break;
   }
+        const Handle<cl_mem> scratch = scratch_for(*found, state_->engine.context());
   finish(queue);
+        call.scratch = scratch.get();
   return why;
 }
 

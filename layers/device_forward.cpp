@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/internal/opencl.h"
+#include "engine/internal/operands.h"
 
 namespace loratune {
 
@@ -77,9 +78,11 @@ void DeviceForward::forward(const LoraLinear& layer, const Types& types, std::in
   };
   const Handle<cl_mem> x_buffer = buffer_of(x_bytes);
   const Handle<cl_mem> y_buffer = buffer_of(y_bytes);
+  const Handle<cl_mem> scratch = scratch_for(executable, state_->engine.context());
   Operands operands;
   operands.x = x_buffer.get();
   operands.y = y_buffer.get();
+  operands.scratch = scratch.get();
   operands.scale = static_cast<float>(layer.scale);
   weights.set(queue, executable.plan(), operands);
   executable.enqueue(queue, operands);

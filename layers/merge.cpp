@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/internal/opencl.h"
+#include "engine/internal/operands.h"
 #include "loratune/engine/forward.h"
 
 namespace loratune {
@@ -146,17 +147,20 @@ void Merge::merge(cl_command_queue queue, const LoraLinear& layer, const WeightM
       from_floats(element_of(w.dtype), in_pieces(layer, w.dtype, exponent));
   Forward& forward = state_->forward_for(problem);
   std::string unbuilt;
-  if (forward.executable(problem.m, unbuilt) == nullptr) throw std::runtime_error(unbuilt);
+  const Executable* const executable = forward.executable(problem.m, unbuilt);
+  if (executable == nullptr) throw std::runtime_error(unbuilt);
   const std::vector<float> a = identities(static_cast<std::size_t>(layer.rank),
                                           static_cast<std::size_t>(pieces_of(w.dtype)));
   const std::vector<float> b = transposed(layer);
   Weights weights(state_->engine.context(), problem, a.data(), b.data());
   const Handle<cl_mem> x_buffer = make_buffer(state_->engine.context(), x.size(), x.data());
+  const Handle<cl_mem> scratch = scratch_for(*executable, state_->engine.context());
   Operands operands;
   operands.x = x_buffer.get();
   operands.y = w.buffer;
   operands.off_y = w.off;
   operands.ld_y = pitch_of(w);
+  operands.scratch = scratch.get();
   operands.scale = static_cast<float>(std::ldexp(factor * layer.scale, -exponent));
   const std::string refused = forward.enqueue(queue, weights, operands);
   if (!refused.empty()) throw std::invalid_argument("merge: " + refused);

@@ -1,6 +1,7 @@
 // How the operands of a call stand, where they leave it to the problem to say.
 #pragma once
 
+#include "engine/internal/opencl.h"
 #include "loratune/engine/engine.h"
 #include "loratune/variants/slices.h"
 
@@ -30,6 +31,12 @@ inline Output output_of(const Operands& operands, const Problem& problem, int sl
 
 inline float scale_of(const Operands& operands, int slice) {
   return operands.scale * operands.slices[static_cast<unsigned>(slice)].scale;
+}
+
+// Scratch for runs of the executable; null where it takes none of its caller's.
+inline Handle<cl_mem> scratch_for(const Executable& executable, cl_context context) {
+  const auto bytes = static_cast<std::size_t>(executable.scratch_bytes());
+  return bytes == 0 ? Handle<cl_mem>() : make_buffer(context, bytes);
 }
 
 // Whether x, y of every slice, and A and B joined stand in the same buffer.

@@ -57,6 +57,19 @@ TEST(DeviceForward, ComputesWhatTheHostDoes) {
   }
 }
 
+TEST(DeviceForward, BringsScratchWhereTheEngineHasNone) {
+  const LoraLinear layer = trained(1);
+  Problem problem;
+  problem.m = 5;
+  problem.k = layer.in;
+  problem.n = layer.out;
+  problem.rank = static_cast<int>(layer.rank);
+  const std::unique_ptr<Engine> engine = engine_without_scratch();
+  const Dispatcher dispatcher = dispatcher_of_split(problem);
+  DeviceForward forward(*engine, dispatcher);
+  EXPECT_LE(difference(forward, layer, Dtype::f32, problem.m), 1e-5);
+}
+
 TEST(DeviceForward, AChangedLayerIsPackedAgainOnceForgotten) {
   Engine& engine = test_engine();
   const Dispatcher dispatcher(engine.info());

@@ -111,6 +111,22 @@ TEST_F(PoolForward, AllocatesAndBuildsNothingOnceItIsPrepared) {
   finish(queue_.get());
 }
 
+// The plans for the rows of one adapter hand x A^T over in scratch, which the trial runs bring.
+TEST_F(PoolForward, IsPreparedWhereEveryCallBringsScratch) {
+  Problem own = plain(shape_);
+  own.rank = 4;
+  const std::unique_ptr<Engine> engine = engine_without_scratch();
+  const Dispatcher dispatcher = dispatcher_of_split(own);
+  Forward forward(*engine, dispatcher, plain(shape_));
+  EXPECT_EQ(forward.prepare(queue_.get(), pool_, 8, 3), "");
+  Forward alone(*engine, dispatcher, own);
+  std::string why;
+  const Executable* const executable = alone.executable(8, why);
+  ASSERT_NE(executable, nullptr) << why;
+  EXPECT_GT(executable->scratch_bytes(), 0) << "nothing is shown";
+  EXPECT_EQ(alone.prepare(queue_.get(), *pool_.alone(2), 8), "");
+}
+
 TEST_F(PoolForward, RefusesACallThatDoesNotFit) {
   ASSERT_EQ(route_.assign(queue_.get(), slots_), "");
   const Handle<cl_mem> small = test_buffer(Values(10));
