@@ -160,7 +160,8 @@ void loratune_route_destroy(loratune_route* route);
 /* `slot[i]` is that of row i, or -1 for a row that stays as it is. LORATUNE_INVALID_VALUE, nothing
  * having changed, for a slot that is none or too many rows. The queue is in-order, of the engine's
  * context and device. The call waits until the assignment before has been written, which is when the
- * queue has come to it; so does loratune_route_destroy(). */
+ * queue has come to it; so does loratune_route_destroy(). Where the write fails the route is of no
+ * rows until an assignment succeeds. */
 int32_t loratune_route_assign(loratune_route* route, cl_command_queue queue, const int32_t* slot,
                               size_t rows, loratune_text* detail);
 

@@ -275,6 +275,20 @@ std::int64_t Executable::State::checked_rows(const Operands& operands) const {
   return rows_of(operands, problem);
 }
 
+template <class Add>
+void Executable::State::zero_once(cl_command_queue queue, Add add) {
+  if (!own_scratch || !dirty) return;
+  for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
+    if (plan.scratch[i].zero != Zero::once) continue;
+    add(
+        [&](cl_event* event) {
+          fill_buffer(queue, scratch[i].get(), cl_uchar{0}, plan.scratch[i].bytes, event);
+        },
+        false);
+  }
+  dirty = false;
+}
+
 template <class Begin, class Add>
 void Executable::State::run(cl_command_queue queue, const Operands& operands, Begin begin,
                             Add add) {
@@ -282,12 +296,12 @@ void Executable::State::run(cl_command_queue queue, const Operands& operands, Be
   if (m == 0) return begin();
   const ScratchParts given = scratch_of(operands);
   for (std::size_t l = 0; l < kernels.size(); ++l) set_arguments(l, operands, given);
+  zero_once(queue, add);
   begin();
   for (std::size_t i = 0; i < plan.scratch.size(); ++i) {
     const Scratch& one = plan.scratch[i];
     // What stands in the caller's scratch between the runs is anything.
-    const bool fresh = dirty || !own_scratch;
-    if (one.zero == Zero::each_run || (one.zero == Zero::once && fresh)) {
+    if (one.zero == Zero::each_run || (one.zero == Zero::once && !own_scratch)) {
       cl_mem buffer = own_scratch ? scratch[i].get() : given.buffers[i];
       add([&](cl_event* event) { fill_buffer(queue, buffer, cl_uchar{0}, one.bytes, event); },
           false);
@@ -337,8 +351,16 @@ void Executable::State::enqueue_synced(cl_command_queue queue, const Operands& o
   const auto wait = [&] {
     if (!sync.waits.empty()) wait_for(queue, sync.waits, nullptr);
   };
+  const auto add = [&](auto&& command, bool last) {
+    if (last && sync.done != nullptr) return command(sync.done);
+    if (!hold) return command(nullptr);
+    cl_event event = nullptr;
+    command(&event);
+    hold_until_done(event);
+  };
   if (sync.done != nullptr) *sync.done = nullptr;
   if (!parts.empty() && checked_rows(operands) > 0) {
+    for (const auto& part : parts) part->state_->zero_once(queue, add);
     wait();
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const Sync of_part{{}, i + 1 == parts.size() ? sync.done : nullptr};
@@ -347,13 +369,7 @@ void Executable::State::enqueue_synced(cl_command_queue queue, const Operands& o
     }
     return;
   }
-  run(queue, operands, wait, [&](auto&& command, bool last) {
-    if (last && sync.done != nullptr) return command(sync.done);
-    if (!hold) return command(nullptr);
-    cl_event event = nullptr;
-    command(&event);
-    hold_until_done(event);
-  });
+  run(queue, operands, wait, add);
   // A run of no rows has no command whose event it could be.
   if (sync.done != nullptr && *sync.done == nullptr) {
     require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, sync.done),

@@ -31,11 +31,13 @@ struct Slot {
   int rank = 0;
 };
 
-// The slots in the layouts of `plan`, whose kernels do not matter.
+// The slots in the layouts of `plan`, whose kernels do not matter. Those before `placed` are there;
+// the others are not where a write failed, unless they were filled since.
 struct Form {
   LaunchPlan plan;
   std::int64_t slot_bytes = 0;
   Handle<cl_mem> buffer;
+  std::size_t placed = 0;
 };
 
 bool takes_pool(const LaunchPlan& plan) {
@@ -75,9 +77,8 @@ struct Pool::State {
                                 std::to_string(slots.size()));
   }
   std::size_t entries_of_a_slot() const { return static_cast<std::size_t>(slice_count(shape)); }
-  // Packs the slot into its part of the form's buffer.
-  void place(cl_command_queue queue, const Form& form, std::size_t slot) {
-    Weights& weights = *slots[slot].pooled;
+  // Packs the slot's weights into its part of the form's buffer, where they are not there yet.
+  static void place(cl_command_queue queue, const Form& form, std::size_t slot, Weights& weights) {
     weights.use_arena(form.buffer.get(), static_cast<std::int64_t>(slot) * form.slot_bytes,
                       form.slot_bytes);
     Operands unused;
@@ -89,6 +90,7 @@ struct Pool::State {
     write_buffer(queue, table.get(), first * sizeof(Entry), count * sizeof(Entry),
                  entries.data() + first);
   }
+  Form& form_of(const LaunchPlan& plan);
   const Form& form(cl_command_queue queue, const LaunchPlan& plan);
 
   Handle<cl_context> context;
@@ -162,9 +164,11 @@ void Pool::set(cl_command_queue queue, int slot, std::span<const Factors> module
   if (to.pooled) {
     to.pooled->update(queue, factors);
   } else {
-    to.pooled.emplace(state.context.get(), state.shape, factors);
+    // The slot's own once they are in all forms: until then the next set() begins anew.
+    Weights pooled(state.context.get(), state.shape, factors);
     const std::lock_guard<std::mutex> lock(state.mutex);
-    for (const Form& form : state.forms) state.place(queue, form, index);
+    for (const Form& form : state.forms) State::place(queue, form, index, pooled);
+    to.pooled.emplace(std::move(pooled));
   }
   if (!zeros.empty()) {
     to.alone.reset();
@@ -191,9 +195,8 @@ void Pool::clear(cl_command_queue queue, int slot) {
   state.slots[index] = {};
 }
 
-// Held while a form is made too: whoever asks for the same one waits for it.
-const Form& Pool::State::form(cl_command_queue queue, const LaunchPlan& plan) {
-  const std::lock_guard<std::mutex> lock(mutex);
+// The form in the plan's layouts, made with no slot in its place where there is none.
+Form& Pool::State::form_of(const LaunchPlan& plan) {
   const auto found = std::find_if(forms.begin(), forms.end(), [&](const Form& form) {
     return form.plan.a == plan.a && form.plan.b == plan.b;
   });
@@ -207,11 +210,21 @@ const Form& Pool::State::form(cl_command_queue queue, const LaunchPlan& plan) {
   form.slot_bytes = packed_bytes(shape, form.plan);
   form.buffer = make_buffer(context.get(), slots.size() * static_cast<std::size_t>(form.slot_bytes),
                             nullptr, CL_MEM_READ_ONLY);
-  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
-    if (slots[slot].pooled) place(queue, form, slot);
-  }
   forms.push_back(std::move(form));
   return forms.back();
+}
+
+// The mutex is held while a form is made too: whoever asks for the same one waits for it. Where a
+// write fails the form stays, since weights know their place in its buffer, and the next call goes
+// on with the slot.
+const Form& Pool::State::form(cl_command_queue queue, const LaunchPlan& plan) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  Form& form = form_of(plan);
+  for (; form.placed < slots.size(); ++form.placed) {
+    std::optional<Weights>& weights = slots[form.placed].pooled;
+    if (weights) place(queue, form, form.placed, *weights);
+  }
+  return form;
 }
 
 std::string Pool::shape_reason(const Problem& problem) const {

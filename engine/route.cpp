@@ -29,6 +29,13 @@ struct Route::State {
     clWaitForEvents(1, &event);
     written.reset();
   }
+  // What a step of no rows has.
+  void forget() {
+    rows = 0;
+    active = 0;
+    only = -1;
+    blocks.fill(0);
+  }
 
   Handle<cl_context> context;
   std::int64_t most_rows = 0, rows = 0;
@@ -88,10 +95,8 @@ std::string Route::assign(cl_command_queue queue, std::span<const std::int32_t> 
   for (const std::int32_t s : slot) {
     if (s >= 0) ++state.ends[static_cast<std::size_t>(s)];
   }
+  state.forget();
   state.rows = static_cast<std::int64_t>(slot.size());
-  state.active = 0;
-  state.only = -1;
-  state.blocks.fill(0);
   std::int32_t begin = 0;
   for (std::int32_t s = 0; s < state.slots; ++s) {
     std::int32_t& end = state.ends[static_cast<std::size_t>(s)];
@@ -118,10 +123,12 @@ std::string Route::assign(cl_command_queue queue, std::span<const std::int32_t> 
   // What is behind the last block of the last size is of no use.
   const std::int64_t used = state.first.back() + kBlockInts * state.blocks.back();
   cl_event event = nullptr;
-  require_success(clEnqueueWriteBuffer(queue, state.buffer.get(), CL_FALSE, 0,
-                                       static_cast<std::size_t>(used) * sizeof(std::int32_t),
-                                       state.table.data(), 0, nullptr, &event),
-                  "clEnqueueWriteBuffer");
+  const cl_int code = clEnqueueWriteBuffer(queue, state.buffer.get(), CL_FALSE, 0,
+                                           static_cast<std::size_t>(used) * sizeof(std::int32_t),
+                                           state.table.data(), 0, nullptr, &event);
+  // The buffer has not the step, and no call may run by what stands there.
+  if (code != CL_SUCCESS) state.forget();
+  require_success(code, "clEnqueueWriteBuffer");
   state.written.reset(event);
   flush(queue);
   return {};

@@ -30,7 +30,7 @@ class Route {
   // them by slot, in time proportional to rows and slots, and enqueues the write of the result;
   // calls enqueued before still see the rows of before. Empty, or why there is no such step, in a
   // line: more rows than there may be, or a slot that is none; then nothing has changed. Allocates
-  // nothing. Throws OpenclError.
+  // nothing. Throws OpenclError; then it is a step of no rows.
   [[nodiscard]] std::string assign(cl_command_queue queue, std::span<const std::int32_t> slot);
 
   std::int64_t rows() const;  // of the step, those without an adapter included

@@ -71,7 +71,7 @@ struct Weights::State {
                std::int64_t cols) const;
   // The bytes of a form: of A, or where it joins them of both, and of B.
   std::pair<Bytes, Bytes> images(const Layouts& layouts) const;
-  Place place(std::int64_t bytes, bool in_arena);
+  Place place(std::int64_t bytes, bool in_arena, std::int64_t behind);
   const Form& form(cl_command_queue queue, const LaunchPlan& plan, int slice);
   void refuse_other_shape(const LaunchPlan& plan) const;
 
@@ -158,25 +158,27 @@ const Form& Weights::State::form(cl_command_queue queue, const LaunchPlan& plan,
   const auto [a, b] = images(layouts);
   const auto size = [](const Bytes& bytes) { return static_cast<std::int64_t>(bytes.size()); };
   const bool in_arena = arena && layouts.anywhere;
-  if (in_arena && whole_places(size(a)) + whole_places(size(b)) > arena->bytes - arena->used) {
+  const std::int64_t taken = whole_places(size(a)) + whole_places(size(b));
+  if (in_arena && taken > arena->bytes - arena->used) {
     throw std::invalid_argument(
         "weights: the arena is full: " + std::to_string(arena->bytes - arena->used) + " of its " +
         std::to_string(arena->bytes) + " bytes are left, the plan's layouts take " +
-        std::to_string(whole_places(size(a)) + whole_places(size(b))));
+        std::to_string(taken));
   }
-  Form made{layouts, place(size(a), in_arena), layouts.joined ? Place{} : place(size(b), in_arena)};
+  Form made{layouts, place(size(a), in_arena, 0),
+            layouts.joined ? Place{} : place(size(b), in_arena, whole_places(size(a)))};
   write(queue, made, a, b);
+  if (in_arena) arena->used += taken;  // and not where the write failed
   forms.push_back(std::move(made));
   return forms.back();
 }
 
-// The next place in the arena, or a buffer.
-Place Weights::State::place(std::int64_t bytes, bool in_arena) {
+// A buffer, or the place in the arena `behind` bytes of what is left of it.
+Place Weights::State::place(std::int64_t bytes, bool in_arena, std::int64_t behind) {
   Place made;
   if (in_arena) {
     made.buffer = arena->buffer;
-    made.begin = arena->begin + arena->used;
-    arena->used += whole_places(bytes);
+    made.begin = arena->begin + arena->used + behind;
   } else {
     made.own =
         make_buffer(context.get(), static_cast<std::size_t>(bytes), nullptr, CL_MEM_READ_ONLY);

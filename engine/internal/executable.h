@@ -55,8 +55,13 @@ struct Executable::State {
   // The rows of the call. Throws std::invalid_argument for operands that do not fit.
   std::int64_t checked_rows(const Operands& operands) const;
   ScratchParts scratch_of(const Operands& operands) const;
-  // Checks the operands, calls `begin`, then for each command `add` with a function that enqueues
-  // it and takes the place of its event, or null, and with whether it is the last.
+  // Enqueues, by `add`, the fills of scratch of its own that is zeroed once, where that is due.
+  template <class Add>
+  void zero_once(cl_command_queue queue, Add add);
+  // Checks the operands, zeroes what is zeroed once, calls `begin`, then for each command `add`
+  // with a function that enqueues it and takes the place of its event, or null, and with whether it
+  // is the last. What begins with a wait must not have such fills behind it: they are not done
+  // where that fails, and nobody would know.
   template <class Begin, class Add>
   void run(cl_command_queue queue, const Operands& operands, Begin begin, Add add);
 
