@@ -98,8 +98,8 @@ struct Factors {
 };
 
 // The adapter of one problem shape on the device, in every layout that a plan has asked for. Any
-// number of threads may ask the same Weights for buffers at a time; each layout is made once. Who
-// updates them, or gives them an arena, is alone with them.
+// number of threads may ask the same Weights for buffers, or update them, at a time: they take
+// turns, and each layout is made once. Who gives them an arena is alone with them.
 class Weights {
  public:
   // a[rank,k] and b[n,rank]: dense, row-major, of weights_dtype(shape) (f16, bf16: the bits). Both

@@ -81,7 +81,7 @@ struct Weights::State {
   std::vector<float> gains;  // [n], with DoRA
   std::array<float, kMaxSlices> scales{};
   std::optional<Arena> arena;
-  std::mutex mutex;        // of forms and the arena
+  std::mutex mutex;        // of all that is above but the shape, and of forms
   std::deque<Form> forms;  // whose addresses are given out
 };
 
@@ -148,10 +148,9 @@ void Weights::State::refuse_other_shape(const LaunchPlan& plan) const {
   if (!why.empty()) throw std::invalid_argument(why);
 }
 
-// Held while a layout is made too: whoever asks for the same one waits for it.
+// Under the mutex, which is held while a layout is made too: whoever asks for the same one waits.
 const Form& Weights::State::form(cl_command_queue queue, const LaunchPlan& plan, int slice) {
   const Layouts layouts = {plan.a, plan.b, joins_weights(plan), slice, places_weights(plan)};
-  const std::lock_guard<std::mutex> lock(mutex);
   const auto found = std::find_if(forms.begin(), forms.end(),
                                   [&](const Form& form) { return form.layouts == layouts; });
   if (found != forms.end()) return *found;
@@ -168,8 +167,8 @@ const Form& Weights::State::form(cl_command_queue queue, const LaunchPlan& plan,
   Form made{layouts, place(size(a), in_arena, 0),
             layouts.joined ? Place{} : place(size(b), in_arena, whole_places(size(a)))};
   write(queue, made, a, b);
-  if (in_arena) arena->used += taken;  // and not where the write failed
   forms.push_back(std::move(made));
+  if (in_arena) arena->used += taken;  // and not where the write failed
   return forms.back();
 }
 
@@ -231,6 +230,7 @@ void Weights::State::copy(std::span<const Factors> modules) {
   Bytes a(modules.size() * rank * k * bytes);
   Bytes b(static_cast<std::size_t>(shape.n) * rank * bytes);
   std::vector<float> g;
+  std::array<float, kMaxSlices> own_scales{};
   unsigned char* row = b.data();
   for (std::size_t i = 0; i < modules.size(); ++i) {
     const Factors& module = modules[i];
@@ -248,11 +248,12 @@ void Weights::State::copy(std::span<const Factors> modules) {
       row += rank * bytes;
     }
     if (module.g != nullptr) g.insert(g.end(), module.g, module.g + columns);
-    scales[i] = module.scale;
+    own_scales[i] = module.scale;
   }
   dense_a = std::move(a);
   dense_b = std::move(b);
   gains = std::move(g);
+  scales = own_scales;
 }
 
 void Weights::update(cl_command_queue queue, const void* a, const void* b) {
@@ -260,8 +261,8 @@ void Weights::update(cl_command_queue queue, const void* a, const void* b) {
 }
 
 void Weights::update(cl_command_queue queue, std::span<const Factors> modules) {
-  state_->copy(modules);
   const std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->copy(modules);
   for (const Form& form : state_->forms) {
     const auto [image_a, image_b] = state_->images(form.layouts);
     write(queue, form, image_a, image_b);
@@ -301,6 +302,7 @@ std::int64_t Weights::bytes_of(const LaunchPlan& plan) const {
 std::pair<cl_mem, cl_mem> Weights::buffers(cl_command_queue queue, const LaunchPlan& plan) {
   state_->refuse_other_shape(plan);
   if (!plan.parts.empty()) throw std::invalid_argument("weights: a plan of parts has more buffers");
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   const Form& form = state_->form(queue, plan, kAllSlices);
   return {form.a.buffer, form.b.buffer};
 }
@@ -317,6 +319,7 @@ void Weights::set(cl_command_queue queue, const LaunchPlan& plan, Operands& oper
     to.off_b = form.b.begin / element_bytes(packed_dtype(part.b, dtype));
   };
   operands.weights_of = state_->shape;
+  const std::lock_guard<std::mutex> lock(state_->mutex);
   for (std::size_t i = 0; i < kMaxSlices; ++i) {
     SliceOperands& slice = operands.slices[i];
     slice.scale = state_->scales[i];

@@ -3,6 +3,7 @@
 // by a crash in most runs.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -85,6 +86,57 @@ TEST_F(Threads, ShareAnEngineItsWeightsAndADispatcher) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const std::string& complaint : wrong) EXPECT_EQ(complaint, "");
+}
+
+// Threads that update the same weights, each with numbers of its own, and one that has them packed.
+// After all, every layout holds the numbers of one of them, A and B together.
+TEST_F(Threads, UpdateWeightsThatOthersHavePacked) {
+  constexpr int kUpdates = 300;
+  Problem shape = problem_;
+  shape.m = 2;
+  shape.k = shape.n = 256;
+  shape.rank = 16;
+  const DeviceInfo& device = engine_.info();
+  std::vector<LaunchPlan> plans;
+  for (const char* name : {"naive", "split", "tiled"}) {
+    const Variant& variant = *find_variant(name);
+    plans.push_back(variant.plan(shape, variant.default_config(shape, device), device));
+  }
+  std::vector<std::vector<float>> numbers;
+  for (const float value : {1.0F, 2.0F, 3.0F}) numbers.emplace_back(256 * 16, value);
+  Weights weights(engine_.context(), shape, numbers[0].data(), numbers[0].data());
+  std::vector<std::thread> threads;
+  for (const std::vector<float>& own : numbers) {
+    threads.emplace_back([&] {
+      const Handle<cl_command_queue> queue = make_queue(engine_.context(), engine_.device());
+      for (int i = 0; i < kUpdates; ++i) weights.update(queue.get(), own.data(), own.data());
+    });
+  }
+  threads.emplace_back([&] {
+    const Handle<cl_command_queue> queue = make_queue(engine_.context(), engine_.device());
+    for (const LaunchPlan& plan : plans) {
+      Operands operands;
+      weights.set(queue.get(), plan, operands);
+      EXPECT_EQ(operands.slices[0].scale, 1.0F);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  const Handle<cl_command_queue> queue = make_queue(engine_.context(), engine_.device());
+  float first = 0;
+  for (const LaunchPlan& plan : plans) {
+    Operands operands;
+    weights.set(queue.get(), plan, operands);
+    for (const cl_mem buffer : {operands.a, operands.b}) {
+      if (buffer == nullptr) continue;
+      std::vector<float> packed(buffer_bytes(buffer) / sizeof(float));
+      read_buffer(queue.get(), buffer, 0, packed.size() * sizeof(float), packed.data());
+      if (first == 0) first = packed[0];
+      std::erase(packed, 0.0F);  // what pads
+      EXPECT_EQ(packed, std::vector<float>(packed.size(), first));
+      EXPECT_GE(packed.size(), 256U * 16U);
+    }
+  }
 }
 
 }  // namespace
