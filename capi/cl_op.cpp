@@ -152,6 +152,9 @@ std::int32_t loratune_forward(loratune_op* op, const loratune_call* call) {
       const loratune_route& route = object(given.route, "route");
       check_context(to, pool);
       check_context(to, route);
+      if (to.forward->executable(*pool.pool, *route.route, given.m, why) == nullptr) {
+        throw Refused(LORATUNE_BUILD_FAILED, why);
+      }
       why = to.forward->enqueue(given.queue, *pool.pool, *route.route, operands, sync);
     } else {
       const loratune_weights& weights = object(given.weights, "weights");

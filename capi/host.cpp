@@ -7,6 +7,7 @@
 #include "capi/internal/alone.h"
 #include "capi/internal/boundary.h"
 #include "capi/internal/problem.h"
+#include "host/internal/host_state.h"
 #include "loratune/host/forward_host.h"
 
 struct loratune_host_weights {
@@ -87,6 +88,8 @@ std::int32_t loratune_forward_host(loratune_host_session* session, const loratun
     const loratune::HostWeights& weights = *object(given.weights, "call.weights").weights;
     const loratune::Problem problem = asked(given.problem).problem;
     const Alone alone(with.busy);
+    const std::string declined = loratune::host::declined(problem);
+    if (!declined.empty()) throw Refused(LORATUNE_UNSUPPORTED, declined);
     if (problem.m == 0) return LORATUNE_SUCCESS;
     const int element = element_bytes(problem.dtype);
     const std::int64_t ld_x = given.ld_x == 0 ? problem.k : given.ld_x;
@@ -95,6 +98,8 @@ std::int32_t loratune_forward_host(loratune_host_session* session, const loratun
     check_rows("y", given.y, given.y_bytes, problem.m, problem.n, ld_y, element);
     const loratune::HostOperands operands = {given.x, given.y, ld_x, ld_y, given.scale};
     const std::string why = forward_host(problem, weights, operands, with.session);
+    // forward_host() says in words alone that there is no memory.
+    if (why == "no memory") throw Refused(LORATUNE_OUT_OF_MEMORY, why);
     if (!why.empty()) throw Refused(LORATUNE_INVALID_OPERANDS, why);
     return LORATUNE_SUCCESS;
   });

@@ -218,7 +218,8 @@ typedef struct loratune_call {
 
 /* Enqueues the product and returns; nothing is enqueued where the status is not LORATUNE_SUCCESS,
  * but for a failure of the driver in between. LORATUNE_INVALID_OPERANDS where x, y, weights or
- * scratch are too small for m, offset and pitch, so that no memory outside them is touched. In the
+ * scratch are too small for m, offset and pitch, so that no memory outside them is touched.
+ * LORATUNE_BUILD_FAILED where no kernel can be built for the rows, or for those of a pool. In the
  * steady state (an m that was seen before) it allocates nothing and takes no lock that a build holds;
  * scratch of the caller's that is several buffers, or at an offset, is parted in each call.
  * One thread at a time for each op, else LORATUNE_BUSY; runs of one op follow one another on one

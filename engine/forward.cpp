@@ -210,7 +210,14 @@ bool Forward::State::one_has_all(const Pool& pool, const Route& route, std::int6
 // Of how many adapters the plan is: of those that have rows or, where the bits of a row may not
 // depend on the others', of all that may have some.
 int Forward::State::adapters_for(const Pool& pool, int active) const {
-  return std::max(mode == Mode::batch_invariant ? std::min(pool.slots(), kMaxAdapters) : active, 1);
+  return std::clamp(mode == Mode::batch_invariant ? pool.slots() : active, 1, kMaxAdapters);
+}
+
+Executable* Forward::executable(Pool& pool, const Route& route, std::int64_t m, std::string& why) {
+  if (state_->one_has_all(pool, route, m) && pool.alone(route.only()) != nullptr) {
+    return state_->forward_of_rank(pool.rank(route.only())).executable(m, why);
+  }
+  return executable(m, why, state_->adapters_for(pool, route.active()));
 }
 
 template <class How>
@@ -254,16 +261,16 @@ std::string Forward::prepare(cl_command_queue queue, Weights& weights, std::int6
     Place& place = state_->place(m, wrong, 0);
     if (!place.any) return wrong;
     return reason_of([&] {
+      const Handle<cl_mem> scratch = scratch_for(*place.any, state_->engine.context());
       Operands call = trial.operands;
+      call.scratch = scratch.get();
       weights.set(queue, place.any->plan(), call);
       place.any->enqueue(queue, call);
       if (call.off_a == 0) return;  // no arena, which x and y could share
       call.x = call.y = call.a;
       state_->executable_for(place, call);
     });
-      const Handle<cl_mem> scratch = scratch_for(*place.any, state_->engine.context());
   });
-      call.scratch = scratch.get();
   finish(queue);
   return why;
 }
@@ -286,16 +293,16 @@ std::string Forward::prepare(cl_command_queue queue, Pool& pool, std::int64_t mo
       Executable* const found = executable(m, wrong, active);
       if (found == nullptr || route.rows() == 0) return wrong;
       return reason_of([&] {
+        const Handle<cl_mem> scratch = scratch_for(*found, state_->engine.context());
         Operands call = trial.operands;
+        call.scratch = scratch.get();
         pool.bind(queue, found->plan(), route, call);
         found->enqueue(queue, call);
       });
     });
     if (invariant || active >= std::min(adapters, kMaxAdapters)) break;
   }
-        const Handle<cl_mem> scratch = scratch_for(*found, state_->engine.context());
   finish(queue);
-        call.scratch = scratch.get();
   return why;
 }
 

@@ -68,6 +68,8 @@ class Forward {
   // in `why`, where none can be built. m in [1, 2^31), of rows of so many adapters, or for 0 of
   // weights that all rows have. It lives as long as the Forward.
   Executable* executable(std::int64_t m, std::string& why, int adapters = 0);
+  // The same for m rows of the pool's adapters, where the route is of m rows.
+  Executable* executable(Pool& pool, const Route& route, std::int64_t m, std::string& why);
 
   const Problem& shape() const;
 

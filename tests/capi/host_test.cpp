@@ -2,10 +2,29 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <limits>
+#include <new>
 
 #include "c_api.h"
+
+namespace {
+
+thread_local bool no_memory = false;  // of cache lines, as the host's sums stand in
+
+}  // namespace
+
+// In the place of the library's, for the shared library too.
+void* operator new(std::size_t bytes, std::align_val_t align) {
+  const auto whole = static_cast<std::size_t>(align);
+  void* const memory =
+      no_memory ? nullptr : std::aligned_alloc(whole, (bytes + whole - 1) / whole * whole);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace loratune {
 namespace {
@@ -129,6 +148,45 @@ TEST_F(CHost, RefusesWhatDoesNotFitAndTouchesNothing) {
   EXPECT_EQ(loratune_forward_host(nullptr, &given, nullptr), LORATUNE_NULL_POINTER);
   loratune_host_weights_destroy(nullptr);
   loratune_host_session_destroy(nullptr);
+}
+
+// Whatever x and y are: they are not looked at.
+TEST_F(CHost, HasNoSlicesAdaptersOrDora) {
+  const std::vector<float> before = y_;
+  const std::function<void(loratune_problem&)> faults[] = {[](auto& p) { p.dora = 1; },
+                                                           [](auto& p) { p.adapters = 2; },
+                                                           [](auto& p) {
+                                                             p.slice_count = 2;
+                                                             p.slice_n[0] = 20;
+                                                             p.slice_n[1] = 13;
+                                                           }};
+  for (const auto& plant : faults) {
+    for (const std::int64_t m : {kM, std::int64_t{1000}}) {
+      const loratune_problem sound = problem_;
+      plant(problem_);
+      problem_.m = m;
+      const loratune_host_call given = call();
+      Text detail;
+      EXPECT_EQ(loratune_forward_host(session_, &given, detail.out()), LORATUNE_UNSUPPORTED);
+      EXPECT_NE(detail.str(), "");
+      problem_ = sound;
+    }
+  }
+  EXPECT_EQ(y_, before);
+}
+
+TEST_F(CHost, TellsThatThereIsNoMemory) {
+  const std::vector<float> before = y_;
+  const loratune_host_call given = call();
+  Text detail;
+  no_memory = true;
+  const std::int32_t status = loratune_forward_host(session_, &given, detail.out());
+  no_memory = false;
+  EXPECT_EQ(status, LORATUNE_OUT_OF_MEMORY);
+  EXPECT_EQ(detail.str(), "no memory");
+  EXPECT_EQ(y_, before);
+  EXPECT_EQ(loratune_forward_host(session_, &given, nullptr), LORATUNE_SUCCESS);
+  EXPECT_NE(y_, before);
 }
 
 }  // namespace
