@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -74,7 +74,7 @@ HostThreads::HostThreads(int threads) : state_(std::make_unique<State>()) {
   state_->threads.reserve(static_cast<std::size_t>(others));
   try {
     for (int i = 0; i < others; ++i) state_->threads.emplace_back([this] { state_->serve(); });
-  } catch (const std::system_error&) {  // as many as there are
+  } catch (const std::exception&) {  // as many as there are: no more threads, or no memory for them
   }
 }
 

@@ -25,7 +25,7 @@ struct HostExecutor {
 class HostThreads {
  public:
   // `threads`, of which the one that calls run() is one: 1 to kMostHostThreads, others are clamped.
-  // Where the system gives no more threads, there are as many as it gave.
+  // Where the system gives no more threads, or no memory for them, there are as many as it gave.
   explicit HostThreads(int threads);
   ~HostThreads();
   HostThreads(const HostThreads&) = delete;

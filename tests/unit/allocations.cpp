@@ -12,6 +12,7 @@ namespace {
 thread_local Allocations counted;
 
 void* counted_allocation(std::size_t size) noexcept {
+  if (counted.before_failure >= 0 && counted.before_failure-- == 0) return nullptr;
   void* memory = std::malloc(size == 0 ? 1 : size);
   ++counted.count;
   counted.live += static_cast<std::int64_t>(malloc_usable_size(memory));

@@ -9,6 +9,7 @@ namespace loratune {
 struct Allocations {
   int count = 0;
   std::int64_t live = 0, peak = 0;  // bytes
+  int before_failure = -1;          // that succeed before one fails; below 0: none fails
 };
 
 // Of the calling thread.
