@@ -396,5 +396,42 @@ TEST(FallbackChoices, BeginWithTheDefaultAndEndWithOneWorkItem) {
   }
 }
 
+// PoCL's name of a device has the processor: tiles for registers of 512 bits, 32 of them, do not
+// fit those of others.
+TEST(DefaultChoice, TilesFitTheRegistersOfTheProcessor) {
+  DeviceInfo device;
+  device.type = DeviceType::cpu;
+  device.platform = "Portable Computing Language";
+  device.vendor = "AuthenticAMD";
+  device.compute_units = 2;
+  device.max_work_group_size = 4096;
+  device.max_alloc_bytes = std::int64_t{1} << 30;
+  const auto choice_on = [&](const std::string& name, std::int64_t m, int rank) {
+    device.name = name;
+    return default_choice(problem_of(m, rank), device);
+  };
+  const auto vectors_of_sums = [](const Choice& choice) {
+    int vectors = 1;
+    for (std::size_t i = 0; i < choice.variant->space.parameters.size(); ++i) {
+      const std::string_view parameter = choice.variant->space.parameters[i].name;
+      if (parameter == "ROWS" || parameter == "RANK_VECS")
+        vectors *= choice.config[static_cast<int>(i)];
+    }
+    return vectors;
+  };
+  for (const std::int64_t m : {8, 16, 512}) {
+    for (const int rank : {1, 4, 12, 13, 64, 256}) {
+      const Choice narrow = choice_on("pthread-haswell-AMD EPYC", m, rank);
+      EXPECT_EQ(narrow.variant->name, "register_tiled");
+      EXPECT_LE(vectors_of_sums(narrow), 8) << m << " " << rank;
+      const Choice wide = choice_on("pthread-skylake-avx512-AMD EPYC", m, rank);
+      EXPECT_EQ(choice_on("cpu-znver4-AMD EPYC", m, rank).config, wide.config);
+    }
+  }
+  EXPECT_EQ(vectors_of_sums(choice_on("pthread-skylake-avx512-AMD EPYC", 512, 64)), 16);
+  device.platform = "Another";
+  EXPECT_EQ(vectors_of_sums(choice_on("a processor", 512, 64)), 16) << "nothing is known of it";
+}
+
 }  // namespace
 }  // namespace loratune
