@@ -103,6 +103,7 @@ class NewFolder {
 
 void save(const Adapter& adapter, Format format, const std::string& folder,
           const SaveOptions& options) {
+  if (adapter.modules.empty()) refuse(folder, "cannot be written: the adapter has no modules");
   if (adapter.changes_base) {
     refuse(folder, "cannot be written: the adapter changes the base's weights when it is loaded: " +
                        adapter.notes.front());

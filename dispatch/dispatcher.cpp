@@ -38,6 +38,9 @@ SkipReason check_rule(const BoundConfig& bound, const Rule& rule, Mode mode,
   if (mode == Mode::batch_invariant && (rule.m.lo > 1 || rule.m.hi < kMaxExtent)) {
     return SkipReason::depends_on_m;
   }
+  // In this mode nothing is asked of a plan, and a range may hold problems that run though none of
+  // its corners does.
+  if (mode == Mode::fast) return SkipReason::none;
   SkipReason best = SkipReason::cannot_run;
   for (unsigned corner = 0; corner < 16; ++corner) {
     const auto end = [&](const Range& range, unsigned bit) {
@@ -49,8 +52,7 @@ SkipReason check_rule(const BoundConfig& bound, const Rule& rule, Mode mode,
     if (skip == SkipReason::not_deterministic) return skip;
     if (skip == SkipReason::none) best = skip;
   }
-  // A range may hold problems that run though none of its corners does, unless a plan must be seen.
-  return mode == Mode::fast ? SkipReason::none : best;
+  return best;
 }
 
 }  // namespace
@@ -206,7 +208,7 @@ std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const
     if (!known && choice.variant != nullptr) all.push_back(choice);
   };
   state_->visit_entries(problem, mode, [&](const FoundEntry& found) {
-    if (state_->runs(found, problem)) {
+    if (state_->runs(found, problem, mode)) {
       add(choice_of(found));
     }
     return false;

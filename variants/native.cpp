@@ -12,8 +12,8 @@ constexpr std::array<std::int32_t, 8> kThreadsValues = {1, 2, 4, 8, 16, 32, 64, 
 constexpr std::array<Parameter, 1> kParameters = {{{"THREADS", kThreadsValues}}};
 
 std::int64_t processors(const DeviceInfo& device) {
-  const auto usable = static_cast<std::int64_t>(device.usable_cpus);
-  return std::max<std::int64_t>(1, usable > 0 ? usable : device.compute_units);
+  const double usable = device.usable_cpus > 0 ? device.usable_cpus : device.compute_units;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(usable));
 }
 
 bool constraint(const Config& config, const Problem&, const DeviceInfo& device) {

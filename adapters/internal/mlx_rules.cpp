@@ -1,6 +1,7 @@
 // The configs of mlx-lm and go-mlx, which have one rank and one scale for all modules, and what
 // formats without a config say.
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,7 +64,7 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
     config.expect("fine_tune_type", "\"lora\": the file holds the model's whole weights");
   }
   if (type != "lora") config.expect("fine_tune_type", "\"lora\"");
-  // Before 2024 the number of layers was called lora_layers.
+  // The first versions called the number of layers lora_layers.
   auto layers = config.whole("num_layers");
   if (!layers) layers = config.whole("lora_layers");
   if (!layers) config.expect("num_layers", "a whole number");
@@ -79,6 +80,18 @@ ModuleRules mlx_lm_rules(const AdapterConfig& config) {
       std::make_shared<const ModuleNames>(texts.value_or(std::vector<std::string_view>()));
   const auto last = std::make_shared<MlxLayers>(*layers);
   ModuleRules rules;
+  // The same versions wrote an alpha. The very first of them used it, and the file does not say
+  // which version wrote it.
+  const auto alpha = parameters->number("alpha");
+  if (!config.whole("num_layers") && alpha && *alpha != static_cast<double>(*rank)) {
+    char note[160];
+    std::snprintf(
+        note, sizeof note,
+        ": lora_parameters.alpha is not used: the scale is %g; the first mlx-lm that wrote "
+        "such files took %g",
+        *scale, *scale * *alpha / static_cast<double>(*rank));
+    rules.notes.push_back(config.path() + note);
+  }
   rules.foresee = [last](std::string_view path) { last->foresee(path); };
   rules.scaling = [=, rank = *rank, scale = *scale, all = !texts](const std::string& path,
                                                                   std::int64_t of_tensors) {

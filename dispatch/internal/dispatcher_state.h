@@ -127,10 +127,16 @@ struct Dispatcher::State {
   template <class Visit>
   void visit_entries(const Problem& problem, Mode mode, Visit visit) const;
 
-  // can_run(), but for what was checked when the file was loaded.
-  bool runs(const FoundEntry& found, const Problem& problem) const noexcept {
-    const auto& [variant, config] = *found.bound;
-    return variant->supports(problem, device) && variant->space.constraint(config, problem, device);
+  // can_run(), but for what was checked when the file was loaded. Where the choice may not depend
+  // on m, an entry that does not run one row runs no number of rows.
+  bool runs(const FoundEntry& found, const Problem& problem, Mode mode) const noexcept {
+    const BoundConfig& bound = *found.bound;
+    const auto takes = [&](const Problem& p) {
+      return bound.variant->supports(p, device) &&
+             bound.variant->space.constraint(bound.config, p, device);
+    };
+    return takes(problem) &&
+           (mode != Mode::batch_invariant || takes(regardless_of_m(problem, mode)));
   }
 
   TunedFile file;
@@ -145,7 +151,7 @@ template <class Refused>
 FoundEntry Dispatcher::State::resolve(const Problem& problem, Mode mode, Refused refused) const {
   FoundEntry first;
   visit_entries(problem, mode, [&](const FoundEntry& found) {
-    const bool fits = runs(found, problem);
+    const bool fits = runs(found, problem, mode);
     if (fits) {
       first = found;
     } else {

@@ -150,7 +150,7 @@ TEST(MlxLm, KeysAreRelativeToLayersOfAnyName) {
   }
 }
 
-TEST(MlxLm, ConfigsFromBefore2024AreRead) {
+TEST(MlxLm, ConfigsOfTheFirstVersionsAreRead) {
   AdapterFolder folder;
   const LoadedAdapter loaded = folder
                                    .mlx(R"({"lora_layers": 16,
@@ -160,6 +160,9 @@ TEST(MlxLm, ConfigsFromBefore2024AreRead) {
   ASSERT_TRUE(loaded.adapter) << loaded.error;
   EXPECT_EQ(loaded.adapter->format, Format::mlx_lm);
   EXPECT_EQ(loaded.adapter->modules[0].scale, 10);
+  ASSERT_EQ(loaded.adapter->notes.size(), 1U);
+  EXPECT_NE(loaded.adapter->notes[0].find("the scale is 10"), std::string::npos);
+  EXPECT_NE(loaded.adapter->notes[0].find("took 80"), std::string::npos);
 }
 
 TEST(MlxLm, CheckpointsBesideTheAdapterAreNoPartOfIt) {

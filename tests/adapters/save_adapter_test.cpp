@@ -210,6 +210,15 @@ TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
   }
 }
 
+TEST(SaveAdapter, AnAdapterWithoutModulesIsRefused) {
+  for (const Format format :
+       {Format::peft, Format::mlx_lm, Format::go_mlx, Format::metal_candle, Format::gguf}) {
+    const TemporaryFolder target;
+    EXPECT_NE(save_adapter(Adapter{}, format, (target / "x").string()), "");
+    EXPECT_EQ(target.files(), 0);
+  }
+}
+
 // Many modules of one adapter, whose numbers are the same.
 Adapter many_modules(int count, std::size_t path) {
   static const float kNumber = 1;

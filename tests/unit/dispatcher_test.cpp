@@ -11,6 +11,7 @@
 #include "loratune/dispatch/default_choice.h"
 #include "unit/allocations.h"
 #include "unit/fictional.h"
+#include "unit/made_up_devices.h"
 #include "unit/temporary_folder.h"
 
 namespace loratune {
@@ -507,6 +508,39 @@ TEST(Dispatcher, BatchInvariantDoesNotDependOnM) {
   EXPECT_TRUE(says(dispatcher.explain(problem(2), Mode::batch_invariant), "match: other_rows"));
   EXPECT_EQ(picked(dispatcher.pick(problem(1, 5), Mode::batch_invariant)), 64);
   EXPECT_EQ(picked(dispatcher.pick(problem(1, 4), Mode::batch_invariant)), 0);
+}
+
+// tensor_rows refuses blocks of many rows where there are few: a rule that holds such blocks would
+// answer for many rows alone.
+TEST(Dispatcher, ABatchInvariantRuleThatCannotRunOneRowAnswersForNone) {
+  const DeviceInfo gpu = made_up::nvidia();
+  const auto at = [](std::int64_t m) {
+    std::string why;
+    return parse_problem("m" + std::to_string(m) + "_k1024_n1024_r16_f16_acc", why).value();
+  };
+  const Variant* variant = find_variant("tensor_rows");
+  ASSERT_NE(variant, nullptr);
+  const Config config = variant->default_config(at(4096), gpu);
+  ASSERT_TRUE(can_run(*variant, config, at(4096), gpu));
+  ASSERT_FALSE(can_run(*variant, config, at(1), gpu)) << "this test needs blocks of many rows";
+  Rule rule = fictional::rule("d0", {16, 16}, {1, kMaxExtent}, 8);
+  rule.kind = kind_of(at(1));
+  rule.mode = Mode::batch_invariant;
+  rule.k = rule.n = {1024, 1024};
+  rule.variant = "tensor_rows";
+  rule.config = named_config(variant->space, config);
+  TunedFile file = only(committed(), {}, {rule});
+  file.devices = {{"d0", tuned_device(gpu)}};
+  file.kernels["tensor_rows"] = {std::string(variant->source_sha256), variant->revision};
+  const Dispatcher dispatcher(file, gpu);
+  const Choice one = dispatcher.pick(at(1), Mode::batch_invariant);
+  for (const std::int64_t m : {2, 64, 4096}) {
+    const Choice choice = dispatcher.pick(at(m), Mode::batch_invariant);
+    EXPECT_EQ(choice.variant, one.variant) << m;
+    EXPECT_EQ(choice.config, one.config) << m;
+  }
+  EXPECT_EQ(dispatcher.choices(at(4096), Mode::batch_invariant).front().shape_match,
+            ShapeMatch::fallback);
 }
 
 // Whatever is asked, what is answered can run.
