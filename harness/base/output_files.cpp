@@ -62,11 +62,14 @@ void require_writable(const std::vector<NamedFile>& written, const std::vector<N
     if (written[i].path.empty()) continue;
     std::vector<NamedFile> others = read;
     others.insert(others.end(), written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i));
-    for (const NamedFile& other : others) {
-      if (same_file(written[i], other))
-        refuse(written[i], "is the file of " + other.option + " too");
-    }
+    require_apart(written[i], others);
     try_to_write(written[i]);
+  }
+}
+
+void require_apart(const NamedFile& written, const std::vector<NamedFile>& read) {
+  for (const NamedFile& other : read) {
+    if (same_file(written, other)) refuse(written, "is the file of " + other.option + " too");
   }
 }
 

@@ -16,6 +16,9 @@ struct NamedFile {
 // `read`. Leaves no trace.
 void require_writable(const std::vector<NamedFile>& written, const std::vector<NamedFile>& read);
 
+// The latter alone: throws where `written` is also one of `read`.
+void require_apart(const NamedFile& written, const std::vector<NamedFile>& read);
+
 // Throws Failure (kExitUsage) where the file is there and neither empty nor JSON of `schema`: it is
 // somebody else's, and would be lost.
 void require_ours(const NamedFile& file, const std::string& schema, const std::string& what);

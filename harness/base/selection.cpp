@@ -44,8 +44,10 @@ std::vector<std::size_t> matching_devices(const std::string& selector,
   const auto [end, error] = std::from_chars(selector.data(), last, index);
   if (!selector.empty() && error == std::errc() && end == last) {
     if (index < devices.size()) return {index};
-    usage("--device " + selector + ": there are " + std::to_string(devices.size()) +
-          " devices that can be used" + reasons(complaints));
+    const std::string count = std::to_string(devices.size());
+    usage("--device " + selector + ": there " +
+          (devices.size() == 1 ? "is 1 device" : "are " + count + " devices") +
+          " that can be used" + reasons(complaints));
   }
   std::vector<std::size_t> matches;
   for (std::size_t i = 0; i < devices.size(); ++i) {

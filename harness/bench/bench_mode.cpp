@@ -12,7 +12,9 @@
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
+#include "harness/base/output_files.h"
 #include "harness/base/selection.h"
+#include "harness/base/shell_word.h"
 #include "harness/bench/arena_benchmark.h"
 #include "harness/bench/dispatch_benchmarks.h"
 #include "harness/bench/modes.h"
@@ -87,8 +89,8 @@ void set_counters(benchmark::State& state, const ProblemResult& result, const st
 // The line that runs a problem again: it lacks the problem's key.
 std::string reproduce_line(const Options& options) {
   std::string line = "lora-bench --bench";
-  if (!options.device.empty()) line += " --device '" + options.device + "'";
-  if (!options.tuned.empty()) line += " --tuned '" + options.tuned + "'";
+  if (!options.device.empty()) line += " --device " + shell_word(options.device);
+  if (!options.tuned.empty()) line += " --tuned " + shell_word(options.tuned);
   for (const std::string& variant : options.variants) line += " --variants " + variant;
   return line + " --problem ";
 }
@@ -153,7 +155,7 @@ bool has_flag(const std::vector<std::string>& flags, std::string_view name) {
 
 // Refuses what Google Benchmark would not: it prints its usage and exits with 0 for an unknown
 // value, and exits with 1 for a file that it cannot write.
-void check_values(const std::vector<std::string>& flags) {
+void check_values(const std::vector<std::string>& flags, const Options& options) {
   const auto one_of = [&](const std::string& name, std::initializer_list<std::string_view> values) {
     for (const std::string& flag : flags) {
       if (!flag.starts_with(name + "=")) continue;
@@ -170,14 +172,19 @@ void check_values(const std::vector<std::string>& flags) {
     if (flag == "--benchmark_color=") throw Failure(kExitUsage, flag + ": no such value");
     if (!flag.starts_with("--benchmark_out=")) continue;
     const std::string path = flag.substr(flag.find('=') + 1);
-    std::FILE* file = path.empty() ? nullptr : std::fopen(path.c_str(), "w");
+    require_apart({"--benchmark_out", path},
+                  {{"--tuned", options.tuned}, {"--problems", options.problems_file}});
+    const bool there = access(path.c_str(), F_OK) == 0;
+    // What is there stays until there is something to write.
+    std::FILE* file = path.empty() ? nullptr : std::fopen(path.c_str(), "a");
     if (file == nullptr) throw Failure(kExitUsage, flag + ": cannot be written");
     std::fclose(file);
+    if (!there) unlink(path.c_str());
   }
 }
 
-void initialize(std::vector<std::string> flags) {
-  check_values(flags);
+void initialize(std::vector<std::string> flags, const Options& options) {
+  check_values(flags, options);
   static char program[] = "lora-bench";  // Google Benchmark keeps its address
   std::vector<char*> arguments = {program};
   for (std::string& flag : flags) arguments.push_back(flag.data());
@@ -307,7 +314,7 @@ std::optional<Dispatcher> load_tuned(const Options& options, const DeviceInfo& d
 int bench_mode(const Options& options) {
   std::vector<std::string> flags = options.benchmark_flags;
   if (options.json) flags.emplace_back("--benchmark_format=json");
-  initialize(flags);
+  initialize(flags, options);
   const Device device = select_device(options.device);
   const std::optional<Dispatcher> tuned = load_tuned(options, device.info);
   tell_limit(device.info);

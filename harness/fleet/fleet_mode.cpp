@@ -225,21 +225,31 @@ void serve(const Fleet& fleet, Post& post, Coordinator* coordinator) {
   }
 }
 
-// Makes the folder of the journals and locks it, so that one sweep holds it at a time.
-int claim_folder(const Fleet& fleet) {
-  namespace fs = std::filesystem;
-  if (!fleet.options.resume && fs::exists(fleet.folder)) {
-    fs::remove_all(fleet.folder.string() + ".old");
-    fs::rename(fleet.folder, fleet.folder.string() + ".old");
-  } else if (fleet.options.resume && !fs::exists(fleet.folder)) {
-    throw Failure(kExitUsage, "--resume: there is no folder '" + fleet.folder.string() + "'");
-  }
-  fs::create_directories(fleet.folder);
-  const int fd = open(fleet.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+int lock_folder(const std::filesystem::path& folder) {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) {
-    throw Failure(kExitUsage, "'" + fleet.folder.string() + "' is in use by another sweep");
+    throw Failure(kExitUsage, "'" + folder.string() + "' is in use by another sweep");
   }
   return fd;
+}
+
+// Makes the folder of the journals and locks it, so that one sweep holds it at a time. A folder of
+// an earlier sweep is kept under another name, and one of a sweep that still runs is left alone.
+int claim_folder(const Fleet& fleet) {
+  namespace fs = std::filesystem;
+  const bool there = fs::exists(fleet.folder);
+  if (fleet.options.resume && !there) {
+    throw Failure(kExitUsage, "--resume: there is no folder '" + fleet.folder.string() + "'");
+  }
+  if (!fleet.options.resume && there) {
+    const int earlier = lock_folder(fleet.folder);
+    std::string old = fleet.folder.string() + ".old";
+    for (int i = 2; fs::exists(old); ++i) old = fleet.folder.string() + ".old." + std::to_string(i);
+    fs::rename(fleet.folder, old);
+    close(earlier);
+  }
+  fs::create_directories(fleet.folder);
+  return lock_folder(fleet.folder);
 }
 
 int coordinate(const Fleet& fleet, Post& post) {

@@ -11,6 +11,7 @@
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
+#include "harness/base/output_files.h"
 #include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
 #include "harness/record/modes.h"
@@ -142,12 +143,17 @@ int record_mode(const Options& options) {
                         [&](const Problem& problem) { return variant->supports(problem, device); });
   });
   const std::vector<const Variant*> listed = with_defaults(variants, problems, device);
-  Recording recording = go_on(options.record, start_recording(listed, device));
+  Recording fresh = start_recording(listed, device);
+  fresh.cache = options.cache;
+  require_writable({{"--record", options.record}}, {});
+  go_on(options.record, fresh);  // so that a file of something else is told before the wait
   const Spaces spaces(variants, problems, device,
                       options.most_configs > 0 ? options.most_configs : kConfigsPerVariant);
   const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
   tell_limit(device);
   const DeviceLock lock(device_place(select_device(options.device)), options.lock_wait_s);
+  // Whoever had the device until now may have added to the file.
+  Recording recording = go_on(options.record, std::move(fresh));
   note_interrupts();
   Worker worker(options.device);
   worker.interrupt_when(interrupted);

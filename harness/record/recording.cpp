@@ -117,6 +117,9 @@ void add_header(const json& line, Recording& recording) {
     throw std::invalid_argument("it does not begin as a recording of version 1");
   }
   recording.device = device_from_json(line.at("device"));
+  const auto cache = parse_cache(line.value("cache", "warm"));  // older recordings do not say
+  if (!cache) throw std::invalid_argument("there is no such cache");
+  recording.cache = *cache;
   recording.kernels = line.at("kernels");
   for (const json& variant : line.at("variants")) {
     recording.variants.push_back({variant.at("name").get<std::string>(),
@@ -145,6 +148,7 @@ nlohmann::json header_of(const Recording& recording) {
   return {{"schema", kSchema},
           {"version", 1},
           {"device", to_json(recording.device)},
+          {"cache", to_string(recording.cache)},
           {"kernels", recording.kernels},
           {"variants", variants}};
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/cache.h"
 #include "loratune/dispatch/outcome.h"
 #include "loratune/variants/device_info.h"
 #include "loratune/variants/problem.h"
@@ -38,13 +39,14 @@ struct RecordedProblem {
 
 struct Recording {
   DeviceInfo device;
-  nlohmann::json kernels;  // sha256 and revision by variant
+  Cache cache = Cache::warm;  // what the weights were in when they were timed
+  nlohmann::json kernels;     // sha256 and revision by variant
   std::vector<RecordedVariant> variants;
   std::vector<RecordedProblem> problems;
   bool operator==(const Recording&) const = default;
 };
 
-// What a recording is of, without its problems: the device, kernels and variants.
+// What a recording is of, without its problems: the device, cache, kernels and variants.
 nlohmann::json header_of(const Recording& recording);
 
 // JSON lines: a header, then a line for each config.

@@ -75,6 +75,20 @@ TEST(Bench, WrongFlagsAreErrors) {
   EXPECT_EQ(lora_bench(folder, "--list --benchmark_filter=x").code, 2);
 }
 
+TEST(Bench, WhatIsThereStaysUntilThereIsSomethingToWrite) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "last.json", "of last week");
+  const std::string out = " --benchmark_out=last.json --problem " + kTiny;
+  EXPECT_EQ(lora_bench(folder, "--bench --device nosuch" + out).code, 2);
+  EXPECT_EQ(lora_bench(folder, "--bench --tuned last.json" + out).code, 2);
+  EXPECT_EQ(lora_bench(folder, "--bench --tuned ./last.json --budget 1s" + out).code, 2);
+  EXPECT_EQ(read_bytes(folder / "last.json"), "of last week");
+  const std::ptrdiff_t before = folder.files();
+  EXPECT_EQ(lora_bench(folder, "--bench --device nosuch --benchmark_out=new.json").code, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder / "new.json"));
+  EXPECT_EQ(folder.files(), before);
+}
+
 TEST(Bench, AFileThatIsCutOffIs2) {
   const TemporaryFolder folder;
   for (const std::string format : {"json", "csv", "console"}) {

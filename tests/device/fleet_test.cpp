@@ -1,5 +1,8 @@
 // A sweep by mpirun over two PoCL devices, and what becomes of it when parts of it are killed.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -108,6 +111,29 @@ TEST_F(FleetTest, DecidesAllAndWritesOneFileThatItsJournalsGiveAgain) {
   const Result other = start(sweep(2, "8s") + Words{"--resume", "--seed", "2"}).wait();
   EXPECT_EQ(other.code, 2) << other.err;
   EXPECT_NE(other.err.find("differing: seed"), std::string::npos) << other.err;
+}
+
+TEST_F(FleetTest, KeepsEarlierJournalsAndLeavesThoseOfARunningSweepAlone) {
+  const auto folder = folder_ / "tuned.json.journal.d";
+  for (const char* text : {"first", "second"}) {
+    std::filesystem::create_directories(folder);
+    write_bytes(folder / "it", text);
+    const Result result = start(sweep(2, "8s")).wait();
+    EXPECT_EQ(result.code, 0) << result.err;
+    std::filesystem::remove_all(folder);
+  }
+  EXPECT_EQ(read_bytes(folder_ / "tuned.json.journal.d.old" / "it"), "first");
+  EXPECT_EQ(read_bytes(folder_ / "tuned.json.journal.d.old.2" / "it"), "second");
+
+  std::filesystem::create_directories(folder);
+  write_bytes(folder / "it", "of another sweep");
+  const int held = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(held, LOCK_EX | LOCK_NB), 0);
+  const Result result = start(sweep(2, "8s")).wait();
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_NE(result.err.find("is in use by another sweep"), std::string::npos) << result.err;
+  EXPECT_EQ(read_bytes(folder / "it"), "of another sweep");
+  close(held);
 }
 
 TEST_F(FleetTest, HandsOutAgainWhatASweepThatIsKilledLeaves) {

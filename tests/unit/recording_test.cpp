@@ -54,6 +54,22 @@ std::string failure_of(const std::string& path) {
   return "read without complaint";
 }
 
+TEST(Recording, OneThatSaysNoCacheIsOfWarmBuffers) {
+  const TemporaryFolder folder;
+  Recording recording = made_up_recording();
+  recording.cache = Cache::rotate;
+  std::string text = serialize(recording);
+  write(folder / "r", text);
+  EXPECT_EQ(read_recording((folder / "r").string()).cache, Cache::rotate);
+  const std::string member = R"("cache":"rotate",)";
+  const std::size_t at = text.find(member);
+  ASSERT_NE(at, std::string::npos);
+  write(folder / "old", std::string(text).erase(at, member.size()));
+  EXPECT_EQ(read_recording((folder / "old").string()).cache, Cache::warm);
+  write(folder / "none", text.replace(at, member.size(), R"("cache":"cold",)"));
+  EXPECT_NE(failure_of((folder / "none").string()).find("cache"), std::string::npos);
+}
+
 TEST(Recording, IsReadBackPlainOrCompressed) {
   const TemporaryFolder folder;
   const Recording recording = made_up_recording();
@@ -103,7 +119,7 @@ TEST(Recording, WhatIsDamagedIsRefusedWithItsLine) {
   EXPECT_PRED2(names_line, damaged("\"type\":1", "\"type\":7"), 1);
   EXPECT_PRED2(names_line, damaged("[4200.0,", std::string(200000, '[')), 2);
   EXPECT_PRED2(names_line, damaged("\"problem\"", std::string("\"\0em\"", 5)), 2);
-  EXPECT_PRED2(names_line, damaged("{\"device\"", std::string(4, '\0')), 1);
+  EXPECT_PRED2(names_line, damaged("{\"cache\"", std::string(4, '\0')), 1);
   EXPECT_PRED2(names_line, damaged("{\"config\"", std::string(2 << 20, ' ') + "{\"config\""), 2);
   EXPECT_PRED2(names_line, damaged("{\"config\"", "[],{\"config\""), 2);
   write(path, "[1]\n");
