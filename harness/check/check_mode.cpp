@@ -10,6 +10,7 @@
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
+#include "harness/base/shell_word.h"
 #include "harness/check/case_process.h"
 #include "harness/check/modes.h"
 
@@ -147,16 +148,6 @@ struct Planned {
   std::vector<MatrixCase> cases;
 };
 
-std::vector<Planned> selected_row(const Options& options, const Variant& variant,
-                                  const DeviceInfo& device) {
-  Planned group;
-  group.row.variant = variant.name;
-  group.row.dtype = group.row.write = "-";
-  group.row.shape_class = "selected";
-  group.cases = chosen_cases(options, variant, device);
-  return {group};
-}
-
 // Of all cases in order, `most` evenly spread ones.
 void thin(std::vector<Planned>& planned, int most) {
   std::size_t all = 0;
@@ -172,6 +163,26 @@ void thin(std::vector<Planned>& planned, int most) {
   }
 }
 
+void drop_long(std::vector<MatrixCase>& cases, double most_flops) {
+  if (most_flops <= 0) return;
+  std::erase_if(cases, [&](const MatrixCase& one) {
+    return one.variant->flops(one.shape.problem, one.config) > most_flops;
+  });
+}
+
+std::vector<Planned> selected_row(const Options& options, const Variant& variant,
+                                  const DeviceInfo& device) {
+  std::vector<Planned> planned(1);
+  Planned& group = planned.front();
+  group.row.variant = variant.name;
+  group.row.dtype = group.row.write = "-";
+  group.row.shape_class = "selected";
+  group.cases = chosen_cases(options, variant, device);
+  drop_long(group.cases, options.max_flops);
+  thin(planned, options.most_cases);
+  return planned;
+}
+
 std::vector<Planned> planned_rows(const Options& options, const Variant& variant,
                                   const DeviceInfo& device) {
   const std::vector<Types> wanted = read_types(options.dtypes);
@@ -182,17 +193,14 @@ std::vector<Planned> planned_rows(const Options& options, const Variant& variant
         continue;
       }
       for (const bool accumulate : {false, true}) {
+        if (options.set && accumulate) continue;
         Planned group;
         group.row.variant = variant.name;
         group.row.dtype = to_string(types);
         group.row.write = accumulate ? "acc" : "set";
         group.row.shape_class = to_string(shape_class);
         group.cases = matrix_cases(variant, device, shape_class, types, accumulate, options.full);
-        if (options.max_flops > 0) {
-          std::erase_if(group.cases, [&](const MatrixCase& one) {
-            return variant.flops(one.shape.problem, one.config) > options.max_flops;
-          });
-        }
+        drop_long(group.cases, options.max_flops);
         planned.push_back(std::move(group));
       }
     }
@@ -234,7 +242,7 @@ class Checking {
                       std::to_string(kMostHung);
     }
     std::string reproduce = reproduce_line(matrix_case);
-    if (!options_.device.empty()) reproduce += " --device '" + options_.device + "'";
+    if (!options_.device.empty()) reproduce += " --device " + shell_word(options_.device);
     add(row, result, reproduce);
   }
 
@@ -263,6 +271,12 @@ int check_mode(const Options& options) {
   const bool selected = gives_shapes(options) || !options.problem_keys.empty() ||
                         !options.problems_file.empty() || !options.config.empty() ||
                         options.quick || !options.adapter.path.empty();
+  if (selected && options.full) {
+    throw Failure(kExitUsage, "--full is of the matrix, not of selected problems");
+  }
+  if (!selected && !options.strides.empty()) {
+    throw Failure(kExitUsage, "--strides wants the problems that it is for, such as --problem");
+  }
   select_variants(options);
   if (selected) select_problems(options);  // so that bad input is told before a device is sought
   const DeviceInfo device = select_device(options.device).info;

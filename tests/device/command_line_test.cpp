@@ -94,6 +94,8 @@ TEST_F(CommandLine, AConfigThatIsNoneIs2) {
   expect_failure(2, check + Words{"--strides", "1,2,3"});
   expect_failure(2, check + Words{"--strides", "1,2,3,-4"});
   expect_failure(2, check + Words{"--strides", "0,9223372036854775807,0,0"});
+  expect_failure(2, {"--check", "--variants", "naive", "--cases", "1", "--strides", "0,1,0,1"});
+  expect_failure(2, check + Words{"--full"});
 }
 
 TEST_F(CommandLine, ATunedFileThatIsNoneIs2) {
@@ -288,6 +290,37 @@ TEST_F(CommandLine, RecordsEveryConfigGoesOnAndSearchesWhatItRecorded) {
   ASSERT_GT(with_default.size(), 2U);
   EXPECT_EQ(with_default[1].at("variant"), "register_tiled");
   EXPECT_EQ(with_default[2].at("variant"), "naive");
+}
+
+// The second waits for the device, and what the first has written meanwhile stays.
+TEST_F(CommandLine, TwoRecordsOfOneFileKeepBoth) {
+  const auto record = [](const std::string& m) {
+    return Words{"--sweep",
+                 "--record",
+                 "r.jsonl",
+                 "--device",
+                 kPocl,
+                 "--configs",
+                 "2",
+                 "--variants",
+                 "naive",
+                 "--problem",
+                 m + "_k64_n64_r4_f32_acc"};
+  };
+  Process first(folder_, record("m1"), {});
+  Process second(folder_, record("m3"), {});
+  for (Process* one : {&first, &second}) {
+    const Result result = one->wait();
+    EXPECT_EQ(result.code, 0) << result.err;
+  }
+  EXPECT_EQ(read_recording(folder_ / "r.jsonl").problems.size(), 2U);
+  expect_failure(2, record("m4") + Words{"--cache", "rotate"});
+  EXPECT_EQ(read_recording(folder_ / "r.jsonl").problems.size(), 2U);
+}
+
+TEST_F(CommandLine, ARecordThatCannotBeWrittenIsToldBeforeTheWork) {
+  const Result result = run({"--sweep", "--record", "absent/r.jsonl", "--device", kPocl});
+  EXPECT_EQ(result.code, 2) << "the default grid would take an hour";
 }
 
 TEST_F(CommandLine, ARecordThatIsInterruptedKeepsItsProblems) {
