@@ -33,7 +33,8 @@ void validate(const GateRules& rules) {
   const bool numbers = rules.sub_blocks >= 1 && rules.sub_blocks <= 64 && rules.shorten >= 1 &&
                        rules.shorten <= 64 && rules.level > 0.5 && rules.level < 1 &&
                        rules.worse > 1 && rules.good > 1 && rules.sentinel > 1 &&
-                       rules.short_ns >= 0 && rules.canary_limit > 1 && rules.distinct >= 1;
+                       rules.patience >= 1 && rules.patience <= 100000 && rules.short_ns >= 0 &&
+                       rules.canary_limit > 1 && rules.distinct >= 1;
   if (!numbers) throw std::invalid_argument("a rule of the gate is out of range");
 }
 
@@ -90,7 +91,12 @@ void PairedTrial::void_round(bool bad_clock) {
     bad_clock_ = 0;
     return;
   }
-  end_ = 2 * bad_clock_ > voids_.counted ? TrialEnd::clock : TrialEnd::environment;
+  // What disturbs a machine often passes within a second. A clock that lies does not.
+  if (2 * bad_clock_ > voids_.counted) {
+    end_ = TrialEnd::clock;
+  } else if (voids_.counted >= rules_.patience) {
+    end_ = TrialEnd::environment;
+  }
 }
 
 const Looks& PairedTrial::looks() const {

@@ -37,6 +37,7 @@ struct GateRules {
   double sentinel = 1.02;     // where a sentinel's interval must come to lie within
   double canary_limit = 2.0;  // a round is void above this multiple of the canary's 10th percentile
   int shorten = 4;            // what blocks are divided by when over half of the rounds are void
+  int patience = 120;         // rounds of such blocks before the machine is called too disturbed
   int distinct = 6;           // fewer different times of an arm than this: the clock stands still
   bool operator==(const GateRules&) const = default;
 };
@@ -51,7 +52,7 @@ enum class TrialEnd : std::uint8_t {
   pass,          // slower by less than `good`, if at all; before the last look also not faster by
                  // more, so that arms swapped end at the same look
   inconclusive,  // none of these at the last look
-  environment,   // over half of the rounds were void, with shortened blocks too
+  environment,   // over half of the rounds were void, with `patience` rounds of short blocks too
   clock,         // over half of the times were no times, or the clock stands still
   failed         // an arm could not go on
 };

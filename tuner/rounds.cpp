@@ -1,5 +1,6 @@
 #include "tuner/rounds.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -39,8 +40,9 @@ bool CanaryWatch::undisturbed(const Round& round, const RoundReply& reply) {
   }
   const double canary = least_time(round.order, reply.ns, kCanary);
   if (!is_time(canary)) return false;
-  canary_ns_.push_back(canary);
-  return !reply.stolen && reply.failed != kCanary && canary <= limit_ * quantile(canary_ns_, 0.1);
+  sorted_ns_.insert(std::ranges::upper_bound(sorted_ns_, canary), canary);
+  return !reply.stolen && reply.failed != kCanary &&
+         canary <= limit_ * quantile_of_sorted(sorted_ns_, 0.1);
 }
 
 }  // namespace loratune

@@ -52,7 +52,7 @@ class CanaryWatch {
 
  private:
   double limit_;
-  std::vector<double> canary_ns_;  // of every round, disturbed or not
+  std::vector<double> sorted_ns_;  // the canary's, of every round, disturbed or not
 };
 
 }  // namespace loratune

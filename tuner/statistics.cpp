@@ -31,8 +31,11 @@ double geometric_mean(std::span<const double> values) {
 }
 
 double quantile(std::span<const double> values, double q) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  const std::vector<double> ordered = sorted(values);
+  return quantile_of_sorted(sorted(values), q);
+}
+
+double quantile_of_sorted(std::span<const double> ordered, double q) {
+  if (ordered.empty()) return std::numeric_limits<double>::quiet_NaN();
   const double position = std::clamp(q, 0.0, 1.0) * static_cast<double>(ordered.size() - 1);
   const auto below = static_cast<std::size_t>(position);
   const std::size_t above = std::min(below + 1, ordered.size() - 1);

@@ -13,6 +13,8 @@ double median(std::span<const double> values);
 
 // Value at quantile q in [0, 1], linear between order statistics. NaN for no values.
 double quantile(std::span<const double> values, double q);
+// The same of values that rise already.
+double quantile_of_sorted(std::span<const double> values, double q);
 
 // Of one value it is that value, to the bit. NaN for no values.
 double geometric_mean(std::span<const double> values);

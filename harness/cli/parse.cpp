@@ -357,6 +357,11 @@ Options parse_command_line(int argc, const char* const* argv) {
   if (options.command == sweep && table.given("--evaluations") && options.evaluations == 0) {
     usage("--evaluations: a share is of a recording; a sweep wants a number like 200");
   }
+  for (const char* option : {"--tuned", "--mode"}) {
+    if (options.command == gate && table.given("--against") && table.given(option)) {
+      usage(std::string(option) + " makes the plans of this build; --against has others");
+    }
+  }
   set_default_paths(table, options);
   return options;
 }

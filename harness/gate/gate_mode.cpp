@@ -101,8 +101,10 @@ std::string cannot_append(const std::string& path) {
 void try_files(const Options& options, bool replaying) {
   const GateArguments& gate = options.gate;
   std::vector<NamedFile> written = {{"--markdown", gate.markdown}, {"--junit", gate.junit}};
-  const std::vector<NamedFile> read = {
-      {"--gate", gate.base}, {"--against", gate.against}, {"--replay", options.replay}};
+  const std::vector<NamedFile> read = {{"--gate", gate.base},
+                                       {"--against", gate.against},
+                                       {"--replay", options.replay},
+                                       {"--tuned", options.tuned}};
   const NamedFile result{"--out", options.out};
   if (!replaying) written.insert(written.begin(), result);
   require_writable(written, read);
@@ -139,6 +141,23 @@ bool write_files(const Options& options, bool replaying, const GateResult& resul
   return good;
 }
 
+// What a command that runs a case again needs beside the two plans and the seed.
+std::vector<std::string> made_with(const Options& options) {
+  std::vector<std::string> words;
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) words.insert(words.end(), {option, value});
+  };
+  add("--device", options.device);
+  add("--tuned", options.tuned);
+  if (options.mode != Mode::fast) add("--mode", std::string(to_string(options.mode)));
+  std::string looks;
+  for (const int look : options.gate.looks) {
+    looks += (looks.empty() ? "" : ",") + std::to_string(look);
+  }
+  add("--looks", looks);
+  return words;
+}
+
 // On a terminal in one line that is written over, elsewhere in a line each.
 void show_progress(const Terminal& terminal, const GateProgress& progress) {
   const std::string count = std::to_string(progress.done) + "/" + std::to_string(progress.cases);
@@ -162,7 +181,9 @@ GateResult run_live(const Options& options) {
   keep_problems(base, selected);
   PlansFile candidate;
   if (arguments.against.empty()) {
-    candidate = make_plans(options, problems_of(base), variants(), device.info);
+    // What is selected and the base does not have is NEW, not lost from sight.
+    candidate =
+        make_plans(options, selected ? *selected : problems_of(base), variants(), device.info);
   } else {
     candidate = read_plans(arguments.against);
     require_device(candidate, arguments.against, device.info);
@@ -198,6 +219,7 @@ GateResult run_live(const Options& options) {
   result.tool = tool_info();
   result.base_path = arguments.base;
   result.against_path = arguments.against;
+  result.made_with = made_with(options);
   result.strict = arguments.strict;
   result.allow_missing = arguments.allow_missing;
   return result;

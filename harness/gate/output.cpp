@@ -6,6 +6,7 @@
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/selection.h"
+#include "harness/base/shell_word.h"
 #include "harness/gate/report.h"
 
 namespace loratune {
@@ -75,9 +76,10 @@ std::string sides(const GateResult& result) {
 // The command that runs the row's case again.
 std::string again(const GateResult& result, const GateRow& row) {
   const std::size_t slash = row.name.find('/');
-  std::string line = "lora-bench --gate " + result.base_path;
-  if (!result.against_path.empty()) line += " --against " + result.against_path;
-  line += " --problem " + row.name.substr(slash + 1);
+  std::string line = "lora-bench --gate " + shell_word(result.base_path);
+  if (!result.against_path.empty()) line += " --against " + shell_word(result.against_path);
+  for (const std::string& word : result.made_with) line += " " + shell_word(word);
+  line += " --problem " + shell_word(row.name.substr(slash + 1));
   if (result.time_unchanged) line += " --time-unchanged";
   return line + " --seed " + std::to_string(result.seed);
 }

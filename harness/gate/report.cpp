@@ -43,6 +43,19 @@ std::string trial_note(TrialEnd end) {
   }
 }
 
+// Adds what the first of several trials came to.
+void note_first_trial(const GateCase& one, const GateRules& rules, bool sentinel,
+                      std::string& note) {
+  if (one.trials.size() < 2) return;
+  const MedianInterval first = trial_of(one.trials.front(), rules, sentinel).interval();
+  char text[80] = "first trial: none of its rounds was undisturbed";
+  if (first.count > 0) {
+    std::snprintf(text, sizeof text, "first trial: %.3f (%.3f..%.3f)", std::exp(first.median),
+                  std::exp(first.low), std::exp(first.high));
+  }
+  note = note.empty() ? text : note + "; " + text;
+}
+
 CaseVerdict judge_case(const GateCase& one, const GateRules& rules, std::string& note) {
   const Outcome base = one.base.outcome;
   const Outcome candidate = one.candidate.outcome;
@@ -55,6 +68,10 @@ CaseVerdict judge_case(const GateCase& one, const GateRules& rules, std::string&
     return CaseVerdict::fault;
   }
   if (!one.in_base) return CaseVerdict::added;
+  if (!one.untimed.empty()) {
+    note = one.untimed;
+    return CaseVerdict::skipped;
+  }
   if (base != Outcome::correct && base != Outcome::skipped) {
     note = "base: " + detail_of(one.base);
     return CaseVerdict::base_unusable;
@@ -66,13 +83,7 @@ CaseVerdict judge_case(const GateCase& one, const GateRules& rules, std::string&
   std::vector<TrialEnd> ends;
   for (const TrialRecord& trial : one.trials) ends.push_back(trial_of(trial, rules, false).end());
   note = trial_note(ends.back());
-  if (ends.size() > 1) {
-    const MedianInterval first = trial_of(one.trials.front(), rules, false).interval();
-    char text[80];
-    std::snprintf(text, sizeof text, "first trial: %.3f (%.3f..%.3f)", std::exp(first.median),
-                  std::exp(first.low), std::exp(first.high));
-    note = note.empty() ? text : note + "; " + text;
-  }
+  note_first_trial(one, rules, false, note);
   // A trial that was cut off decides nothing.
   return judge_trials(ends).value_or(CaseVerdict::environment);
 }
@@ -198,6 +209,12 @@ SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const Gat
   return reading_of(interval.low, interval.high, rules);
 }
 
+bool stands(const GateCase& sentinel, const GateRules& rules) {
+  if (sentinel.trials.size() > 1) return true;
+  const SentinelState state = read_sentinel(sentinel_trial(sentinel, rules), rules).state;
+  return state != SentinelState::biased && state != SentinelState::untimed;
+}
+
 SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules,
                               double launch_floor_ns, double case_ns) {
   // Two launches and little else. What disturbs those is a time, not a share of one.
@@ -243,6 +260,7 @@ GateReport judge(const GateResult& result) {
     std::optional<PairedTrial> trial = sentinel_trial(one, result.rules);
     row.verdict = sentinel_verdict(read_sentinel(trial, result.rules).state);
     row.note = trial ? trial_note(trial->end()) : detail_of(one.candidate);
+    note_first_trial(one, result.rules, true, row.note);
     sentinels.push_back(std::move(trial));
     report.sentinels.push_back(std::move(row));
   }

@@ -37,11 +37,15 @@ struct SentinelReading {
   double low, high;  // interval of ln(candidate / base)
 };
 
-// A sentinel's trial as it went; nothing where it was not timed.
+// A sentinel's last trial as it went; nothing where it was not timed.
 std::optional<PairedTrial> sentinel_trial(const GateCase& sentinel, const GateRules& rules);
 
 // What the sentinel says of itself, and of a case whose base takes no longer.
 SentinelReading read_sentinel(const std::optional<PairedTrial>& trial, const GateRules& rules);
+// Whether the sentinel has had the trials that it wants. Where the first says that times cannot be
+// believed, a second is to confirm it: as of a case that was timed as slower, in another process,
+// where memory is laid out otherwise.
+bool stands(const GateCase& sentinel, const GateRules& rules);
 // What the sentinel says of a case whose base takes `case_ns`. What disturbs a sentinel that does
 // little but launch is a number of nanoseconds, not a share of its time: of a longer case such a
 // sentinel speaks in proportion to the two times. Other sentinels speak in full.

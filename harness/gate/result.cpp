@@ -1,7 +1,6 @@
 #include "harness/gate/result.h"
 
 #include <cmath>
-#include <fstream>
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
@@ -38,6 +37,7 @@ void visit_members(Rules& rules, Visit& visit) {
   visit("good", rules.good);
   visit("sentinel", rules.sentinel);
   visit("shorten", rules.shorten);
+  visit("patience", rules.patience, kYounger);
   visit("canary_limit", rules.canary_limit);
   visit("distinct", rules.distinct);
 }
@@ -52,6 +52,7 @@ GateRules rules_from(const json& value) {
   GateRules rules;
   // Files of before cases were told apart by their length have neither: all had the same looks.
   rules.short_ns = 0;
+  rules.patience = VoidRounds::kFewest;  // and of before there was any, none
   const MembersFromJson visit{value};
   visit_members(rules, visit);
   if (!value.contains("short_looks")) rules.short_looks = rules.looks;
@@ -133,14 +134,16 @@ Prepared side_from(const json& value) {
 json to_json(const GateCase& one, const GateRules& rules, bool sentinel) {
   json trials = json::array();
   for (const TrialRecord& trial : one.trials) trials.push_back(to_json(trial, rules, sentinel));
-  return {{"case", one.name},
-          {"in_base", one.in_base},
-          {"in_candidate", one.in_candidate},
-          {"equal", one.equal},
-          {"same_as", one.same_as},
-          {"base", to_json(one.base)},
-          {"candidate", to_json(one.candidate)},
-          {"trials", trials}};
+  json value = {{"case", one.name},
+                {"in_base", one.in_base},
+                {"in_candidate", one.in_candidate},
+                {"equal", one.equal},
+                {"same_as", one.same_as},
+                {"base", to_json(one.base)},
+                {"candidate", to_json(one.candidate)},
+                {"trials", trials}};
+  if (!one.untimed.empty()) value["untimed"] = one.untimed;
+  return value;
 }
 
 GateCase case_from(const json& value, const GateRules& rules, bool sentinel) {
@@ -150,6 +153,7 @@ GateCase case_from(const json& value, const GateRules& rules, bool sentinel) {
   value.at("in_candidate").get_to(one.in_candidate);
   value.at("equal").get_to(one.equal);
   value.at("same_as").get_to(one.same_as);
+  if (value.contains("untimed")) value.at("untimed").get_to(one.untimed);
   one.base = side_from(value.at("base"));
   one.candidate = side_from(value.at("candidate"));
   for (const json& trial : value.at("trials")) {
@@ -181,6 +185,7 @@ json to_json(const GateResult& result) {
           {"candidate_tool", to_json(result.candidate_tool)},
           {"base_path", result.base_path},
           {"against_path", result.against_path},
+          {"made_with", result.made_with},
           {"device", to_json(result.device)},
           {"seed", result.seed},
           {"rules", to_json(result.rules)},
@@ -206,6 +211,7 @@ GateResult gate_from_json(const json& value) {
   result.candidate_tool = tool_from(value.at("candidate_tool"));
   value.at("base_path").get_to(result.base_path);
   value.at("against_path").get_to(result.against_path);
+  if (value.contains("made_with")) value.at("made_with").get_to(result.made_with);
   result.device = device_from_json(value.at("device"));
   result.seed = whole_from<std::uint64_t>(value.at("seed"), "seed");
   result.rules = rules_from(value.at("rules"));
@@ -222,13 +228,10 @@ GateResult gate_from_json(const json& value) {
   return result;
 }
 
-bool is_gate_result(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return file.get() == '{';
-}
+bool is_gate_result(const std::string& path) { return unpacked_head(path, 1) == "{"; }
 
 GateResult read_gate_result(const std::string& path) {
-  const std::string bytes = read_file(path, "gate result");
+  const std::string bytes = read_unpacked(path, "gate result");
   try {
     return gate_from_json(parse_json(bytes));
   } catch (const std::exception& error) {

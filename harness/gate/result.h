@@ -27,6 +27,7 @@ struct GateCase {
   bool in_base = true, in_candidate = true;
   bool equal = false;        // the plans are
   std::string same_as;       // another case with these very plans, timed in place of this one
+  std::string untimed;       // why the two sides cannot be told apart by time; then only checked
   Prepared base, candidate;  // building and checking; skipped where it was not tried
   std::vector<TrialRecord> trials;
 };
@@ -35,6 +36,9 @@ struct GateResult {
   ToolInfo tool;                        // that ran the gate
   ToolInfo base_tool, candidate_tool;   // that exported the plans
   std::string base_path, against_path;  // as given; the second empty where the tool made them
+  // Further options and their values that the plans and their rounds depended on, in turn, as
+  // given.
+  std::vector<std::string> made_with;
   DeviceInfo device;
   std::uint64_t seed = 1;
   GateRules rules;
@@ -49,7 +53,8 @@ nlohmann::json to_json(const GateResult& result);
 // Throws nlohmann::json::exception or std::invalid_argument.
 GateResult gate_from_json(const nlohmann::json& value);
 
-// Whether the file at `path` begins as one, not as a journal. False where it cannot be read.
+// Whether the file at `path` begins as one, not as a journal. False where it cannot be read. gzip
+// may have compressed it.
 bool is_gate_result(const std::string& path);
 
 // Throws Failure (kExitUsage) with one line.

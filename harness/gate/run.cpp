@@ -45,10 +45,12 @@ class Runner {
       if (number > 0) worker_.restart();
       select(pair, seed);
       if (!prepare(number % 2 == 1, out) || !timed) return;
-      out.trials.push_back(run_trial(seed, sentinel, out));
+      out.trials.push_back(run_trial(seed, sentinel, pair.packing, out));
       ends = ends_of(out, sentinel);
       if (ends.back() != TrialEnd::failed && !pair.packing) recheck(out);
-    } while (!judge_trials(ends) && out.candidate.outcome == Outcome::correct);
+      // A case is judged by its trials, a sentinel by the last of at most two.
+    } while ((sentinel ? !stands(out, options_.rules) : !judge_trials(ends)) &&
+             out.candidate.outcome == Outcome::correct);
   }
 
   // Whether the last trial was disturbed, so that another may decide.
@@ -94,11 +96,13 @@ class Runner {
     return out.base.outcome == Outcome::correct && out.candidate.outcome == Outcome::correct;
   }
 
-  TrialRecord run_trial(std::uint64_t seed, bool sentinel, GateCase& out) {
+  TrialRecord run_trial(std::uint64_t seed, bool sentinel, bool packing, GateCase& out) {
     TrialRecord record;
     record.seed = seed;
-    // One number for both arms: what the block's end costs is then the same share of each.
-    record.runs = block_runs(std::min(out.base.probe_ns, out.candidate.probe_ns));
+    // One number for both arms: what the block's end costs is then the same share of each. Packing
+    // has no such cost, since every run waits for its own end.
+    const double run_ns = std::min(out.base.probe_ns, out.candidate.probe_ns);
+    record.runs = packing ? runs_of_a_millisecond(run_ns) : block_runs(run_ns);
     PairedTrial trial(seed, options_.rules, sentinel);
     for (auto round = trial.next(); round; round = trial.next()) {
       if (interrupted_()) throw Interrupted{};
@@ -192,6 +196,11 @@ struct Planned {
   Pair pair;
 };
 
+// Whether a plan runs functions of this program and no kernel of its own.
+bool is_native(const LaunchPlan& plan) {
+  return !plan.launches.empty() && std::ranges::all_of(plan.launches, &Launch::native);
+}
+
 std::vector<Planned> plan_cases(const PlansFile& base, const PlansFile& candidate) {
   std::map<std::string, Planned> cases;
   const PlansFile* sides[] = {&base, &candidate};
@@ -210,11 +219,15 @@ std::vector<Planned> plan_cases(const PlansFile& base, const PlansFile& candidat
     planned.result.in_candidate = plans[1] != nullptr;
     if (plans[0] == nullptr || plans[1] == nullptr) continue;
     planned.result.equal = *plans[0] == *plans[1];
+    if (is_native(*plans[0]) && is_native(*plans[1])) {
+      planned.result.untimed = "both sides run the code of the lora-bench that ran the gate";
+    }
     // Parts are packed as the variants that they are of.
     if (!name.starts_with("pick/") || !plans[0]->parts.empty() || !plans[1]->parts.empty()) {
       continue;
     }
     Planned pack = planned;
+    pack.result.untimed.clear();
     pack.pair.packing = true;
     pack.pair.name = pack.result.name = "pack/" + to_string(planned.pair.problem);
     pack.result.equal = plans[0]->a == plans[1]->a && plans[0]->b == plans[1]->b;
@@ -271,10 +284,14 @@ GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const Gat
   Runner runner(options, worker, interrupted);
   std::vector<Planned> cases = plan_cases(base, candidate);
 
-  const auto tried = [&](const Planned& one) {
-    return one.result.in_candidate && (!one.result.equal || options.time_unchanged);
+  const auto only_checked = [](const Planned& one) {
+    return !one.result.in_base || !one.result.untimed.empty();
   };
-  const auto compared = [&](const Planned& one) { return tried(one) && one.result.in_base; };
+  const auto tried = [&](const Planned& one) {
+    const bool changed = !one.result.equal || options.time_unchanged;
+    return one.result.in_candidate && (changed || only_checked(one));
+  };
+  const auto compared = [&](const Planned& one) { return tried(one) && !only_checked(one); };
   const bool timing = std::any_of(cases.begin(), cases.end(), compared);
   bool usable = true;
   if (timing) {
@@ -285,7 +302,7 @@ GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const Gat
     Planned& one = cases[i];
     if (!tried(one)) continue;
     progress({i, cases.size(), one.result.name});
-    if (!one.result.in_base) {
+    if (only_checked(one)) {
       runner.check(one.pair, one.result);
     } else if (const Planned* other = same_plans({cases.data(), i}, one)) {
       one.result.same_as = other->result.name;

@@ -21,12 +21,24 @@ kernel void spin(global float* sink, int length) {
 }
 )CL";
 
-constexpr double kCanaryNs = 200e3;
+constexpr double kCanaryNs = 100e3;
 constexpr int kLongestSpin = 1 << 24;
 constexpr int kLooks = 8;  // a machine that is busy for some of them still tells a length too short
 
 // No launch ends so soon; rusticl answers 0, 1, 2, 3 where it has no clock.
 constexpr std::uint64_t kShortestCommandNs = 20;
+
+double host_spin_ns(int length) {
+  volatile float sink = 0;
+  return time_block_ns(
+      1,
+      [&] {
+        float value = sink + 1.0F;
+        for (int i = 0; i < length; ++i) value = value * 0.999F + 0.001F;
+        sink = value;
+      },
+      [] {});
+}
 
 EventTimes times_of(cl_event event) {
   const auto time = [&](cl_profiling_info what) {
@@ -41,8 +53,12 @@ EventTimes times_of(cl_event event) {
 
 }  // namespace
 
+int runs_of_a_millisecond(double run_ns) {
+  return static_cast<int>(std::clamp(1e6 / run_ns, 1.0, 32.0));
+}
+
 int block_runs(double run_ns) {
-  const auto wanted = static_cast<int>(std::clamp(1e6 / run_ns, 1.0, 32.0));
+  const int wanted = runs_of_a_millisecond(run_ns);
   return run_ns < 1e6 ? std::max(wanted, 8) : wanted;
 }
 
@@ -86,6 +102,7 @@ Probes::Probes(Engine& engine)
     return canary_ns();
   });
   set_argument(spin_.get(), 1, length);
+  host_length_ = spin_length(kCanaryNs, host_spin_ns);
 }
 
 int spin_length(double ns, const std::function<double(int length)>& time_ns) {
@@ -112,8 +129,12 @@ double Probes::launch_floor_ns() {
   return median(blocks);
 }
 
+double Probes::host_canary_ns() const { return host_spin_ns(host_length_); }
+
 double Probes::canary_ns() {
-  return time_block_ns(queue_.get(), 1, [&] { launch(queue_.get(), spin_.get(), items_, 64); });
+  const auto once = [&] { launch(queue_.get(), spin_.get(), items_, 64); };
+  time_block_ns(queue_.get(), 1, once);  // a device that the host kept idle has to wake up first
+  return time_block_ns(queue_.get(), 1, once);
 }
 
 std::string event_clock_fault(const std::vector<EventTimes>& commands, double wall_ns) {

@@ -12,8 +12,10 @@
 
 namespace loratune {
 
-// Runs in a block for a run of `run_ns`: about 1 ms of them, 1 to 32, at least 8 where 8 take less
-// than 8 ms.
+// Runs in a block for a run of `run_ns`: about 1 ms of them, 1 to 32.
+int runs_of_a_millisecond(double run_ns);
+// The same, but at least 8 where 8 take less than 8 ms: what the wait at the block's end costs is
+// shared by all.
 int block_runs(double run_ns);
 
 // Starts `runs` runs and waits for all; wall time divided by runs, in ns.
@@ -31,22 +33,24 @@ std::uint64_t steal_ticks();
 int spin_length(double ns, const std::function<double(int length)>& time_ns);
 
 // Fixed kernels of ours, no variant: an empty one, whose time is the launch floor, and a spin of a
-// known length that should always take the same.
+// known length that should always take the same. The host has such a spin too.
 class Probes {
  public:
-  // Builds both and sets the spin's length to 200 us or up to twice that. Throws OpenclError, and
-  // std::runtime_error as spin_length does.
+  // Builds both kernels and sets the length of each spin to 100 us or up to twice that. Throws
+  // OpenclError, and std::runtime_error as spin_length does.
   explicit Probes(Engine& engine);
   void launch_empty();
   void finish();
   double launch_floor_ns();  // median of 20 blocks of 32 empty launches
-  double canary_ns();        // one launch and wait
+  double canary_ns();        // one launch and wait, after another that is not timed
+  double host_canary_ns() const;
 
  private:
   Handle<cl_command_queue> queue_;
   Handle<cl_kernel> empty_, spin_;
   Handle<cl_mem> sink_;
   std::size_t items_;
+  int host_length_ = 0;  // of the spin on the host
 };
 
 // One profiled command, in ns of the device's clock.

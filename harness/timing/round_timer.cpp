@@ -37,16 +37,18 @@ double probe_ns(const TimedArm& arm) {
 RoundReply time_round(const Round& round, const std::function<TimedArm&(int)>& arm, Probes& probes,
                       int& at) {
   RoundReply reply;
+  bool on_host = false;
   for (const int id : round.order) {
     if (id == kCanary) continue;
     at = id;
     warm_up(arm(id));
+    on_host = arm(id).on_host;
   }
   const std::uint64_t steal = steal_ticks();
   for (const int id : round.order) {
     at = id;
     if (id == kCanary) {
-      reply.ns.push_back(probes.canary_ns());
+      reply.ns.push_back(on_host ? probes.host_canary_ns() : probes.canary_ns());
       if (round.doubled) reply.doubled_ns.push_back(0);
       continue;
     }

@@ -14,7 +14,8 @@ namespace loratune {
 struct TimedArm {
   std::function<void()> run, finish, restore;
   double probe_ns = 0;
-  bool warm = false;  // set by the first round
+  bool on_host = false;  // the calling thread does the work, and the device little or none
+  bool warm = false;     // set by the first round
 };
 
 // Wall time of one run and finish, ns.
@@ -25,8 +26,9 @@ double time_run_ns(const TimedArm& arm);
 // times what a run in a block takes.
 double probe_ns(const TimedArm& arm);
 
-// `arm` finds an arm by its number in the order. `at` always says which arm is running. What a run
-// throws passes through.
+// `arm` finds an arm by its number in the order. `at` always says which arm is running. The canary
+// is of the host where the arms are: a device whose threads slept meanwhile would tell how soon
+// they wake up, and not whether the host was disturbed. What a run throws passes through.
 RoundReply time_round(const Round& round, const std::function<TimedArm&(int)>& arm, Probes& probes,
                       int& at);
 

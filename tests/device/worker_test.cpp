@@ -191,6 +191,7 @@ TEST(Probes, BuildAndRun) {
   Probes probes(test_engine());
   EXPECT_GT(probes.launch_floor_ns(), 0);
   EXPECT_GT(probes.canary_ns(), 0);
+  EXPECT_GT(probes.host_canary_ns(), 0);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <set>
@@ -7,6 +8,7 @@
 #include "harness/base/failure.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
+#include "harness/base/shell_word.h"
 #include "harness/base/tool_info.h"
 #include "harness/cli/parse.h"
 #include "temporary_folder.h"
@@ -163,6 +165,10 @@ TEST(CommandLine, AnOptionThatTheModeWouldDropIsRefused) {
       {{"--replay", "j", "--resume"}, "--resume is not for --replay of a journal"},
       {{"--sweep", "--record", "r", "--out", "o"}, "--out is not for --sweep --record"},
       {{"--sweep", "--benchmark_filter=x"}, "--benchmark_filter=x is not for --sweep"},
+      {{"--gate", "b", "--against", "p", "--tuned", "t"},
+       "--tuned makes the plans of this build; --against has others"},
+      {{"--gate", "b", "--mode", "fast", "--against", "p"},
+       "--mode makes the plans of this build; --against has others"},
   };
   for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
 }
@@ -206,6 +212,17 @@ TEST(CommandLine, AReplayIsOfWhatTheFileHolds) {
               parse({"--replay", path, "--out", "o"});
             }),
             "--out is not for --replay of a gate");
+  const std::string fifo = (folder / "fifo").string();
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_EQ(parse({"--replay", fifo}).command, Command::replay_sweep) << "and does not wait for it";
+}
+
+TEST(ShellWord, IsOneWordWhateverItHolds) {
+  EXPECT_EQ(shell_word("build/base-1.json"), "build/base-1.json");
+  EXPECT_EQ(shell_word(""), "''");
+  EXPECT_EQ(shell_word("NVIDIA H200"), "'NVIDIA H200'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("$(x)"), "'$(x)'");
 }
 
 TEST(CommandLine, SaysWhatWasMeant) {

@@ -169,6 +169,42 @@ GateCase scaled(GateCase one, double by) {
   return one;
 }
 
+TEST(GateReport, WhatCannotBeTimedAgainstItsBaseIsCheckedAlone) {
+  GateCase native = timed_case("native/n", {});
+  native.untimed = "both sides run one code";
+  const GateReport report = judge(result_of({kGood, native}));
+  EXPECT_EQ(report.exit, kExitGood);
+  const GateRow& row = report.rows.back();
+  EXPECT_EQ(row.name, "native/n");
+  EXPECT_EQ(row.verdict, CaseVerdict::skipped);
+  EXPECT_EQ(row.note, native.untimed);
+  native.candidate = outcome(Outcome::correctness, "wrong");
+  EXPECT_EQ(judge(result_of({native})).exit, kExitWrongResult);
+  const GateResult again = gate_from_json(to_json(result_of({native})));
+  EXPECT_EQ(again.cases.at(0).untimed, native.untimed);
+}
+
+TEST(GateReport, ASentinelThatIsTimedAsDifferentIsConfirmed) {
+  const auto sentinel = [](const std::vector<double>& ratios) {
+    return timed_case("sentinel/memory/after", ratios, {}, true);
+  };
+  EXPECT_TRUE(stands(sentinel({1.0}), {}));
+  EXPECT_TRUE(stands(wide_sentinel(1.03), {}));
+  EXPECT_FALSE(stands(sentinel({1.05}), {}));
+  EXPECT_FALSE(stands(sentinel({0.95}), {}));
+  EXPECT_FALSE(stands(sentinel({std::nan("")}), {})) << "not timed";
+  EXPECT_TRUE(stands(sentinel({1.05, 1.05}), {})) << "two are enough";
+  const auto verdict_of = [&](const std::vector<double>& ratios) {
+    GateResult result = result_of({kGood});
+    result.sentinels.push_back(sentinel(ratios));
+    return judge(result);
+  };
+  EXPECT_EQ(verdict_of({1.05, 1.05}).exit, kExitInconclusive);
+  const GateReport cleared = verdict_of({1.05, 1.0});
+  EXPECT_EQ(cleared.exit, kExitGood);
+  EXPECT_NE(cleared.sentinels.back().note.find("first trial: 1.050"), std::string::npos);
+}
+
 // Cases and the sentinel that is always there take 100 us.
 TEST(GateReport, ASentinelSpeaksOfCasesAboutAsLong) {
   const auto verdict_at = [](double sentinel, double one, double launch_floor_ns) {

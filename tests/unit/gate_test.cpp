@@ -161,11 +161,30 @@ TEST(Gate, DisturbedRoundsShortenTheBlocksFirst) {
   EXPECT_EQ(trial.void_rounds(), VoidRounds::kFewest);
 }
 
+// A burst that takes a second, as another tenant's does, is not the environment.
+TEST(Gate, ATrialOutlastsABurstOfDisturbances) {
+  const GateRules rules;
+  const auto end_after = [&](int burst) {
+    PairedTrial trial(1, rules);
+    int short_rounds = 0;
+    while (const auto round = trial.next()) {
+      RoundReply reply;
+      for (std::size_t i = 0; i < round->order.size(); ++i) reply.ns.push_back(1e5 + round->index);
+      reply.stolen = trial.shorten() == 1 || short_rounds++ < burst;
+      trial.report(reply);
+    }
+    return trial.end();
+  };
+  EXPECT_EQ(end_after(rules.patience / 2), TrialEnd::pass);
+  EXPECT_EQ(end_after(rules.patience), TrialEnd::environment);
+}
+
+// Where enough rounds are undisturbed, they decide, however many are not.
 TEST(Gate, StealAndASlowCanaryInMostRoundsAreTheEnvironment) {
-  for (const bool steal : {true, false}) {
+  const auto end_where_good = [](int every, bool steal) {
     PairedTrial trial(1, {});
     while (const auto round = trial.next()) {
-      const bool bad = round->index % 3 != 0;
+      const bool bad = round->index % every != 0;
       RoundReply reply;
       for (const int arm : round->order) {
         reply.ns.push_back(arm == kCanary && bad && !steal ? 1e6 : 1e5 + round->index);
@@ -173,7 +192,11 @@ TEST(Gate, StealAndASlowCanaryInMostRoundsAreTheEnvironment) {
       reply.stolen = bad && steal;
       trial.report(reply);
     }
-    EXPECT_EQ(trial.end(), TrialEnd::environment);
+    return trial.end();
+  };
+  for (const bool steal : {true, false}) {
+    EXPECT_EQ(end_where_good(3, steal), TrialEnd::pass);
+    EXPECT_EQ(end_where_good(8, steal), TrialEnd::environment);
   }
 }
 

@@ -49,6 +49,10 @@ TEST(BlockRuns, FillAMillisecondWithinTheirBounds) {
   EXPECT_EQ(block_runs(1e6 / 32), 32);
   EXPECT_EQ(block_runs(50e3), 20);
   EXPECT_EQ(block_runs(125e3), 8);
+  EXPECT_EQ(block_runs(400e3), 8);
+  EXPECT_EQ(runs_of_a_millisecond(400e3), 2);
+  EXPECT_EQ(runs_of_a_millisecond(1), 32);
+  EXPECT_EQ(runs_of_a_millisecond(5e6), 1);
   EXPECT_EQ(block_runs(130e3), 8);
   EXPECT_EQ(block_runs(999'999), 8);
   EXPECT_EQ(block_runs(1e6), 1);

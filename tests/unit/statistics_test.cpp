@@ -34,6 +34,10 @@ TEST(Statistics, MedianAndQuantile) {
   EXPECT_EQ(quantile(even, 0.5), median(even));
   EXPECT_TRUE(std::isnan(median({})));
   EXPECT_TRUE(std::isnan(quantile({}, 0.5)));
+  const std::array<double, 5> rising = {1, 2, 3, 4, 5};
+  for (const double q : {0.0, 0.1, 0.37, 1.0}) {
+    EXPECT_EQ(quantile_of_sorted(rising, q), quantile(odd, q)) << q;
+  }
 }
 
 TEST(Statistics, RanksAreTheNarrowestThatCoverByExactSums) {
