@@ -59,6 +59,11 @@ def main():
             assert done.returncode == 0, done.stderr
             assert lines[0] == "base: --tokens 1 --device=0", lines
             assert lines[1].endswith(" ".join([*variants, "--tokens 1 --device=0 --strict"])), lines
+        for problems in (["--quick", "--slices", "64+64", "--adapters=0,8"], ["--slices=64+64", "--adapters", "8"]):
+            done = subprocess.run(
+                [tree / "scripts/gate", "HEAD", *problems], capture_output=True, text=True, check=False
+            )
+            assert done.stdout.splitlines()[0] == " ".join(["base:", *problems]), done
 
 
 main()

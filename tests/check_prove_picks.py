@@ -106,6 +106,21 @@ def check_siblings(folder):
     aligned = "m1_k512_n512_r8_f32_acc_align64"
     assert str(peer.parse(aligned)) == "fwd_" + aligned
 
+    keys.write_text(EVERY_PROBLEM, encoding="utf-8")
+    (folder / "half.json").write_text('{"records": [')
+    (folder / "none.json").write_text('{"records": [], "devices": {}}')
+    for script, more in (
+        ("prove-picks", [folder / "nosuch.json"]),
+        ("prove-picks", [folder / "half.json"]),
+        ("prove-picks", [folder / "none.json"]),
+        ("prove-picks", [folder / "tuned.json", "--recording", folder / "nosuch.jsonl"]),
+        ("prove-picks", [folder / "tuned.json", "--problems", keys, "--bench", folder / "nosuch"]),
+        ("prove-gate", ["--bench", folder / "nosuch"]),
+    ):
+        command = [sys.executable, ROOT / "scripts" / script, "--out", folder / "out", *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, (script, more, done)
+
     gate = [sys.executable, ROOT / "scripts/prove-gate", "--bench", folder / "bench", "--out", folder / "out"]
     for key, why in (
         ("m1_k512", "'m1_k512' is no problem key"),
