@@ -109,13 +109,16 @@ def audit(wheel, tag):
     print(told, file=sys.stderr)
     tags = re.findall(r'"(manylinux_\d+_\d+_\w+)"', told)
     if tags and tags[0] != tag:
-        print(f"auditwheel says {tags[0]}, the symbols {tag}", file=sys.stderr)
+        wheel.unlink()
+        sys.exit(f"auditwheel says {tags[0]}, the symbols {tag}: the wheel is not kept")
 
 
 def main(build, out):
     if sys.platform != "linux":
         sys.exit("a wheel is made on Linux")
     out.mkdir(parents=True, exist_ok=True)
+    for earlier in out.glob("loratune-*.whl"):
+        earlier.unlink()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "wheel"
         folder.mkdir()
@@ -128,7 +131,7 @@ def main(build, out):
             check=True,
             stdout=sys.stderr,
         )
-    wheel = next(out.glob(f"*{tag}.whl"))
+    (wheel,) = out.glob("loratune-*.whl")
     audit(wheel, tag)
     print(wheel)
 

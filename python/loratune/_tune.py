@@ -31,7 +31,7 @@ class Progress:
     seconds: int
 
 
-_PROGRESS = re.compile(r"^(\d+) of (\d+) problems after (\d+):(\d\d)$")
+_PROGRESS = re.compile(r"^(\d+) of (\d+) problems after (?:(\d+):)?(\d+):(\d\d)$")
 
 
 def lora_bench() -> str:
@@ -78,8 +78,8 @@ def tune(
                     last = [*last[-9:], line.rstrip()]
                     found = _PROGRESS.match(line.rstrip())
                     if found and progress is not None:
-                        decided, total, minutes, seconds = map(int, found.groups())
-                        progress(Progress(decided, total, 60 * minutes + seconds))
+                        decided, total, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+                        progress(Progress(decided, total, 3600 * hours + 60 * minutes + seconds))
             except BaseException:
                 process.terminate()  # it writes what it has
                 raise

@@ -19,6 +19,22 @@ def test_tune_writes_a_file_that_answers(queue, tmp_path):
     assert (seen[-1].decided, seen[-1].problems) == (1, 1)
 
 
+STAND_IN = """#!/bin/sh
+echo "3 of 9 problems after 59:59" >&2
+echo "4 of 9 problems after 1:00:05" >&2
+"""
+
+
+def test_progress_goes_on_after_an_hour(tmp_path, monkeypatch):
+    bench = tmp_path / "lora-bench"
+    bench.write_text(STAND_IN)
+    bench.chmod(0o755)
+    monkeypatch.setattr("loratune._tune.lora_bench", lambda: str(bench))
+    seen = []
+    loratune.tune(["fwd_m2_k64_n64_r4_f32_acc"], out=tmp_path / "tuned.json", progress=seen.append)
+    assert [(one.decided, one.seconds) for one in seen] == [(3, 3599), (4, 3605)]
+
+
 def test_a_failure_says_what_lora_bench_said(tmp_path):
     with pytest.raises(loratune.TuneError, match="no problem key") as raised:
         loratune.tune(["nonsense"], out=tmp_path / "tuned.json")
