@@ -24,11 +24,14 @@ def pair(second, first, least, most):
 
 
 class ResultTables(unittest.TestCase):
-    def run_it(self, script, text):
+    def run_it(self, script, text, *options, keys=""):
+        """KEYS among the options is a file of `keys`."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "file"
             file.write_text(text)
-            command = [ROOT / "scripts" / script, file]
+            (Path(folder) / "a-list.txt").write_text(keys)
+            options = [str(Path(folder) / "a-list.txt") if option == "KEYS" else option for option in options]
+            command = [ROOT / "scripts" / script, *options, file]
             return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def test_a_pool_or_a_group_does_not_stand_in_the_row_of_a_plain_problem(self):
@@ -44,6 +47,44 @@ class ResultTables(unittest.TestCase):
             "| 16 x 2048 x 2048+512+512 | 4.0 |",
         ):
             self.assertIn(row, done.stdout)
+
+        plain = self.run_it("results-table", json.dumps(tuned), "--plain").stdout
+        self.assertIn("| 16 x 2048 x 3072 | 3.0 |", plain)
+        self.assertNotIn("adapters", plain)
+        self.assertNotIn("+", plain)
+
+    def test_a_list_counts_its_own_problems(self):
+        def proven(**more):
+            return {**record(1, **more), "speedup": 1.21, "reason": "measured"}
+
+        group = {"n": 3072, "slices": [2048, 512, 512]}
+        records = [proven(**group), record(2, rank=16), {**record(3), "reason": "only_default"}]
+        records += [proven(n=3072), proven(adapters=8), {**proven(m=1), "mode": "batch_invariant"}]
+        for one in records:
+            one["problem"] = {"op": "fwd", "accumulate": True, **one["problem"]}
+        tuned = {"devices": {"d0": {"name": "made up"}}, "records": records}
+        keys = "".join(
+            f"{m}_k2048_n{n}_{rank}_f32_acc\n"
+            for m, n, rank in (
+                ("m16", "2048+512+512", "r8"),
+                ("m16", "2048", "r16"),
+                ("m16", "2048", "r8"),
+                ("m1", "2048", "r8"),
+            )
+        )
+        done = self.run_it("results-table", json.dumps(tuned), "--lists", "KEYS", keys=keys)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        mean = 1.21 ** (1 / 3)
+        self.assertEqual(
+            done.stdout.splitlines()[-1], f"| a-list | made up | 3 of 4 | 1 | 1 | {mean:.3f} | 1.21 |"
+        )
+
+    def test_a_list_that_is_none_is_said(self):
+        tuned = {"devices": {"d0": {"name": "made up"}}, "records": [record(1)]}
+        done = self.run_it("results-table", json.dumps(tuned), "--lists", "KEYS", keys="m16_k2048\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a-list.txt:1: ", done.stderr)
+        self.assertEqual(done.stdout, "")
 
     def test_a_pair_is_beyond_its_limit_where_every_run_is(self):
         keys = [(f"m{m}_k512_n512_r8_f16_acc", f"m{m}_k512_n512_r8_bf16_acc") for m in (1, 2, 3, 4)]
