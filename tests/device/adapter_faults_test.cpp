@@ -39,18 +39,21 @@ const Fault kFaults[] = {
      "block.rank = block.slot[2 * module] - 1;"},
 };
 
-// The default config, or where its blocks have one row, the first whose blocks have several: a
-// block of one row does not show how many rows the kernel takes it to have.
+// The default config, or where its blocks are full of an adapter's rows, the first with blocks that
+// are not, or that have several rows at least: a block of one row does not show how many rows the
+// kernel takes it to have, and one row too many for a full block would be beyond its memory.
 Config of_several_rows(const Variant& variant, const Problem& problem, const DeviceInfo& device) {
-  const auto has_several_rows = [&](const Config& config) {
+  const auto rows_of = [&](const Config& config) {
     const std::vector<std::int64_t> rows = variant.tiles(problem, config).m;
-    return !rows.empty() && *std::max_element(rows.begin(), rows.end()) > 1;
+    return rows.empty() ? 0 : *std::max_element(rows.begin(), rows.end());
   };
   const Config first = variant.default_config(problem, device);
-  if (has_several_rows(first)) return first;
-  for (std::int64_t i = 0; i < product_size(variant.space); ++i) {
-    const Config config = config_at(variant.space, i);
-    if (can_run(variant, config, problem, device) && has_several_rows(config)) return config;
+  for (const std::int64_t wanted : {std::int64_t{16}, std::int64_t{2}}) {
+    if (rows_of(first) >= wanted) return first;
+    for (std::int64_t i = 0; i < product_size(variant.space); ++i) {
+      const Config config = config_at(variant.space, i);
+      if (can_run(variant, config, problem, device) && rows_of(config) >= wanted) return config;
+    }
   }
   return first;
 }
