@@ -75,9 +75,7 @@ class ResultTables(unittest.TestCase):
         done = self.run_it("results-table", json.dumps(tuned), "--lists", "KEYS", keys=keys)
         self.assertEqual(done.returncode, 0, done.stderr)
         mean = 1.21 ** (1 / 3)
-        self.assertEqual(
-            done.stdout.splitlines()[-1], f"| a-list | made up | 3 of 4 | 1 | 1 | {mean:.3f} | 1.21 |"
-        )
+        self.assertEqual(done.stdout.splitlines()[-1], f"| a-list | made up | 3 of 4 | 1 | 1 | {mean:.3f} | 1.21 |")
 
     def test_a_list_that_is_none_is_said(self):
         tuned = {"devices": {"d0": {"name": "made up"}}, "records": [record(1)]}
