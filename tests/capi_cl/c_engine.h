@@ -128,6 +128,23 @@ inline OpHandle op(const EngineHandle& engine, std::int64_t m = 0, int rank = kR
   return {made, loratune_op_destroy};
 }
 
+// Slots for, and rows of, the problem that op() has.
+inline PoolHandle pool_of(const EngineHandle& engine, std::int32_t slots) {
+  auto problem = zeroed<loratune_problem>();
+  problem.k = kK;
+  problem.n = kN;
+  problem.rank = kRank;
+  loratune_pool* made = nullptr;
+  EXPECT_EQ(loratune_pool_create(engine.get(), &problem, slots, &made, nullptr), LORATUNE_SUCCESS);
+  return {made, loratune_pool_destroy};
+}
+
+inline RouteHandle route_of(const EngineHandle& engine, std::int64_t rows, std::int32_t slots) {
+  loratune_route* made = nullptr;
+  EXPECT_EQ(loratune_route_create(engine.get(), rows, slots, &made, nullptr), LORATUNE_SUCCESS);
+  return {made, loratune_route_destroy};
+}
+
 // A tuned file by which `split`, whose two launches hand x A^T over in scratch, runs everything.
 inline std::string file_of_split() {
   const Variant& split = *find_variant("split");

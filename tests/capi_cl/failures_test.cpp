@@ -89,16 +89,8 @@ class FailingPool : public testing::Test {
  protected:
   FailingPool() {
     buffers_of_nans = true;
-    auto problem = zeroed<loratune_problem>();
-    problem.k = kK;
-    problem.n = kN;
-    problem.rank = kRank;
-    loratune_pool* pool = nullptr;
-    EXPECT_EQ(loratune_pool_create(engine_.get(), &problem, 2, &pool, nullptr), LORATUNE_SUCCESS);
-    pool_.reset(pool);
-    loratune_route* route = nullptr;
-    EXPECT_EQ(loratune_route_create(engine_.get(), 4, 2, &route, nullptr), LORATUNE_SUCCESS);
-    route_.reset(route);
+    pool_ = pool_of(engine_, 2);
+    route_ = route_of(engine_, 4, 2);
   }
   ~FailingPool() override { buffers_of_nans = false; }
   FailingPool(const FailingPool&) = delete;

@@ -1,6 +1,7 @@
 // Groups, pools and routes through the C interface, beside plain sums in double.
 #include <array>
 #include <numeric>
+#include <span>
 
 #include "c_engine.h"
 
@@ -124,6 +125,27 @@ TEST(CPool, RefusesWhatIsNone) {
   loratune_route_destroy(nullptr);
 }
 
+// A group's modules on the device, and its product.
+struct GroupOf {
+  WeightsHandle weights{nullptr, loratune_weights_destroy};
+  OpHandle op{nullptr, loratune_op_destroy};
+
+  GroupOf(const EngineHandle& engine, const loratune_problem& problem,
+          std::span<const loratune_module_source* const> modules) {
+    Text detail;
+    loratune_weights* on_device = nullptr;
+    EXPECT_EQ(loratune_weights_of_modules(engine.get(), &problem, modules.data(), modules.size(),
+                                          &on_device, detail.out()),
+              LORATUNE_SUCCESS)
+        << detail.str();
+    weights.reset(on_device);
+    loratune_op* forward = nullptr;
+    EXPECT_EQ(loratune_op_create(engine.get(), &problem, &forward, detail.out()), LORATUNE_SUCCESS)
+        << detail.str();
+    op.reset(forward);
+  }
+};
+
 // Three modules that share x, with ranks and scales of their own, into one y and into one each.
 TEST(CGroup, IsItsModulesSideBySide) {
   const EngineHandle made = engine();
@@ -149,18 +171,11 @@ TEST(CGroup, IsItsModulesSideBySide) {
     sources.push_back(source);
   }
   const loratune_module_source* const modules[] = {&sources[0], &sources[1], &sources[2]};
-  loratune_weights* raw = nullptr;
+  const GroupOf group(made, problem, modules);
+  loratune_op* const raw_op = group.op.get();
   Text detail;
-  ASSERT_EQ(loratune_weights_of_modules(made.get(), &problem, modules, 3, &raw, detail.out()),
-            LORATUNE_SUCCESS)
-      << detail.str();
-  const WeightsHandle on_device(raw, loratune_weights_destroy);
-  loratune_op* raw_op = nullptr;
-  ASSERT_EQ(loratune_op_create(made.get(), &problem, &raw_op, detail.out()), LORATUNE_SUCCESS)
-      << detail.str();
-  const OpHandle forward(raw_op, loratune_op_destroy);
   CallRows rows(4);
-  rows.call.weights = raw;
+  rows.call.weights = group.weights.get();
   rows.call.detail = detail.out();
   ASSERT_EQ(loratune_forward(raw_op, &rows.call), LORATUNE_SUCCESS) << detail.str();
   std::size_t first = 0;
@@ -182,6 +197,7 @@ TEST(CGroup, IsItsModulesSideBySide) {
     first += static_cast<std::size_t>(columns[s]);
   }
   expect_near(rows.result(), rows.wanted);
+  loratune_weights* raw = nullptr;
   EXPECT_EQ(loratune_weights_of_modules(made.get(), &problem, modules, 2, &raw, detail.out()),
             LORATUNE_INVALID_VALUE);
 }
@@ -201,18 +217,11 @@ TEST(CGroup, HasABufferForEachSliceOrForNone) {
   module.b_bytes = 4 * b.size();
   module.scale = 1;
   const loratune_module_source* const modules[] = {&module, &module};
-  loratune_weights* raw = nullptr;
+  const GroupOf group(made, problem, modules);
+  loratune_op* const raw_op = group.op.get();
   Text detail;
-  ASSERT_EQ(loratune_weights_of_modules(made.get(), &problem, modules, 2, &raw, detail.out()),
-            LORATUNE_SUCCESS)
-      << detail.str();
-  const WeightsHandle on_device(raw, loratune_weights_destroy);
-  loratune_op* raw_op = nullptr;
-  ASSERT_EQ(loratune_op_create(made.get(), &problem, &raw_op, detail.out()), LORATUNE_SUCCESS)
-      << detail.str();
-  const OpHandle forward(raw_op, loratune_op_destroy);
   CallRows rows(16);
-  rows.call.weights = raw;
+  rows.call.weights = group.weights.get();
   rows.call.detail = detail.out();
   const Handle<cl_mem> tiny = buffer_of({0});
   const std::int64_t far[] = {0, std::int64_t{1} << 40};

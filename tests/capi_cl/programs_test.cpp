@@ -103,16 +103,8 @@ TEST(Programs, ThatCannotBeBuiltLeaveTheEngineUsable) {
 // For the rows of several adapters, and for those of one.
 TEST(Programs, ThatAPoolsRowsTakeAndCannotBeBuiltAreTold) {
   const EngineHandle made = engine();
-  auto problem = zeroed<loratune_problem>();
-  problem.k = kK;
-  problem.n = kN;
-  problem.rank = kRank;
-  loratune_pool* raw_pool = nullptr;
-  ASSERT_EQ(loratune_pool_create(made.get(), &problem, 2, &raw_pool, nullptr), LORATUNE_SUCCESS);
-  const PoolHandle pool(raw_pool, loratune_pool_destroy);
-  loratune_route* raw_route = nullptr;
-  ASSERT_EQ(loratune_route_create(made.get(), 3, 2, &raw_route, nullptr), LORATUNE_SUCCESS);
-  const RouteHandle route(raw_route, loratune_route_destroy);
+  const PoolHandle pool = pool_of(made, 2);
+  const RouteHandle route = route_of(made, 3, 2);
   const Adapter adapter;
   const loratune_module_source module = module_of(adapter, 1);
   const loratune_module_source* const modules[] = {&module};
@@ -121,14 +113,14 @@ TEST(Programs, ThatAPoolsRowsTakeAndCannotBeBuiltAreTold) {
        {std::array<std::int32_t, 3>{0, 1, 0}, {1, 1, 1}}) {
     CallRows rows(3);
     for (const int slot : {0, 1}) {
-      ASSERT_EQ(loratune_pool_set(raw_pool, rows.queue.get(), slot, modules, 1, nullptr),
+      ASSERT_EQ(loratune_pool_set(pool.get(), rows.queue.get(), slot, modules, 1, nullptr),
                 LORATUNE_SUCCESS);
     }
-    ASSERT_EQ(loratune_route_assign(raw_route, rows.queue.get(), slots.data(), 3, nullptr),
+    ASSERT_EQ(loratune_route_assign(route.get(), rows.queue.get(), slots.data(), 3, nullptr),
               LORATUNE_SUCCESS);
     Text detail;
-    rows.call.pool = raw_pool;
-    rows.call.route = raw_route;
+    rows.call.pool = pool.get();
+    rows.call.route = route.get();
     rows.call.detail = detail.out();
     builds_that_fail = 1000;
     EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_BUILD_FAILED);

@@ -7,16 +7,8 @@ namespace {
 class CQueues : public testing::Test {
  protected:
   CQueues() {
-    auto problem = zeroed<loratune_problem>();
-    problem.k = kK;
-    problem.n = kN;
-    problem.rank = kRank;
-    loratune_pool* pool = nullptr;
-    EXPECT_EQ(loratune_pool_create(engine_.get(), &problem, 2, &pool, nullptr), LORATUNE_SUCCESS);
-    pool_.reset(pool);
-    loratune_route* route = nullptr;
-    EXPECT_EQ(loratune_route_create(engine_.get(), 4, 2, &route, nullptr), LORATUNE_SUCCESS);
-    route_.reset(route);
+    pool_ = pool_of(engine_, 2);
+    route_ = route_of(engine_, 4, 2);
     w_ = zeroed<loratune_matrix>();
     w_.dtype = LORATUNE_DTYPE_F32;
     w_.buffer = w_buffer_.get();
