@@ -77,7 +77,9 @@ Device select_device(const std::string& selector) {
     return gpu != devices.end() ? *gpu : devices.front();
   }
   const std::vector<std::size_t> matches = matching_devices(selector, devices, complaints);
-  if (matches.size() > 1) {
+  const bool alike = std::ranges::all_of(
+      matches, [&](std::size_t i) { return devices[i].info == devices[matches.front()].info; });
+  if (!alike) {
     usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
           " devices; give the index that --list shows");
   }

@@ -103,5 +103,19 @@ TEST_F(BadDevices, HaveNamesThatFilesAndTerminalsCanTake) {
   }
 }
 
+TEST(EqualDevices, AreOneForAName) {
+  const TemporaryFolder folder;
+  const auto pick = [&](const char* devices) {
+    return Process(folder, {"--pick", "m1_k64_n64_r4_f32_acc", "--device", "Portable"},
+                   {std::string("POCL_DEVICES=") + devices})
+        .wait();
+  };
+  EXPECT_EQ(pick("pthread pthread").code, 0);
+  const Result different = pick("basic pthread");
+  EXPECT_EQ(different.code, 2);
+  EXPECT_NE(different.err.find("matches 2 devices; give the index"), std::string::npos)
+      << different.err;
+}
+
 }  // namespace
 }  // namespace loratune
