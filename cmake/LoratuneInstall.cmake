@@ -1,6 +1,7 @@
 # The package: find_package(loratune) gives loratune::dispatcher, loratune::adapters and, where the
-# consumer has Highway, loratune::host, and where it has OpenCL, loratune::engine and loratune::layers. find_package(loratune COMPONENTS engine)
-# insists on it. The install component `development` needs the libraries built and nothing else.
+# consumer has Highway, loratune::host, and where it has OpenCL, loratune::engine and loratune::layers.
+# find_package(loratune COMPONENTS engine) insists on it. It needs both install components, `runtime` and
+# `development`, which need the libraries built and nothing else.
 
 # The shared libraries with their C interface are loratune::loratune and loratune::loratune-cl; what a program that is
 # built needs of them is the component `runtime`.

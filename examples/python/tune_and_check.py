@@ -17,10 +17,10 @@ PROBLEMS = ["m4_k256_n192_r8_f32_acc", "m64_k256_n192_r8_f32_acc"]
 
 def device():
     """The first device that there is."""
-    for platform in cl.get_platforms():
-        for found in platform.get_devices():
-            return found
-    sys.exit(77)
+    try:
+        return next(found for platform in cl.get_platforms() for found in platform.get_devices())
+    except (cl.Error, StopIteration):  # no driver, or one without a device
+        sys.exit(77)
 
 
 def main(folder):
