@@ -118,6 +118,7 @@ LaunchPlan with_repeated_work(const LaunchPlan& plan, const Problem& problem, in
   const std::uint64_t some = (groups * left + 50) / 100;
   if (some > 0) {
     again.global[0] = some * again.local[0];
+    again.row_groups = {};  // of its own grid, not of all rows'
     slower.launches.insert(slower.launches.begin(), again);
   }
   return slower;
