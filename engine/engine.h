@@ -149,8 +149,8 @@ class Weights {
 // Why a plan for this problem cannot run on these operands, in one line: more rows than the problem
 // has, a buffer that is missing, a pitch that is shorter than a row, a tensor that begins before
 // its buffer or ends behind it, weights of another shape or of another size than the plan's layouts
-// take, or tensors that share bytes where one is written. Empty where it can. Scratch is left to the
-// run to check. Any number of threads may ask at a time. Throws OpenclError.
+// take, or tensors that share bytes where one is written. Empty where it can. Scratch is left to
+// the run to check. Any number of threads may ask at a time. Throws OpenclError.
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands);
 
@@ -191,6 +191,9 @@ struct Built {
   std::unique_ptr<Executable> executable;
   Outcome outcome = Outcome::correct;
   std::string detail;
+  // The failed call of Outcome::runtime where it was for memory or another thing that a later build
+  // may get, and no kernel is at fault.
+  std::optional<OpenclError> transient = {};
 };
 
 // What an engine is made with.

@@ -5,6 +5,7 @@
 
 #include "c_engine.h"
 #include "engine/internal/residency.h"
+#include "loratune/dispatch/device_text.h"
 #include "loratune/engine/engine.h"
 
 namespace {
@@ -94,6 +95,36 @@ TEST(Failures, OfALaunchAreTold) { expect_survived(launches_before, CL_OUT_OF_RE
 TEST(Failures, OfMemoryForPackedWeightsAreTold) {
   expect_survived(buffers_before, CL_MEM_OBJECT_ALLOCATION_FAILURE);
 }
+
+// While a kernel that hands x A^T over in scratch is built. No other one takes its place for good.
+TEST(Failures, OfMemoryForScratchPassWithTheNextCall) {
+  const DispatcherHandle split = dispatcher_of(device_text(test_device().info), file_of_split());
+  ASSERT_NE(split, nullptr);
+  auto options = zeroed<loratune_engine_options>();
+  options.dispatcher = split.get();
+  const EngineHandle made = engine(options);
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  const OpHandle forward = op(made);
+  CallRows rows(4);
+  rows.call.weights = on_device.get();
+  Text detail;
+  rows.call.detail = detail.out();
+  buffers_before = 0;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), CL_MEM_OBJECT_ALLOCATION_FAILURE);
+  EXPECT_NE(detail.str().find("clCreateBuffer"), std::string::npos) << detail.str();
+  EXPECT_EQ(buffers_before, -1);
+  EXPECT_EQ(rows.result(), rows.y);
+  ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+  launches_before = 1;  // the second launch, which no fallback has
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), CL_OUT_OF_RESOURCES);
+  EXPECT_EQ(launches_before, -1);
+  launches_before = -1;
+}
+
+TEST(Failures, OfAContextThatIsLostAreTold) { expect_survived(writes_before, CL_INVALID_CONTEXT); }
 
 // A run that needs residency waits for the one before it, unless its queue fails: of a queue of
 // another context by clFinish(), else by a marker.
