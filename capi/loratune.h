@@ -104,7 +104,7 @@ typedef struct loratune_problem {
   int64_t m, k, n;       /* m from 0, k and n from 1, all below 2^31 */
   int32_t rank;          /* 1 to 1024 */
   int32_t align;         /* bytes that pointers, pitches and offsets of x and y are multiples of; a
-                            power of two up to 4096, 0: the element's size */
+                            power of two from the element's size to 4096; 0: that size */
   int32_t adapters;      /* 0: one adapter for all rows; a: rows belong to `a` active ones of a pool */
   int32_t dora;          /* 1: y = g * y + scale * (x A^T) (g B)^T */
   int32_t slice_count;   /* 0: one module; up to 8 modules that share x */

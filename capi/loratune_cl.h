@@ -130,18 +130,18 @@ int32_t loratune_matrix_copy(cl_command_queue queue, const loratune_matrix* from
 /* ---- pool and route: rows of one call that belong to different adapters ---- */
 
 /* `slots` adapters of one module or group, all empty at first: of the problem's k, n or slices and
- * dtypes, its rank being the largest that a slot may have. */
+ * dtypes, its rank being the largest that a slot may have. 1 to 2^24 slots. */
 typedef struct loratune_pool loratune_pool;
 int32_t loratune_pool_create(loratune_engine* engine, const loratune_problem* shape, int32_t slots,
                              loratune_pool** pool, loratune_text* detail);
 void loratune_pool_destroy(loratune_pool* pool);
 
 /* Fills a slot, or gives it other factors, by blocking writes on the queue; calls that are enqueued
- * before on that queue see what was there. A module of rank 0, its A and B NULL, adds nothing to its
- * columns; with DoRA its g multiplies them all the same. Without DoRA at least one module has a rank: who
- * wants none clears the slot. Where a write fails, the slot holds some of the old factors until a call
- * that sets it succeeds. The queue is in-order, of the engine's context and device. Who sets or clears is
- * alone with the pool. */
+ * before on that queue see what was there. The columns of a module of rank 0, its A and B NULL, stay as
+ * they are, with `overwrite` too; with DoRA its g multiplies them. Without DoRA at least one module has a
+ * rank: who wants none clears the slot. Where a write fails, the slot holds some of the old factors until
+ * a call that sets it succeeds. The queue is in-order, of the engine's context and device. Who sets or
+ * clears is alone with the pool. */
 int32_t loratune_pool_set(loratune_pool* pool, cl_command_queue queue, int32_t slot,
                           const loratune_module_source* const* modules, size_t count,
                           loratune_text* detail);
@@ -151,7 +151,7 @@ int32_t loratune_pool_clear(loratune_pool* pool, cl_command_queue queue, int32_t
 
 /* Which rows of a step belong to which slot: made once a step, used by the calls of all modules of all
  * layers. For steps of up to `most_rows` rows over pools of at least `slots` slots. One thread and one
- * in-order queue at a time. */
+ * in-order queue at a time. 1 to 2^24 rows and slots; a call takes rows of up to 65535 adapters. */
 typedef struct loratune_route loratune_route;
 int32_t loratune_route_create(loratune_engine* engine, int64_t most_rows, int32_t slots,
                               loratune_route** route, loratune_text* detail);
@@ -172,12 +172,14 @@ typedef struct loratune_op loratune_op;
 /* `problem.adapters` is 0: a call's route says how many it has. `problem.m` is a hint: the kernel for
  * so many rows is built now, and others when a call first has another m; 0: none yet. Where the picked
  * kernel cannot be built the file's next choice, the built-in default and its fallbacks are tried in
- * turn; LORATUNE_BUILD_FAILED where none can. */
+ * turn; LORATUNE_BUILD_FAILED where none can. Where there is no memory to build a kernel with, here or in
+ * a call, the status is OpenCL's, no other kernel takes its place, and the next call tries again. */
 int32_t loratune_op_create(loratune_engine* engine, const loratune_problem* problem,
                            loratune_op** op, loratune_text* detail);
 void loratune_op_destroy(loratune_op* op);
 
-/* Builds the kernels for these numbers of rows. One thread at a time for each op. */
+/* Builds the kernels for these numbers of rows with weights; those for a pool are built by the first call
+ * with one. One thread at a time for each op. */
 int32_t loratune_op_warmup(loratune_op* op, const int64_t* m, size_t count, loratune_text* detail);
 
 /* Bytes of the caller's scratch that a call of m rows with weights takes; 0 where the engine was
@@ -205,7 +207,8 @@ typedef struct loratune_call {
   const cl_event* waits;   /* the run waits for these; NULL with wait_count 0 */
   uint32_t wait_count;
   uint32_t reserved;
-  cl_event* done;          /* NULL, or where the event of the run's end is put; the caller's */
+  cl_event* done;          /* NULL, or where the event of the run's end is put; the caller's. None of the
+                              places of `waits`: it is set to NULL first */
   loratune_text* detail;   /* NULL, or where the reason is put in words */
   const loratune_pool* pool;
   const loratune_route* route; /* assigned m rows */
@@ -218,12 +221,25 @@ typedef struct loratune_call {
 
 /* Enqueues the product and returns; nothing is enqueued where the status is not LORATUNE_SUCCESS,
  * but for a failure of the driver in between. LORATUNE_INVALID_OPERANDS where x, y, weights or
- * scratch are too small for m, offset and pitch, so that no memory outside them is touched.
- * LORATUNE_BUILD_FAILED where no kernel can be built for the rows, or for those of a pool. In the
- * steady state (an m that was seen before) it allocates nothing and takes no lock that a build holds;
- * scratch of the caller's that is several buffers, or at an offset, is parted in each call.
- * One thread at a time for each op, else LORATUNE_BUSY; runs of one op follow one another on one
- * queue at a time. m = 0 enqueues nothing but the event. */
+ * scratch are too small for m, offset and pitch, so that no memory outside them is touched, or where
+ * what is written shares bytes with anything else. LORATUNE_BUILD_FAILED where no kernel can be built
+ * for the rows, or for those of a pool.
+ *
+ * In the steady state it allocates nothing and takes no lock that a build holds. A call builds a kernel
+ * where it is the first of its number of rows, with a pool also of its number of adapters that have rows,
+ * and where one adapter has all rows, of its rank. Numbers of rows or of adapters that have the same next
+ * power of two count as one. The first call that needs a layout of the weights or of the pool's slots
+ * makes it, by blocking writes on the queue. Scratch of the caller's that is several buffers, or at an
+ * offset, is parted in each call.
+ *
+ * A kernel whose work-groups wait for one another must have all of them on the device at once, so the
+ * runs of such kernels on a device follow one another. A run on another queue than the last one's waits
+ * for all that is on that queue, also for user events; it does so on the host where the queues are of two
+ * contexts. The last queue is retained until another one takes its place or its engine and all that was
+ * made of it are destroyed.
+ *
+ * One thread at a time for each op, else LORATUNE_BUSY; runs of one op follow one another on one queue
+ * at a time. m = 0 enqueues nothing but the event. */
 int32_t loratune_forward(loratune_op* op, const loratune_call* call);
 
 #ifdef __cplusplus

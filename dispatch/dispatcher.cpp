@@ -214,7 +214,10 @@ std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const
     return false;
   });
   add(default_choice(problem, state_->device, mode));
-  for (const Choice& choice : fallback_choices(problem, state_->device)) add(choice);
+  const DeviceInfo& device = state_->device;
+  for (const Choice& choice : fallback_choices(regardless_of_m(problem, mode), device)) {
+    if (can_run(*choice.variant, choice.config, problem, device)) add(choice);
+  }
   return all;
 }
 

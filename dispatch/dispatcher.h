@@ -47,7 +47,8 @@ class Dispatcher {
 
   // What to try, in order, where a kernel cannot be built after all: the pick, the other entries of
   // the file that hold the problem, then the built-in default and its fallbacks; each choice once.
-  // Empty where the pick has no variant.
+  // For Mode::batch_invariant the fallbacks are those for one row, whatever m is. Empty where the
+  // pick has no variant.
   std::vector<Choice> choices(const Problem& problem, Mode mode = Mode::fast) const;
 
   // The same answer in words, several lines: the record or rule, the matches, the expected

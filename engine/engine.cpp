@@ -134,6 +134,7 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
     state->parts.push_back(std::move(part.executable));
   }
   const Device& device = state_->device;
+  bool got_memory = false;
   try {
     std::string log;
     cl_program program = state_->program_of(plan, log);
@@ -146,6 +147,7 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
     for (const Scratch& scratch : plan.scratch) {
       if (state->own_scratch) state->scratch.push_back(make_buffer(context(), scratch.bytes));
     }
+    got_memory = true;
     for (const Launch& launch : plan.launches) {
       if (launch.native) {
         std::string why = prepare_native(problem, plan, launch, device.info);
@@ -160,7 +162,9 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
       state->kernels.push_back(state->bind_kernel(std::move(kernel), launch));
     }
   } catch (const OpenclError& error) {
-    return {nullptr, Outcome::runtime, error.what()};
+    Built failed{nullptr, Outcome::runtime, error.what()};
+    if (!got_memory) failed.transient = error;
+    return failed;
   } catch (const std::invalid_argument& error) {
     return {nullptr, Outcome::compile, error.what()};
   }

@@ -44,8 +44,8 @@ struct SliceOperands {
 };
 
 // Where a call's operands stand: plain data, of one thread at a time. They may all stand in one
-// buffer, as long as y overlaps nothing else. Offsets and row pitches are in elements; a pitch of 0
-// is that of dense rows, k for x and n for y.
+// buffer, as long as y and scratch overlap nothing else. Offsets and row pitches are in elements; a
+// pitch of 0 is that of dense rows, k for x and n for y.
 struct Operands {
   cl_mem x = nullptr, y = nullptr;
   std::int64_t off_x = 0, ld_x = 0, off_y = 0, ld_y = 0;
@@ -80,7 +80,7 @@ inline constexpr std::int64_t kWeightsAlign = 128;  // bytes
 inline constexpr std::int64_t kScratchAlign = 4096;  // bytes
 
 // What a run waits for, and where the event of its end is put, the caller's to release. Both are
-// read and written within the call.
+// read and written within the call, the place first: it is none of those of `waits`.
 struct Sync {
   std::span<const cl_event> waits;
   cl_event* done = nullptr;
@@ -148,8 +148,9 @@ class Weights {
 
 // Why a plan for this problem cannot run on these operands, in one line: more rows than the problem
 // has, a buffer that is missing, a pitch that is shorter than a row, a tensor that begins before
-// its buffer or ends behind it, or weights of another shape, or of another size than the plan's
-// layouts take. Empty where it can. Any number of threads may ask at a time. Throws OpenclError.
+// its buffer or ends behind it, weights of another shape or of another size than the plan's layouts
+// take, or tensors that share bytes where one is written. Empty where it can. Scratch is left to
+// the run to check. Any number of threads may ask at a time. Throws OpenclError.
 std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
                            const Operands& operands);
 
@@ -190,6 +191,9 @@ struct Built {
   std::unique_ptr<Executable> executable;
   Outcome outcome = Outcome::correct;
   std::string detail;
+  // The failed call of Outcome::runtime where it was for memory or another thing that a later build
+  // may get, and no kernel is at fault.
+  std::optional<OpenclError> transient = {};
 };
 
 // What an engine is made with.

@@ -221,15 +221,6 @@ Executable::~Executable() = default;
 const LaunchPlan& Executable::plan() const { return state_->plan; }
 const Problem& Executable::problem() const { return state_->problem; }
 
-std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer) {
-  std::int64_t begin = 0;
-  for (std::size_t i = 0; i < buffer; ++i) {
-    const auto bytes = static_cast<std::int64_t>(plan.scratch[i].bytes);
-    begin += (bytes + kScratchAlign - 1) / kScratchAlign * kScratchAlign;
-  }
-  return begin;
-}
-
 std::int64_t Executable::scratch_bytes() const {
   const LaunchPlan& plan = state_->plan;
   std::int64_t most = 0;  // parts follow one another
@@ -241,21 +232,6 @@ std::int64_t Executable::scratch_bytes() const {
 ScratchParts Executable::State::scratch_of(const Operands& operands) const {
   ScratchParts given;
   if (own_scratch || plan.scratch.empty()) return given;
-  const auto refuse = [](const std::string& why) {
-    throw std::invalid_argument("operands: scratch " + why);
-  };
-  if (operands.scratch == nullptr) refuse("has no buffer");
-  if (operands.off_scratch < 0 || operands.off_scratch % kScratchAlign != 0) {
-    refuse("begins at " + std::to_string(operands.off_scratch) + ", no multiple of " +
-           std::to_string(kScratchAlign) + " bytes");
-  }
-  const auto bytes = static_cast<std::int64_t>(buffer_bytes(operands.scratch));
-  const std::int64_t end = scratch_begin(plan, plan.scratch.size() - 1) +
-                           static_cast<std::int64_t>(plan.scratch.back().bytes);
-  if (operands.off_scratch > bytes || end > bytes - operands.off_scratch) {
-    refuse("takes " + std::to_string(end) + " bytes from " + std::to_string(operands.off_scratch) +
-           " on, its buffer has " + std::to_string(bytes));
-  }
   if (plan.scratch.size() == 1 && operands.off_scratch == 0) {
     given.buffers[0] = operands.scratch;
     return given;
@@ -270,7 +246,7 @@ ScratchParts Executable::State::scratch_of(const Operands& operands) const {
 }
 
 std::int64_t Executable::State::checked_rows(const Operands& operands) const {
-  const std::string why = invalid_reason(problem, plan, operands);
+  const std::string why = invalid_reason(problem, plan, operands, !own_scratch);
   if (!why.empty()) throw std::invalid_argument("operands: " + why);
   return rows_of(operands, problem);
 }

@@ -109,11 +109,13 @@ Forward::~Forward() = default;
 
 const Problem& Forward::shape() const { return state_->shape; }
 
-// The pick, or where its kernel cannot be built, the first of the next choices that can.
+// The pick, or where its kernel cannot be built, the first of the next choices that can. Throws
+// OpenclError where there is no memory for one now: another choice would stay when there is.
 std::unique_ptr<Executable> Forward::State::build(const Problem& problem, std::string& why) const {
   const auto try_to = [&](const Choice& choice) {
     Built built =
         engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
+    if (built.transient) throw OpenclError(*built.transient);
     if (!built.executable && why.empty()) why = to_string(problem) + ": " + built.detail;
     return std::move(built.executable);
   };
@@ -144,13 +146,17 @@ Place& Forward::State::place(std::int64_t m, std::string& why, int adapters) {
   return place;
 }
 
-// `call` has the weights. Where the other plan's kernels cannot be built, these serve all calls.
+// `call` has the weights. Where the other plan's kernels cannot be built, these serve all calls,
+// and where there is no memory for them now, this one.
 Executable& Forward::State::executable_for(Place& place, const Operands& call) const {
   const Problem& problem = place.any->problem();
   if (!stand_in_one_buffer(call, problem)) return *place.any;
-  if (!std::exchange(place.tried, true)) {
+  if (!place.tried) {
     const LaunchPlan plan = in_one_buffer(place.any->plan());
-    if (takes_arena(plan)) place.in_one_buffer = engine.build(problem, plan).executable;
+    Built built;
+    if (takes_arena(plan)) built = engine.build(problem, plan);
+    place.tried = !built.transient;
+    place.in_one_buffer = std::move(built.executable);
   }
   return place.in_one_buffer ? *place.in_one_buffer : *place.any;
 }
@@ -291,7 +297,8 @@ std::string Forward::prepare(cl_command_queue queue, Pool& pool, std::int64_t mo
     why = state_->for_each_place(most, [&](std::int64_t m) {
       std::string wrong;
       Executable* const found = executable(m, wrong, active);
-      if (found == nullptr || route.rows() == 0) return wrong;
+      if (found == nullptr) return wrong;
+      if (route.rows() == 0) return std::string();
       return reason_of([&] {
         const Handle<cl_mem> scratch = scratch_for(*found, state_->engine.context());
         Operands call = trial.operands;

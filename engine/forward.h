@@ -39,7 +39,8 @@ class Forward {
   // the operands a, b, their offsets and weights_of are the weights' to say. Builds and packs what
   // is needed for the first time. Empty, or in a line why the call cannot run, nothing being
   // enqueued: operands that do not fit, weights of another shape, or a plan that cannot be built,
-  // nor any fallback. With `events` given, appends one event a command. Throws OpenclError.
+  // nor any fallback. With `events` given, appends one event a command. Throws OpenclError: also
+  // where there is no memory to build a plan with, which the next call tries again.
   [[nodiscard]] std::string enqueue(cl_command_queue queue, Weights& weights,
                                     const Operands& operands,
                                     std::vector<cl_event>* events = nullptr);
@@ -66,7 +67,7 @@ class Forward {
 
   // The executable that calls of m rows run, built where there is none yet; null, with the reason
   // in `why`, where none can be built. m in [1, 2^31), of rows of so many adapters, or for 0 of
-  // weights that all rows have. It lives as long as the Forward.
+  // weights that all rows have. It lives as long as the Forward. Throws OpenclError as enqueue().
   Executable* executable(std::int64_t m, std::string& why, int adapters = 0);
   // The same for m rows of the pool's adapters, where the route is of m rows.
   Executable* executable(Pool& pool, const Route& route, std::int64_t m, std::string& why);

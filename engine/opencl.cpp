@@ -138,16 +138,16 @@ std::size_t buffer_bytes(cl_mem buffer) {
 }
 
 Whole whole_of(cl_mem buffer) {
-  Whole whole{buffer, 0};
-  require_success(
-      clGetMemObjectInfo(buffer, CL_MEM_OFFSET, sizeof(whole.begin), &whole.begin, nullptr),
-      "clGetMemObjectInfo");
   cl_mem parent = nullptr;
   // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
   constexpr std::size_t kBytes = sizeof(parent);
   require_success(clGetMemObjectInfo(buffer, CL_MEM_ASSOCIATED_MEMOBJECT, kBytes, &parent, nullptr),
                   "clGetMemObjectInfo");
-  if (parent != nullptr) whole.buffer = parent;
+  if (parent == nullptr) return {buffer, 0};  // by one question, since every run asks
+  Whole whole{parent, 0};
+  require_success(
+      clGetMemObjectInfo(buffer, CL_MEM_OFFSET, sizeof(whole.begin), &whole.begin, nullptr),
+      "clGetMemObjectInfo");
   return whole;
 }
 

@@ -1,7 +1,9 @@
 // Whether operands fit a plan: shapes, pitches and offsets against the sizes of the buffers.
 #include "engine/internal/operands.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string_view>
 
 #include "engine/internal/opencl.h"
@@ -12,11 +14,22 @@
 namespace loratune {
 namespace {
 
-// Rows of elements in a buffer. `off`, `pitch` and `row` are in elements of `bytes` bytes.
+// Rows of elements in a buffer. `off`, `pitch` and `row` are in elements of `bytes` bytes. `begin`
+// is where the buffer begins in the one that it is a part of, in bytes, once in_whole() knows it.
 struct Span {
   const char* name;
   cl_mem buffer;
   std::int64_t bytes, rows, row, off, pitch;
+  std::int64_t begin = 0;
+};
+
+// A few spans: those of y, or of the weights.
+struct Spans {
+  void add(const Span& span) { all[count++] = span; }
+  const Span* begin() const { return all.data(); }
+  const Span* end() const { return all.data() + count; }
+  std::array<Span, 2 * kMaxSlices> all{};
+  std::size_t count = 0;
 };
 
 std::int64_t size_of(cl_mem buffer) { return static_cast<std::int64_t>(buffer_bytes(buffer)); }
@@ -73,12 +86,23 @@ std::string weights_reason(const Span& span, bool known) {
          (known ? "" : ": these are weights of another shape, type or layout");
 }
 
-// Whether two spans, each of which fits its buffer, share bytes. Rows of one pitch may lie beside
-// one another. The pitch of one row means nothing, and may be any number.
+// The same rows in the buffer that theirs is a part of: two parts of one buffer share bytes, and no
+// handle.
+Span in_whole(Span span) {
+  const Whole whole = whole_of(span.buffer);
+  span.buffer = whole.buffer;
+  span.begin = static_cast<std::int64_t>(whole.begin);
+  return span;
+}
+
+// Whether two spans of in_whole(), each of which fits its buffer, share bytes. Rows of one pitch
+// may lie beside one another. The pitch of one row means nothing, and may be any number.
 bool overlap(const Span& a, const Span& b) {
   if (a.buffer != b.buffer) return false;
-  const auto begin = [](const Span& s) { return s.off * s.bytes; };
-  const auto end = [](const Span& s) { return (s.off + (s.rows - 1) * s.pitch + s.row) * s.bytes; };
+  const auto begin = [](const Span& s) { return s.begin + s.off * s.bytes; };
+  const auto end = [](const Span& s) {
+    return s.begin + (s.off + (s.rows - 1) * s.pitch + s.row) * s.bytes;
+  };
   if (end(a) <= begin(b) || end(b) <= begin(a)) return false;
   const auto pitch_of = [](const Span& s) { return (s.rows == 1 ? s.row : s.pitch) * s.bytes; };
   const std::int64_t pitch = pitch_of(a);
@@ -129,60 +153,45 @@ std::string route_reason(const Problem& problem, const LaunchPlan& plan, const O
   return {};
 }
 
-}  // namespace
+// x, and y or that of each slice.
+struct Tensors {
+  Span x;
+  Spans ys;
+};
 
-bool stand_in_one_buffer(const Operands& operands, const Problem& problem) {
-  bool one = operands.x != nullptr && operands.a == operands.x;
-  for (int i = 0; i < slice_count(problem); ++i) {
-    one = one && output_of(operands, problem, i).buffer == operands.x;
+Tensors tensors_of(const Problem& problem, const Operands& operands, std::int64_t m) {
+  const std::int64_t io = element_bytes(problem.dtype);
+  Tensors tensors;
+  tensors.x = {
+      "x", operands.x, io, m, problem.k, operands.off_x, pitch_of(operands.ld_x, problem.k)};
+  const bool apart = operands.slices[0].y != nullptr;
+  for (int i = 0; i < (apart ? slice_count(problem) : 1); ++i) {
+    const Output output = output_of(operands, problem, i);
+    const std::int64_t columns = apart ? slice_columns(problem, i) : problem.n;
+    tensors.ys.add({"y", output.buffer, io, m, columns, output.off, output.pitch});
   }
-  return one;
+  return tensors;
 }
 
-std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
-                           const Operands& operands) {
-  const std::int64_t m = rows_of(operands, problem);
-  if (m > problem.m || (m < problem.m && !plan.made_for.problem)) {
-    return "m is " + std::to_string(m) + ", the plan is for " +
-           (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
+std::string tensors_reason(const Tensors& tensors) {
+  std::string why = tensor_reason(tensors.x);
+  for (std::size_t i = 0; i < tensors.ys.count && why.empty(); ++i) {
+    why = tensor_reason(tensors.ys.all[i]);
+    if (!why.empty() && tensors.ys.count > 1) why.insert(0, "slice " + std::to_string(i) + ": ");
   }
-  if (m == 0) return {};
-  std::string why = slices_reason(problem, operands);
-  if (!why.empty()) return why;
+  return why;
+}
+
+// Adds A and B of the plan, or of its parts. Where a plan joins them, A is both.
+void add_weights(const Problem& problem, const LaunchPlan& plan, const Operands& operands,
+                 Spans& weights) {
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
     const int slice = static_cast<int>(i);
-    why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
-                         part_operands(operands, problem, slice));
-    if (!why.empty()) return "slice " + std::to_string(i) + ": " + why;
+    add_weights(slice_problem(problem, slice), plan.parts[i],
+                part_operands(operands, problem, slice), weights);
   }
-  if (plan.launches.empty()) return {};
-  const std::int64_t io = element_bytes(problem.dtype);
-  const Span x{
-      "x", operands.x, io, m, problem.k, operands.off_x, pitch_of(operands.ld_x, problem.k)};
-  why = tensor_reason(x);
-  // y, or that of each slice.
-  const bool apart = operands.slices[0].y != nullptr;
-  const int outputs = apart ? slice_count(problem) : 1;
-  std::array<Span, kMaxSlices> ys{};
-  for (int i = 0; i < outputs && why.empty(); ++i) {
-    const Output output = output_of(operands, problem, i);
-    Span& y = ys[static_cast<unsigned>(i)];
-    y = {"y",        output.buffer, io, m, apart ? slice_columns(problem, i) : problem.n,
-         output.off, output.pitch};
-    why = tensor_reason(y);
-    if (!why.empty() && apart) why.insert(0, "slice " + std::to_string(i) + ": ");
-  }
-  if (!why.empty()) return why;
-  if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
-  if (why.empty() && problem.adapters > 0) why = route_reason(problem, plan, operands, m);
-  if (why.empty() && takes_arena(plan) && !stand_in_one_buffer(operands, problem)) {
-    why = "x, y and the weights stand in several buffers, the plan's kernels take one";
-  }
+  if (plan.launches.empty()) return;
   const bool joined = joins_weights(plan);
-  if (why.empty() && joined && !places_weights(plan) && operands.off_a != 0) {
-    why = "off_a is " + std::to_string(operands.off_a) +
-          ", the plan's kernels take weights from the beginning of their buffer on";
-  }
   const std::int64_t bytes_a = element_bytes(packed_dtype(plan.a, weights_dtype(problem)));
   const std::int64_t bytes_b = element_bytes(packed_dtype(plan.b, weights_dtype(problem)));
   const std::int64_t size_b = packed_b_size(plan.b, problem);
@@ -198,22 +207,140 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   if (problem.adapters > 0) {
     a.rows = operands.slot_count;
     a.pitch = operands.ld_slot;
-    if (why.empty()) why = tensor_reason(a);
   }
-  const Span b{"b", operands.b, bytes_b, 1, size_b, operands.off_b, size_b};
-  const bool known = operands.weights_of.has_value();
-  if (why.empty()) why = weights_reason(a, known);
-  if (why.empty() && !joined) why = weights_reason(b, known);
-  for (int i = 0; i < outputs && why.empty(); ++i) {
-    const Span& y = ys[static_cast<unsigned>(i)];
-    if (overlap(x, y)) return "x and y overlap";
-    if (overlap(a, y) || (!joined && overlap(b, y))) return "y and weights overlap";
-    for (int before = 0; before < i; ++before) {
-      if (!overlap(ys[static_cast<unsigned>(before)], y)) continue;
-      return "y of slices " + std::to_string(before) + " and " + std::to_string(i) + " overlap";
-    }
+  weights.add(a);
+  if (!joined) weights.add({"b", operands.b, bytes_b, 1, size_b, operands.off_b, size_b});
+}
+
+// Why the launches cannot run on the weights, by the route, or nothing.
+std::string launches_reason(const Problem& problem, const LaunchPlan& plan,
+                            const Operands& operands, std::int64_t m, const Spans& weights) {
+  std::string why;
+  if (operands.weights_of) why = shape_reason(*operands.weights_of, problem);
+  if (why.empty() && problem.adapters > 0) why = route_reason(problem, plan, operands, m);
+  if (why.empty() && takes_arena(plan) && !stand_in_one_buffer(operands, problem)) {
+    why = "x, y and the weights stand in several buffers, the plan's kernels take one";
+  }
+  const bool joined = weights.count == 1;
+  if (why.empty() && joined && !places_weights(plan) && operands.off_a != 0) {
+    why = "off_a is " + std::to_string(operands.off_a) +
+          ", the plan's kernels take weights from the beginning of their buffer on";
+  }
+  for (const Span& matrix : weights) {
+    if (why.empty() && problem.adapters > 0) why = tensor_reason(matrix);
+    if (why.empty()) why = weights_reason(matrix, operands.weights_of.has_value());
   }
   return why;
+}
+
+// Bytes of the caller's scratch that a run takes. Parts follow one another.
+std::int64_t scratch_end(const LaunchPlan& plan) {
+  std::int64_t end = 0;
+  if (!plan.scratch.empty()) {
+    end = scratch_begin(plan, plan.scratch.size() - 1) +
+          static_cast<std::int64_t>(plan.scratch.back().bytes);
+  }
+  for (const LaunchPlan& part : plan.parts) end = std::max(end, scratch_end(part));
+  return end;
+}
+
+// Why the caller's scratch is none for a run that takes `end` bytes of it, or nothing.
+std::string scratch_reason(const Operands& operands, std::int64_t end) {
+  const std::int64_t off = operands.off_scratch;
+  const auto takes = [&] { return "it takes " + std::to_string(end) + " bytes"; };
+  if (operands.scratch == nullptr) return "scratch has no buffer, " + takes();
+  if (off < 0 || off % kScratchAlign != 0) {
+    return "scratch begins at " + std::to_string(off) + ", no multiple of " +
+           std::to_string(kScratchAlign) + " bytes; " + takes();
+  }
+  const std::int64_t size = size_of(operands.scratch);
+  if (off <= size && end <= size - off) return {};
+  return "scratch does not fit: " + takes() + " from " + std::to_string(off) +
+         " on, its buffer has " + std::to_string(size);
+}
+
+// Why something that is written shares bytes with another operand, or nothing, where all of them
+// fit their buffers. `end`: bytes of the caller's scratch.
+std::string overlap_reason(const Operands& operands, const Tensors& tensors, const Spans& weights,
+                           std::int64_t end) {
+  const Span x = in_whole(tensors.x);
+  Spans ys;
+  for (const Span& span : tensors.ys) {
+    const Span y = in_whole(span);
+    if (overlap(x, y)) return "x and y overlap";
+    for (std::size_t before = 0; before < ys.count; ++before) {
+      if (!overlap(ys.all[before], y)) continue;
+      return "y of slices " + std::to_string(before) + " and " + std::to_string(ys.count) +
+             " overlap";
+    }
+    ys.add(y);
+  }
+  const auto meets_y = [&](const Span& other) {
+    return std::any_of(ys.begin(), ys.end(), [&](const Span& y) { return overlap(other, y); });
+  };
+  Span scratch{};
+  if (end > 0) {
+    scratch = in_whole({"scratch", operands.scratch, 1, 1, end, operands.off_scratch, end});
+    if (overlap(scratch, x)) return "scratch and x overlap";
+    if (meets_y(scratch)) return "scratch and y overlap";
+  }
+  for (const Span& span : weights) {
+    const Span matrix = in_whole(span);
+    if (meets_y(matrix)) return "y and weights overlap";
+    if (overlap(scratch, matrix)) return "scratch and weights overlap";
+  }
+  return {};
+}
+
+}  // namespace
+
+bool stand_in_one_buffer(const Operands& operands, const Problem& problem) {
+  bool one = operands.x != nullptr && operands.a == operands.x;
+  for (int i = 0; i < slice_count(problem); ++i) {
+    one = one && output_of(operands, problem, i).buffer == operands.x;
+  }
+  return one;
+}
+
+std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer) {
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < buffer; ++i) {
+    const auto bytes = static_cast<std::int64_t>(plan.scratch[i].bytes);
+    begin += (bytes + kScratchAlign - 1) / kScratchAlign * kScratchAlign;
+  }
+  return begin;
+}
+
+std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
+                           const Operands& operands) {
+  return invalid_reason(problem, plan, operands, false);
+}
+
+std::string invalid_reason(const Problem& problem, const LaunchPlan& plan, const Operands& operands,
+                           bool caller_scratch) {
+  const std::int64_t m = rows_of(operands, problem);
+  if (m > problem.m || (m < problem.m && !plan.made_for.problem)) {
+    return "m is " + std::to_string(m) + ", the plan is for " +
+           (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
+  }
+  if (m == 0 || (plan.launches.empty() && plan.parts.empty())) return {};  // nothing runs
+  std::string why = slices_reason(problem, operands);
+  if (!why.empty()) return why;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    const int slice = static_cast<int>(i);
+    why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
+                         part_operands(operands, problem, slice), false);
+    if (!why.empty()) return "slice " + std::to_string(i) + ": " + why;
+  }
+  const Tensors tensors = tensors_of(problem, operands, m);
+  why = tensors_reason(tensors);
+  if (!why.empty()) return why;
+  Spans weights;
+  add_weights(problem, plan, operands, weights);
+  if (plan.parts.empty()) why = launches_reason(problem, plan, operands, m, weights);
+  const std::int64_t end = caller_scratch ? scratch_end(plan) : 0;
+  if (why.empty() && end > 0) why = scratch_reason(operands, end);
+  return why.empty() ? overlap_reason(operands, tensors, weights, end) : why;
 }
 
 }  // namespace loratune

@@ -27,10 +27,10 @@ class Pool {
 
   // Fills the slot, or gives it other factors, in place: by blocking writes on the queue, into the
   // buffers of all layouts made so far. Calls enqueued before on that queue see what was there.
-  // Each module has a rank and a scale of its own; a rank of 0, with a and b null, adds nothing to
-  // its columns, which with DoRA its g multiplies all the same. Throws as the constructor of
-  // Weights does, and std::invalid_argument for a slot that is none, or, without DoRA, where no
-  // module has a rank; then the slot is as it was.
+  // Each module has a rank and a scale of its own; the columns of one of rank 0, with a and b null,
+  // stay as they are, also where y is overwritten; with DoRA its g multiplies them. Throws as the
+  // constructor of Weights does, and std::invalid_argument for a slot that is none, or, without
+  // DoRA, where no module has a rank; then the slot is as it was.
   void set(cl_command_queue queue, int slot, std::span<const Factors> modules);
   // The same of one module: a[rank,k] and b[n,rank].
   void set(cl_command_queue queue, int slot, const void* a, const void* b, int rank, float scale);

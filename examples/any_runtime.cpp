@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,6 +26,12 @@ namespace {
 constexpr int kIn = 256, kModules = 3, kMostRows = 16, kSlots = 10;
 constexpr int kColumns[kModules] = {192, 64, 64};  // of q, k and v, side by side in y
 constexpr int kOut = 192 + 64 + 64;
+
+void check(cl_int code, const char* call) {
+  if (code == CL_SUCCESS) return;
+  std::fprintf(stderr, "%s: %s\n", call, loratune::error_name(code).c_str());
+  std::exit(1);
+}
 
 // The bits of a half, of a float that is zero or a normal half.
 std::uint16_t half_bits(float value) {
@@ -122,12 +129,16 @@ int main(int argc, char** argv) {
   cl_device_id device = devices.front().handle;
 
   // What a runtime has before it has us.
-  cl_context context = clCreateContext(nullptr, 1, &device, nullptr, nullptr, nullptr);
-  cl_command_queue queue = clCreateCommandQueue(context, device, 0, nullptr);
-  cl_mem x_buffer =
-      clCreateBuffer(context, CL_MEM_READ_WRITE, kMostRows * kIn * 4, nullptr, nullptr);
+  cl_int code = CL_SUCCESS;
+  cl_context context = clCreateContext(nullptr, 1, &device, nullptr, nullptr, &code);
+  check(code, "clCreateContext");
+  cl_command_queue queue = clCreateCommandQueue(context, device, 0, &code);
+  check(code, "clCreateCommandQueue");
+  cl_mem x_buffer = clCreateBuffer(context, CL_MEM_READ_WRITE, kMostRows * kIn * 4, nullptr, &code);
+  check(code, "clCreateBuffer");
   cl_mem y_buffer =
-      clCreateBuffer(context, CL_MEM_READ_WRITE, kMostRows * kOut * 4, nullptr, nullptr);
+      clCreateBuffer(context, CL_MEM_READ_WRITE, kMostRows * kOut * 4, nullptr, &code);
+  check(code, "clCreateBuffer");
 
   int wrong = 0;
   {
@@ -174,10 +185,13 @@ int main(int argc, char** argv) {
       std::vector<float> y = values(slots.size() * kOut, random);
       std::vector<double> want(y.begin(), y.end());
       add_in_double(x, slots, adapters, want);
-      clEnqueueWriteBuffer(queue, x_buffer, CL_FALSE, 0, x.size() * 4, x.data(), 0, nullptr,
-                           nullptr);
-      clEnqueueWriteBuffer(queue, y_buffer, CL_FALSE, 0, y.size() * 4, y.data(), 0, nullptr,
-                           nullptr);
+      const auto write = [&](cl_mem to, const std::vector<float>& from) {
+        check(clEnqueueWriteBuffer(queue, to, CL_TRUE, 0, from.size() * 4, from.data(), 0, nullptr,
+                                   nullptr),
+              "clEnqueueWriteBuffer");
+      };
+      write(x_buffer, x);
+      write(y_buffer, y);
       why = route.assign(queue, slots);  // once a step; all layers would use it
       loratune::Operands call;
       call.x = x_buffer;
@@ -185,7 +199,9 @@ int main(int argc, char** argv) {
       call.m = rows;
       if (why.empty()) why = forward.enqueue(queue, pool, route, call);
       if (!why.empty()) return std::fprintf(stderr, "%s\n", why.c_str()), 1;
-      clEnqueueReadBuffer(queue, y_buffer, CL_TRUE, 0, y.size() * 4, y.data(), 0, nullptr, nullptr);
+      check(clEnqueueReadBuffer(queue, y_buffer, CL_TRUE, 0, y.size() * 4, y.data(), 0, nullptr,
+                                nullptr),
+            "clEnqueueReadBuffer");
       double worst = 0;
       for (std::size_t i = 0; i < y.size(); ++i) {
         worst = std::max(worst, std::fabs(static_cast<double>(y[i]) - want[i]));

@@ -2,8 +2,8 @@
 //
 //     example_plan_to_run [TUNED_FILE]
 //
-// Prints what was picked and why. Exit: 0 where y is what a loop on the host computes, 1 where it is
-// not, 77 without a device.
+// Prints what was picked and why. Exit: 0 where y is what a loop on the host computes, 1 where it
+// is not, 77 without a device.
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <loratune/dispatch/dispatcher.h>
@@ -11,16 +11,30 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 #include <vector>
+
+namespace {
+
+void check(cl_int code, const char* call) {
+  if (code == CL_SUCCESS) return;
+  std::fprintf(stderr, "%s: %s\n", call, loratune::error_name(code).c_str());
+  std::exit(1);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::vector<std::string> complaints;
   const std::vector<loratune::Device> devices = loratune::list_devices(complaints);
   if (devices.empty()) return 77;
   const cl_device_id device = devices.front().handle;
-  const cl_context context = clCreateContext(nullptr, 1, &device, nullptr, nullptr, nullptr);
-  const cl_command_queue queue = clCreateCommandQueue(context, device, 0, nullptr);
+  cl_int code = CL_SUCCESS;
+  const cl_context context = clCreateContext(nullptr, 1, &device, nullptr, nullptr, &code);
+  check(code, "clCreateContext");
+  const cl_command_queue queue = clCreateCommandQueue(context, device, 0, &code);
+  check(code, "clCreateCommandQueue");
 
   loratune::Engine engine(context, device);
   loratune::Dispatcher dispatcher(engine.info());
@@ -39,10 +53,11 @@ int main(int argc, char** argv) {
   std::vector<float> y(16 * 512, 1.0F);
 
   const auto flags = CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR;
-  const cl_mem x_buffer = clCreateBuffer(context, flags, x.size() * sizeof(float),
-                                         const_cast<float*>(x.data()), nullptr);
-  const cl_mem y_buffer =
-      clCreateBuffer(context, flags, y.size() * sizeof(float), y.data(), nullptr);
+  const cl_mem x_buffer =
+      clCreateBuffer(context, flags, x.size() * sizeof(float), const_cast<float*>(x.data()), &code);
+  check(code, "clCreateBuffer");
+  const cl_mem y_buffer = clCreateBuffer(context, flags, y.size() * sizeof(float), y.data(), &code);
+  check(code, "clCreateBuffer");
 
   // Once for each shape: what to run, and the program of it.
   const loratune::Choice choice = dispatcher.pick(problem);
@@ -60,8 +75,9 @@ int main(int argc, char** argv) {
   operands.scale = 0.125F;
   weights.set(queue, plan, operands);
   built.executable->enqueue(queue, operands);
-  clEnqueueReadBuffer(queue, y_buffer, CL_TRUE, 0, y.size() * sizeof(float), y.data(), 0, nullptr,
-                      nullptr);
+  check(clEnqueueReadBuffer(queue, y_buffer, CL_TRUE, 0, y.size() * sizeof(float), y.data(), 0,
+                            nullptr, nullptr),
+        "clEnqueueReadBuffer");
 
   std::printf("%s", dispatcher.explain(problem).c_str());
   clReleaseMemObject(x_buffer);

@@ -33,6 +33,7 @@ struct DeviceForward::State {
           engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
       if (built.outcome != Outcome::correct) {
         executables.erase(at);
+        if (built.transient) throw OpenclError(*built.transient);
         throw std::runtime_error(to_string(problem) + ": " + built.detail);
       }
       at->second = std::move(built.executable);

@@ -110,7 +110,9 @@ Tiles tiles(const Problem&, const Config& config) {
 // have the bounds of f32: of them nothing was measured.
 Fit fit(const Problem& problem, const DeviceInfo& device) {
   if (!tensor_tiles_suit(problem, device) || !tensor_groups_fit(device)) return Fit::never;
-  const std::int64_t elements = problem.m * problem.k * slice_count(problem);
+  // With the slices the largest products are beyond 64 bits, and far from small.
+  const std::int64_t elements =
+      std::min(problem.m * problem.k, std::int64_t{1} << 32) * slice_count(problem);
   const int rank = problem.rank;
   const bool few =
       types_of(problem) == Types(Dtype::f16)

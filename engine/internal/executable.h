@@ -37,9 +37,6 @@ struct ScratchParts {
   std::vector<Handle<cl_mem>> made;
 };
 
-// Where a plan's scratch buffers begin in one buffer, and behind the last where it ends.
-std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer);
-
 struct Executable::State {
   // A launch's kernel with the arguments that are the same for every call, scratch and local
   // memory.
@@ -52,8 +49,10 @@ struct Executable::State {
   void enqueue_synced(cl_command_queue queue, const Operands& operands, const Sync& sync,
                       bool hold);
   std::int64_t number(const Arg& arg, const Operands& operands) const;
-  // The rows of the call. Throws std::invalid_argument for operands that do not fit.
+  // The rows of the call. Throws std::invalid_argument for operands that do not fit, the scratch of
+  // the caller's and that of all parts included.
   std::int64_t checked_rows(const Operands& operands) const;
+  // Of operands that checked_rows() took.
   ScratchParts scratch_of(const Operands& operands) const;
   // Enqueues, by `add`, the fills of scratch of its own that is zeroed once, where that is due.
   template <class Add>

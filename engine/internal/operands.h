@@ -39,6 +39,13 @@ inline Handle<cl_mem> scratch_for(const Executable& executable, cl_context conte
   return bytes == 0 ? Handle<cl_mem>() : make_buffer(context, bytes);
 }
 
+// Where a plan's scratch buffers begin in one buffer, and behind the last where it ends.
+std::int64_t scratch_begin(const LaunchPlan& plan, std::size_t buffer);
+
+// invalid_reason() of a run that takes its scratch from its caller, or has its own.
+std::string invalid_reason(const Problem& problem, const LaunchPlan& plan, const Operands& operands,
+                           bool caller_scratch);
+
 // Whether x, y of every slice, and A and B joined stand in the same buffer.
 bool stand_in_one_buffer(const Operands& operands, const Problem& problem);
 

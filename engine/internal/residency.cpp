@@ -14,6 +14,21 @@ cl_context context_of(cl_command_queue queue) {
   return context;
 }
 
+// The event of the end of what is on a queue, for another queue to wait for. For a queue of another
+// context, which cannot, the host waits, and there is none.
+Handle<cl_event> end_of(cl_command_queue queue, cl_context context) {
+  if (context_of(queue) != context) {
+    loratune::finish(queue);
+    return nullptr;
+  }
+  cl_event done = nullptr;
+  require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, &done),
+                  "clEnqueueMarkerWithWaitList");
+  Handle<cl_event> owned(done);
+  flush(queue);
+  return owned;
+}
+
 }  // namespace
 
 std::shared_ptr<Residency> Residency::of(cl_device_id device) {
@@ -32,14 +47,15 @@ std::shared_ptr<Residency> Residency::of(cl_device_id device) {
 std::unique_lock<std::mutex> Residency::enter(cl_command_queue queue) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (last_.get() == queue) return lock;
-  if (last_ && context_of(last_.get()) != context_of(queue)) {
-    loratune::finish(last_.get());
-  } else if (last_) {
-    cl_event done = nullptr;
-    require_success(clEnqueueMarkerWithWaitList(last_.get(), 0, nullptr, &done),
-                    "clEnqueueMarkerWithWaitList");
-    const Handle<cl_event> owned(done);
-    flush(last_.get());
+  const cl_context context = context_of(queue);
+  Handle<cl_event> end;
+  try {
+    if (last_) end = end_of(last_.get(), context);
+  } catch (const OpenclError&) {
+    // A queue that fails runs nothing more.
+  }
+  if (end) {
+    cl_event done = end.get();
     require_success(clEnqueueBarrierWithWaitList(queue, 1, &done, nullptr),
                     "clEnqueueBarrierWithWaitList");
   }

@@ -17,8 +17,8 @@ class Residency {
   static std::shared_ptr<Residency> of(cl_device_id device);
 
   // Makes `queue` wait for the last such run where that was on another queue: on the device, or on
-  // the host where the queues' contexts differ. The run is to be enqueued before the lock is given
-  // back. Throws OpenclError.
+  // the host where the queues' contexts differ. A queue that fails is not waited for: it runs
+  // nothing more. The run is to be enqueued before the lock is given back. Throws OpenclError.
   [[nodiscard]] std::unique_lock<std::mutex> enter(cl_command_queue queue);
 
   // Waits for the last such run where that was in the context, and lets go of its queue.

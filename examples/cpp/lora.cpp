@@ -1,7 +1,8 @@
 // From a device to y with the C++ libraries: a tuned file, the engine, an adapter's weights, one
 // product, and the same computed in plain C++.
 //
-//     example_cpp [TUNED_FILE]
+//     cmake -S examples/cpp -B build/lora -DCMAKE_PREFIX_PATH=PREFIX && cmake --build build/lora
+//     build/lora/lora [TUNED_FILE]
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <loratune/dispatch/dispatcher.h>
@@ -11,11 +12,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace {
+
+void check(cl_int code, const char* call) {
+  if (code == CL_SUCCESS) return;
+  std::fprintf(stderr, "%s: %s\n", call, loratune::error_name(code).c_str());
+  std::exit(1);
+}
 
 std::vector<float> random_numbers(std::int64_t count, unsigned seed) {
   std::minstd_rand random(seed);
@@ -67,9 +75,12 @@ int main(int argc, char** argv) {
   cl_int code = CL_SUCCESS;
   cl_context context = engine.context();
   cl_command_queue queue = clCreateCommandQueue(context, engine.device(), 0, &code);
+  check(code, "clCreateCommandQueue");
   const auto buffer = [&](const std::vector<float>& values) {
-    return clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, 4 * values.size(),
-                          const_cast<float*>(values.data()), &code);
+    cl_mem made = clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                                 4 * values.size(), const_cast<float*>(values.data()), &code);
+    check(code, "clCreateBuffer");
+    return made;
   };
   loratune::Operands operands;
   operands.x = buffer(x);
@@ -81,8 +92,9 @@ int main(int argc, char** argv) {
   const std::string why = forward.enqueue(queue, weights, operands);
   if (!why.empty()) return std::fprintf(stderr, "%s\n", why.c_str()), 1;
   std::vector<float> got(base.size());
-  clEnqueueReadBuffer(queue, operands.y, CL_TRUE, 0, 4 * got.size(), got.data(), 0, nullptr,
-                      nullptr);
+  check(clEnqueueReadBuffer(queue, operands.y, CL_TRUE, 0, 4 * got.size(), got.data(), 0, nullptr,
+                            nullptr),
+        "clEnqueueReadBuffer");
 
   double worst = 0;
   for (std::int64_t i = 0; i < problem.m; ++i) {

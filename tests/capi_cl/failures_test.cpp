@@ -1,14 +1,18 @@
 // A driver that fails in the middle of a call: the caller gets the driver's code, and the engine
 // goes on with the next call.
 #include <atomic>
+#include <utility>
 
 #include "c_engine.h"
+#include "engine/internal/residency.h"
+#include "loratune/dispatch/device_text.h"
 #include "loratune/engine/engine.h"
 
 namespace {
 
 // How many calls are let through before one fails; below 0: none fails.
 std::atomic<int> launches_before = -1, buffers_before = -1, writes_before = -1;
+std::atomic<int> markers_before = -1, finishes_before = -1;
 // Whether buffers that are made without data are NaNs all over: what is not written to them shows.
 std::atomic<bool> buffers_of_nans = false;
 
@@ -47,6 +51,16 @@ cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool block
   return loratune::real<decltype(clEnqueueWriteBuffer)>("clEnqueueWriteBuffer")(
       queue, buffer, blocking, offset, bytes, data, count, waits, done);
 }
+cl_int clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint count, const cl_event* waits,
+                                   cl_event* done) {
+  if (fails(markers_before)) return CL_INVALID_COMMAND_QUEUE;
+  return loratune::real<decltype(clEnqueueMarkerWithWaitList)>("clEnqueueMarkerWithWaitList")(
+      queue, count, waits, done);
+}
+cl_int clFinish(cl_command_queue queue) {
+  if (fails(finishes_before)) return CL_INVALID_COMMAND_QUEUE;
+  return loratune::real<decltype(clFinish)>("clFinish")(queue);
+}
 }
 
 namespace loratune {
@@ -82,7 +96,56 @@ TEST(Failures, OfMemoryForPackedWeightsAreTold) {
   expect_survived(buffers_before, CL_MEM_OBJECT_ALLOCATION_FAILURE);
 }
 
+// While a kernel that hands x A^T over in scratch is built. No other one takes its place for good.
+TEST(Failures, OfMemoryForScratchPassWithTheNextCall) {
+  const DispatcherHandle split = dispatcher_of(device_text(test_device().info), file_of_split());
+  ASSERT_NE(split, nullptr);
+  auto options = zeroed<loratune_engine_options>();
+  options.dispatcher = split.get();
+  const EngineHandle made = engine(options);
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  const OpHandle forward = op(made);
+  CallRows rows(4);
+  rows.call.weights = on_device.get();
+  Text detail;
+  rows.call.detail = detail.out();
+  buffers_before = 0;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), CL_MEM_OBJECT_ALLOCATION_FAILURE);
+  EXPECT_NE(detail.str().find("clCreateBuffer"), std::string::npos) << detail.str();
+  EXPECT_EQ(buffers_before, -1);
+  EXPECT_EQ(rows.result(), rows.y);
+  ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+  launches_before = 1;  // the second launch, which no fallback has
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), CL_OUT_OF_RESOURCES);
+  EXPECT_EQ(launches_before, -1);
+  launches_before = -1;
+}
+
 TEST(Failures, OfAContextThatIsLostAreTold) { expect_survived(writes_before, CL_INVALID_CONTEXT); }
+
+// A run that needs residency waits for the one before it, unless its queue fails: of a queue of
+// another context by clFinish(), else by a marker.
+TEST(Failures, OfAQueueHoldUpNoRunOnAnotherOne) {
+  const Handle<cl_context> other = make_context(test_device().handle);
+  const Handle<cl_command_queue> queue = make_queue(test_context(), test_device().handle);
+  for (const auto& [context, before] :
+       {std::pair(other.get(), &finishes_before), std::pair(test_context(), &markers_before)}) {
+    Residency residency;
+    const Handle<cl_command_queue> dead = make_queue(context, test_device().handle);
+    EXPECT_TRUE(residency.enter(dead.get()).owns_lock());
+    *before = 0;
+    EXPECT_NO_THROW(EXPECT_TRUE(residency.enter(queue.get()).owns_lock()));
+    EXPECT_EQ(*before, -1);
+    // The queue that fails is forgotten.
+    *before = 0;
+    EXPECT_NO_THROW(EXPECT_TRUE(residency.enter(queue.get()).owns_lock()));
+    EXPECT_EQ(*before, 0);
+    *before = -1;
+  }
+}
 
 // A pool of two slots, and calls of four rows that have them in turn.
 class FailingPool : public testing::Test {

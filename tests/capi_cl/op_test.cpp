@@ -236,6 +236,46 @@ TEST(COp, RunsInScratchOfTheCallers) {
   }
 }
 
+TEST(COp, SaysHowManyBytesOfScratchItTakes) {
+  const DispatcherHandle dispatcher =
+      dispatcher_of(device_text(test_device().info), file_of_split());
+  ASSERT_NE(dispatcher, nullptr);
+  auto options = zeroed<loratune_engine_options>();
+  options.caller_scratch = 1;
+  options.dispatcher = dispatcher.get();
+  const EngineHandle made = engine(options);
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  const OpHandle forward = op(made);
+  CallRows rows(16);
+  Text detail;
+  rows.call.weights = on_device.get();
+  rows.call.detail = detail.out();
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
+  const std::string words = "it takes ";
+  const std::size_t at = detail.str().find(words);
+  ASSERT_NE(at, std::string::npos) << detail.str();
+  const std::size_t bytes = std::stoul(detail.str().substr(at + words.size()));
+  const Handle<cl_mem> scratch = make_buffer(test_context(), bytes);
+  rows.call.scratch = scratch.get();
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+  // In the buffer of y, and in a part of that of x.
+  const Handle<cl_mem> around = make_buffer(test_context(), 4096 * 16 + bytes);
+  rows.call.scratch = around.get();
+  rows.call.y = around.get();
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
+  EXPECT_NE(detail.str().find("scratch and y overlap"), std::string::npos) << detail.str();
+  const Handle<cl_mem> part = part_of(around.get(), 0, 4096 * 8);
+  rows.call.x = part.get();
+  rows.call.y = rows.y_buffer.get();
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_OPERANDS);
+  EXPECT_NE(detail.str().find("scratch and x overlap"), std::string::npos) << detail.str();
+  rows.call.scratch_offset = 4096 * 8;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+}
+
 // By one launch, by two, and for no rows, with an event for the end and without.
 TEST(COp, IsNotRunWhereAnEventThatItWaitsForFails) {
   const DispatcherHandle split = dispatcher_of(device_text(test_device().info), file_of_split());

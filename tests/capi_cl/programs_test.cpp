@@ -11,6 +11,9 @@
 
 #include "c_engine.h"
 #include "engine/internal/program_cache.h"
+#include "loratune/dispatch/dispatcher.h"
+#include "loratune/engine/forward.h"
+#include "loratune/engine/pool.h"
 #include "unit/temporary_folder.h"
 
 namespace {
@@ -167,6 +170,24 @@ TEST(Programs, ThatTheDriverRefusesAreCompiledAgain) {
   cache.store(key, "no program at all");
   EXPECT_EQ(compiled_in(folder / "cache"), 1);
   EXPECT_EQ(read_bytes(entry), sound);
+}
+
+// The kernel of the pick is not built, the next choice is.
+TEST(Programs, ThatCannotBeBuiltHaveFallbacksForAPoolThatIsStillEmpty) {
+  Problem problem;
+  problem.m = 1;
+  problem.k = kK;
+  problem.n = kN;
+  problem.rank = kRank;
+  Engine with(test_context(), test_device().handle);
+  const Dispatcher dispatcher(with.info());
+  Pool pool(test_context(), problem, 2);
+  Forward forward(with, dispatcher, problem);
+  const Handle<cl_command_queue> queue = make_queue(test_context(), test_device().handle);
+  builds_that_fail = 1;
+  EXPECT_EQ(forward.prepare(queue.get(), pool, 1, 1), "");
+  EXPECT_EQ(builds_that_fail, 0);
+  builds_that_fail = 0;
 }
 
 TEST(Programs, AreKeptInNoFolderThatOthersMayWriteTo) {

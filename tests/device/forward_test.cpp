@@ -361,6 +361,34 @@ TEST_F(Rows, OfAnArenaMayLieBesideOneAnother) {
   EXPECT_EQ(invalid_reason(shape_of(4), plan, call), "x and y overlap");
 }
 
+// A part of a buffer shares bytes with that buffer and with its other parts.
+TEST_F(Rows, OfPartsOfOneBufferDoNotOverlap) {
+  const Choice choice = default_choice(shape_of(4), test_engine().info());
+  const LaunchPlan plan = choice.variant->plan(shape_of(4), choice.config, test_engine().info());
+  const Handle<cl_mem> whole = make_buffer(test_engine().context(), 65536);
+  const Handle<cl_mem> first = part_of(whole.get(), 0, 4096);
+  const Handle<cl_mem> second = part_of(whole.get(), 4096, 4096);
+  const Handle<cl_mem> both = part_of(whole.get(), 0, 8192);
+  weights_.use_arena(whole.get(), 8192, 57344);
+  Operands call = operands(4);
+  weights_.set(queue_.get(), plan, call);
+  const auto reason = [&](cl_mem x, cl_mem y, std::int64_t off_y) {
+    call.x = x;
+    call.y = y;
+    call.off_y = off_y;
+    return invalid_reason(shape_of(4), plan, call);
+  };
+  EXPECT_EQ(reason(first.get(), second.get(), 0), "");
+  EXPECT_EQ(reason(second.get(), first.get(), 0), "");
+  EXPECT_EQ(reason(second.get(), whole.get(), 0), "");
+  EXPECT_EQ(reason(second.get(), whole.get(), 1030), "x and y overlap");
+  EXPECT_EQ(reason(whole.get(), first.get(), 0), "x and y overlap");
+  EXPECT_EQ(reason(first.get(), both.get(), 100), "x and y overlap");
+  EXPECT_EQ(reason(first.get(), both.get(), 1024), "");
+  const Handle<cl_mem> behind = part_of(whole.get(), 4096, 61440);
+  EXPECT_EQ(reason(first.get(), behind.get(), 1024), "y and weights overlap");
+}
+
 // A plan with weights in one buffer and one with two.
 TEST_F(Rows, ComeWithWeightsThatStandInAnArena) {
   const DeviceInfo& device = test_engine().info();

@@ -169,6 +169,38 @@ TEST_P(GroupOf, ModulesWhoseWeightsStandInAnArena) {
   run(plan, weights, false);
 }
 
+// Whatever the plan is of: one launch for all slices, or parts that follow one another.
+TEST_P(GroupOf, OutputsThatOverlapAreRefused) {
+  const Variant& variant = *GetParam();
+  ASSERT_TRUE(variant.supports(problem_, test_engine().info()));
+  const LaunchPlan plan = plan_of(variant);
+  Weights weights(test_engine().context(), problem_, factors());
+  const Handle<cl_mem> x = test_buffer(x_);
+  const Handle<cl_mem> y = make_buffer(test_engine().context(), 16384);
+  Operands operands;
+  operands.x = x.get();
+  operands.y = y.get();
+  weights.set(queue_.get(), plan, operands);
+  const auto reason = [&] { return invalid_reason(problem_, plan, operands); };
+  EXPECT_EQ(reason(), "");
+  operands.ld_y = 40;
+  EXPECT_EQ(reason(), "ld_y is 40, a row of y has 66 elements");
+  operands.ld_y = 0;
+  for (SliceOperands& slice : operands.slices) slice.y = y.get();
+  EXPECT_EQ(reason(), "y of slices 0 and 1 overlap");
+  operands.slices[1].off_y = problem_.m * 40;
+  operands.slices[2].off_y = problem_.m * 49;
+  EXPECT_EQ(reason(), "");
+  // Rows of slice 0 end in byte 800. Those of slice 2 stand in a part of the buffer.
+  const Handle<cl_mem> behind = part_of(y.get(), 4096, 4096);
+  operands.slices[2] = {};
+  operands.slices[2].y = behind.get();
+  weights.set(queue_.get(), plan, operands);
+  EXPECT_EQ(reason(), "");
+  operands.slices[0].off_y = 1024;
+  EXPECT_EQ(reason(), "y of slices 0 and 2 overlap");
+}
+
 INSTANTIATE_TEST_SUITE_P(Variants, GroupOf, testing::ValuesIn(group_variants()),
                          [](const auto& one) { return std::string(one.param->name); });
 
@@ -228,6 +260,56 @@ TEST_F(Group, OperandsThatDoNotFitAreRefused) {
   EXPECT_EQ(reason(), none);
   operands.slices[0].y = nullptr;
   EXPECT_EQ(reason(), "slice 1: y has a buffer of its own, that of slice 0 has none");
+}
+
+// The last part takes more of the caller's scratch than there is: the parts before it do not run.
+TEST_F(Group, PartsRunWhereTheScratchIsEnoughForAllOfThem) {
+  const Variant& split = *find_variant("split");
+  const std::unique_ptr<Engine> engine = engine_without_scratch();
+  LaunchPlan plan;
+  for (int i = 0; i < slice_count(problem_); ++i) {
+    const Problem alone = slice_problem(problem_, i);
+    const Config config = split.default_config(alone, engine->info());
+    plan.parts.push_back(split.plan(alone, config, engine->info()));
+    ASSERT_EQ(plan.parts.back().scratch.size(), 1U);
+  }
+  const std::uint64_t first_takes = plan.parts[0].scratch[0].bytes;
+  const std::uint64_t last_takes = first_takes + 4096;
+  plan.parts[2].scratch[0].bytes = last_takes;
+  const Built built = engine->build(problem_, plan);
+  ASSERT_TRUE(built.executable) << built.detail;
+  Weights weights(engine->context(), problem_, factors());
+  const Handle<cl_mem> x = test_buffer(x_);
+  const Handle<cl_mem> y = test_buffer(y_);
+  Operands operands;
+  operands.x = x.get();
+  operands.y = y.get();
+  weights.set(queue_.get(), plan, operands);
+  const auto y_now = [&] {
+    std::vector<float> values(y_.size());
+    read_buffer(queue_.get(), y.get(), 0, values.size() * sizeof(float), values.data());
+    return values;
+  };
+  const auto refusal = [&]() -> std::string {
+    try {
+      built.executable->enqueue(queue_.get(), operands, Sync{});
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "was run";
+  };
+  const std::string takes = "it takes " + std::to_string(last_takes) + " bytes";
+  EXPECT_EQ(refusal(), "operands: scratch has no buffer, " + takes);
+  const Handle<cl_mem> small = make_buffer(engine->context(), first_takes);
+  operands.scratch = small.get();
+  EXPECT_EQ(refusal(), "operands: scratch does not fit: " + takes + " from 0 on, its buffer has " +
+                           std::to_string(first_takes));
+  EXPECT_THROW(built.executable->enqueue(queue_.get(), operands), std::invalid_argument);
+  EXPECT_EQ(y_now(), y_);
+  const Handle<cl_mem> enough = make_buffer(engine->context(), last_takes);
+  operands.scratch = enough.get();
+  built.executable->enqueue(queue_.get(), operands);
+  EXPECT_NE(y_now(), y_);
 }
 
 TEST_F(Group, WeightsThatAreNotTheProblemsAreRefused) {

@@ -74,6 +74,8 @@ TEST(DefaultChoice, DoesNotWaitForOtherGroupsWhereTheProductIsSmall) {
   Problem longest = problem_of(1, 8);
   longest.m = longest.k = std::numeric_limits<std::int32_t>::max();
   EXPECT_NE(name_of(longest, device), "rank_specialized");
+  longest.slices = {{128, 128, 256}, 3};
+  EXPECT_NE(name_of(longest, device), "rank_specialized");
 }
 
 constexpr Types kOtherTypes[] = {{Dtype::bf16, Dtype::bf16}, {Dtype::f32, Dtype::f16},

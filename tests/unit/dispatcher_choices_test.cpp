@@ -1,6 +1,9 @@
 // What is tried where the pick cannot be built.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/dispatcher.h"
 #include "unit/fictional.h"
@@ -44,6 +47,27 @@ TEST(DispatcherChoices, AreTheFilesThenTheDefaultThenItsFallbacks) {
       EXPECT_FALSE(choices[i].variant == choices[j].variant &&
                    choices[i].config == choices[j].config);
     }
+  }
+}
+
+// The bits of a row stay the same where none but a later choice can be built.
+TEST(DispatcherChoices, OfBatchInvariantAreTheSameForAllRowCounts) {
+  for (const DeviceType type : {DeviceType::cpu, DeviceType::gpu}) {
+    DeviceInfo device = fictional::device();
+    device.type = type;
+    const Dispatcher dispatcher(device);
+    const auto same = [&](Mode mode, std::int64_t m) {
+      const std::vector<Choice> first = dispatcher.choices(fictional::problem(1), mode);
+      const std::vector<Choice> choices = dispatcher.choices(fictional::problem(m), mode);
+      return std::equal(first.begin(), first.end(), choices.begin(), choices.end(),
+                        [](const Choice& a, const Choice& b) {
+                          return a.variant == b.variant && a.config == b.config;
+                        });
+    };
+    for (const std::int64_t m : {2, 16, 64, 512, 2048}) {
+      EXPECT_TRUE(same(Mode::batch_invariant, m)) << m;
+    }
+    EXPECT_FALSE(same(Mode::deterministic, 512)) << "nothing is shown";
   }
 }
 

@@ -1,6 +1,8 @@
 //! From a device to y in Rust: a tuned file, the engine, an adapter's weights, one product, and the
 //! same computed in Rust. The declarations are what bindgen makes of loratune.h and loratune_cl.h, as
 //! far as they are used.
+//!
+//!     cargo run --release --target-dir build/rust --manifest-path examples/rust/Cargo.toml -- [TUNED_FILE]
 use std::ffi::{c_void, CStr, CString};
 use std::os::raw::c_char;
 use std::{env, mem::size_of, process::exit, ptr::null, ptr::null_mut};
@@ -253,7 +255,10 @@ fn main() {
         let buffer = |values: &[f32]| {
             let mut code = 0;
             let data = values.as_ptr().cast();
-            clCreateBuffer(context, READ_WRITE_COPIED, 4 * values.len(), data, &mut code)
+            let bytes = 4 * values.len();
+            let made = clCreateBuffer(context, READ_WRITE_COPIED, bytes, data, &mut code);
+            check(code, "clCreateBuffer", &detail);
+            made
         };
         let (x_buffer, y_buffer) = (buffer(&x), buffer(&base));
 
