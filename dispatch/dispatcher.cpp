@@ -130,7 +130,7 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
     DeviceEntries& entries = devices.emplace_back();
     entries.match = match;
     entries.id = id;
-    std::vector<std::pair<ProblemKey, BoundEntry>> usable;
+    std::vector<std::pair<ProblemKey, BoundEntry>> usable, for_every_m;
     // The config of the same problem but for m, where m may not count.
     std::map<ProblemKey, BoundConfig> first;
     for (const std::uint32_t i : records[id]) {
@@ -149,8 +149,12 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       if (skip != SkipReason::none) continue;
       const bool deterministic =
           check_config(bound, record.problem, Mode::deterministic, device) == SkipReason::none;
-      usable.emplace_back(key, BoundEntry{place_of(bound), i, false, deterministic});
+      const BoundEntry entry{place_of(bound), i, false, deterministic};
+      usable.emplace_back(make_key(record.problem, record.mode), entry);
+      if (key != usable.back().first) for_every_m.emplace_back(key, entry);
     }
+    // Behind the records of the very problems, of which one may have the same key.
+    usable.insert(usable.end(), for_every_m.begin(), for_every_m.end());
     // Where the memory of a process lies is not known outside of it.
     const auto seed = static_cast<std::uint64_t>(std::hash<const void*>{}(this));
     entries.records = RecordTable(usable, seed);

@@ -510,6 +510,45 @@ TEST(Dispatcher, BatchInvariantDoesNotDependOnM) {
   EXPECT_EQ(picked(dispatcher.pick(problem(1, 4), Mode::batch_invariant)), 0);
 }
 
+// Records of several m have one config, and each its own evidence.
+TEST(Dispatcher, ABatchInvariantRecordOfTheVeryProblemAnswersFirst) {
+  Record at_512 = fictional::record("d0", problem(512), 8);
+  Record at_16 = fictional::record("d0", problem(16), 8);
+  Record at_1 = fictional::record("d0", problem(1), 8);
+  at_512.mode = at_16.mode = at_1.mode = Mode::batch_invariant;
+  Record aligned =
+      fictional::record("d0", problem(1), 16);  // of another config, for more alignment
+  aligned.mode = Mode::batch_invariant;
+  aligned.problem.align = 64;
+  at_16.time_ns = 1616;
+  for (std::vector<Record> records :
+       {std::vector{at_1, at_16, at_512, aligned}, std::vector{at_512, at_16, aligned, at_1}}) {
+    const Dispatcher dispatcher(only(committed(), std::move(records)), device());
+    EXPECT_TRUE(dispatcher.skipped().empty());
+    for (const std::int64_t m : {1, 16, 512}) {
+      const Choice choice = dispatcher.pick(problem(m), Mode::batch_invariant);
+      EXPECT_EQ(picked(choice), 8) << m;
+      EXPECT_EQ(choice.shape_match, ShapeMatch::exact) << m;
+      EXPECT_TRUE(says(dispatcher.explain(problem(m), Mode::batch_invariant),
+                       "shape match: exact, d0 record " + to_string(problem(m))))
+          << m;
+    }
+    EXPECT_TRUE(says(dispatcher.explain(problem(16), Mode::batch_invariant), "1616 ns"));
+    const Choice between = dispatcher.pick(problem(17), Mode::batch_invariant);
+    EXPECT_EQ(picked(between), 8);
+    EXPECT_EQ(between.shape_match, ShapeMatch::rule);
+    for (const std::int64_t m : {1, 16, 17, 512}) {
+      Problem more = problem(m);
+      more.align = 64;
+      EXPECT_EQ(picked(dispatcher.pick(more, Mode::batch_invariant)), 16)
+          << "the one of more alignment, whatever m is";
+    }
+    const int before = allocations().count;
+    for (const std::int64_t m : {1, 17, 512}) dispatcher.pick(problem(m), Mode::batch_invariant);
+    EXPECT_EQ(allocations().count, before);
+  }
+}
+
 // tensor_rows refuses blocks of many rows where there are few: a rule that holds such blocks would
 // answer for many rows alone.
 TEST(Dispatcher, ABatchInvariantRuleThatCannotRunOneRowAnswersForNone) {
