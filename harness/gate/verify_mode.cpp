@@ -91,10 +91,10 @@ void time_record(PreparedArms& arms, Checked& checked, std::uint64_t seed, doubl
     checked.finding = finding_of(prepared.outcome);
     checked.detail = std::string(which) + ": " + prepared.detail.substr(0, 300);
   };
-  const Prepared standard = arms.prepare(kDefaultArm);
+  const Prepared standard = arms.prepare_or_retry(kDefaultArm);
   checked.default_ns = standard.probe_ns;
   if (standard.outcome != Outcome::correct) return failed(standard, "the default");
-  const Prepared tuned = arms.prepare(kRecordArm);
+  const Prepared tuned = arms.prepare_or_retry(kRecordArm);
   if (tuned.outcome == Outcome::timeout) {
     failed(tuned, "the record");
     checked.finding = Finding::slower;
