@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <tuple>
 
 #include "dispatch/internal/dispatcher_state.h"
 
@@ -105,15 +104,6 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       device(at_hand),
       record_skips(file.records.size(), SkipReason::other_device),
       rule_skips(file.rules.size(), SkipReason::other_device) {
-  const TunedDevice self = tuned_device(device);
-  std::vector<std::tuple<DeviceMatch, int, std::string>> ranked;  // match, distance, id
-  for (const auto& [id, other] : file.devices) {
-    const DeviceMatch match = match_device(other, self);
-    if (match == DeviceMatch::none) continue;
-    ranked.emplace_back(match, std::abs(other.compute_units - self.compute_units), id);
-  }
-  std::sort(ranked.begin(), ranked.end());
-
   std::map<std::string_view, std::vector<std::uint32_t>> records, rules;  // by device
   for (std::uint32_t i = 0; i < file.records.size(); ++i) {
     records[file.records[i].device].push_back(i);
@@ -126,7 +116,7 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
     if (added) configs.push_back(bound);
     return at->second;
   };
-  for (const auto& [match, distance, id] : ranked) {
+  for (const auto& [id, match] : ranked_devices(file, tuned_device(device))) {
     DeviceEntries& entries = devices.emplace_back();
     entries.match = match;
     entries.id = id;
