@@ -9,6 +9,7 @@
 
 #include "dispatch/internal/dispatcher_state.h"
 #include "loratune/dispatch/default_choice.h"
+#include "loratune/variants/slices.h"
 #include "unit/allocations.h"
 #include "unit/fictional.h"
 #include "unit/made_up_devices.h"
@@ -704,6 +705,35 @@ TEST(Dispatcher, PickAllocatesNothing) {
   EXPECT_EQ(allocations().count, before);
   dispatcher.explain(problem());
   EXPECT_GT(allocations().count, before) << "the counter does not count";
+}
+
+// The check of such a record works out the default of each module for the device.
+TEST(Dispatcher, APickOfModulesOneAfterAnotherAllocatesNothing) {
+  DeviceInfo cpu = made_up::cpu();
+  cpu.device_version = "OpenCL 3.0";  // without which its name says no model
+  const Variant& separate = *find_variant("separate");
+  std::vector<Record> records;
+  for (const std::int64_t m : {1, 16, 128}) {
+    Problem group = problem(m);
+    group.slices = *parse_slices("512+512");
+    const Config config = separate.default_config(group, cpu);
+    ASSERT_TRUE(can_run(separate, config, group, cpu));
+    ASSERT_EQ(best_fit(slice_problem(group, 0), cpu)->name, "register_tiled");
+    records.push_back(fictional::record("d0", group, 8));
+    records.back().variant = "separate";
+    records.back().config = named_config(separate.space, config);
+  }
+  TunedFile file = only(committed(), records);
+  file.devices = {{"d0", tuned_device(cpu)}};
+  file.kernels["separate"] = {std::string(separate.source_sha256), separate.revision};
+  const Dispatcher dispatcher(file, cpu);
+  for (const Record& record : records) {
+    const int before = allocations().count;
+    const Choice choice = dispatcher.pick(record.problem);
+    EXPECT_EQ(allocations().count, before) << to_string(record.problem);
+    EXPECT_EQ(choice.variant, &separate);
+    EXPECT_EQ(choice.shape_match, ShapeMatch::exact);
+  }
 }
 
 TEST(Dispatcher, PicksFromManyThreads) {
