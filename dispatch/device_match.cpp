@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstdlib>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -106,6 +108,20 @@ DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand) {
                  tuned.extensions == at_hand.extensions
              ? DeviceMatch::exact
              : DeviceMatch::other_driver;
+}
+
+std::vector<std::pair<std::string, DeviceMatch>> ranked_devices(const TunedFile& file,
+                                                                const TunedDevice& at_hand) {
+  std::vector<std::tuple<DeviceMatch, int, std::string>> ranked;  // match, distance, id
+  for (const auto& [id, device] : file.devices) {
+    const DeviceMatch match = match_device(device, at_hand);
+    if (match == DeviceMatch::none) continue;
+    ranked.emplace_back(match, std::abs(device.compute_units - at_hand.compute_units), id);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<std::pair<std::string, DeviceMatch>> devices;
+  for (const auto& [match, distance, id] : ranked) devices.emplace_back(id, match);
+  return devices;
 }
 
 std::string limit_text(const TunedDevice& device) {

@@ -7,6 +7,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "loratune/dispatch/choice.h"
 #include "loratune/dispatch/tuned_file.h"
@@ -36,6 +38,11 @@ std::string architecture_of(const DeviceInfo& device);
 // difference by itself. But devices whose names say no model are of one kind only where both have
 // an architecture, or both a device version: what is unknown shows nobody to be the same chip.
 DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand);
+
+// The file's devices that match, by their ids: the best first, of which the entries come first. Of
+// two that match as well the one comes first whose compute units are nearer.
+std::vector<std::pair<std::string, DeviceMatch>> ranked_devices(const TunedFile& file,
+                                                                const TunedDevice& at_hand);
 
 // "1.5 of 2 CPUs" where the process may use no more of a CPU device; else empty.
 std::string limit_text(const TunedDevice& device);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <tuple>
 
 #include "dispatch/internal/dispatcher_state.h"
 
@@ -105,15 +104,6 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       device(at_hand),
       record_skips(file.records.size(), SkipReason::other_device),
       rule_skips(file.rules.size(), SkipReason::other_device) {
-  const TunedDevice self = tuned_device(device);
-  std::vector<std::tuple<DeviceMatch, int, std::string>> ranked;  // match, distance, id
-  for (const auto& [id, other] : file.devices) {
-    const DeviceMatch match = match_device(other, self);
-    if (match == DeviceMatch::none) continue;
-    ranked.emplace_back(match, std::abs(other.compute_units - self.compute_units), id);
-  }
-  std::sort(ranked.begin(), ranked.end());
-
   std::map<std::string_view, std::vector<std::uint32_t>> records, rules;  // by device
   for (std::uint32_t i = 0; i < file.records.size(); ++i) {
     records[file.records[i].device].push_back(i);
@@ -126,11 +116,11 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
     if (added) configs.push_back(bound);
     return at->second;
   };
-  for (const auto& [match, distance, id] : ranked) {
+  for (const auto& [id, match] : ranked_devices(file, tuned_device(device))) {
     DeviceEntries& entries = devices.emplace_back();
     entries.match = match;
     entries.id = id;
-    std::vector<std::pair<ProblemKey, BoundEntry>> usable;
+    std::vector<std::pair<ProblemKey, BoundEntry>> usable, for_every_m;
     // The config of the same problem but for m, where m may not count.
     std::map<ProblemKey, BoundConfig> first;
     for (const std::uint32_t i : records[id]) {
@@ -149,8 +139,12 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       if (skip != SkipReason::none) continue;
       const bool deterministic =
           check_config(bound, record.problem, Mode::deterministic, device) == SkipReason::none;
-      usable.emplace_back(key, BoundEntry{place_of(bound), i, false, deterministic});
+      const BoundEntry entry{place_of(bound), i, false, deterministic};
+      usable.emplace_back(make_key(record.problem, record.mode), entry);
+      if (key != usable.back().first) for_every_m.emplace_back(key, entry);
     }
+    // Behind the records of the very problems, of which one may have the same key.
+    usable.insert(usable.end(), for_every_m.begin(), for_every_m.end());
     // Where the memory of a process lies is not known outside of it.
     const auto seed = static_cast<std::uint64_t>(std::hash<const void*>{}(this));
     entries.records = RecordTable(usable, seed);

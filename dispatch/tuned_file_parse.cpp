@@ -207,11 +207,12 @@ Members members_of(std::string_view bytes) {
   if (bytes.size() > static_cast<std::size_t>(kMaxTunedFileBytes)) {
     bounded_json::fail("", "too large");
   }
-  if (bytes.starts_with(kMark)) bytes.remove_prefix(kMark.size());
+  const std::size_t begin = bytes.starts_with(kMark) ? kMark.size() : 0;
   const Path root;
   Members members;
-  Cursor cursor(bytes);
-  if (bytes.starts_with('[')) Cursor(bytes).skip(root);  // what is nested too deeply says so
+  Cursor cursor(bytes, begin);
+  // What is nested too deeply says so.
+  if (bytes.substr(begin).starts_with('[')) Cursor(bytes, begin).skip(root);
   for_each_member(cursor, root, limits::kMembers,
                   [&](std::string_view name, Cursor& value, const Path& path) {
                     if (!members.emplace(name, value.skip(path)).second) {
@@ -226,7 +227,9 @@ Members members_of(std::string_view bytes) {
 // that has not been found good.
 class FileReader {
  public:
-  explicit FileReader(const Members& members) : members_(members) {}
+  // The members are those of the document.
+  FileReader(std::string_view document, const Members& members)
+      : document_(document), members_(members) {}
 
   // First, so that a later version is told from a broken file.
   void check_version() {
@@ -301,11 +304,16 @@ class FileReader {
   }
 
  private:
-  // The bytes are those of the member and nothing else.
+  // Reads the bytes of the member and nothing else.
+  Cursor cursor_of(std::string_view member) const {
+    const std::string_view bytes = members_.find(member)->second;
+    const auto begin = static_cast<std::size_t>(bytes.data() - document_.data());
+    return Cursor(document_.substr(0, begin + bytes.size()), begin);
+  }
   template <class Read>
   void read(std::string_view member, Read read) {
     const Path path = root_.member(member);
-    Cursor cursor(members_.find(member)->second);
+    Cursor cursor = cursor_of(member);
     cursor.read(tree_, path);
     cursor.expect_end(path);
     read(Node(tree_, path));
@@ -313,7 +321,7 @@ class FileReader {
   template <class Read>
   void read_members(std::string_view member, Read read) {
     const Path path = root_.member(member);
-    Cursor cursor(members_.find(member)->second);
+    Cursor cursor = cursor_of(member);
     for_each_member(cursor, path, limits::kMembers,
                     [&](std::string_view name, Cursor& value, const Path& place) {
                       value.read(tree_, place);
@@ -324,7 +332,7 @@ class FileReader {
   template <class Read>
   void read_elements(std::string_view member, std::size_t most, Read read) {
     const Path path = root_.member(member);
-    Cursor cursor(members_.find(member)->second);
+    Cursor cursor = cursor_of(member);
     for_each_element(cursor, path, most, [&](Cursor& value, const Path& place) {
       value.read(tree_, place);
       read(Node(tree_, place));
@@ -332,6 +340,7 @@ class FileReader {
     cursor.expect_end(path);
   }
 
+  std::string_view document_;
   const Members& members_;
   Path root_;
   Tree tree_;  // of the entry that is being read
@@ -345,7 +354,7 @@ class FileReader {
 ParsedTunedFile parse_tuned_file(std::string_view bytes) {
   try {
     const Members members = members_of(bytes);
-    FileReader reader(members);
+    FileReader reader(bytes, members);
     reader.check_version();
     reader.check_members();
     // The first time only to check: a file that is refused at its end costs no memory for what came

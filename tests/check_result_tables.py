@@ -11,12 +11,13 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(sys.argv.pop(1)).resolve()
-PLAIN = {"m": 16, "k": 2048, "n": 2048, "rank": 8, "dtype": "f32"}
+PLAIN = {"op": "fwd", "accumulate": True, "m": 16, "k": 2048, "n": 2048, "rank": 8, "dtype": "f32"}
 
 
 def record(time_us, **more):
     problem = {**PLAIN, **more}
-    return {"mode": "fast", "problem": problem, "time_ns": time_us * 1000, "speedup": 1, "reason": "stopped"}
+    evidence = {"time_ns": time_us * 1000, "speedup": 1, "reason": "stopped"}
+    return {"device": "d0", "mode": "fast", "problem": problem, **evidence}
 
 
 def pair(second, first, least, most):
@@ -53,6 +54,50 @@ class ResultTables(unittest.TestCase):
         self.assertNotIn("adapters", plain)
         self.assertNotIn("+", plain)
 
+    def test_what_differs_from_a_plain_problem_has_a_row_or_a_column_of_its_own(self):
+        more = ({}, {"accumulate": False}, {"dora": True}, {"align": 64}, {"weights": "f16"}, {"weights": "f32"})
+        records = [record(i + 1, **one) for i, one in enumerate(more[:-1])] + [record(7, m=1, **more[-1])]
+        tuned = json.dumps({"devices": {"d0": {"name": "made up"}}, "records": records})
+        done = self.run_it("results-table", tuned, "--ranks", "8", "--dtypes", "f32,f32_w_f16")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for row in (
+            "| tokens x in x out | made up, f32 r8 | made up, f32_w_f16 r8 |",
+            "| 1 x 2048 x 2048 | 7.0 |  |",
+            "| 16 x 2048 x 2048 | 1.0 | 5.0 |",
+            "| 16 x 2048 x 2048, overwrites y | 2.0 |  |",
+            "| 16 x 2048 x 2048, DoRA | 3.0 |  |",
+            "| 16 x 2048 x 2048, aligned to 64 | 4.0 |  |",
+        ):
+            self.assertIn(row + "\n", done.stdout)
+        self.assertNotIn("DoRA", self.run_it("results-table", tuned, "--plain").stdout)
+
+    def test_each_device_of_a_file_has_a_column(self):
+        devices = {"d0": {"name": "first"}, "d1": {"name": "second"}, "d2": {"name": "second"}, "d3": {"name": "none"}}
+        records = [{**record(i + 1), "device": f"d{i}"} for i in range(3)]
+        tuned = json.dumps({"devices": devices, "records": records})
+        done = self.run_it("results-table", tuned, "--ranks", "8", "--dtypes", "f32")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        head = "| tokens x in x out | first, f32 r8 | second (d1), f32 r8 | second (d2), f32 r8 |\n"
+        self.assertTrue(done.stdout.startswith(head), done.stdout)
+        self.assertIn("| 16 x 2048 x 2048 | 1.0 | 2.0 | 3.0 |\n", done.stdout)
+        lists = self.run_it("results-table", tuned, "--lists", "KEYS", keys="m16_k2048_n2048_r8_f32_acc\n").stdout
+        for name in ("first", "second (d1)", "second (d2)"):
+            self.assertIn(f"| a-list | {name} | 1 of 1 | 0 | 1 |", lists)
+        self.assertEqual(self.run_it("results-table", tuned, "--names", "one").returncode, 2)
+
+    def test_what_is_no_tuned_file_is_said(self):
+        empty = {"devices": {"d0": {"name": "made up"}}, "records": []}
+        stray = {"devices": {}, "records": [record(1)]}
+        for text in ("", "{", "[]", "{}", json.dumps(empty), json.dumps(stray)):
+            done = self.run_it("results-table", text)
+            self.assertEqual(done.returncode, 2, text)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertEqual(done.stdout, "")
+        absent = subprocess.run(
+            [ROOT / "scripts/results-table", "/nonexistent"], capture_output=True, text=True, check=False
+        )
+        self.assertEqual((absent.returncode, absent.stderr.count("\n")), (2, 1), absent.stderr)
+
     def test_a_list_counts_its_own_problems(self):
         def proven(**more):
             return {**record(1, **more), "speedup": 1.21, "reason": "measured"}
@@ -60,8 +105,6 @@ class ResultTables(unittest.TestCase):
         group = {"n": 3072, "slices": [2048, 512, 512]}
         records = [proven(**group), record(2, rank=16), {**record(3), "reason": "only_default"}]
         records += [proven(n=3072), proven(adapters=8), {**proven(m=1), "mode": "batch_invariant"}]
-        for one in records:
-            one["problem"] = {"op": "fwd", "accumulate": True, **one["problem"]}
         tuned = {"devices": {"d0": {"name": "made up"}}, "records": records}
         keys = "".join(
             f"{m}_k2048_n{n}_{rank}_f32_acc\n"
@@ -80,7 +123,7 @@ class ResultTables(unittest.TestCase):
     def test_a_list_that_is_none_is_said(self):
         tuned = {"devices": {"d0": {"name": "made up"}}, "records": [record(1)]}
         done = self.run_it("results-table", json.dumps(tuned), "--lists", "KEYS", keys="m16_k2048\n")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("a-list.txt:1: ", done.stderr)
         self.assertEqual(done.stdout, "")
 

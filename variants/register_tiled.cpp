@@ -79,9 +79,10 @@ constexpr SharingCosts kSharingOfAnAmd = {3e5, 1e4, 1.2};
 
 // What suits a problem, before rows are shared out.
 struct Tilings {
-  std::vector<Config> tiles;  // configs with register tiles that suit, one row tile a block
-  std::int32_t most_tiles;    // register tiles along the rows of a block
-  double reading;             // as RowCut has it
+  // Configs with register tiles that suit, one row tile a block; the second may be empty.
+  std::array<Config, 2> tiles;
+  std::int32_t most_tiles;  // register tiles along the rows of a block
+  double reading;           // as RowCut has it
 };
 
 // Whether the kernel widens what it loads of x.
@@ -219,6 +220,7 @@ Config default_of_rows(const Problem& problem, const DeviceInfo& device) {
   Config best = suitable.tiles.front();
   double least = std::numeric_limits<double>::infinity();
   for (Config config : suitable.tiles) {
+    if (config.size() == 0) continue;
     for (const std::int32_t tiles : kRowTilesValues) {
       config[kRowTiles] = tiles;
       if (tiles > suitable.most_tiles || !constraint(config, problem, device)) continue;

@@ -60,7 +60,8 @@ struct Tree {
 // A Cursor goes through a document. Whatever it expects and does not find is a Fault.
 class Cursor {
  public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+  // Begins at a byte of the document, by whose bytes it counts.
+  explicit Cursor(std::string_view bytes, std::size_t begin = 0) : bytes_(bytes), at_(begin) {}
 
   // Reads one value with all that is in it.
   void read(Tree& tree, const Path& path);
@@ -88,7 +89,7 @@ class Cursor {
   [[noreturn]] void no_json(const Path& path) const;
 
   std::string_view bytes_;
-  std::size_t at_ = 0;
+  std::size_t at_;
 };
 
 // Hands each member of an object, in the order of the document, to `read(name, cursor, path)`,

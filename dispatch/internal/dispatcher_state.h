@@ -168,7 +168,7 @@ void Dispatcher::State::visit_entries(const Problem& problem, Mode mode, Visit v
   const unsigned may_align = (2U << align_level(problem)) - 1U;
   // What is fastest of all serves Mode::deterministic too, where it gives the same bits every run.
   const int modes = mode == Mode::deterministic ? 2 : 1;
-  ProblemKey key = entry_key(problem, mode);
+  ProblemKey key = make_key(problem, mode);
   for (const DeviceEntries& entries : devices) {
     // With the stated accumulate first, then with the other; of each first the stated mode.
     for (int way = 0; way < 2 * modes; ++way) {
@@ -184,6 +184,11 @@ void Dispatcher::State::visit_entries(const Problem& problem, Mode mode, Visit v
         left ^= 1U << align;
         set_served(key, of, accumulate, align);
         const BoundEntry* found = entries.records.find(key);
+        if (found == nullptr && mode == Mode::batch_invariant) {
+          ProblemKey for_every_m = entry_key(problem, mode);
+          set_served(for_every_m, of, accumulate, align);
+          found = entries.records.find(for_every_m);
+        }
         if (found == nullptr) continue;
         const bool exact = same && (mode != Mode::batch_invariant ||
                                     file.records[found->index].problem.m == problem.m);

@@ -91,8 +91,8 @@ constexpr ProblemKey make_key(const Problem& p, Mode mode) noexcept {
   return make_key(p, mode, p.m);
 }
 
-// The key of the entries that may hold the problem: for Mode::batch_invariant they stand for every
-// m.
+// The key of the entry that holds the problem where no record is of its very m: for
+// Mode::batch_invariant such an entry stands for every m.
 constexpr ProblemKey entry_key(const Problem& p, Mode mode) noexcept {
   return make_key(p, mode, mode == Mode::batch_invariant ? 1 : p.m);
 }

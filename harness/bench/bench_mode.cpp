@@ -92,6 +92,10 @@ std::string reproduce_line(const Options& options) {
   if (!options.device.empty()) line += " --device " + shell_word(options.device);
   if (!options.tuned.empty()) line += " --tuned " + shell_word(options.tuned);
   for (const std::string& variant : options.variants) line += " --variants " + variant;
+  const Options standard;
+  if (options.mode != standard.mode) line += " --mode " + std::string(to_string(options.mode));
+  if (options.cache != standard.cache) line += " --cache " + std::string(to_string(options.cache));
+  if (options.seed != standard.seed) line += " --seed " + std::to_string(options.seed);
   return line + " --problem ";
 }
 

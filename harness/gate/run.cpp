@@ -62,7 +62,7 @@ class Runner {
   // Only that the candidate is correct.
   void check(const Pair& pair, GateCase& out) {
     select(pair, seed_of(out.name, options_.seed));
-    out.candidate = arms_.prepare(kCandidateArm);
+    out.candidate = arms_.prepare_or_retry(kCandidateArm);
   }
 
  private:
@@ -91,7 +91,7 @@ class Runner {
   bool prepare(bool candidate_first, GateCase& out) {
     for (int i = 0; i < 2; ++i) {
       const int arm = candidate_first ? 1 - i : i;
-      side_of(out, arm) = arms_.prepare(arm);
+      side_of(out, arm) = arms_.prepare_or_retry(arm);
     }
     return out.base.outcome == Outcome::correct && out.candidate.outcome == Outcome::correct;
   }

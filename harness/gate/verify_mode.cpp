@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
@@ -10,6 +11,7 @@
 #include "harness/base/options.h"
 #include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
+#include "harness/base/shell_word.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/stratify.h"
 #include "harness/worker/prepared_arms.h"
@@ -35,6 +37,7 @@ std::string_view to_string(Finding finding) {
 
 struct Checked {
   Record record;
+  DeviceMatch device_match = DeviceMatch::exact;
   LaunchPlan plan, fallback;  // the record's and the default's
   double default_ns = 0;      // the default's probe; 0 before it was prepared
   Finding finding = Finding::undecided;
@@ -43,10 +46,12 @@ struct Checked {
   std::string detail;
 };
 
-// The records that this device would run and whose plan differs from the default's.
+// What the dispatcher answers with on this device: of the records those whose plan differs from the
+// default's.
 struct Selection {
   std::vector<Checked> differing;
   std::size_t usable = 0;
+  std::size_t similar = 0;  // of them, measured on a device that is only similar
 };
 
 Selection select_records(const std::string& path, const DeviceInfo& device) {
@@ -54,22 +59,26 @@ Selection select_records(const std::string& path, const DeviceInfo& device) {
   if (!parsed.file) throw Failure(kExitUsage, "--verify '" + path + "': " + parsed.error);
   const Dispatcher dispatcher(*parsed.file, device);
   Selection selection;
-  for (const Record& record : parsed.file->records) {
-    const DeviceMatch match =
-        match_device(parsed.file->devices.at(record.device), tuned_device(device));
-    if (match != DeviceMatch::exact && match != DeviceMatch::other_driver) continue;
-    const Choice pick = dispatcher.pick(record.problem, record.mode);
-    const bool in_use = pick.shape_match == ShapeMatch::exact && pick.variant != nullptr &&
-                        pick.variant->name == record.variant &&
-                        named_config(pick.variant->space, pick.config) == record.config;
-    if (!in_use) continue;
-    ++selection.usable;
-    const Choice standard = default_choice(record.problem, device, record.mode);
-    Checked checked;
-    checked.record = record;
-    checked.plan = pick.variant->plan(record.problem, pick.config, device);
-    checked.fallback = standard.variant->plan(record.problem, standard.config, device);
-    if (checked.plan != checked.fallback) selection.differing.push_back(std::move(checked));
+  std::set<std::pair<Mode, std::string>> answered;  // by a record that was found
+  for (const auto& [id, match] : ranked_devices(*parsed.file, tuned_device(device))) {
+    for (const Record& record : parsed.file->records) {
+      if (record.device != id) continue;
+      const Choice pick = dispatcher.pick(record.problem, record.mode);
+      const bool in_use = pick.shape_match == ShapeMatch::exact && pick.device_match == match &&
+                          pick.variant->name == record.variant &&
+                          named_config(pick.variant->space, pick.config) == record.config &&
+                          answered.emplace(record.mode, to_string(record.problem)).second;
+      if (!in_use) continue;
+      ++selection.usable;
+      if (match == DeviceMatch::similar) ++selection.similar;
+      const Choice standard = default_choice(record.problem, device, record.mode);
+      Checked checked;
+      checked.record = record;
+      checked.device_match = match;
+      checked.plan = pick.variant->plan(record.problem, pick.config, device);
+      checked.fallback = standard.variant->plan(record.problem, standard.config, device);
+      if (checked.plan != checked.fallback) selection.differing.push_back(std::move(checked));
+    }
   }
   if (selection.usable == 0) {
     throw Failure(kExitUsage, "--verify '" + path + "': no record that this device (" +
@@ -91,10 +100,10 @@ void time_record(PreparedArms& arms, Checked& checked, std::uint64_t seed, doubl
     checked.finding = finding_of(prepared.outcome);
     checked.detail = std::string(which) + ": " + prepared.detail.substr(0, 300);
   };
-  const Prepared standard = arms.prepare(kDefaultArm);
+  const Prepared standard = arms.prepare_or_retry(kDefaultArm);
   checked.default_ns = standard.probe_ns;
   if (standard.outcome != Outcome::correct) return failed(standard, "the default");
-  const Prepared tuned = arms.prepare(kRecordArm);
+  const Prepared tuned = arms.prepare_or_retry(kRecordArm);
   if (tuned.outcome == Outcome::timeout) {
     failed(tuned, "the record");
     checked.finding = Finding::slower;
@@ -156,6 +165,8 @@ void verify_one(PreparedArms& arms, Checked& checked, const Options& options, do
 
 nlohmann::json to_json(const Checked& checked) {
   nlohmann::json document = {{"problem", to_string(checked.record.problem)},
+                             {"mode", to_string(checked.record.mode)},
+                             {"device_match", to_string(checked.device_match)},
                              {"variant", checked.record.variant},
                              {"recorded_speedup", checked.record.speedup},
                              {"finding", to_string(checked.finding)},
@@ -181,6 +192,17 @@ void print_row(const Checked& checked) {
   }
   std::printf("%s%s%s\n", std::string(to_string(checked.finding)).c_str(),
               checked.detail.empty() ? "" : ": ", checked.detail.c_str());
+}
+
+// The command that times the record against the default again.
+std::string again(const Options& options, const Record& record) {
+  std::string line = "lora-bench --bench";
+  if (!options.device.empty()) line += " --device " + shell_word(options.device);
+  line += " --tuned " + shell_word(options.verify);
+  if (record.mode != Mode::fast) line += " --mode " + std::string(to_string(record.mode));
+  if (options.cache != Cache::warm) line += " --cache " + std::string(to_string(options.cache));
+  return line + " --problem " + to_string(record.problem) + " --seed " +
+         std::to_string(options.seed);
 }
 
 ExitCode exit_code(Finding finding) {
@@ -219,6 +241,10 @@ int verify_mode(const Options& options) {
   std::fprintf(stderr, "%s: %zu records, %zu other than the default, %zu of them timed\n",
                display_name(device.info).c_str(), selection.usable, selection.differing.size(),
                dozen.size());
+  if (selection.similar > 0) {
+    std::fprintf(stderr, "%zu of the records were measured on a device that is only similar\n",
+                 selection.similar);
+  }
   if (!options.json) {
     std::printf("%-36s %-17s %8s %6s %-14s %8s %6s  %s\n", "problem", "variant", "recorded", "now",
                 "interval", "drift", "rounds", "finding");
@@ -255,9 +281,8 @@ int verify_mode(const Options& options) {
   }
   for (const Checked& checked : dozen) {
     if (checked.finding == Finding::good) continue;
-    std::fprintf(stderr, "%s: lora-bench --pick %s --tuned %s\n",
-                 std::string(to_string(checked.finding)).c_str(),
-                 to_string(checked.record.problem).c_str(), options.verify.c_str());
+    std::fprintf(stderr, "%s: %s\n", std::string(to_string(checked.finding)).c_str(),
+                 again(options, checked.record).c_str());
   }
   return exit_code(dozen);
 }

@@ -105,9 +105,7 @@ std::vector<RecordedConfig> Recorder::record(const Problem& problem,
 
 // The default is tried a second time where it costs the worker.
 Prepared Recorder::prepare(int arm) {
-  Prepared prepared = arms_.prepare(arm);
-  if (arm == kAnchor && is_loss(prepared.outcome)) prepared = arms_.prepare(arm);
-  return prepared;
+  return arm == kAnchor ? arms_.prepare_or_retry(arm) : arms_.prepare(arm);
 }
 
 // About what the arm takes, in multiples of the default's time.

@@ -20,9 +20,7 @@ void FamilyArms::select(const FamilyRun& run, std::size_t part) {
 
 Prepared FamilyArms::prepare(const FamilyRun& run, std::size_t part, int candidate) {
   select(run, part);
-  Prepared prepared = arms_.prepare(candidate);
-  if (candidate == 0 && is_loss(prepared.outcome)) prepared = arms_.prepare(candidate);
-  return prepared;
+  return candidate == 0 ? arms_.prepare_or_retry(candidate) : arms_.prepare(candidate);
 }
 
 RoundReply FamilyArms::run_round(const FamilyRun& run, std::size_t part, const Round& round) {

@@ -20,6 +20,12 @@ Prepared PreparedArms::prepare(int arm) {
   return prepared;
 }
 
+Prepared PreparedArms::prepare_or_retry(int arm) {
+  Prepared prepared = prepare(arm);
+  if (is_loss(prepared.outcome)) prepared = prepare(arm);
+  return prepared;
+}
+
 Outcome PreparedArms::ensure(int arm) {
   const bool here =
       worker_.alive() && worker_.generation() == generation_ && here_.contains({problem_, arm});

@@ -27,6 +27,10 @@ class PreparedArms {
   // Prepares an arm anew.
   Prepared prepare(int arm);
 
+  // The same, and once more where it costs the process, since an innocent one may be killed by
+  // others.
+  Prepared prepare_or_retry(int arm);
+
   // The reply of the Worker. Where an arm cannot be prepared again, it has failed. An arm that
   // loses its process, during its blocks or while it is prepared again, is given a second chance:
   // the first such round is void, since an innocent process may be killed by others; the second is

@@ -12,8 +12,10 @@ import math
 import random
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
 from odd_pages import Axes, BenchAlone, Hostile, Large, LittleInIt, LongNames  # noqa: F401
 from pages import H200, NO_BROWSER, PICKS, POCL, RESULTS, SEARCHED, TIMES, TO, Browser, Missing, PageTest
@@ -242,6 +244,33 @@ class Dark(PageTest):
         self.assertEqual(self.marks("winners", "rect"), len(self.of("records", device=0, mode="fast")))
 
 
+def ways_compared(page, modes):
+    """Asserts that a page answers for its keys() what the dispatcher picks; returns the ways to an answer."""
+    ask = (
+        "return arguments[0].map((key) => { const { how, row } = findFor(partsOf(key), 0, arguments[1]);"
+        " return { how, variant: row && row.variant, config: row && row.config }; })"
+    )
+    ways = set()
+    for mode in modes:
+        keys = page.keys(mode)
+        done = subprocess.run(
+            [PICKS, page.files[0], mode], input="\n".join(keys), check=True, capture_output=True, text=True
+        )
+        expected = [json.loads(line) for line in done.stdout.splitlines()]
+        page.assertEqual(len(expected), len(keys))
+        for want, have in zip(expected, page.run_js(ask, keys, mode)):
+            ways.add(have["how"])
+            with page.subTest(mode=mode, key=want["key"]):
+                page.assertEqual(have["how"] == "default", want["default"])
+                if not want["default"]:
+                    page.assertEqual(have["variant"], want["variant"])
+                    page.assertEqual(
+                        dict(part.split("=") for part in have["config"].split()),
+                        {name: str(value) for name, value in want["config"].items()},
+                    )
+    return ways
+
+
 class Answers(PageTest):
     """What the page says for a shape is what the dispatcher picks."""
 
@@ -270,28 +299,7 @@ class Answers(PageTest):
         return sorted(keys)
 
     def test_they_are_the_dispatchers(self):
-        ask = (
-            "return arguments[0].map((key) => { const { how, row } = findFor(partsOf(key), 0, arguments[1]);"
-            " return { how, variant: row && row.variant, config: row && row.config }; })"
-        )
-        ways = set()
-        for mode in ("fast", "batch_invariant"):
-            keys = self.keys(mode)
-            done = subprocess.run(
-                [PICKS, self.files[0], mode], input="\n".join(keys), check=True, capture_output=True, text=True
-            )
-            expected = [json.loads(line) for line in done.stdout.splitlines()]
-            self.assertEqual(len(expected), len(keys))
-            for want, have in zip(expected, self.run_js(ask, keys, mode)):
-                ways.add(have["how"])
-                with self.subTest(mode=mode, key=want["key"]):
-                    self.assertEqual(have["how"] == "default", want["default"])
-                    if not want["default"]:
-                        self.assertEqual(have["variant"], want["variant"])
-                        self.assertEqual(
-                            dict(part.split("=") for part in have["config"].split()),
-                            {name: str(value) for name, value in want["config"].items()},
-                        )
+        ways = ways_compared(self, ("fast", "batch_invariant"))
         self.assertEqual(ways, {"record", "rule", "other_write", "default"}, "each way to an answer was tried")
 
     def test_they_are_shown_with_their_evidence(self):
@@ -321,6 +329,71 @@ class Answers(PageTest):
             " field.value = 'many'; field.dispatchEvent(new Event('input'))"
         )
         self.assertIn("Whole numbers", self.run_js("return document.getElementById('finder').textContent"))
+
+
+class ModesAndAlignments(PageTest):
+    """Records and a rule that serve another mode, another m, or more alignment than they were measured with."""
+
+    @classmethod
+    def setUpClass(cls):
+        inputs = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(inputs.cleanup)
+        tuned = json.loads(Answers.files[0].read_text(encoding="utf-8"))
+        tuned["kernels"] = {"naive": {"source_sha256": "0" * 64, "revision": 0}}
+        evidence = {**tuned["records"][0], "variant": "naive"}
+        kind = {"op": "fwd", "dtype": "f16", "accumulate": True}
+
+        def config(wg_n):
+            return {"A_TRANSPOSED": 0, "UNROLL": 1, "WG_M": 1, "WG_N": wg_n}
+
+        def record(m, mode, wg_n, **more):
+            problem = {**kind, "m": m, "k": 512, "n": 512, "rank": 8, **more}
+            return {**evidence, "problem": problem, "mode": mode, "config": config(wg_n)}
+
+        tuned["records"] = [
+            record(1, "fast", 8),
+            record(2, "fast", 8),
+            record(2, "deterministic", 16),
+            record(3, "fast", 8),
+            record(3, "fast", 16, align=8),
+            record(3, "fast", 32, align=32),
+            record(4, "deterministic", 8, align=8),
+            record(4, "fast", 16, align=16),
+            record(5, "fast", 8, align=16, accumulate=False),
+            record(6, "deterministic", 8, accumulate=False),
+            record(6, "fast", 16),
+            record(7, "fast", 8, align=2),  # an element's own
+            record(1, "batch_invariant", 8),
+            record(16, "batch_invariant", 8),
+            record(16, "batch_invariant", 16, align=16),
+        ]
+        rule = {name: [512, 512] for name in "kn"} | {"m": [8, 9], "rank": [8, 8], "regret_bound": 0.01}
+        tuned["rules"] = [{**kind, **rule, "device": "d0", "mode": "fast", "variant": "naive", "config": config(64)}]
+        cls.files = (Path(inputs.name) / "tuned.json",)
+        cls.files[0].write_text(json.dumps(tuned), encoding="utf-8")
+        super().setUpClass()
+
+    def keys(self, _mode):
+        return [
+            f"fwd_m{m}_k512_n512_r8_f16_{write}{align}"
+            for m in (*range(1, 11), 16, 17)
+            for write in ("acc", "set")
+            for align in ("", "_align2", "_align4", "_align8", "_align16", "_align64", "_align4096")
+        ]
+
+    def test_they_are_the_dispatchers(self):
+        ways = ways_compared(self, ("fast", "deterministic", "batch_invariant"))
+        self.assertEqual(ways, {"record", "rule", "other_write", "default"})
+
+    def test_a_line_to_copy_names_the_mode(self):
+        line = "return document.querySelector('.answer .line code').textContent"
+        self.choose(mode="deterministic")
+        for m, command in ((2, "pick"), (3, "pick"), (8, "pick"), (10, "sweep")):
+            self.run_js("finderForm.set(partsOf(arguments[0]))", f"m{m}_k512_n512_r8_f16_acc")
+            self.assertIn(f"lora-bench --{command} ", self.run_js(line))
+            self.assertIn(" --mode deterministic", self.run_js(line))
+            answer = self.run_js("return document.querySelector('.answer').textContent")
+            self.assertEqual("what was measured for mode fast serves it" in answer, m in (3, 8), answer)
 
 
 if __name__ == "__main__":

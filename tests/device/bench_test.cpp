@@ -6,7 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "device/faulty_driver.h"
+#include "harness/base/shell_word.h"
 #include "harness/timing/weight_ring.h"
+#include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/tuned_file.h"
 #include "test_engine.h"
 #include "unit/temporary_folder.h"
@@ -23,18 +26,23 @@ struct Ran {
   std::string out, err;
 };
 
-Ran lora_bench(const TemporaryFolder& folder, const std::string& arguments) {
-  const std::string line = std::string(LORATUNE_BENCH) +
-                           " --device 'Portable Computing Language' " + arguments + " >" +
-                           (folder / "out").string() + " 2>" + (folder / "err").string();
-  const int status = std::system(line.c_str());
+// What a shell does with the line.
+Ran run_line(const TemporaryFolder& folder, const std::string& line) {
+  const std::string redirected =
+      line + " >" + (folder / "out").string() + " 2>" + (folder / "err").string();
+  const int status = std::system(redirected.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_bytes(folder / "out"),
           read_bytes(folder / "err")};
 }
 
+Ran lora_bench(const TemporaryFolder& folder, const std::string& arguments,
+               const std::string& environment = "") {
+  return run_line(
+      folder, environment + LORATUNE_BENCH " --device 'Portable Computing Language' " + arguments);
+}
+
 // A file of one record: this variant's default config for the problem.
-void write_record(const std::filesystem::path& path, const std::string& key,
-                  const std::string& variant_name) {
+TunedFile file_of_a_record(const std::string& key, const std::string& variant_name) {
   const DeviceInfo& device = test_device().info;
   const Variant& variant = *find_variant(variant_name);
   std::string why;
@@ -55,7 +63,7 @@ void write_record(const std::filesystem::path& path, const std::string& key,
   record.seen = 0.5;
   record.reason = "measured";
   file.records = {record};
-  ASSERT_EQ(write_tuned_file(path, file), "");
+  return file;
 }
 
 TEST(Bench, AFilterThatMatchesNothingIsAnError) {
@@ -166,12 +174,64 @@ TEST(Verify, AFileOfASweepIsGood) {
 TEST(Verify, ARecordSlowerThanTheDefaultIsFound) {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder / "t.json";
-  write_record(file, "m16_k512_n512_r8_f32_acc", "naive");
+  const TunedFile naive = file_of_a_record("m16_k512_n512_r8_f32_acc", "naive");
+  ASSERT_EQ(write_tuned_file(file, naive), "");
   const Ran ran = lora_bench(folder, "--verify " + file.string());
   EXPECT_TRUE(ran.code == 1 || ran.code == 3) << ran.out << ran.err;
   if (ran.code == 1) {
     EXPECT_NE(ran.out.find("SLOWER"), std::string::npos);
   }
+}
+
+// The dispatcher uses it too: here in a process that may use another share of the CPU. It is the
+// default, so nothing is timed.
+TEST(Verify, ARecordOfASimilarDeviceCounts) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder / "t.json";
+  std::string why;
+  const Choice standard = default_choice(*parse_problem(kTiny, why), test_device().info);
+  TunedFile similar = file_of_a_record(kTiny, std::string(standard.variant->name));
+  similar.records[0].config = named_config(standard.variant->space, standard.config);
+  similar.devices["d0"].usable_cpus = 0.125;
+  // A device that is less near has the same record.
+  similar.devices["d1"] = similar.devices["d0"];
+  similar.devices["d1"].compute_units *= 2;
+  similar.records.push_back(similar.records[0]);
+  similar.records[1].device = "d1";
+  ASSERT_EQ(write_tuned_file(file, similar), "");
+  const Ran ran = lora_bench(folder, "--verify " + file.string() + " --json");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(json::parse(ran.out).at("usable_records"), 1);
+  EXPECT_NE(ran.err.find("1 of the records were measured on a device that is only similar\n"),
+            std::string::npos)
+      << ran.err;
+}
+
+TEST(Verify, TheLineOfABadRecordDoesItAgain) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "it's.json";
+  TunedFile bad = file_of_a_record(kTiny, "naive");
+  bad.records[0].mode = Mode::deterministic;
+  ASSERT_EQ(write_tuned_file(file, bad), "");
+  const Variant& naive = *find_variant("naive");
+  const Problem& problem = bad.records[0].problem;
+  const DeviceInfo& device = test_device().info;
+  const LaunchPlan plan = naive.plan(problem, naive.default_config(problem, device), device);
+  std::string fault;
+  for (const std::string& variable : with_fault("run:" + plan.launches.at(0).kernel)) {
+    fault.append(variable).append(" ");
+  }
+  const Ran ran = lora_bench(folder, "--verify " + shell_word(file) + " --seed 7", fault);
+  EXPECT_EQ(ran.code, 5) << ran.err;
+  const std::string program = "lora-bench";
+  const std::string line = program + " --bench --device 'Portable Computing Language' --tuned " +
+                           shell_word(file) + " --mode deterministic --problem fwd_" + kTiny +
+                           " --seed 7";
+  EXPECT_NE(ran.err.find("FAULT: " + line + "\n"), std::string::npos) << ran.err;
+  const Ran again = run_line(folder, fault + LORATUNE_BENCH + line.substr(program.size()) +
+                                         " --budget 1s --benchmark_filter='tuned|default'");
+  EXPECT_EQ(again.code, 5) << again.err;
+  EXPECT_NE(again.err.find("fwd_" + kTiny + "/tuned: runtime: "), std::string::npos) << again.err;
 }
 
 TEST(Verify, WhatCannotBeReadOrHasNoRecordForTheDeviceIsAnError) {

@@ -7,6 +7,7 @@
 //   the compiler hangs, takes all memory                    here
 //   CL_OUT_OF_RESOURCES, a lost device                      here
 //   the default's worker is lost once                       here
+//   a gate loses its worker once                            gate_test.cpp
 //   the parent is told to end while its worker hangs        here
 //   no descriptors are free but a few                       worker_test.cpp
 //   a sound worker or builder is killed                     prepared_arms_test.cpp, prove-resume

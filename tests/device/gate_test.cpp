@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "device/faulty_driver.h"
 #include "unit/temporary_folder.h"
 
 namespace loratune {
@@ -195,6 +196,32 @@ TEST_F(GateRun, TheVerdictIsPrintedWhereAFileCannotBeWrittenInTheEnd) {
   EXPECT_NE(lost.err.find("'/dev/full', of GITHUB_STEP_SUMMARY, cannot be appended to"),
             std::string::npos)
       << lost.err;
+}
+
+// As the system's killer of processes without memory may end a sound worker.
+TEST_F(GateRun, AnArmThatLosesItsWorkerOnceWhileItIsPreparedIsPreparedAgain) {
+  const std::string pocl = " --device 'Portable Computing Language' --variants naive --problem ";
+  const std::string known = "m16_k64_n64_r8_f32_acc";
+  const std::string added = "m17_k64_n64_r8_f32_acc";
+  ASSERT_EQ(run("--export-plans " + path("base") + pocl + known).code, 0);
+  const json plans = json::parse(read_bytes(path("base")));
+  // The sentinels have kernels of other names.
+  const auto kernel = plans.at("cases").at(0).at("plan").at("launches").at(0).at("kernel");
+  std::string environment = "LORATUNE_ONCE=" + path("once");
+  for (const std::string& variable : with_fault("once:" + kernel.get<std::string>())) {
+    environment.append(" ").append(variable);
+  }
+  const std::string gate = "--gate " + path("base") + " --out " + path("gate.json") + pocl;
+  // A case that the base has, of which the base's arm is prepared first; and one that is new, of
+  // which the candidate's is.
+  for (const std::string& selected : {known + " --time-unchanged --looks 8", added}) {
+    std::filesystem::remove(path("once"));
+    const Ran ran = run(gate + selected, environment);
+    EXPECT_TRUE(std::filesystem::exists(path("once"))) << "no process was ended";
+    EXPECT_NE(ran.code, 5) << ran.out << ran.err;
+    EXPECT_EQ(ran.out.find("BASE_UNUSABLE"), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.out.find("FAULT"), std::string::npos) << ran.out;
+  }
 }
 
 // What a pool takes is the packing of one slot; with DoRA g is packed as well.

@@ -69,6 +69,17 @@ TEST_F(PreparedArmsTest, ARequestThatFindsAnIdleProcessDeadIsAskedAgain) {
   }
 }
 
+TEST_F(PreparedArmsTest, AnArmMayBePreparedOnceMoreWhereItCostTheProcess) {
+  lose_next_ = true;
+  EXPECT_EQ(arms_.prepare(0).outcome, Outcome::runtime);
+  lose_next_ = true;
+  EXPECT_EQ(arms_.prepare_or_retry(0).outcome, Outcome::correct);
+  EXPECT_EQ(prepared_, 3);
+  plans_[1] = plan_of("this is no C;");
+  EXPECT_EQ(arms_.prepare_or_retry(1).outcome, Outcome::compile);
+  EXPECT_EQ(prepared_, 4) << "what costs no process is not tried again";
+}
+
 TEST_F(PreparedArmsTest, AnArmThatCannotBePreparedAgainHasFailed) {
   ASSERT_EQ(arms_.prepare(0).outcome, Outcome::correct);
   ASSERT_EQ(arms_.prepare(1).outcome, Outcome::correct);

@@ -9,6 +9,7 @@
 
 #include "dispatch/internal/dispatcher_state.h"
 #include "loratune/dispatch/default_choice.h"
+#include "loratune/variants/slices.h"
 #include "unit/allocations.h"
 #include "unit/fictional.h"
 #include "unit/made_up_devices.h"
@@ -510,6 +511,45 @@ TEST(Dispatcher, BatchInvariantDoesNotDependOnM) {
   EXPECT_EQ(picked(dispatcher.pick(problem(1, 4), Mode::batch_invariant)), 0);
 }
 
+// Records of several m have one config, and each its own evidence.
+TEST(Dispatcher, ABatchInvariantRecordOfTheVeryProblemAnswersFirst) {
+  Record at_512 = fictional::record("d0", problem(512), 8);
+  Record at_16 = fictional::record("d0", problem(16), 8);
+  Record at_1 = fictional::record("d0", problem(1), 8);
+  at_512.mode = at_16.mode = at_1.mode = Mode::batch_invariant;
+  Record aligned =
+      fictional::record("d0", problem(1), 16);  // of another config, for more alignment
+  aligned.mode = Mode::batch_invariant;
+  aligned.problem.align = 64;
+  at_16.time_ns = 1616;
+  for (std::vector<Record> records :
+       {std::vector{at_1, at_16, at_512, aligned}, std::vector{at_512, at_16, aligned, at_1}}) {
+    const Dispatcher dispatcher(only(committed(), std::move(records)), device());
+    EXPECT_TRUE(dispatcher.skipped().empty());
+    for (const std::int64_t m : {1, 16, 512}) {
+      const Choice choice = dispatcher.pick(problem(m), Mode::batch_invariant);
+      EXPECT_EQ(picked(choice), 8) << m;
+      EXPECT_EQ(choice.shape_match, ShapeMatch::exact) << m;
+      EXPECT_TRUE(says(dispatcher.explain(problem(m), Mode::batch_invariant),
+                       "shape match: exact, d0 record " + to_string(problem(m))))
+          << m;
+    }
+    EXPECT_TRUE(says(dispatcher.explain(problem(16), Mode::batch_invariant), "1616 ns"));
+    const Choice between = dispatcher.pick(problem(17), Mode::batch_invariant);
+    EXPECT_EQ(picked(between), 8);
+    EXPECT_EQ(between.shape_match, ShapeMatch::rule);
+    for (const std::int64_t m : {1, 16, 17, 512}) {
+      Problem more = problem(m);
+      more.align = 64;
+      EXPECT_EQ(picked(dispatcher.pick(more, Mode::batch_invariant)), 16)
+          << "the one of more alignment, whatever m is";
+    }
+    const int before = allocations().count;
+    for (const std::int64_t m : {1, 17, 512}) dispatcher.pick(problem(m), Mode::batch_invariant);
+    EXPECT_EQ(allocations().count, before);
+  }
+}
+
 // tensor_rows refuses blocks of many rows where there are few: a rule that holds such blocks would
 // answer for many rows alone.
 TEST(Dispatcher, ABatchInvariantRuleThatCannotRunOneRowAnswersForNone) {
@@ -665,6 +705,35 @@ TEST(Dispatcher, PickAllocatesNothing) {
   EXPECT_EQ(allocations().count, before);
   dispatcher.explain(problem());
   EXPECT_GT(allocations().count, before) << "the counter does not count";
+}
+
+// The check of such a record works out the default of each module for the device.
+TEST(Dispatcher, APickOfModulesOneAfterAnotherAllocatesNothing) {
+  DeviceInfo cpu = made_up::cpu();
+  cpu.device_version = "OpenCL 3.0";  // without which its name says no model
+  const Variant& separate = *find_variant("separate");
+  std::vector<Record> records;
+  for (const std::int64_t m : {1, 16, 128}) {
+    Problem group = problem(m);
+    group.slices = *parse_slices("512+512");
+    const Config config = separate.default_config(group, cpu);
+    ASSERT_TRUE(can_run(separate, config, group, cpu));
+    ASSERT_EQ(best_fit(slice_problem(group, 0), cpu)->name, "register_tiled");
+    records.push_back(fictional::record("d0", group, 8));
+    records.back().variant = "separate";
+    records.back().config = named_config(separate.space, config);
+  }
+  TunedFile file = only(committed(), records);
+  file.devices = {{"d0", tuned_device(cpu)}};
+  file.kernels["separate"] = {std::string(separate.source_sha256), separate.revision};
+  const Dispatcher dispatcher(file, cpu);
+  for (const Record& record : records) {
+    const int before = allocations().count;
+    const Choice choice = dispatcher.pick(record.problem);
+    EXPECT_EQ(allocations().count, before) << to_string(record.problem);
+    EXPECT_EQ(choice.variant, &separate);
+    EXPECT_EQ(choice.shape_match, ShapeMatch::exact);
+  }
 }
 
 TEST(Dispatcher, PicksFromManyThreads) {

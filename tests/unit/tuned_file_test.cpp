@@ -119,6 +119,27 @@ TEST(TunedFile, DeviceTextIsMadeFit) {
   EXPECT_EQ(parsed.file->devices.at("d0"), tuned);
 }
 
+// Counted from 1, whatever member the fault is in, and behind the mark that some editors begin
+// with.
+TEST(TunedFile, AnErrorNamesTheByteOfTheFile) {
+  const std::string good = serialize(fictional::file());
+  const auto is_named = [](std::string bytes, std::size_t at) {
+    bytes.insert(at, ",");
+    for (const std::string mark : {"", "\xef\xbb\xbf"}) {
+      const std::string error = error_of(mark + bytes);
+      const std::string wanted = "at byte " + std::to_string(mark.size() + at + 1) + ",";
+      EXPECT_NE(error.find(wanted), std::string::npos) << error << ", not " << wanted;
+    }
+  };
+  std::size_t commas = 0;  // each is the fault where it is the second of two
+  for (std::size_t at = 0; (at = good.find("},\n", at)) != std::string::npos; ++at, ++commas) {
+    is_named(good, at + 2);
+  }
+  EXPECT_GT(commas, 15U);
+  is_named(good, good.find("\"naive\":") + 8);
+  is_named(good, good.find("[16,256]") + 4);
+}
+
 // One document a row: the committed file with the value at `pointer` (or a new member there)
 // replaced by raw text.
 struct Document {

@@ -1,7 +1,8 @@
 #include "variants/internal/row_sharing.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <span>
 
 #include "variants/internal/planning.h"
 
@@ -22,7 +23,10 @@ double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double 
     const double others = (threads - 1) / row;
     return (static_cast<double>(m) + others * wake_up) / (1 + others);
   }
-  std::vector<double> free_at(static_cast<std::size_t>(threads), wake_up);
+  // A pick comes here, and allocates nothing.
+  std::array<double, kMostThreads> room{};
+  const std::span<double> free_at = std::span(room).first(static_cast<std::size_t>(threads));
+  std::fill(free_at.begin(), free_at.end(), wake_up);
   free_at.front() = 0;
   double last = 0;
   for (std::int64_t left = m; left > 0;) {

@@ -102,14 +102,15 @@ function deviceOption(row) {
   return name ? ` --device ${shellWord(name)}` : "";
 }
 
+const modeOption = (mode) => (mode && mode !== "fast" ? ` --mode ${mode}` : "");
+
 // The command lines that measure a row again.
 const lines = {
   record(row) {
     const source = sourceOf(row);
     const file =
       source.kind === "tuned file" ? ` --tuned ${shellWord(source.path)}` : ` --variants ${shellWord(row.variant)}`;
-    const mode = row.mode && row.mode !== "fast" ? ` --mode ${row.mode}` : "";
-    return `lora-bench --bench${deviceOption(row)}${file}${mode} --problem ${problemOf(row).key}`;
+    return `lora-bench --bench${deviceOption(row)}${file}${modeOption(row.mode)} --problem ${problemOf(row).key}`;
   },
   time(row) {
     const [maker] = sourceOf(row).made_by.split(" "); // a peer is named by its library
@@ -128,8 +129,8 @@ const lines = {
     const against = gate.against ? ` --against ${shellWord(gate.against)}` : "";
     return `lora-bench --gate ${shellWord(gate.base)}${against}${deviceOption(gate)}${key}${variant}`;
   },
-  pick(key, path) {
-    return `lora-bench --pick ${key} --tuned ${shellWord(path)}`;
+  pick(key, row) {
+    return `lora-bench --pick ${key}${deviceOption(row)} --tuned ${shellWord(sourceOf(row).path)}${modeOption(state.mode)}`;
   },
 };
 

@@ -1,5 +1,6 @@
 // Finds what runs for a shape: as the dispatcher does, the record of the very problem, else a rule
-// that holds it, else the same for a problem that writes y the other way, else the built-in default.
+// that holds it, else the same for a problem that writes y the other way, else the built-in default. Of
+// records those of less alignment serve too, and for the mode deterministic what serves the mode fast.
 "use strict";
 
 // The numbers and the kind of a key, as lora-bench writes it; null for what is none.
@@ -52,21 +53,35 @@ function ruleFor(wanted, device, mode) {
   });
 }
 
+// What aligned kinds of records hold a problem of this kind, the most alignment first. No alignment
+// stated, or no more than an element's, is the same.
+function alignedKinds(kind) {
+  const [, plain, stated] = /^(.*?)(?:_align(\d+))?$/.exec(kind);
+  const kinds = [];
+  for (let align = Math.max(Number(stated ?? 0), plain.startsWith("f32") ? 4 : 2); align >= 2; align /= 2)
+    kinds.push(`${plain}_align${align}`);
+  return [...kinds, plain];
+}
+
 // {how, row}: how is record, other_write, rule, or default, whose row is null.
 function findFor(wanted, device, mode) {
-  const plain = wanted.kind.replace(/_align\d+$/, "");
-  const kinds = unique([wanted.kind, plain]);
+  const kinds = alignedKinds(wanted.kind);
+  const plain = kinds[kinds.length - 1];
   const swapped = (kind) => kind.replace(/_(acc|set)(?=_|$)/, (_, write) => (write === "acc" ? "_set" : "_acc"));
-  for (const [list, how] of [
-    [kinds, "record"],
-    [kinds.map(swapped), "other_write"],
+  // Every kernel of this build gives the same bits in every run, so what is fastest is deterministic too.
+  const modes = mode === "deterministic" ? [mode, "fast"] : [mode];
+  for (const [written, how] of [
+    [(kind) => kind, "record"],
+    [swapped, "other_write"],
   ]) {
-    for (const kind of list) {
-      const row = recordFor({ ...wanted, kind }, device, mode);
-      if (row) return { how, row };
+    for (const served of modes) {
+      for (const kind of kinds) {
+        const row = recordFor({ ...wanted, kind: written(kind) }, device, served);
+        if (row) return { how, row };
+      }
+      const row = ruleFor({ ...wanted, kind: written(plain) }, device, served);
+      if (row) return { how: "rule", row };
     }
-    const row = ruleFor({ ...wanted, kind: list[list.length - 1] }, device, mode);
-    if (row) return { how: "rule", row };
   }
   return { how: "default", row: null };
 }
@@ -192,11 +207,18 @@ function timedFor(wanted) {
   return answerOf(variant, config, numbers, why, lines.time(row));
 }
 
+// A word where the answer was measured for another mode than was asked for.
+const otherMode = (row) =>
+  row.mode === state.mode
+    ? []
+    : [`Nothing of mode ${state.mode} is of this shape; what was measured for mode ${row.mode} serves it too.`];
+
 function answerFor(wanted) {
   const { how, row } = findFor(wanted, state.device, state.mode);
   const key = keyOf(wanted);
   if (how === "rule") {
     const why = [
+      ...otherMode(row),
       `A rule: no sweep timed this very problem, but what was measured around it supports this choice for ${ruleRanges(row).join(", ")}.`,
       `Where such a problem was left out and timed, the rule lost ${percentWords(row.regret)} at most.`,
     ];
@@ -205,14 +227,14 @@ function answerFor(wanted) {
       row.config,
       [numberFact(`≤ ${percentWords(row.regret)}`, "behind the best, at worst")],
       why,
-      lines.pick(key, sourceOf(row).path),
+      lines.pick(key, row),
     );
   }
   if (row) {
-    const why = [whyRecord(row), ...besideIt(row.problem)];
+    const why = [...otherMode(row), whyRecord(row), ...besideIt(row.problem)];
     if (how === "other_write") why.unshift("No record of this way to write y; one of the other way answers.");
     const source = sourceOf(row);
-    const line = source.kind === "tuned file" ? lines.pick(key, source.path) : lines.record(row);
+    const line = source.kind === "tuned file" ? lines.pick(key, row) : lines.record(row);
     return answerOf(row.variant, row.config, recordNumbers(row), why, line);
   }
   const found = recordedFor(wanted);
@@ -262,7 +284,7 @@ function answerFor(wanted) {
   why.append(
     element("p", {}, "To tune it:"),
     commandLine(
-      `lora-bench --sweep${deviceOption({ device: state.device })} --problem ${key}${tuned ? ` --out ${shellWord(tuned.path)}` : ""}`,
+      `lora-bench --sweep${deviceOption({ device: state.device })}${modeOption(state.mode)} --problem ${key}${tuned ? ` --out ${shellWord(tuned.path)}` : ""}`,
     ),
   );
   return element(

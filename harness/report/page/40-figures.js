@@ -298,7 +298,7 @@ function ruleRows() {
         { ...rule, label, order, type: problemOf(rule).type },
         label,
         facts,
-        lines.pick(problemOf(rule).key, sourceOf(rule).path),
+        lines.pick(problemOf(rule).key, rule),
       );
     });
 }
