@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "adapters/internal/fault.h"
-#include "adapters/internal/llama_names.h"
+#include "adapters/internal/model_names.h"
 #include "adapters/internal/safetensors.h"
 #include "adapters/internal/written_config.h"
 #include "dispatch/internal/atomic_write.h"
@@ -117,7 +117,7 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
     refuse(folder, "cannot be written: module " + in_quotes(module.path) +
                        " is none that the adapter's config names, so its own tool leaves it out");
   }
-  const ModelModules model = model_modules(adapter, options.heads, options.heads_kv);
+  const ModelModules model = model_modules(adapter, format, options.heads, options.heads_kv);
   if (!model.error.empty()) refuse(folder, "cannot be written: " + model.error);
   const std::string config = written_config(model.modules, format, folder);
   const double alpha = options.alpha.value_or(0);

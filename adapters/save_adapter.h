@@ -11,9 +11,10 @@
 
 namespace loratune {
 
-// `alpha`: what a reader of metal-candle's files, which store none, will be told. `heads` and
-// `heads_kv`: of the attention of a GGUF's llama model, whose rows of attn_q and attn_k llama.cpp
-// has reordered; 0: not known.
+// `alpha`: what a reader of metal-candle's files, which store none, will be told. `heads` of the
+// queries and `heads_kv` of the keys: of the attention of a GGUF's llama model, whose rows of attn_q
+// and attn_k llama.cpp has reordered; 0: not known. Keys have as many heads as queries where both
+// have as many outputs; else `heads_kv` must be said.
 struct SaveOptions {
   std::optional<double> alpha;
   int heads = 0, heads_kv = 0;

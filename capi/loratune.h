@@ -284,8 +284,8 @@ typedef struct loratune_save_options {
   const char* folder;
   double alpha;      /* what readers of metal-candle's files will be told */
   int32_t has_alpha; /* 1: `alpha` is given */
-  int32_t heads;     /* of the attention of a GGUF's llama model; 0: not known */
-  int32_t heads_kv;
+  int32_t heads;     /* of the queries of a GGUF's llama model; 0: not known */
+  int32_t heads_kv;  /* of its keys; 0: as many where keys have as many outputs as queries */
   int32_t reserved;
 } loratune_save_options;
 int32_t loratune_adapter_save(const loratune_adapter* adapter,

@@ -81,9 +81,9 @@ TEST(SaveAdapter, ElementsOfTwoBytesKeepEveryBit) {
     numbers += bytes_of(static_cast<std::uint16_t>(bits));
   }
   for (const char* type : {"F16", "BF16"}) {
-    const std::string header = R"({"layers.0.q.lora_a":{"dtype":")" + std::string(type) +
+    const std::string header = R"({"model.layers.0.q.lora_a":{"dtype":")" + std::string(type) +
                                R"(","shape":[256,256],"data_offsets":[0,131072]},)"
-                               R"("layers.0.q.lora_b":{"dtype":")" +
+                               R"("model.layers.0.q.lora_b":{"dtype":")" +
                                type + R"(","shape":[256,256],"data_offsets":[131072,262144]}})";
     AdapterFolder folder;
     folder
@@ -126,6 +126,41 @@ TEST(SaveAdapter, RowsThatAreTurnedBackKeepEveryBit) {
     ASSERT_TRUE(saved.adapter) << saved.error;
     EXPECT_EQ(rows_of(saved.adapter->modules[0].b), expected) << to_string(element);
   }
+}
+
+// A model's heads are all of one size, so two numbers can be told from the wrong ones.
+TEST(SaveAdapter, HeadsThatCannotBeTheModelsAreRefused) {
+  const std::vector<std::byte> zeros(64);
+  const Factor a = {Element::f32, 1, 1, false, std::span(zeros).first(4)};
+  const auto b = [&](std::int64_t rows) {
+    return Factor{Element::f32, rows, 1, false,
+                  std::span(zeros).first(4 * static_cast<std::size_t>(rows))};
+  };
+  Adapter adapter;
+  adapter.format = Format::gguf;
+  adapter.architecture = "llama";
+  adapter.modules = {{"blk.0.attn_k", a, b(8), 1, 1}, {"blk.0.attn_q", a, b(16), 1, 1}};
+  const auto save = [](const Adapter& from, int heads, int heads_kv) {
+    const TemporaryFolder target;
+    SaveOptions options;
+    options.heads = heads;
+    options.heads_kv = heads_kv;
+    const std::string error = save_adapter(from, Format::peft, (target / "x").string(), options);
+    EXPECT_EQ(target.files(), error.empty() ? 1 : 0);
+    return error;
+  };
+  EXPECT_EQ(save(adapter, 4, 2), "");
+  EXPECT_SAYS(save(adapter, 4, 4), "expected heads of one size");
+  EXPECT_SAYS(save(adapter, 2, 2), "expected heads of one size");
+  EXPECT_SAYS(save(adapter, 4, 0), "'blk.0.attn_k': say the heads of the model's queries and of");
+  EXPECT_SAYS(save(adapter, 0, 2), "'blk.0.attn_q': say the heads of the model's queries and of");
+  Adapter keys = adapter;
+  keys.modules.pop_back();
+  EXPECT_SAYS(save(keys, 4, 0), "say the heads");
+  EXPECT_EQ(save(keys, 0, 2), "");
+  Adapter equal = adapter;
+  equal.modules[1].b = b(8);
+  EXPECT_EQ(save(equal, 4, 0), "") << "as many outputs are as many heads";
 }
 
 // Keys of a config are relative to the layer, whatever the model calls its layers.
@@ -187,6 +222,31 @@ TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
   const LoadedAdapter again = load_adapter(path, reading);
   ASSERT_TRUE(again.adapter) << again.error;
   expect_same(*again.adapter, *loaded.adapter);
+  // It does not say which block of the layer q_proj is of, and others want that.
+  for (const Format other : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
+    EXPECT_SAYS(save_adapter(*again.adapter, other, (target / "y").string()),
+                "the model's name of module 'layers.0.q_proj' is not known");
+  }
+  EXPECT_EQ(target.files(), 1);
+}
+
+// go-mlx takes layers.N and model.layers.N for one, and models have the latter.
+TEST(SaveAdapter, WhatGoMlxLeavesOutOfANameIsWritten) {
+  AdapterFolder folder;
+  folder.mlx(R"({"rank": 2, "alpha": 6})", {{"layers.3.self_attn.q_proj.lora_a", 2, 4, 1},
+                                            {"layers.3.self_attn.q_proj.lora_b", 3, 2, 100}});
+  const LoadedAdapter loaded = folder.load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  for (const Format format : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
+    const std::string path = (target / std::string(to_string(format))).string();
+    ASSERT_EQ(save_adapter(*loaded.adapter, format, path), "");
+    const LoadedAdapter again = load_adapter(path);
+    ASSERT_TRUE(again.adapter) << again.error;
+    EXPECT_EQ(again.adapter->modules[0].path, format == Format::go_mlx
+                                                  ? "layers.3.self_attn.q_proj"
+                                                  : "model.layers.3.self_attn.q_proj");
+  }
 }
 
 TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
