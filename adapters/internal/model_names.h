@@ -1,6 +1,6 @@
 // llama.cpp has its own names for a model's modules, and for llama models its own order of the rows
-// of queries and keys. go-mlx may leave out how a name begins, and metal-candle leaves out a part in
-// its middle. PEFT and mlx-lm have the model's names and the model's order.
+// of queries and keys. go-mlx may leave out how a name begins, and metal-candle leaves out a part
+// in its middle. PEFT and mlx-lm have the model's names and the model's order.
 #pragma once
 
 #include <memory>

@@ -1,14 +1,22 @@
 #include "loratune/adapters/save_adapter.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <new>
 #include <span>
+#include <stdexcept>
 
 #include "adapters/adapter_files.h"
+#include "loratune/adapters/adapter_set.h"
+#include "unit/allocations.h"
 
 namespace loratune {
 namespace {
+
+namespace fs = std::filesystem;
 
 const std::string kQ = "model.layers.0.self_attn.q_proj";
 const std::string kV = "model.layers.1.self_attn.v_proj";
@@ -213,7 +221,8 @@ TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
   ASSERT_TRUE(loaded.adapter) << loaded.error;
   const TemporaryFolder target;
   const std::string path = (target / "x").string();
-  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::metal_candle, path), "say with --alpha");
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::metal_candle, path),
+              "say that its reader will be told an alpha of 8");
   SaveOptions options;
   options.alpha = 8;
   ASSERT_EQ(save_adapter(*loaded.adapter, Format::metal_candle, path, options), "");
@@ -268,6 +277,21 @@ TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
     EXPECT_SAYS(save_adapter(*loaded.adapter, one.format, (target / "x").string()), one.expected);
     EXPECT_EQ(target.files(), 0);
   }
+}
+
+TEST(SaveAdapter, ARefusalSaysHowTheBaseIsChanged) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(R"({"peft_type": "LORA", "r": 4, "target_modules": "(?!x).*",
+                                            "init_lora_weights": "pissa"})",
+                peft_pair(kQ, 8, 7, 4))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()),
+              "when it is loaded: " + loaded.adapter->notes.front());
+  EXPECT_SAYS(loaded.adapter->notes.front(), "init_lora_weights 'pissa'");
 }
 
 TEST(SaveAdapter, AnAdapterWithoutModulesIsRefused) {
@@ -333,6 +357,101 @@ TEST(SaveAdapter, NothingThatExistedIsLost) {
   EXPECT_EQ(folder.error(), "");
   const TemporaryFolder empty;
   EXPECT_EQ(save_adapter(*loaded.adapter, Format::mlx_lm, empty.path().string() + "/"), "");
+}
+
+TEST(SaveAdapter, AnEmptyFolderStaysWhatItIs) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  fs::create_directory(target / "mine");
+  fs::permissions(target / "mine", fs::perms::owner_all);
+  fs::create_directory_symlink("mine", target / "link");
+  const fs::path before = fs::current_path();
+  fs::current_path(target / "mine");  // which the shell of `--out .` stands in
+  EXPECT_SAYS(save_adapter(Adapter{}, Format::peft, "."), "has no modules");
+  EXPECT_TRUE(fs::is_empty("."));
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, "."), "");
+  EXPECT_TRUE(fs::exists("adapter_config.json"));
+  fs::current_path(before);
+  EXPECT_EQ(fs::status(target / "mine").permissions(), fs::perms::owner_all);
+  const auto files = [&] { return std::distance(fs::directory_iterator(target / "mine"), {}); };
+  EXPECT_EQ(files(), 2) << "no temporary folder is left";
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::peft, (target / "link").string()),
+              "exists already");
+  for (const auto& entry : fs::directory_iterator(target / "mine")) fs::remove(entry);
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, (target / "link").string()), "");
+  EXPECT_TRUE(fs::is_symlink(target / "link"));
+  EXPECT_TRUE(load_adapter((target / "mine").string()).adapter);
+  fs::create_directory_symlink("nothing", target / "dangling");
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::peft, (target / "dangling").string()),
+              "is a link to nothing");
+}
+
+TEST(SaveAdapter, WhatAKilledProcessLeftIsPassedOver) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  const std::string left = "x." + std::to_string(::getpid()) + ".0.tmp";
+  fs::create_directory(target / left);
+  write_bytes(target / left / "adapter_model.safetensors", "x");
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, (target / "x").string()), "");
+  EXPECT_EQ(target.files(), 2);
+  EXPECT_EQ(read_bytes(target / left / "adapter_model.safetensors"), "x");
+}
+
+// The factors are read from the file when they are asked for.
+TEST(ChangedFile, IsNoticedBeforeItsFactorsAreRead) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const fs::path file = folder.path("adapter_model.safetensors");
+  EXPECT_EQ(changed_file(*loaded.adapter), "");
+  // The same bytes written anew, then a shorter file.
+  fs::last_write_time(file, fs::last_write_time(file) + std::chrono::hours(1));
+  EXPECT_SAYS(changed_file(*loaded.adapter), "has changed since it was loaded");
+  fs::resize_file(file, 16);
+  EXPECT_SAYS(changed_file(*loaded.adapter), "adapter_model.safetensors: has changed since");
+  const TemporaryFolder target;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()),
+              "cannot be written: " + changed_file(*loaded.adapter));
+  EXPECT_EQ(target.files(), 0);
+  EXPECT_THROW(layers_of(*loaded.adapter), std::runtime_error);
+}
+
+TEST(ChangedFile, MayBeRemovedOrReplaced) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  folder.file("other", "x");
+  fs::rename(folder.path("other"), folder.path("adapter_model.safetensors"));
+  EXPECT_EQ(changed_file(*loaded.adapter), "");
+  fs::remove(folder.path("adapter_model.safetensors"));
+  EXPECT_EQ(changed_file(*loaded.adapter), "");
+  EXPECT_EQ(values_of(loaded.adapter->modules[0].a)[0], 1.0F);
+}
+
+TEST(Memory, ThatThereIsNoneOfIsNoFaultOfTheFile) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  const std::string there = folder.path();
+  const std::string path = (target / "x").string();
+  const auto without_memory = [](const auto& action) {
+    allocations().before_failure = 0;
+    bool thrown = false;
+    try {
+      action();
+    } catch (const std::bad_alloc&) {
+      thrown = true;
+    }
+    allocations().before_failure = -1;
+    return thrown;
+  };
+  EXPECT_TRUE(without_memory([&] { load_adapter(there); }));
+  EXPECT_TRUE(without_memory([&] { save_adapter(*loaded.adapter, Format::peft, path); }));
 }
 
 }  // namespace
