@@ -83,11 +83,11 @@ class NewFolder {
     if (!inside_ && fs::is_symlink(fs::symlink_status(target_, error))) {
       refuse(target, "cannot be made: it is a link to nothing");
     }
-    const std::string beside = (inside_ ? target_ / "adapter" : target_).string();
+    const std::string stem = (inside_ ? target_ / "adapter" : target_).string();
     int made = -1;
     for (int i = 0; i < 100 && made != 0; ++i) {  // names left behind by killed processes
       const std::string name =
-          beside + "." + std::to_string(::getpid()) + "." + std::to_string(i) + ".tmp";
+          stem + "." + std::to_string(::getpid()) + "." + std::to_string(i) + ".tmp";
       made = ::mkdir(name.c_str(), 0777);
       if (made == 0) path_ = name;
       if (made != 0 && errno != EEXIST) break;

@@ -1,7 +1,8 @@
 // Writes an adapter as another tool's folder. What that tool cannot say is refused, and nothing is
 // written then.
 //
-// Threads: any number of threads may save at a time; of two that save to one folder at most one does.
+// Threads: any number of threads may save at a time; of two that save to one folder at most one
+// does.
 #pragma once
 
 #include <optional>
