@@ -5,13 +5,11 @@
 
 #include <chrono>
 #include <filesystem>
-#include <new>
 #include <span>
 #include <stdexcept>
 
 #include "adapters/adapter_files.h"
 #include "loratune/adapters/adapter_set.h"
-#include "unit/allocations.h"
 
 namespace loratune {
 namespace {
@@ -430,28 +428,6 @@ TEST(ChangedFile, MayBeRemovedOrReplaced) {
   fs::remove(folder.path("adapter_model.safetensors"));
   EXPECT_EQ(changed_file(*loaded.adapter), "");
   EXPECT_EQ(values_of(loaded.adapter->modules[0].a)[0], 1.0F);
-}
-
-TEST(Memory, ThatThereIsNoneOfIsNoFaultOfTheFile) {
-  AdapterFolder folder;
-  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
-  ASSERT_TRUE(loaded.adapter) << loaded.error;
-  const TemporaryFolder target;
-  const std::string there = folder.path();
-  const std::string path = (target / "x").string();
-  const auto without_memory = [](const auto& action) {
-    allocations().before_failure = 0;
-    bool thrown = false;
-    try {
-      action();
-    } catch (const std::bad_alloc&) {
-      thrown = true;
-    }
-    allocations().before_failure = -1;
-    return thrown;
-  };
-  EXPECT_TRUE(without_memory([&] { load_adapter(there); }));
-  EXPECT_TRUE(without_memory([&] { save_adapter(*loaded.adapter, Format::peft, path); }));
 }
 
 }  // namespace
