@@ -16,7 +16,7 @@ touch "$other"
 for _ in once again; do /usr/bin/python3 "$source/python/make_wheel.py" "$build" "$folder/dist"; done
 [[ -e $other ]] || { echo "a wheel of another name is gone"; exit 1; }
 rm "$other"
-[[ $(ls -A "$folder/dist" | wc -l) == 1 ]] || { echo "more than one wheel is left"; ls -A "$folder/dist"; exit 1; }
+[[ $(find "$folder/dist" -mindepth 1 | wc -l) == 1 ]] || { echo "more than one wheel is left"; exit 1; }
 /usr/bin/python3 -m venv --system-site-packages "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --no-index --no-deps "$folder"/dist/*.whl
 cd "$folder"
