@@ -1,5 +1,7 @@
 #include "loratune/adapters/adapter.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -55,6 +57,19 @@ Factor transpose(Factor factor) {
   std::swap(factor.rows, factor.cols);
   factor.transposed = !factor.transposed;
   return factor;
+}
+
+std::string changed_file(const Adapter& adapter) {
+  for (const FileState& file : adapter.files) {
+    struct stat status {};
+    const bool there = ::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
+                       status.st_ino == file.inode;
+    if (there && (status.st_size != file.bytes || status.st_mtim.tv_sec != file.seconds ||
+                  status.st_mtim.tv_nsec != file.nanoseconds)) {
+      return printable(file.path, 300) + ": has changed since it was loaded";
+    }
+  }
+  return {};
 }
 
 const LoraModule* find_module(const Adapter& adapter, std::string_view name, std::string& why) {

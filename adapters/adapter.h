@@ -56,10 +56,19 @@ struct LoraModule {
   std::int64_t out() const { return b.rows; }
 };
 
+// A file as it was when it was mapped: its path without links, which file that is, and how large it
+// was and when it had been written to last.
+struct FileState {
+  std::string path;
+  std::uint64_t device = 0, inode = 0;
+  std::int64_t bytes = 0, seconds = 0, nanoseconds = 0;
+};
+
 // `modules` are sorted by path. `notes` are what the user should know, and `skipped` what lenient
 // reading left out, one line each; a line behind the first 1000 says how many more keys there are.
 // `architecture` is GGUF's word for the model. `changes_base`: the tool that wrote the adapter
-// changes the base's weights when it loads it. `storage` keeps the factors' bytes valid.
+// changes the base's weights when it loads it, and the first note says how. `storage` keeps the
+// factors' bytes valid, those in `files` as long as nobody writes to these.
 struct Adapter {
   Format format = Format::peft;
   std::string architecture;
@@ -67,7 +76,15 @@ struct Adapter {
   std::vector<std::string> notes, skipped;
   bool changes_base = false;
   std::shared_ptr<const void> storage;
+  std::vector<FileState> files;
 };
+
+// Empty, or in one line which file was written to since the adapter was loaded. Its factors are
+// then not what was loaded, and to read those behind the end of a file that was cut ends the
+// process (SIGBUS). A file that was removed or replaced by another is still the one that is mapped.
+// A write that keeps the size and the time of the last one, or comes while factors are read, goes
+// unseen.
+std::string changed_file(const Adapter& adapter);
 
 // The module of that path, or the only one whose path ends with `.` and the name. Null, with the
 // reason in `why`, where there is none or more than one.

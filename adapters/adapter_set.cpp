@@ -9,6 +9,9 @@
 namespace loratune {
 
 Layers layers_of(const Adapter& adapter) {
+  if (const std::string changed = changed_file(adapter); !changed.empty()) {
+    throw std::runtime_error(changed);
+  }
   Layers layers;
   for (const LoraModule& module : adapter.modules) {
     if (module.matched) layers.emplace(module.path, lora_linear(module));

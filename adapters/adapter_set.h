@@ -20,7 +20,8 @@ namespace loratune {
 // The layers of one adapter by path, `layers.3.self_attn.q_proj`.
 using Layers = std::map<std::string, LoraLinear, std::less<>>;
 
-// The layers of the modules that the adapter's config names.
+// The layers of the modules that the adapter's config names. Throws std::runtime_error where
+// changed_file() names a file.
 Layers layers_of(const Adapter& adapter);
 // The layers as an adapter that save_adapter() writes. The copy holds its own bytes.
 Adapter adapter_of(const Layers& layers);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <new>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -25,14 +26,18 @@ constexpr std::size_t kMostSkipped = 1000;
 
 void open_all(const std::vector<std::string>& paths, HeaderRoom& room, Files& files) {
   for (const std::string& path : paths) {
-    files.push_back({path, read_safetensors(std::make_shared<MappedFile>(path), room)});
+    const auto file = std::make_shared<MappedFile>(path);
+    files.push_back({path, read_safetensors(file, room), file->state()});
   }
 }
 
 // What the modules need of their files: names and shapes are let go of.
-std::shared_ptr<const void> mappings_of(std::shared_ptr<Files> files) {
-  for (OpenFile& file : *files) file.tensors.tensors = {};
-  return files;
+void keep_mappings(std::shared_ptr<Files> files, Adapter& adapter) {
+  for (OpenFile& file : *files) {
+    file.tensors.tensors = {};
+    adapter.files.push_back(std::move(file.state));
+  }
+  adapter.storage = std::move(files);
 }
 
 // Pairs the tensors of all files by module. Keys that are no half of a pair are left out in lenient
@@ -195,7 +200,7 @@ class Pairing {
       why = "has the shape " + shape_text(tensor) + ", expected extents below 2^31";
     }
     if (key.apart)
-      return complain(file, tensor, why + (lenient_ ? "" : "; --lenient reads the rest"));
+      return complain(file, tensor, why + (lenient_ ? "" : "; lenient reading keeps the rest"));
     if (!why.empty()) return leave_out(file, tensor, why);
     Pair& pair = pair_of(file, tensor, key.same, key.module);
     const Tensor*& half = key.is_b ? pair.b : pair.a;
@@ -276,27 +281,6 @@ class Pairing {
   std::size_t more_skipped_ = 0;
 };
 
-ModuleRules rules_of(Format format, const Source& source, const AdapterConfig& config,
-                     const LoadOptions& options) {
-  const bool stated = format == Format::metal_candle ||
-                      (format == Format::go_mlx && source.config.empty() && options.alpha);
-  if (stated) {
-    if (!options.alpha) {
-      refuse(source.path, "is of metal-candle, which stores no alpha: say --alpha");
-    }
-    return stated_rules(*options.alpha, options.rank);
-  }
-  if (options.alpha || options.rank) {
-    refuse(source.path, "says its own rank and alpha: leave out --rank and --alpha");
-  }
-  if (source.config.empty()) {
-    refuse(source.path,
-           "has no adapter_config.json, expected one of " + std::string(to_string(format)));
-  }
-  if (format == Format::peft) return peft_rules(config, options.lenient, options.dora);
-  return format == Format::mlx_lm ? mlx_lm_rules(config) : go_mlx_rules(config);
-}
-
 // A key that says that the adapter is of activated LoRA, whatever its value is.
 std::optional<std::string> key_of_alora(const GgufFile& gguf) {
   constexpr std::string_view kBegin = "adapter.alora.";
@@ -312,7 +296,8 @@ std::optional<std::string> key_of_alora(const GgufFile& gguf) {
 
 Adapter load_gguf(const Source& source, const LoadOptions& options) {
   const std::string& path = source.files.front();
-  GgufFile gguf = read_gguf(std::make_shared<MappedFile>(path));
+  const auto mapped = std::make_shared<MappedFile>(path);
+  GgufFile gguf = read_gguf(mapped);
   const auto text = [&](const char* key) -> std::string {
     const auto at = gguf.texts.find(key);
     return at == gguf.texts.end() ? "" : at->second;
@@ -327,18 +312,18 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
     refuse(path, *other, "is of activated LoRA, expected plain LoRA");
   }
   if (options.alpha || options.rank) {
-    refuse(path, "says its own rank and alpha: leave out --rank and --alpha");
+    refuse(path, "says its own rank and alpha: leave out those that were given");
   }
   Adapter adapter;
   adapter.format = Format::gguf;
   adapter.architecture = text("general.architecture");
   const auto alpha = gguf.numbers.find("adapter.lora.alpha");
   auto files = std::make_shared<Files>();
-  files->push_back({path, std::move(gguf.file)});
+  files->push_back({path, std::move(gguf.file), mapped->state()});
   Pairing pairing(Format::gguf, options.lenient, false, adapter);
   pairing.add(files->front());
   pairing.finish(path, gguf_rules(alpha == gguf.numbers.end() ? 0 : alpha->second));
-  adapter.storage = mappings_of(std::move(files));
+  keep_mappings(std::move(files), adapter);
   const auto reordered = [](const LoraModule& module) {
     return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
   };
@@ -377,7 +362,7 @@ Adapter load(const std::string& path, const LoadOptions& options) {
   Pairing pairing(adapter.format, options.lenient, rules.dora, adapter);
   for (const OpenFile& file : *files) pairing.add(file);
   pairing.finish(path, rules);
-  adapter.storage = mappings_of(std::move(files));
+  keep_mappings(std::move(files), adapter);
   return adapter;
 }
 
@@ -388,6 +373,8 @@ LoadedAdapter load_adapter(const std::string& path, const LoadOptions& options) 
     return {load(path, options), {}};
   } catch (const AdapterFault& fault) {
     return {{}, fault.what()};
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::invalid_argument& error) {
     return {{}, printable(path, 300) + ": a pattern of its config " + error.what()};
   } catch (const std::exception& error) {

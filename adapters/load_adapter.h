@@ -30,7 +30,7 @@ struct LoadedAdapter {
   std::string error;
 };
 
-// `path` is a folder as the tools write it, or one safetensors or GGUF file.
+// `path` is a folder as the tools write it, or one safetensors or GGUF file. Throws std::bad_alloc.
 LoadedAdapter load_adapter(const std::string& path, const LoadOptions& options = {});
 
 }  // namespace loratune

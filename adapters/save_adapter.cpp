@@ -1,15 +1,19 @@
 #include "loratune/adapters/save_adapter.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <iterator>
+#include <new>
 #include <span>
 #include <system_error>
 #include <utility>
 
 #include "adapters/internal/fault.h"
-#include "adapters/internal/llama_names.h"
+#include "adapters/internal/model_names.h"
 #include "adapters/internal/safetensors.h"
 #include "adapters/internal/written_config.h"
 #include "dispatch/internal/atomic_write.h"
@@ -63,20 +67,33 @@ void compare(const Adapter& written, std::span<const LoraModule> modules,
   if (!same) refuse(folder, "cannot be written: read again it would be another adapter");
 }
 
-// A folder beside the target that is removed unless it was given the target's name.
+// A folder of its own for the files until all of them are sound. It stands beside a target that is
+// not there and takes its name. It stands inside a target that is there and empty, which stays what
+// it is: its mode and owner, a link to it, a mount point, or the folder that somebody works in.
 class NewFolder {
  public:
   explicit NewFolder(const std::string& target) : target_(fs::path(target).lexically_normal()) {
     if (!target_.has_filename()) target_ = target_.parent_path();
     std::error_code error;
     const fs::file_status status = fs::status(target_, error);
-    if (fs::exists(status) && !(fs::is_directory(status) && fs::is_empty(target_, error))) {
+    inside_ = fs::exists(status);
+    if (inside_ && !(fs::is_directory(status) && fs::is_empty(target_, error))) {
       refuse(target, "exists already; nothing was written");
     }
-    path_ = target_.string() + "." + std::to_string(::getpid()) + ".tmp";
-    if (!fs::create_directory(path_, error)) {
-      refuse(target, "cannot be made: " +
-                         (error ? error.message() : in_quotes(path_.string()) + " is in the way"));
+    if (!inside_ && fs::is_symlink(fs::symlink_status(target_, error))) {
+      refuse(target, "cannot be made: it is a link to nothing");
+    }
+    const std::string stem = (inside_ ? target_ / "adapter" : target_).string();
+    int made = -1;
+    for (int i = 0; i < 100 && made != 0; ++i) {  // names left behind by killed processes
+      const std::string name =
+          stem + "." + std::to_string(::getpid()) + "." + std::to_string(i) + ".tmp";
+      made = ::mkdir(name.c_str(), 0777);
+      if (made == 0) path_ = name;
+      if (made != 0 && errno != EEXIST) break;
+    }
+    if (made != 0) {
+      refuse(target, "cannot be made: " + std::generic_category().message(errno));
     }
   }
   NewFolder(const NewFolder&) = delete;
@@ -86,24 +103,52 @@ class NewFolder {
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
 
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  // Where to write a file of that name. The last file that is added is the last in its place.
+  std::string add(const std::string& name) {
+    names_.push_back(name);
+    return (path_ / name).string();
+  }
   std::string path() const { return path_.string(); }
 
   void take_name() {
     std::error_code error;
-    fs::rename(path_, target_, error);
-    if (error) refuse(target_.string(), "cannot be made: " + error.message());
-    path_.clear();
-    sync_folder_of(target_);
+    if (!inside_) {
+      fs::rename(path_, target_, error);
+      if (error) refuse(target_.string(), "cannot be made: " + error.message());
+      path_.clear();
+      sync_folder_of(target_);
+      return;
+    }
+    // Of two that found it empty one sees the other's folder.
+    if (std::distance(fs::directory_iterator(target_), {}) != 1) {
+      refuse(target_.string(), "is no longer empty; nothing was written");
+    }
+    for (std::size_t i = 0; i < names_.size() && !error; ++i) {
+      fs::rename(path_ / names_[i], target_ / names_[i], error);
+      std::error_code ignored;
+      for (std::size_t back = 0; error && back < i; ++back) {
+        fs::remove(target_ / names_[back], ignored);
+      }
+    }
+    if (error) refuse(target_.string(), "cannot be written: " + error.message());
+    sync_folder_of(target_ / names_.back());
   }
 
  private:
   fs::path target_, path_;
+  bool inside_ = false;
+  std::vector<std::string> names_;
 };
+
+void require_unchanged(const Adapter& adapter, const std::string& folder) {
+  const std::string changed = changed_file(adapter);
+  if (!changed.empty()) refuse(folder, "cannot be written: " + changed);
+}
 
 void save(const Adapter& adapter, Format format, const std::string& folder,
           const SaveOptions& options) {
   if (adapter.modules.empty()) refuse(folder, "cannot be written: the adapter has no modules");
+  require_unchanged(adapter, folder);
   if (adapter.changes_base) {
     refuse(folder, "cannot be written: the adapter changes the base's weights when it is loaded: " +
                        adapter.notes.front());
@@ -117,7 +162,7 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
     refuse(folder, "cannot be written: module " + in_quotes(module.path) +
                        " is none that the adapter's config names, so its own tool leaves it out");
   }
-  const ModelModules model = model_modules(adapter, options.heads, options.heads_kv);
+  const ModelModules model = model_modules(adapter, format, options.heads, options.heads_kv);
   if (!model.error.empty()) refuse(folder, "cannot be written: " + model.error);
   const std::string config = written_config(model.modules, format, folder);
   const double alpha = options.alpha.value_or(0);
@@ -126,8 +171,8 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
        static_cast<float>(alpha / static_cast<double>(model.modules.front().rank())) !=
            static_cast<float>(model.modules.front().scale))) {
     refuse(folder,
-           "cannot be written: metal-candle stores no alpha; say with --alpha that its "
-           "reader will be told " +
+           "cannot be written: metal-candle stores no alpha; say that its reader will be told an "
+           "alpha of " +
                std::to_string(model.modules.front().alpha));
   }
   for (const LoraModule& module : model.modules) {
@@ -145,9 +190,9 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
     bytes.append(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
     array.bytes = {};
   }
-  std::string error = atomic_write(target.file(file_name(format)), bytes);
+  std::string error = atomic_write(target.add(file_name(format)), bytes);
   if (error.empty() && !config.empty()) {
-    error = atomic_write(target.file("adapter_config.json"), config);
+    error = atomic_write(target.add("adapter_config.json"), config);
   }
   if (!error.empty()) throw AdapterFault(error);
   LoadOptions reading;
@@ -156,6 +201,7 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
   const LoadedAdapter written = load_adapter(target.path(), reading);
   if (!written.adapter) refuse(folder, "cannot be written: " + written.error);
   compare(*written.adapter, model.modules, folder);
+  require_unchanged(adapter, folder);
   target.take_name();
 }
 
@@ -168,6 +214,8 @@ std::string save_adapter(const Adapter& adapter, Format format, const std::strin
     return {};
   } catch (const AdapterFault& fault) {
     return fault.what();
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     return printable(folder, 300) + ": cannot be written: " + printable(error.what(), 200);
   }

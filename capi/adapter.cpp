@@ -63,17 +63,32 @@ const LoraModule& module_at(const loratune_adapter* adapter, std::size_t index) 
   return from.modules[index];
 }
 
-std::int32_t dtype_of(Element element) {
-  switch (element) {
-    case Element::f32:
-      return LORATUNE_DTYPE_F32;
+std::int32_t dtype_of(const LoraModule& module) {
+  if (!is_plain(module.a.element) || !is_plain(module.b.element)) return LORATUNE_DTYPE_DEFAULT;
+  if (module.a.element != module.b.element) return LORATUNE_DTYPE_F32;
+  switch (module.a.element) {
     case Element::f16:
       return LORATUNE_DTYPE_F16;
     case Element::bf16:
       return LORATUNE_DTYPE_BF16;
     default:
-      return LORATUNE_DTYPE_DEFAULT;
+      return LORATUNE_DTYPE_F32;
   }
+}
+
+// The module whose factors are to be read, of files that nobody wrote to.
+const LoraModule& unchanged_module_at(const loratune_adapter* adapter, std::size_t index) {
+  const LoraModule& module = module_at(adapter, index);
+  const std::string changed = changed_file(adapter->adapter);
+  if (!changed.empty()) throw Refused(LORATUNE_INVALID_FILE, changed);
+  return module;
+}
+
+// Each text as a line of its own, whatever the names in it are.
+std::string lines_of(const std::vector<std::string>& texts) {
+  std::string lines;
+  for (const std::string& text : texts) lines += loratune::printable_line(text) + "\n";
+  return lines;
 }
 
 void copy_factor(const Factor& factor, Element element, void* to, std::size_t bytes,
@@ -127,12 +142,33 @@ std::size_t loratune_adapter_module_count(const loratune_adapter* adapter) {
   return known ? adapter->adapter.modules.size() : 0;
 }
 
+std::int32_t loratune_adapter_notes(const loratune_adapter* adapter, loratune_text* lines,
+                                    loratune_text* detail) {
+  return guarded(detail,
+                 [&] { return answer(lines, lines_of(object(adapter, "adapter").adapter.notes)); });
+}
+
+std::int32_t loratune_adapter_skipped(const loratune_adapter* adapter, loratune_text* lines,
+                                      loratune_text* detail) {
+  return guarded(
+      detail, [&] { return answer(lines, lines_of(object(adapter, "adapter").adapter.skipped)); });
+}
+
+std::int32_t loratune_adapter_changes_base(const loratune_adapter* adapter,
+                                           std::int32_t* changes_base) {
+  return guarded(nullptr, [&] {
+    *required(changes_base, "changes_base") = 0;
+    *changes_base = object(adapter, "adapter").adapter.changes_base ? 1 : 0;
+    return LORATUNE_SUCCESS;
+  });
+}
+
 std::int32_t loratune_adapter_module(const loratune_adapter* adapter, std::size_t index,
                                      loratune_module* module) {
   return guarded(nullptr, [&] {
     const LoraModule& from = module_at(adapter, index);
     loratune_module to{};
-    to.dtype = from.a.element == from.b.element ? dtype_of(from.a.element) : LORATUNE_DTYPE_F32;
+    to.dtype = dtype_of(from);
     to.path = from.path.c_str();
     to.in = from.in();
     to.out = from.out();
@@ -161,7 +197,7 @@ std::int32_t loratune_adapter_factors(const loratune_adapter* adapter,
                                       const loratune_factors* factors, loratune_text* detail) {
   return guarded(detail, [&] {
     const loratune_factors wanted = taken(factors, "factors");
-    const LoraModule& from = module_at(adapter, wanted.index);
+    const LoraModule& from = unchanged_module_at(adapter, wanted.index);
     const Element element =
         element_of(loratune::capi::dtype_of(wanted.dtype, loratune::Dtype::f32, "dtype"));
     copy_factor(from.a, element, wanted.a, wanted.a_bytes, "a");
@@ -174,7 +210,7 @@ std::int32_t loratune_adapter_run(const loratune_adapter* adapter,
                                   const loratune_adapter_call* call, loratune_text* detail) {
   return guarded(detail, [&] {
     const loratune_adapter_call given = taken(call, "call");
-    const LoraModule& from = module_at(adapter, given.index);
+    const LoraModule& from = unchanged_module_at(adapter, given.index);
     if (given.m < 0 || given.m > loratune::kMaxExtent || !std::isfinite(given.factor)) {
       throw Refused(LORATUNE_INVALID_VALUE, "m is negative or too large, or factor not finite");
     }

@@ -219,17 +219,36 @@ typedef struct loratune_adapter_options {
   int32_t lenient;   /* 1: keys that are no pair of a plain LoRA module are left out */
 } loratune_adapter_options;
 
-/* LORATUNE_INVALID_FILE with the file, the key and what was expected in `detail`. */
+/* LORATUNE_INVALID_FILE with the file, the key and what was expected in `detail`.
+ *
+ * The factors stay in the files, which are mapped. They may be removed or replaced by others, but not
+ * written to: loratune_adapter_factors(), _run() and _save() then give LORATUNE_INVALID_FILE. A write
+ * during one of these calls goes unseen, and where it cuts the file it ends the process (SIGBUS). */
 int32_t loratune_adapter_load(const loratune_adapter_options* options, loratune_adapter** adapter,
                               loratune_text* detail);
 void loratune_adapter_destroy(loratune_adapter* adapter);
+
+/* One line for each thing that the user should know, such as an order of rows that is not the model's,
+ * or a base that must be changed. */
+int32_t loratune_adapter_notes(const loratune_adapter* adapter, loratune_text* lines,
+                               loratune_text* detail);
+
+/* One line for each key that lenient reading left out, and why; a line behind the first 1000 says how
+ * many more there are. */
+int32_t loratune_adapter_skipped(const loratune_adapter* adapter, loratune_text* lines,
+                                 loratune_text* detail);
+
+/* 1 where the tool that wrote the adapter changes the base's weights when it loads it, else 0: on the
+ * base as it is, the products are then not what that tool computes. The first note says more. */
+int32_t loratune_adapter_changes_base(const loratune_adapter* adapter, int32_t* changes_base);
 
 /* 0 for NULL. */
 size_t loratune_adapter_module_count(const loratune_adapter* adapter);
 
 typedef struct loratune_module {
   uint32_t size;      /* set by the caller; the rest is written */
-  int32_t dtype;      /* loratune_dtype of the stored factors; LORATUNE_DTYPE_DEFAULT: quantised */
+  int32_t dtype;      /* loratune_dtype of the stored factors, F32 where A and B differ in it;
+                         LORATUNE_DTYPE_DEFAULT: one of them is quantised */
   const char* path;   /* the module's name in the model */
   int64_t in, out;    /* k and n */
   int64_t rank;
@@ -276,16 +295,17 @@ typedef struct loratune_adapter_call {
 int32_t loratune_adapter_run(const loratune_adapter* adapter, const loratune_adapter_call* call,
                              loratune_text* detail);
 
-/* Writes the adapter as another tool's folder, which must not exist or be empty. It appears whole or
- * not at all. */
+/* Writes the adapter as another tool's folder, which must not exist or be empty. A new folder appears
+ * whole or not at all. One that is there keeps its mode, and its files appear one by one, the config
+ * last. */
 typedef struct loratune_save_options {
   uint32_t size;
   int32_t format; /* loratune_format, neither ANY nor GGUF */
   const char* folder;
   double alpha;      /* what readers of metal-candle's files will be told */
   int32_t has_alpha; /* 1: `alpha` is given */
-  int32_t heads;     /* of the attention of a GGUF's llama model; 0: not known */
-  int32_t heads_kv;
+  int32_t heads;     /* of the queries of a GGUF's llama model; 0: not known */
+  int32_t heads_kv;  /* of its keys; 0: as many where keys have as many outputs as queries */
   int32_t reserved;
 } loratune_save_options;
 int32_t loratune_adapter_save(const loratune_adapter* adapter,

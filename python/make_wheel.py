@@ -2,6 +2,8 @@
 
     python3 python/make_wheel.py BUILD OUT
 
+A wheel of the same name in OUT is replaced when the new one is whole; others stay.
+
 The tag is py3-none-manylinux_2_N_ARCH, where glibc 2.N is the oldest that has every symbol that the files
 need. Where auditwheel is installed it must find the same; libOpenCL.so.1, the loader of OpenCL's drivers,
 is the system's to have.
@@ -109,7 +111,6 @@ def audit(wheel, tag):
     print(told, file=sys.stderr)
     tags = re.findall(r'"(manylinux_\d+_\d+_\w+)"', told)
     if tags and tags[0] != tag:
-        wheel.unlink()
         sys.exit(f"auditwheel says {tags[0]}, the symbols {tag}: the wheel is not kept")
 
 
@@ -117,9 +118,8 @@ def main(build, out):
     if sys.platform != "linux":
         sys.exit("a wheel is made on Linux")
     out.mkdir(parents=True, exist_ok=True)
-    for earlier in out.glob("loratune-*.whl"):
-        earlier.unlink()
-    with tempfile.TemporaryDirectory() as temporary:
+    # It stands in OUT, so that a wheel takes its name there when it is whole.
+    with tempfile.TemporaryDirectory(prefix=".wheel-", dir=out) as temporary:
         folder = Path(temporary) / "wheel"
         folder.mkdir()
         files = fill(folder, build)
@@ -127,12 +127,14 @@ def main(build, out):
         describe(folder, version_of(HERE.parent), tag)
         # Writes the list of files with their hashes too.
         subprocess.run(
-            [sys.executable, "-m", "wheel", "pack", str(folder), "-d", str(out)],
+            [sys.executable, "-m", "wheel", "pack", str(folder), "-d", temporary],
             check=True,
             stdout=sys.stderr,
         )
-    (wheel,) = out.glob("loratune-*.whl")
-    audit(wheel, tag)
+        (packed,) = Path(temporary).glob("loratune-*.whl")
+        audit(packed, tag)
+        wheel = out / packed.name
+        packed.replace(wheel)
     print(wheel)
 
 

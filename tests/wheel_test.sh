@@ -10,8 +10,13 @@ for module in wheel venv ensurepip numpy pyopencl; do
   /usr/bin/python3 -c "import $module" 2>/dev/null || skip "Python has no $module"
 done
 rm -rf "$folder"
-mkdir -p "$folder"
-/usr/bin/python3 "$source/python/make_wheel.py" "$build" "$folder/dist"
+mkdir -p "$folder/dist"
+other=$folder/dist/loratune-0.0.1-py3-none-any.whl
+touch "$other"
+for _ in once again; do /usr/bin/python3 "$source/python/make_wheel.py" "$build" "$folder/dist"; done
+[[ -e $other ]] || { echo "a wheel of another name is gone"; exit 1; }
+rm "$other"
+[[ $(find "$folder/dist" -mindepth 1 | wc -l) == 1 ]] || { echo "more than one wheel is left"; exit 1; }
 /usr/bin/python3 -m venv --system-site-packages "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --no-index --no-deps "$folder"/dist/*.whl
 cd "$folder"

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstddef>
 
+#include "dispatch/internal/utf8.h"
+
 namespace loratune {
 namespace {
 
@@ -58,6 +60,18 @@ bool is_embedding(std::string_view name, Format format) {
 
 // Of a path. Each end of it is looked for among the names of a config.
 constexpr std::ptrdiff_t kMostParts = 32;
+
+// Whether the path is UTF-8 without control characters, so that a text of C, a line and JSON hold
+// it.
+bool is_name(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    const auto first = static_cast<unsigned char>(text.front());
+    if (length == 0 || first < 0x20 || first == 0x7f) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
 
 bool take_end(std::string_view& text, std::string_view end) {
   if (!text.ends_with(end)) return false;
@@ -123,6 +137,8 @@ Key read_key(Format format, std::string_view name) {
   const std::string_view last = path.substr(path.rfind('.') + 1);
   if (path.empty() || last.empty()) {
     key.why = "names no module";
+  } else if (!is_name(path)) {
+    key.why = "is no name: it holds a control character, or is no UTF-8";
   } else if (std::count(path.begin(), path.end(), '.') >= kMostParts) {
     key.why = "has more than " + std::to_string(kMostParts) + " parts";
   } else if (is_embedding(last, format)) {

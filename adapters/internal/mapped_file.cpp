@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +15,8 @@
 namespace loratune {
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
+  std::error_code unknown;
+  state_.path = std::filesystem::canonical(path_, unknown).string();
   std::string why;
   const int fd = open_regular_file(path_, why);
   if (fd < 0) refuse(path_, why);
@@ -28,6 +31,11 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   close(fd);
   if (error != 0) refuse(path_, "cannot be read: " + std::generic_category().message(error));
   bytes_ = {static_cast<const std::byte*>(at), size};
+  state_.device = status.st_dev;
+  state_.inode = status.st_ino;
+  state_.bytes = status.st_size;
+  state_.seconds = status.st_mtim.tv_sec;
+  state_.nanoseconds = status.st_mtim.tv_nsec;
 }
 
 MappedFile::~MappedFile() {

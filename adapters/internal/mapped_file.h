@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "loratune/adapters/adapter.h"
+
 namespace loratune {
 
 class MappedFile {
@@ -19,9 +21,11 @@ class MappedFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  const FileState& state() const { return state_; }
 
  private:
   std::string path_;
+  FileState state_;
   std::span<const std::byte> bytes_;
 };
 

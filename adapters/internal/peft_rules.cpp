@@ -53,7 +53,7 @@ void refuse_other_methods(const AdapterConfig& config, bool lenient, bool dora) 
   for (const auto& [member, words] : kExtraTensors) {
     if (config.says(member) && !lenient) {
       config.expect(member, "none: the adapter holds " + std::string(words) +
-                                "; --lenient reads what is plain LoRA");
+                                "; lenient reading keeps what is plain LoRA");
     }
   }
 }
@@ -360,12 +360,12 @@ ModuleRules peft_rules(const AdapterConfig& config, bool lenient, bool dora) {
   }
   ModuleRules rules;
   rules.dora = dora && config.flag("use_dora").value_or(false);
+  note_changed_base(config, rules);
   Chosen targets = read_chosen(config, "target_modules", *steps, rules.notes);
   const bool unsaid = !config.has("target_modules");
   Chosen excluded = read_chosen(config, "exclude_modules", *steps, rules.notes);
   std::vector<Expression> saved = read_saved(config, *steps, rules.notes);
   LayerChoice layers = read_layers(config, *steps, rules.notes);
-  note_changed_base(config, rules);
 
   rules.scaling = [=, ranks = std::move(ranks), alphas = std::move(alphas)](
                       const std::string& of_file, std::int64_t of_tensors) {

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "adapters/internal/adapter_config.h"
+#include "adapters/internal/source.h"
+#include "loratune/adapters/load_adapter.h"
 
 namespace loratune {
 
@@ -28,6 +30,11 @@ struct ModuleRules {
   bool changes_base = false;
   bool dora = false;  // each module has magnitudes
 };
+
+// The rules of the format, by its config or by what the caller says. Throws AdapterFault where both
+// or neither say the scale, and as the functions below.
+ModuleRules rules_of(Format format, const Source& source, const AdapterConfig& config,
+                     const LoadOptions& options);
 
 // Throw AdapterFault for a config of another method than plain LoRA, and for members that the
 // tool's own loader would not take or would take for something else. `lenient` lets go of what only

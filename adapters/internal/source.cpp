@@ -74,7 +74,7 @@ Source in_folder(const std::string& folder, std::optional<Format> format) {
   const std::vector<std::string> ggufs = ending_with(names, ".gguf");
   if (!format && has(kPeft) && has(kMlx)) {
     refuse(folder, "holds both " + std::string(kPeft) + " and " + std::string(kMlx) +
-                       ": say --format peft, mlx-lm or go-mlx");
+                       ": say the format, peft, mlx-lm or go-mlx");
   }
   if (!format && has(kPeft)) format = Format::peft;
   if (!format && arrays.empty() && !ggufs.empty()) format = Format::gguf;

@@ -51,13 +51,13 @@ Format tell_format(const Source& source, const Files& files, const AdapterConfig
   if (source.config.empty() && !options.alpha) {
     refuse(source.path,
            "has no adapter_config.json, so its scale is not known: where metal-candle wrote it, "
-           "say --format metal-candle and --alpha");
+           "say this format and its alpha");
   }
   if (by_columns == by_rows) {
     refuse(source.path, std::string(by_columns ? "its factors fit both A[in,rank] and A[rank,in]"
                                                : "its factors fit neither A[in,rank] nor "
                                                  "A[rank,in]") +
-                            ", and no config tells them apart: say --format mlx-lm, go-mlx or "
+                            ", and no config tells them apart: say the format, mlx-lm, go-mlx or "
                             "metal-candle");
   }
   if (by_rows) return Format::go_mlx;

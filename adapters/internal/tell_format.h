@@ -11,10 +11,11 @@
 
 namespace loratune {
 
-// A file of the adapter with its name for messages.
+// A file of the adapter with its name for messages, and as it was when it was mapped.
 struct OpenFile {
   std::string path;
   TensorFile tensors;
+  FileState state;
 };
 
 // All files of an adapter.

@@ -20,10 +20,8 @@ int convert_mode(const Options& options) {
   AdapterArguments reading = options.adapter;
   SaveOptions saving;
   if (*format == Format::metal_candle) std::swap(saving.alpha, reading.alpha);
-  if (!heads.empty()) {
-    saving.heads = heads.front();
-    saving.heads_kv = heads.back();
-  }
+  if (!heads.empty()) saving.heads = heads.front();
+  if (heads.size() == 2) saving.heads_kv = heads.back();
   const Adapter adapter = open_adapter(reading);
   print_remarks(adapter);
   const std::string error = save_adapter(adapter, *format, options.out, saving);

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-// A path may hold any bytes.
+// A path may hold any character that is no control character.
 std::string shown(const std::string& path) { return printable(path, 1000); }
 
 std::string elements_of(const LoraModule& module) {

@@ -211,7 +211,8 @@ void add_adapter(OptionTable& table, Options& options) {
             "Whose adapter to write: peft, mlx-lm, go-mlx or metal-candle");
   table
       .add_list("--heads", {convert}, options.convert.heads,
-                "Heads of queries and of keys, to undo llama.cpp's order of rows: 32,8")
+                "Heads of queries and of keys, to undo llama.cpp's order of rows: 32,8; one number "
+                "where both have as many")
       ->check(whole_number(1, kMostInt));
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ._library import (
     fitting,
     library,
     number_of,
+    whole_text,
 )
 
 _FORMATS = {None: 0, "peft": 1, "mlx-lm": 2, "go-mlx": 3, "metal-candle": 4, "gguf": 5}
@@ -47,6 +49,13 @@ class Adapter(Handle):
     `path` is a folder as its tool writes it, or one safetensors or GGUF file. `format` is `peft`,
     `mlx-lm`, `go-mlx`, `metal-candle` or `gguf`; None for what the files say. `rank` and `alpha` are
     for metal-candle, whose files hold neither. `lenient` leaves out what is no plain LoRA module.
+
+    `notes` are what the user should know, and `skipped` what `lenient` left out, a line each.
+    `changes_base`: the tool that wrote the adapter changes the base's weights when it loads it, so that
+    on the base as it is the products are others. It comes with a warning.
+
+    The factors stay in the files. They may be removed or replaced by others, but not written to:
+    factors(), run() and save() then raise Error, and a write during these calls may end the process.
     """
 
     def __init__(
@@ -70,6 +79,11 @@ class Adapter(Handle):
             library().loratune_adapter_destroy,
             ctypes.byref(options),
         )
+        self.notes = self._lines(library().loratune_adapter_notes)
+        self.skipped = self._lines(library().loratune_adapter_skipped)
+        self.changes_base = self._changes_base()
+        if self.changes_base:
+            warnings.warn(f"the adapter changes the base's weights: {self.notes[0]}", stacklevel=2)
         self.modules: tuple[Module, ...] = tuple(
             self._module(i) for i in range(library().loratune_adapter_module_count(self._handle))
         )
@@ -130,7 +144,8 @@ class Adapter(Handle):
         heads: int = 0,
         heads_kv: int = 0,
     ) -> None:
-        """Writes it as another tool's folder, which must not exist or be empty."""
+        """Writes it as another tool's folder, which must not exist or be empty. `heads` of the queries and
+        `heads_kv` of the keys are for a GGUF's llama model."""
         options = SaveOptions(
             format=number_of("format", format, _FORMATS),
             folder=os.fsencode(folder),
@@ -143,6 +158,16 @@ class Adapter(Handle):
 
     def _index(self, module: int | str) -> int:
         return self.find(module) if isinstance(module, str) else range(len(self.modules))[module]
+
+    def _lines(self, function: Any) -> tuple[str, ...]:
+        return tuple(whole_text(lambda text, detail: function(self._handle, text, detail)).splitlines())
+
+    def _changes_base(self) -> bool:
+        changes = ctypes.c_int32()
+        status = library().loratune_adapter_changes_base(self._handle, ctypes.byref(changes))
+        if status != 0:
+            raise Error(status, "")
+        return changes.value == 1
 
     def _module(self, index: int) -> Module:
         struct = ModuleStruct()

@@ -166,8 +166,8 @@ class Op(Handle):
     ) -> Any:
         """Enqueues y += scale * (x A^T) B^T and returns the event of its end. x and y are pyopencl
         buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions and
-        the problem's dtype, which say all that; `m` then may be less than their rows. In the place of
-        weights a pool and a route may stand."""
+        the problem's dtype, which say all that: `m` then may be less than their rows, and an offset or a
+        pitch that is said beside them must be theirs. In the place of weights a pool and a route may stand."""
         problem = self.problem
         x, off_x, ld_x, rows_x = _operand("x", x, problem.k, problem.dtype, off_x, ld_x)
         y, off_y, ld_y, rows_y = _operand("y", y, problem.n, problem.dtype, off_y, ld_y)
@@ -194,16 +194,23 @@ class Op(Handle):
         call.ld_x = ld_x
         call.off_y = off_y
         call.ld_y = ld_y
-        if wait_for:
-            events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for))
-            call.waits = ctypes.addressof(events)
-            call.wait_count = len(wait_for)
+        # Said in every call: an exception, as of a signal, may have ended the one before anywhere.
+        events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for)) if wait_for else None
+        call.waits = ctypes.addressof(events) if events else None
+        call.wait_count = len(events) if events else 0
+        self._take_event()
         status = self._forward(self._handle, self._by_reference)
-        if wait_for:
-            call.waits, call.wait_count = None, 0
         if status != 0:
             raise Error(status, str(self._detail))
-        return self._event(self._done.value, False)
+        return self._take_event()
+
+    def _take_event(self) -> Any:
+        """The event of the last call, which whoever takes it releases; None where it was taken."""
+        done = self._done.value
+        if not done:
+            return None
+        self._done.value = None
+        return self._event(done, False)
 
 
 class Engine(Handle):
@@ -367,8 +374,14 @@ def _operand(name: str, array: Any, width: int, dtype: str, off: int, ld: int) -
     if hasattr(array, "base_data"):
         if not holds(array.dtype, dtype):
             raise ValueError(f"{name} must be an array of {dtype}, not of {array.dtype}")
-        ld = row_pitch(name, array, width)
-        return array.base_data, array.offset // array.dtype.itemsize, ld, array.shape[0]
+        size = array.dtype.itemsize
+        if array.offset % size:
+            raise ValueError(f"{name} begins at byte {array.offset} of its buffer, which is no multiple of {size}")
+        says = {"off": array.offset // size, "ld": row_pitch(name, array, width)}
+        for field, given in (("off", off), ("ld", ld)):
+            if given not in (0, says[field]):
+                raise ValueError(f"{field}_{name} = {given}, but the array {name} says {says[field]}: leave it out")
+        return array.base_data, says["off"], says["ld"], array.shape[0]
     if not hasattr(array, "int_ptr"):
         raise TypeError(f"{name} must be a pyopencl array or buffer, not a {type(array).__name__}")
     fitting(f"off_{name}", off, ctypes.c_int64)

@@ -1,3 +1,7 @@
+import json
+import shutil
+import warnings
+
 import loratune
 import numpy as np
 import pytest
@@ -24,6 +28,31 @@ def test_it_is_written_as_another_tools(source, tmp_path):
     again = loratune.Adapter(tmp_path / "mlx")
     for before, after in zip(adapter.modules, again.modules):
         np.testing.assert_array_equal(adapter.factors(before.path)[0], again.factors(after.path)[0])
+
+
+def test_what_the_user_should_know_is_told(source, tmp_path):
+    fixtures = source / "tests/data/adapters"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = loratune.Adapter(fixtures / "peft_plain")
+        turned = loratune.Adapter(fixtures / "llama_gguf_f16")
+        part = loratune.Adapter(fixtures / "refused_modules_to_save", lenient=True)
+    assert (plain.notes, plain.skipped, plain.changes_base) == ((), (), False)
+    assert "order of rows" in turned.notes[0]
+    assert part.skipped
+    shutil.copytree(fixtures / "peft_plain", tmp_path / "pissa")
+    file = tmp_path / "pissa/adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "init_lora_weights": "pissa"}))
+    with pytest.warns(UserWarning, match="changes the base's weights: .*init_lora_weights 'pissa'"):
+        assert loratune.Adapter(tmp_path / "pissa").changes_base
+
+
+def test_a_file_that_was_cut_is_an_error(source, tmp_path):
+    shutil.copytree(source / "tests/data/adapters/peft_plain", tmp_path / "cut")
+    adapter = loratune.Adapter(tmp_path / "cut")
+    (tmp_path / "cut/adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(loratune.Error, match=r"adapter_model\.safetensors: has changed since it was loaded"):
+        adapter.factors(0)
 
 
 def test_wrong_shapes_are_refused(source):

@@ -73,6 +73,34 @@ def test_a_run_waits_for_events(queue, engine):
     np.testing.assert_allclose(read(queue, into, y), product(y, 1, x, a, b), rtol=1e-4, atol=1e-4)
 
 
+def test_a_call_that_an_exception_ended_leaves_nothing_to_the_next(queue, engine):
+    x, y = buffer(queue, matrix(2, K, 1)), buffer(queue, matrix(2, N, 2))
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    op = engine.op(loratune.Problem(m=0, k=K, n=N, rank=8))
+    forward, event, seen, taken = op._forward, op._event, [], []
+
+    def interrupted(*arguments):
+        assert forward(*arguments) == 0
+        raise KeyboardInterrupt
+
+    def watched(*arguments):
+        seen.append((op._call.waits, op._call.wait_count))
+        return forward(*arguments)
+
+    before = cl.UserEvent(queue.context)
+    before.set_status(cl.command_execution_status.COMPLETE)
+    op._forward = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        op.forward(queue, x, y, weights, m=2, wait_for=[before])
+    lost = op._done.value
+    op._forward = watched
+    op._event = lambda handle, retain: taken.append((handle, retain)) or event(handle, retain)
+    done = op.forward(queue, x, y, weights, m=2)
+    done.wait()
+    assert seen == [(None, 0)]
+    assert taken == [(lost, False), (done.int_ptr, False)]
+
+
 def test_weights_are_updated_and_joined(queue, engine):
     x, y = matrix(2, K, 1), matrix(2, N, 2)
     parts = [(matrix(3, K, 3), matrix(N, 3, 4), 1.0), (matrix(5, K, 5), matrix(N, 5, 6), -2.0)]
@@ -173,6 +201,24 @@ def test_arrays_of_another_dtype_or_number_of_rows_are_refused(queue, engine):
     engine.forward(queue, x, y[:4], weights, m=3).wait()
     changed = np.any(y.get() != before, axis=1)
     assert changed.tolist() == [True] * 3 + [False] * 5
+
+
+def test_an_array_says_its_offset_and_pitch(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    x, y = array.to_device(queue, matrix(4, K, 1)), array.to_device(queue, matrix(4, N, 2))
+    before = y.get()
+    for name, says in (("off_x", K), ("ld_x", K), ("off_y", 0), ("ld_y", N)):
+        with pytest.raises(ValueError, match=f"{name} = {says + 1}, but the array {name[-1]} says {says}"):
+            engine.forward(queue, x[1:], y[:3], weights, **{name: says + 1})
+    with pytest.raises(ValueError, match="ld_w = 1, but the array w says"):
+        engine.merge(queue, matrix(8, K, 3), matrix(N, 8, 4), array.to_device(queue, matrix(N, K, 5)), ld=1)
+    crooked = array.Array(queue, (1, K), np.float32, data=x.base_data, offset=2)
+    with pytest.raises(ValueError, match="x begins at byte 2 of its buffer, which is no multiple of 4"):
+        engine.forward(queue, crooked, y[:1], weights)
+    np.testing.assert_array_equal(y.get(), before)
+    engine.forward(queue, x[1:], y[:3], weights, off_x=K, ld_x=K, ld_y=N).wait()
+    assert np.any(y.get()[:3] != before[:3])
 
 
 def test_arrays_of_uint16_hold_bfloat16(queue, engine):

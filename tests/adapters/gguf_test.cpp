@@ -136,6 +136,12 @@ TEST(Gguf, RefusesBrokenFiles) {
        [](GgufParts& p) { p.tensors.replace(p.tensors.find("lora_b"), 6, "lora_a"); }},
       {"'general.type': is '', expected 'adapter'",
        [](GgufParts& p) { p.pairs.replace(p.pairs.find("general.type"), 12, "general.typo"); }},
+      {"is no name",
+       [](GgufParts& p) {
+         for (const char* half : {"lora_a", "lora_b"}) {
+           p.tensors.replace(p.tensors.find(half) - 9, 1, "\xff");
+         }
+       }},
       {"'adapter.type': is 'lorb', expected 'lora'",
        [](GgufParts& p) { p.pairs.replace(p.pairs.find("lora"), 4, "lorb"); }},
       {"activated LoRA",

@@ -239,7 +239,7 @@ TEST(GoMlx, KnowsLayersAlone) {
 TEST(MetalCandle, ItsAlphaMustBeSaid) {
   AdapterFolder folder;
   folder.file("checkpoint-7.safetensors", safetensors(by_columns("layers.0.q_proj", 4, 3, 2)));
-  EXPECT_SAYS(folder.error(), "say --format metal-candle and --alpha");
+  EXPECT_SAYS(folder.error(), "where metal-candle wrote it, say this format and its alpha");
   LoadOptions options;
   options.alpha = 8;
   const LoadedAdapter loaded = folder.load(options);

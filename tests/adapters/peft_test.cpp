@@ -300,6 +300,16 @@ TEST(Peft, InitialisationThatChangesTheBaseIsNoted) {
   ASSERT_TRUE(loaded.adapter) << loaded.error;
   ASSERT_EQ(loaded.adapter->notes.size(), 1U);
   EXPECT_SAYS(loaded.adapter->notes[0], "changes the base");
+  // Before all other notes.
+  AdapterFolder two;
+  const LoadedAdapter noted =
+      two.peft(R"({"peft_type": "LORA", "r": 4, "target_modules": "(?!.*vision).*",
+                   "init_lora_weights": "olora"})",
+               two_modules())
+          .load();
+  ASSERT_TRUE(noted.adapter) << noted.error;
+  ASSERT_EQ(noted.adapter->notes.size(), 2U);
+  EXPECT_SAYS(noted.adapter->notes[0], "changes the base");
   for (const char* method : {"gaussian", "Gaussian", "orthogonal", "eva", "mica", "MiCA"}) {
     AdapterFolder other;
     const LoadedAdapter same =
@@ -325,8 +335,8 @@ TEST(Peft, ConfigsOfOtherMethodsAreRefusedInWords) {
       {config(R"("arrow_config": {"top_k": 3})"), "Arrow"},
       {config(R"("target_parameters": ["experts.w1"])"), "experts"},
       {config(R"("lora_bias": true)"), "bias"},
-      {config(R"("modules_to_save": ["lm_head"])"), "--lenient"},
-      {config(R"("trainable_token_indices": [3])"), "--lenient"},
+      {config(R"("modules_to_save": ["lm_head"])"), "lenient reading"},
+      {config(R"("trainable_token_indices": [3])"), "lenient reading"},
       {config(R"("use_rslora": "false")"), "'use_rslora': is \"false\", expected true or false"},
       {config(R"("use_rslora": 1)"), "expected true or false"},
       {R"({"peft_type": "ADALORA", "r": 4})", "'peft_type': is \"ADALORA\", expected \"LORA\""},
@@ -407,6 +417,23 @@ TEST(Peft, KeysThatAreNoPairOfPlainLoraAreRefusedInWords) {
   }
 }
 
+// In C a text ends with its first zero, and Python wants UTF-8.
+TEST(Peft, NamesThatNoTextHoldsAreRefused) {
+  for (const char* character : {"\\u0000", "\\n", "\\u007f"}) {
+    AdapterFolder folder;
+    folder.peft(R"({"peft_type": "LORA", "r": 4})",
+                peft_pair("a.q_proj", 8, 7, 4) +
+                    peft_pair("b" + std::string(character) + ".q_proj", 8, 7, 4));
+    EXPECT_SAYS(folder.error(), "is no name") << character;
+    LoadOptions lenient;
+    lenient.lenient = true;
+    const LoadedAdapter loaded = folder.load(lenient);
+    ASSERT_TRUE(loaded.adapter) << loaded.error;
+    EXPECT_EQ(loaded.adapter->modules.size(), 1U);
+    EXPECT_EQ(loaded.adapter->skipped.size(), 2U);
+  }
+}
+
 TEST(Peft, LenientReadingListsWhatItSkips) {
   AdapterFolder folder;
   folder.peft(config(R"("modules_to_save": ["lm_head"])"),
@@ -455,7 +482,7 @@ TEST(Peft, LenientReadingLeavesOutAModuleWithMoreThanItsPair) {
   for (const char* part : {".base_layer.weight", ".lora_velora_embed"}) {
     AdapterFolder folder;
     folder.peft(config(), two_modules() + std::vector<Counted>{{kPrefix + kQ + part, 7, 8}});
-    EXPECT_SAYS(folder.error(), "--lenient reads the rest");
+    EXPECT_SAYS(folder.error(), "lenient reading keeps the rest");
     const LoadedAdapter loaded =
         folder.load({.format = {}, .rank = {}, .alpha = {}, .lenient = true});
     ASSERT_TRUE(loaded.adapter) << loaded.error;

@@ -1,14 +1,20 @@
 #include "loratune/adapters/save_adapter.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <span>
+#include <stdexcept>
 
 #include "adapters/adapter_files.h"
+#include "loratune/adapters/adapter_set.h"
 
 namespace loratune {
 namespace {
+
+namespace fs = std::filesystem;
 
 const std::string kQ = "model.layers.0.self_attn.q_proj";
 const std::string kV = "model.layers.1.self_attn.v_proj";
@@ -81,9 +87,9 @@ TEST(SaveAdapter, ElementsOfTwoBytesKeepEveryBit) {
     numbers += bytes_of(static_cast<std::uint16_t>(bits));
   }
   for (const char* type : {"F16", "BF16"}) {
-    const std::string header = R"({"layers.0.q.lora_a":{"dtype":")" + std::string(type) +
+    const std::string header = R"({"model.layers.0.q.lora_a":{"dtype":")" + std::string(type) +
                                R"(","shape":[256,256],"data_offsets":[0,131072]},)"
-                               R"("layers.0.q.lora_b":{"dtype":")" +
+                               R"("model.layers.0.q.lora_b":{"dtype":")" +
                                type + R"(","shape":[256,256],"data_offsets":[131072,262144]}})";
     AdapterFolder folder;
     folder
@@ -126,6 +132,41 @@ TEST(SaveAdapter, RowsThatAreTurnedBackKeepEveryBit) {
     ASSERT_TRUE(saved.adapter) << saved.error;
     EXPECT_EQ(rows_of(saved.adapter->modules[0].b), expected) << to_string(element);
   }
+}
+
+// A model's heads are all of one size, so two numbers can be told from the wrong ones.
+TEST(SaveAdapter, HeadsThatCannotBeTheModelsAreRefused) {
+  const std::vector<std::byte> zeros(64);
+  const Factor a = {Element::f32, 1, 1, false, std::span(zeros).first(4)};
+  const auto b = [&](std::int64_t rows) {
+    return Factor{Element::f32, rows, 1, false,
+                  std::span(zeros).first(4 * static_cast<std::size_t>(rows))};
+  };
+  Adapter adapter;
+  adapter.format = Format::gguf;
+  adapter.architecture = "llama";
+  adapter.modules = {{"blk.0.attn_k", a, b(8), 1, 1}, {"blk.0.attn_q", a, b(16), 1, 1}};
+  const auto save = [](const Adapter& from, int heads, int heads_kv) {
+    const TemporaryFolder target;
+    SaveOptions options;
+    options.heads = heads;
+    options.heads_kv = heads_kv;
+    const std::string error = save_adapter(from, Format::peft, (target / "x").string(), options);
+    EXPECT_EQ(target.files(), error.empty() ? 1 : 0);
+    return error;
+  };
+  EXPECT_EQ(save(adapter, 4, 2), "");
+  EXPECT_SAYS(save(adapter, 4, 4), "expected heads of one size");
+  EXPECT_SAYS(save(adapter, 2, 2), "expected heads of one size");
+  EXPECT_SAYS(save(adapter, 4, 0), "'blk.0.attn_k': say the heads of the model's queries and of");
+  EXPECT_SAYS(save(adapter, 0, 2), "'blk.0.attn_q': say the heads of the model's queries and of");
+  Adapter keys = adapter;
+  keys.modules.pop_back();
+  EXPECT_SAYS(save(keys, 4, 0), "say the heads");
+  EXPECT_EQ(save(keys, 0, 2), "");
+  Adapter equal = adapter;
+  equal.modules[1].b = b(8);
+  EXPECT_EQ(save(equal, 4, 0), "") << "as many outputs are as many heads";
 }
 
 // Keys of a config are relative to the layer, whatever the model calls its layers.
@@ -178,7 +219,8 @@ TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
   ASSERT_TRUE(loaded.adapter) << loaded.error;
   const TemporaryFolder target;
   const std::string path = (target / "x").string();
-  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::metal_candle, path), "say with --alpha");
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::metal_candle, path),
+              "say that its reader will be told an alpha of 8");
   SaveOptions options;
   options.alpha = 8;
   ASSERT_EQ(save_adapter(*loaded.adapter, Format::metal_candle, path, options), "");
@@ -187,6 +229,31 @@ TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
   const LoadedAdapter again = load_adapter(path, reading);
   ASSERT_TRUE(again.adapter) << again.error;
   expect_same(*again.adapter, *loaded.adapter);
+  // It does not say which block of the layer q_proj is of, and others want that.
+  for (const Format other : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
+    EXPECT_SAYS(save_adapter(*again.adapter, other, (target / "y").string()),
+                "the model's name of module 'layers.0.q_proj' is not known");
+  }
+  EXPECT_EQ(target.files(), 1);
+}
+
+// go-mlx takes layers.N and model.layers.N for one, and models have the latter.
+TEST(SaveAdapter, WhatGoMlxLeavesOutOfANameIsWritten) {
+  AdapterFolder folder;
+  folder.mlx(R"({"rank": 2, "alpha": 6})", {{"layers.3.self_attn.q_proj.lora_a", 2, 4, 1},
+                                            {"layers.3.self_attn.q_proj.lora_b", 3, 2, 100}});
+  const LoadedAdapter loaded = folder.load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  for (const Format format : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
+    const std::string path = (target / std::string(to_string(format))).string();
+    ASSERT_EQ(save_adapter(*loaded.adapter, format, path), "");
+    const LoadedAdapter again = load_adapter(path);
+    ASSERT_TRUE(again.adapter) << again.error;
+    EXPECT_EQ(again.adapter->modules[0].path, format == Format::go_mlx
+                                                  ? "layers.3.self_attn.q_proj"
+                                                  : "model.layers.3.self_attn.q_proj");
+  }
 }
 
 TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
@@ -208,6 +275,21 @@ TEST(SaveAdapter, WhatTheTargetCannotSayIsRefusedAndNothingWritten) {
     EXPECT_SAYS(save_adapter(*loaded.adapter, one.format, (target / "x").string()), one.expected);
     EXPECT_EQ(target.files(), 0);
   }
+}
+
+TEST(SaveAdapter, ARefusalSaysHowTheBaseIsChanged) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder
+          .peft(R"({"peft_type": "LORA", "r": 4, "target_modules": "(?!x).*",
+                                            "init_lora_weights": "pissa"})",
+                peft_pair(kQ, 8, 7, 4))
+          .load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()),
+              "when it is loaded: " + loaded.adapter->notes.front());
+  EXPECT_SAYS(loaded.adapter->notes.front(), "init_lora_weights 'pissa'");
 }
 
 TEST(SaveAdapter, AnAdapterWithoutModulesIsRefused) {
@@ -273,6 +355,79 @@ TEST(SaveAdapter, NothingThatExistedIsLost) {
   EXPECT_EQ(folder.error(), "");
   const TemporaryFolder empty;
   EXPECT_EQ(save_adapter(*loaded.adapter, Format::mlx_lm, empty.path().string() + "/"), "");
+}
+
+TEST(SaveAdapter, AnEmptyFolderStaysWhatItIs) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  fs::create_directory(target / "mine");
+  fs::permissions(target / "mine", fs::perms::owner_all);
+  fs::create_directory_symlink("mine", target / "link");
+  const fs::path before = fs::current_path();
+  fs::current_path(target / "mine");  // which the shell of `--out .` stands in
+  EXPECT_SAYS(save_adapter(Adapter{}, Format::peft, "."), "has no modules");
+  EXPECT_TRUE(fs::is_empty("."));
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, "."), "");
+  EXPECT_TRUE(fs::exists("adapter_config.json"));
+  fs::current_path(before);
+  EXPECT_EQ(fs::status(target / "mine").permissions(), fs::perms::owner_all);
+  const auto files = [&] { return std::distance(fs::directory_iterator(target / "mine"), {}); };
+  EXPECT_EQ(files(), 2) << "no temporary folder is left";
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::peft, (target / "link").string()),
+              "exists already");
+  for (const auto& entry : fs::directory_iterator(target / "mine")) fs::remove(entry);
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, (target / "link").string()), "");
+  EXPECT_TRUE(fs::is_symlink(target / "link"));
+  EXPECT_TRUE(load_adapter((target / "mine").string()).adapter);
+  fs::create_directory_symlink("nothing", target / "dangling");
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::peft, (target / "dangling").string()),
+              "is a link to nothing");
+}
+
+TEST(SaveAdapter, WhatAKilledProcessLeftIsPassedOver) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  const std::string left = "x." + std::to_string(::getpid()) + ".0.tmp";
+  fs::create_directory(target / left);
+  write_bytes(target / left / "adapter_model.safetensors", "x");
+  EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, (target / "x").string()), "");
+  EXPECT_EQ(target.files(), 2);
+  EXPECT_EQ(read_bytes(target / left / "adapter_model.safetensors"), "x");
+}
+
+// The factors are read from the file when they are asked for.
+TEST(ChangedFile, IsNoticedBeforeItsFactorsAreRead) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const fs::path file = folder.path("adapter_model.safetensors");
+  EXPECT_EQ(changed_file(*loaded.adapter), "");
+  // The same bytes written anew, then a shorter file.
+  fs::last_write_time(file, fs::last_write_time(file) + std::chrono::hours(1));
+  EXPECT_SAYS(changed_file(*loaded.adapter), "has changed since it was loaded");
+  fs::resize_file(file, 16);
+  EXPECT_SAYS(changed_file(*loaded.adapter), "adapter_model.safetensors: has changed since");
+  const TemporaryFolder target;
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::mlx_lm, (target / "x").string()),
+              "cannot be written: " + changed_file(*loaded.adapter));
+  EXPECT_EQ(target.files(), 0);
+  EXPECT_THROW(layers_of(*loaded.adapter), std::runtime_error);
+}
+
+TEST(ChangedFile, MayBeRemovedOrReplaced) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded = folder.peft(peft_config(), peft_pair(kQ, 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  folder.file("other", "x");
+  fs::rename(folder.path("other"), folder.path("adapter_model.safetensors"));
+  EXPECT_EQ(changed_file(*loaded.adapter), "");
+  fs::remove(folder.path("adapter_model.safetensors"));
+  EXPECT_EQ(changed_file(*loaded.adapter), "");
+  EXPECT_EQ(values_of(loaded.adapter->modules[0].a)[0], 1.0F);
 }
 
 }  // namespace

@@ -12,15 +12,38 @@ namespace {
 
 using AdapterHandle = std::unique_ptr<loratune_adapter, decltype(&loratune_adapter_destroy)>;
 
-AdapterHandle loaded(const std::string& folder, std::string* detail = nullptr) {
+const std::string kFixtures = LORATUNE_SOURCE_DIR "/tests/data/adapters/";
+
+AdapterHandle loaded_from(const std::string& path, std::string* detail = nullptr,
+                          bool lenient = false) {
   auto options = zeroed<loratune_adapter_options>();
-  const std::string path = LORATUNE_SOURCE_DIR "/tests/data/adapters/" + folder;
   options.path = path.c_str();
+  options.lenient = lenient ? 1 : 0;
   Text text;
   loratune_adapter* made = nullptr;
   loratune_adapter_load(&options, &made, text.out());
   if (detail != nullptr) *detail = text.str();
   return {made, loratune_adapter_destroy};
+}
+
+AdapterHandle loaded(const std::string& folder, std::string* detail = nullptr) {
+  return loaded_from(kFixtures + folder, detail);
+}
+
+std::string notes_of(const loratune_adapter* adapter) {
+  return whole_text(
+      [&](loratune_text* text) { return loratune_adapter_notes(adapter, text, nullptr); });
+}
+
+std::string skipped_of(const loratune_adapter* adapter) {
+  return whole_text(
+      [&](loratune_text* text) { return loratune_adapter_skipped(adapter, text, nullptr); });
+}
+
+std::int32_t changes_base(const loratune_adapter* adapter) {
+  std::int32_t changes = -1;
+  EXPECT_EQ(loratune_adapter_changes_base(adapter, &changes), LORATUNE_SUCCESS);
+  return changes;
 }
 
 loratune_module module_of(const loratune_adapter* adapter, std::size_t index) {
@@ -114,6 +137,82 @@ TEST(CAdapter, IsWrittenAndReadAgain) {
   EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_FILE);
   options.format = LORATUNE_FORMAT_ANY;
   EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_VALUE);
+}
+
+TEST(CAdapter, SaysWhatTheUserShouldKnow) {
+  const AdapterHandle plain = loaded("peft_plain");
+  EXPECT_EQ(notes_of(plain.get()) + skipped_of(plain.get()), "");
+  EXPECT_EQ(changes_base(plain.get()), 0);
+  const AdapterHandle turned = loaded("llama_gguf_f16");
+  EXPECT_NE(notes_of(turned.get()).find("order of rows, not the model's\n"), std::string::npos);
+  EXPECT_EQ(changes_base(turned.get()), 0);
+
+  const TemporaryFolder folder;
+  std::filesystem::copy(kFixtures + "peft_plain", folder / "pissa");
+  std::string config = read_bytes(folder / "pissa/adapter_config.json");
+  const std::string said = "\"init_lora_weights\": true";
+  ASSERT_NE(config.find(said), std::string::npos);
+  config.replace(config.find(said), said.size(), "\"init_lora_weights\": \"pissa\"");
+  write_bytes(folder / "pissa/adapter_config.json", config);
+  const AdapterHandle pissa = loaded_from(folder / "pissa");
+  EXPECT_EQ(changes_base(pissa.get()), 1);
+  EXPECT_NE(notes_of(pissa.get()).find("'pissa'"), std::string::npos);
+
+  const AdapterHandle part = loaded_from(kFixtures + "refused_modules_to_save", nullptr, true);
+  const std::string skipped = skipped_of(part.get());
+  ASSERT_NE(skipped, "");
+  EXPECT_EQ(skipped.back(), '\n');
+
+  std::int32_t changes = 0;
+  Text lines;
+  EXPECT_EQ(loratune_adapter_changes_base(nullptr, &changes), LORATUNE_NULL_POINTER);
+  EXPECT_EQ(loratune_adapter_changes_base(plain.get(), nullptr), LORATUNE_NULL_POINTER);
+  EXPECT_EQ(loratune_adapter_notes(plain.get(), nullptr, nullptr), LORATUNE_NULL_POINTER);
+  EXPECT_EQ(loratune_adapter_skipped(nullptr, lines.out(), nullptr), LORATUNE_NULL_POINTER);
+}
+
+// Reading behind the end of a file that was cut would end the process.
+TEST(CAdapter, AFileThatWasCutIsAStatus) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(kFixtures + "peft_plain", folder / "cut");
+  const AdapterHandle adapter = loaded_from(folder / "cut");
+  const loratune_module module = module_of(adapter.get(), 0);
+  std::filesystem::resize_file(folder / "cut/adapter_model.safetensors", 0);
+  std::vector<float> a(static_cast<std::size_t>(module.rank * module.in));
+  auto factors = zeroed<loratune_factors>();
+  factors.a = a.data();
+  factors.a_bytes = 4 * a.size();
+  Text detail;
+  EXPECT_EQ(loratune_adapter_factors(adapter.get(), &factors, detail.out()), LORATUNE_INVALID_FILE);
+  EXPECT_NE(detail.str().find("adapter_model.safetensors: has changed since it was loaded"),
+            std::string::npos)
+      << detail.str();
+  std::vector<float> x(static_cast<std::size_t>(module.in));
+  std::vector<float> y(static_cast<std::size_t>(module.out));
+  auto call = zeroed<loratune_adapter_call>();
+  call.m = 1;
+  call.factor = 1;
+  call.x = x.data();
+  call.x_count = x.size();
+  call.y = y.data();
+  call.y_count = y.size();
+  EXPECT_EQ(loratune_adapter_run(adapter.get(), &call, nullptr), LORATUNE_INVALID_FILE);
+  auto save = zeroed<loratune_save_options>();
+  const std::string path = folder / "saved";
+  save.folder = path.c_str();
+  save.format = LORATUNE_FORMAT_MLX_LM;
+  EXPECT_EQ(loratune_adapter_save(adapter.get(), &save, nullptr), LORATUNE_INVALID_FILE);
+}
+
+TEST(CAdapter, ADtypeIsThatOfBothFactors) {
+  EXPECT_EQ(module_of(loaded("peft_plain").get(), 0).dtype, LORATUNE_DTYPE_F32);
+  EXPECT_EQ(module_of(loaded("peft_bf16").get(), 0).dtype, LORATUNE_DTYPE_BF16);
+  for (const char* name : {"gguf_q8_0", "llama_gguf_q8_0"}) {
+    const AdapterHandle adapter = loaded(name);
+    for (std::size_t i = 0; i < loratune_adapter_module_count(adapter.get()); ++i) {
+      EXPECT_EQ(module_of(adapter.get(), i).dtype, LORATUNE_DTYPE_DEFAULT) << name << ' ' << i;
+    }
+  }
 }
 
 TEST(CAdapter, ARefusalSaysWhy) {
