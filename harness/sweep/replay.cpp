@@ -10,7 +10,8 @@ namespace {
 using nlohmann::json;
 
 // What two journals of one sweep agree in.
-json common_header(json header) {
+json common_header(const json& of) {
+  json header = lasting(of);
   header.erase("problems");
   header.erase("budget_s");
   return header;

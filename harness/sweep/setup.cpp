@@ -110,8 +110,8 @@ std::vector<Problem> sharded(const std::vector<Problem>& problems, const Options
   return part;
 }
 
-// The device as it was when the sweep began, where it is the same one. Another device, or a header
-// that has none, is refused by the journal, which compares the headers.
+}  // namespace
+
 DeviceInfo as_begun(const DeviceInfo& device, const json& begun) {
   try {
     DeviceInfo stored = device_from_json(begun.at("device"));
@@ -120,8 +120,6 @@ DeviceInfo as_begun(const DeviceInfo& device, const json& begun) {
   }
   return device;
 }
-
-}  // namespace
 
 SweepSetup setup_from(const Options& options, const json& begun) {
   SweepSetup setup;
@@ -192,6 +190,11 @@ json make_header(const SweepSetup& setup) {
           {"known", known},
           {"seed", options.seed},
           {"cache", to_string(options.cache)}};
+}
+
+json lasting(json header) {
+  header.at("device").erase("max_alloc_bytes");
+  return header;
 }
 
 namespace {
