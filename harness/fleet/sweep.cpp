@@ -22,7 +22,7 @@ std::optional<JournalContent> journal_there(const std::string& path) {
   try {
     JournalContent content = read_journal(path);
     if (!content.header.is_null()) return content;
-  } catch (const Failure&) {  // cut off within its header
+  } catch (const Failure&) {  // its header is damaged
   }
   return std::nullopt;
 }

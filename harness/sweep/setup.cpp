@@ -46,7 +46,7 @@ std::vector<Known> known_from(const json& header) {
     const auto config = variant == nullptr
                             ? std::nullopt
                             : parse_config(variant->space, one.at("config").get<std::string>());
-    if (!problem || !config) throw Failure(kExitUsage, "journal: what it knows cannot be read");
+    if (!problem || !config) throw Failure(kExitUsage, "what the sweep knew cannot be read");
     known.push_back({*problem, {variant, *config}});
   }
   return known;
@@ -244,7 +244,7 @@ SweepSetup setup_from(const json& header) {
   } catch (const Failure&) {
     throw;
   } catch (const std::exception& error) {
-    throw Failure(kExitUsage, std::string("journal: ") + printable(error.what(), 200));
+    throw Failure(kExitUsage, printable(error.what(), 200));
   }
 }
 
