@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
@@ -10,6 +11,7 @@
 #include "harness/base/options.h"
 #include "harness/base/problem_size.h"
 #include "harness/base/selection.h"
+#include "harness/base/shell_word.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/stratify.h"
 #include "harness/worker/prepared_arms.h"
@@ -89,7 +91,7 @@ constexpr int kRecordArm = 1;
 void time_record(PreparedArms& arms, Checked& checked, std::uint64_t seed, double until_s) {
   const auto failed = [&](const Prepared& prepared, const char* which) {
     checked.finding = finding_of(prepared.outcome);
-    checked.detail = std::string(which) + ": " + prepared.detail.substr(0, 300);
+    checked.detail = std::string(which) + ": " + printable_line(prepared.detail.substr(0, 300));
   };
   const Prepared standard = arms.prepare(kDefaultArm);
   checked.default_ns = standard.probe_ns;
@@ -217,8 +219,8 @@ int verify_mode(const Options& options) {
     dozen.push_back(selection.differing[i]);
   }
   std::fprintf(stderr, "%s: %zu records, %zu other than the default, %zu of them timed\n",
-               display_name(device.info).c_str(), selection.usable, selection.differing.size(),
-               dozen.size());
+               printable_line(display_name(device.info)).c_str(), selection.usable,
+               selection.differing.size(), dozen.size());
   if (!options.json) {
     std::printf("%-36s %-17s %8s %6s %-14s %8s %6s  %s\n", "problem", "variant", "recorded", "now",
                 "interval", "drift", "rounds", "finding");
@@ -257,7 +259,8 @@ int verify_mode(const Options& options) {
     if (checked.finding == Finding::good) continue;
     std::fprintf(stderr, "%s: lora-bench --pick %s --tuned %s\n",
                  std::string(to_string(checked.finding)).c_str(),
-                 to_string(checked.record.problem).c_str(), options.verify.c_str());
+                 to_string(checked.record.problem).c_str(),
+                 printable_line(shell_word(options.verify)).c_str());
   }
   return exit_code(dozen);
 }
