@@ -386,7 +386,7 @@ TEST(CommandLine, AListIsOneWord) {
       {{"--check", "--ranks=4,"}, "--ranks: an item of '4,' is empty"},
       {{"--check", "--variants", ",naive"}, "--variants: an item of ',naive' is empty"},
       {{"--check", "--dtypes", ","}, "--dtypes: an item of ',' is empty"},
-      {{"--check", "--dtypes", "--ranks", "8"}, "--dtypes wants a value before --ranks"},
+      {{"--check", "--dtypes", "--json"}, "--dtypes wants a value before --json"},
   };
   for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
   EXPECT_NE(refusal([] { parse({"--check", "--tokens"}); }), "");

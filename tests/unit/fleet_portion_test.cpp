@@ -32,9 +32,9 @@ TEST(FleetPortion, IsGoneOnWithWhereLessMemoryIsFree) {
   Fleet fleet = fleet_in(folder);
   open_portion(fleet, 0, 10);
   fleet.setup.device.max_alloc_bytes /= 2;
-  const PortionSweep again = open_portion(fleet, 0, 20);
-  EXPECT_EQ(again.setup.device, setup_of_portions().device) << "as it was";
-  EXPECT_EQ(again.setup.options.budget_s, 10);
+  const SweepSetup again = open_portion(fleet, 0, 20).setup;
+  EXPECT_EQ(again.device, setup_of_portions().device) << "as it was";
+  EXPECT_EQ(again.options.budget_s, 10);
   fleet.setup.device.driver += " and another";
   EXPECT_THROW(open_portion(fleet, 0, 20), Failure);
 }
