@@ -68,8 +68,9 @@ int list_mode(const Options& options) {
         static_cast<long long>(info.max_work_group_size),
         static_cast<long long>(info.local_mem_bytes / 1024));
   }
-  for (const std::string& complaint : complaints)
+  for (const std::string& complaint : complaints) {
     std::printf("  -  %s\n", printable_line(complaint).c_str());
+  }
   std::printf("\nVariants\n");
   for (const Variant* variant : chosen) {
     std::printf("  %s: %lld points before constraints\n", std::string(variant->name).c_str(),

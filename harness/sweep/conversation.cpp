@@ -44,7 +44,8 @@ void Conversation::decided(std::size_t problems) {
 
 void Conversation::finals_take(double seconds) const {
   constexpr double kWorthTelling = 10;
-  if (seconds < left_s() + kWorthTelling) return;
+  const bool over = journal_ != nullptr && journal_->has_answer();
+  if (over || seconds < left_s() + kWorthTelling) return;
   std::array<char, 200> text{};
   std::snprintf(text.data(), text.size(),
                 "%.0f s of the budget are left, and the finals that come now take about %.0f s: "

@@ -258,7 +258,7 @@ void Journal::refuse(const std::string& why) const { fail(path_, why); }
 double Journal::elapsed() const { return before_ + (fd_ < 0 ? 0 : seconds_now() - started_); }
 
 json Journal::ask(const std::string& tag, const std::function<json()>& live) {
-  if (next_ < content_.replies.size()) {
+  if (has_answer()) {
     const json& line = content_.replies[next_++];
     const auto& asked = line.at("ask").get_ref<const std::string&>();
     if (asked != tag) {

@@ -65,6 +65,9 @@ class Journal {
   // written and synced. Throws Failure (kExitUsage) if the journal's next reply is to another tag.
   nlohmann::json ask(const std::string& tag, const std::function<nlohmann::json()>& live);
 
+  // Whether the journal itself answers the next question.
+  bool has_answer() const { return next_ < content_.replies.size(); }
+
   // Throws Failure (kExitUsage), with the journal's name before `why`.
   [[noreturn]] void refuse(const std::string& why) const;
 
