@@ -61,6 +61,7 @@ Asked asked(const loratune_problem* problem) {
   asked.problem.align = p.align;
   const std::string why = invalid_reason(asked.problem);
   if (!why.empty()) invalid(why);
+  set_align(asked.problem, p.align);
   return asked;
 }
 

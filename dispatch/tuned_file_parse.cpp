@@ -120,6 +120,7 @@ Problem read_problem(const Node& node, std::int64_t version) {
   if (node.has("align")) problem.align = node["align"].integer<int>(2, 4096);
   const std::string reason = invalid_reason(problem);
   if (!reason.empty()) node.fail(reason);
+  set_align(problem, problem.align);
   return problem;
 }
 

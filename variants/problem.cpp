@@ -208,6 +208,7 @@ std::optional<Problem> parse_problem(std::string_view key, std::string& why) {
     why = "problem '" + std::string(key.substr(0, 80)) + "': " + why;
     return std::nullopt;
   }
+  set_align(problem, problem.align);
   return problem;
 }
 

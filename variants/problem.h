@@ -97,6 +97,11 @@ constexpr void set_types(Problem& problem, const Types& types) {
   if (types.weights != types.data) problem.weights = types.weights;
 }
 
+// States the alignment only where it is more than an element's own, so that a problem has one key.
+constexpr void set_align(Problem& problem, int align) {
+  problem.align = align == element_bytes(problem.dtype) ? 0 : align;
+}
+
 constexpr int slice_count(const Problem& problem) {
   return problem.slices.count == 0 ? 1 : problem.slices.count;
 }
@@ -141,8 +146,9 @@ std::string invalid_reason(const Problem& problem);
 // `_set` when overwriting; `_align16` appended when align is set.
 std::string to_string(const Problem& problem);
 
-// Inverse of to_string; a leading `fwd_` may be left out. Nothing, with the reason in `why`, for
-// text that is no key or a key that invalid_reason() refuses.
+// Inverse of to_string; a leading `fwd_` may be left out, and an alignment that is the element's
+// own counts as none. Nothing, with the reason in `why`, for text that is no key or a key that
+// invalid_reason() refuses.
 std::optional<Problem> parse_problem(std::string_view key, std::string& why);
 
 // Floating-point operations of the algorithm that computes x A^T once: 2 m rank (s k + n) of s

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dispatch/internal/printable.h"
 #include "engine/internal/opencl.h"
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/engine/engine.h"
@@ -42,7 +43,7 @@ void one_buffer(benchmark::State& state, const Device& device, const Problem& pr
   const Built any = engine.build(problem, plan);
   const Built one = engine.build(problem, together);
   if (!any.executable || !one.executable) {
-    return state.SkipWithError((any.detail + one.detail).c_str());
+    return state.SkipWithError(printable_line(any.detail + one.detail).c_str());
   }
 
   const auto bytes_of = [](std::int64_t elements, Dtype dtype) {

@@ -102,8 +102,8 @@ std::string reproduce_line(const Options& options) {
 // Tells on stderr what failed on a problem, and what reproduces it.
 void complain(const ProblemResult& result, const std::string& problem, const Run& run) {
   const auto tell = [&](const std::string& of, const std::string& why) {
-    std::fprintf(stderr, "%s: %s\n  %s%s\n", of.c_str(), why.c_str(), run.reproduce.c_str(),
-                 problem.c_str());
+    std::fprintf(stderr, "%s: %s\n  %s%s\n", of.c_str(), printable_line(why).c_str(),
+                 run.reproduce.c_str(), problem.c_str());
   };
   if (!result.fault.empty()) return tell(problem, result.fault);
   for (const auto& [name, rival] : result.rivals) {
@@ -129,8 +129,9 @@ void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
   state.SetLabel(label);
   if (rival.outcome != Outcome::correct) {
     run.fail(exit_code(rival.outcome));
-    state.SkipWithError(
-        (std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500)).c_str());
+    const std::string why =
+        std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500);
+    state.SkipWithError(printable_line(why).c_str());
     return;
   }
   SampleFeed samples(rival.times_ns);

@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "dispatch/internal/printable.h"
 #include "engine/internal/opencl.h"
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/dispatcher.h"
@@ -221,7 +222,7 @@ void forward(benchmark::State& state, const Device& device) {
   const Choice choice = fallback_choices(problem, engine.info()).back();
   const LaunchPlan plan = choice.variant->plan(problem, choice.config, engine.info());
   const Built built = engine.build(problem, plan);
-  if (!built.executable) return state.SkipWithError(built.detail.c_str());
+  if (!built.executable) return state.SkipWithError(printable_line(built.detail).c_str());
   weights.set(queue.get(), plan, operands);
   if (!BareLaunch::runs(plan)) {
     return state.SkipWithError("the last resort is no plain launch");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/adapter_source.h"
 #include "harness/base/config_fault.h"
 #include "harness/base/failure.h"
@@ -35,7 +36,9 @@ void add(Row& row, const CheckResult& result, const std::string& reproduce) {
   ++row.cases;
   row.worst = std::max(row.worst, result.error_over_bound);
   if (result.outcome == Outcome::correct) return;
-  const std::string what = std::string(to_string(result.outcome)) + ": " + result.detail;
+  // A driver's words, such as the log of a build.
+  const std::string what =
+      std::string(to_string(result.outcome)) + ": " + printable_line(result.detail);
   if (result.outcome == Outcome::skipped || result.outcome == Outcome::constraints) {
     // The built kernel's own limits may be below the device's: the engine then takes another plan.
     ++row.skipped;

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "harness/base/find_devices.h"
 #include "harness/base/options.h"
@@ -62,11 +63,14 @@ int list_mode(const Options& options) {
     const DeviceInfo& info = devices[i].info;
     std::printf(
         "  %zu  %s, driver %s, OpenCL C %s, %d compute units, work-group %lld, local %lld KiB\n", i,
-        display_name(info).c_str(), info.driver.c_str(), info.opencl_c.c_str(), info.compute_units,
+        printable_line(display_name(info)).c_str(), printable_line(info.driver).c_str(),
+        printable_line(info.opencl_c).c_str(), info.compute_units,
         static_cast<long long>(info.max_work_group_size),
         static_cast<long long>(info.local_mem_bytes / 1024));
   }
-  for (const std::string& complaint : complaints) std::printf("  -  %s\n", complaint.c_str());
+  for (const std::string& complaint : complaints) {
+    std::printf("  -  %s\n", printable_line(complaint).c_str());
+  }
   std::printf("\nVariants\n");
   for (const Variant* variant : chosen) {
     std::printf("  %s: %lld points before constraints\n", std::string(variant->name).c_str(),

@@ -1,6 +1,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -114,7 +115,7 @@ int run_or_complain(int argc, char** argv) {
   } catch (const loratune::Interrupted&) {
     return loratune::kExitInterrupted;
   } catch (const loratune::OpenclError& error) {
-    std::fprintf(stderr, "lora-bench: %s\n", error.what());
+    std::fprintf(stderr, "lora-bench: %s\n", loratune::printable_line(error.what()).c_str());
     return loratune::kExitDeviceFault;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "lora-bench: there is too little memory for what was asked for\n");
@@ -128,6 +129,8 @@ int run_or_complain(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A write beyond the limit on a file's size then fails, as on a full disk, and is told in a line.
+  std::signal(SIGXFSZ, SIG_IGN);
   loratune::hold_closed_streams();
   const auto code = static_cast<loratune::ExitCode>(run_or_complain(argc, argv));
   loratune::expect_exit();

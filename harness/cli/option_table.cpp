@@ -59,6 +59,7 @@ CLI::Option* OptionTable::add_read(const char* name, ModeSet modes, const char* 
 }
 
 bool OptionTable::parse(const std::vector<const char*>& arguments, std::string& answer) {
+  refuse_odd_lists(arguments);
   std::vector<const char*> argv = {"lora-bench"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   try {
@@ -77,6 +78,26 @@ bool OptionTable::parse(const std::vector<const char*>& arguments, std::string& 
   refuse_unknown();
   refuse_options_as_values();
   return true;
+}
+
+// CLI11 drops empty items, and does not know why a word stands behind a list.
+void OptionTable::refuse_odd_lists(const std::vector<const char*>& arguments) const {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string word = arguments[i];
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    if (!lists_.contains(name)) continue;
+    if (equals == std::string::npos && ++i == arguments.size()) return;
+    const std::string list = equals == std::string::npos ? arguments[i] : word.substr(equals + 1);
+    if (list.starts_with("--")) continue;  // refuse_options_as_values() has the line for it
+    if (("," + list + ",").find(",,") != std::string::npos) {
+      usage(name + ": an item of '" + list + "' is empty");
+    }
+    const std::string next = i + 1 < arguments.size() ? arguments[i + 1] : "-";
+    if (!next.starts_with("-")) {
+      usage(name + ": several values are one word with commas: " + name + " " + list + "," + next);
+    }
+  }
 }
 
 void OptionTable::refuse_unknown() const {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,12 +34,12 @@ class OptionTable {
   CLI::Option* add(const char* name, ModeSet modes, T& value, const char* text) {
     return enter(name, modes, app_.add_option(name, value, text));
   }
-  // An option with several values, separated by commas or given in several options.
+  // An option with several values, separated by commas or given in several options. One option
+  // takes one word, as every other option does.
   template <class T>
   CLI::Option* add_list(const char* name, ModeSet modes, T& values, const char* text) {
-    return add(name, modes, values, text)->delimiter(',')->check([](const std::string& item) {
-      return item.empty() ? std::string("an item is empty") : std::string();
-    });
+    lists_.insert(name);
+    return add(name, modes, values, text)->delimiter(',')->allow_extra_args(false);
   }
   CLI::Option* add_flag(const char* name, ModeSet modes, bool& value, const char* text);
   // An option whose text `read` makes use of. `read` throws Failure for a text that it refuses.
@@ -75,6 +76,7 @@ class OptionTable {
   CLI::Option* enter(const char* name, ModeSet modes, CLI::Option* option);
   void enter_mode(const char* name, Command mode, CLI::Option* option);
   std::vector<ModeRow> chosen() const;
+  void refuse_odd_lists(const std::vector<const char*>& arguments) const;
   void refuse_unknown() const;
   void refuse_options_as_values() const;
   std::string help();
@@ -83,6 +85,7 @@ class OptionTable {
   std::string group_;
   std::vector<Row> rows_;
   std::vector<ModeRow> modes_;
+  std::set<std::string> lists_;  // options that take several values
 };
 
 }  // namespace loratune

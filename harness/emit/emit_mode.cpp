@@ -111,7 +111,8 @@ int emit_mode(const Options& options) {
     if (!failed.empty()) throw Failure(kExitUsage, failed);
   }
   std::fprintf(stderr, "%s: %zu plan%s, %zu files, %s\n", shown.c_str(), plans.size(),
-               plans.size() == 1 ? "" : "s", files.size(), display_name(device).c_str());
+               plans.size() == 1 ? "" : "s", files.size(),
+               printable_line(display_name(device)).c_str());
   return kExitGood;
 }
 

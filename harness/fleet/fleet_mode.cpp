@@ -23,12 +23,15 @@
 #include <cstdlib>
 #include <thread>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
+#include "harness/base/device_json.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/find_devices.h"
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
+#include "harness/fleet/active_clock.h"
 #include "harness/fleet/modes.h"
 #include "harness/fleet/post.h"
 #include "harness/fleet/schedule.h"
@@ -65,7 +68,7 @@ OwnDevice device_of(const std::string& selector, int rank_of_host) {
     }
     if (!first) first = info;
     info.vendor_id = first->vendor_id;  // PoCL numbers its devices there
-    if (info == *first) {
+    if (same_device(info, *first)) {
       meant.push_back(i);
     } else if (!selector.empty()) {
       throw Failure(kExitUsage, "--device '" + selector +
@@ -95,29 +98,39 @@ Fleet make_fleet(const Options& options, int rank_of_host, int ranks) {
   return fleet;
 }
 
+// The portions that an earlier run has decided. A large sweep's journals take long to replay, so
+// rank 0 does it while the other ranks still wait for it to begin. Throws Failure (kExitUsage) for
+// the journal of another sweep.
+std::vector<std::size_t> decided_before(const Fleet& fleet) {
+  std::vector<std::size_t> decided;
+  for (std::size_t i = 0; i < fleet.portions.size(); ++i) {
+    const auto there = journal_there(fleet.journal(i));
+    if (!there) continue;
+    open_portion(fleet, i, 0);  // refuses the journal of another sweep
+    if (replay_journals({&*there, 1}).front().whole) decided.push_back(i);
+  }
+  return decided;
+}
+
 // A Coordinator is what rank 0 does besides its own sweeps: it hands out portions, counts what is
 // decided and gives up ranks that are silent.
 class Coordinator {
  public:
-  Coordinator(const Fleet& fleet, Post& post)
+  Coordinator(const Fleet& fleet, Post& post, const std::vector<std::size_t>& decided)
       : fleet_(fleet),
         post_(post),
         schedule_(weights(fleet), post.ranks()),
         idle_(static_cast<std::size_t>(post.ranks())),
         gone_(idle_),
-        heard_(idle_.size(), seconds_now()),
+        heard_(idle_.size()),
         started_(seconds_now()) {
-    for (std::size_t i = 0; i < fleet.portions.size(); ++i) {
-      const auto there = journal_there(fleet.journal(i));
-      if (!there) continue;
-      open_portion(fleet, i, 0);  // refuses the journal of another sweep
-      if (replay_journals({&*there, 1}).front().whole) schedule_.known(i);
-    }
+    for (const std::size_t portion : decided) schedule_.known(portion);
   }
 
-  void told(const Message& message) {
+  // `active_s`, here and below: what the ActiveClock of serve() shows.
+  void told(const Message& message, double active_s) {
     const auto from = static_cast<std::size_t>(message.from);
-    heard_[from] = seconds_now();
+    heard_[from] = active_s;
     if (gone_[from]) return;  // its portion was given to another rank
     if (message.word == Word::idle) idle_[from] = true;
     if (message.word != Word::ended) return;
@@ -129,17 +142,17 @@ class Coordinator {
                    fleet_.setup.options.problems.size(), seconds_now() - started_);
     } else {
       std::fprintf(stderr, "rank %d failed on %s; it is handed out again\n", message.from,
-                   fleet_.journal(portion).c_str());
+                   printable_line(fleet_.journal(portion)).c_str());
       schedule_.failed(message.from);
     }
   }
 
   // Gives every idle rank a portion, if there is one for it. Returns true once all is over.
-  bool step() {
+  bool step(double active_s) {
     const double left = std::max(fleet_.setup.options.budget_s - (seconds_now() - started_), 1.0);
     for (int rank = 0; rank < post_.ranks(); ++rank) {
       const auto at = static_cast<std::size_t>(rank);
-      if (rank != 0 && !gone_[at] && seconds_now() - heard_[at] > kLostAfter) {
+      if (rank != 0 && !gone_[at] && active_s - heard_[at] > kLostAfter) {
         gone_[at] = true;
         idle_[at] = false;
         schedule_.lost(rank);
@@ -186,30 +199,34 @@ void serve(const Fleet& fleet, Post& post, Coordinator* coordinator) {
   pid_t child = -1;
   int portion = -1;
   bool asked = false;
-  double beat = 0;
-  double heard = seconds_now();  // from rank 0
+  ActiveClock clock(seconds_now());
+  double beat = -kHeartbeat;
+  double heard = 0;  // from rank 0
+  const auto ended = [&](int code) {
+    post.send(0, {post.rank(), Word::ended, portion, static_cast<double>(code)});
+    child = -1;
+    asked = false;
+  };
   for (;;) {
+    const double now = clock.at(seconds_now());
     while (const auto message = post.receive()) {
-      if (message->from == 0) heard = seconds_now();
+      if (message->from == 0) heard = now;
       if (message->word == Word::stop) return;
       if (message->word == Word::run) {
         portion = message->portion;
         child = start_sweep(fleet, post.rank(), static_cast<std::size_t>(portion), message->value);
+        if (child < 0) ended(kExitUsage);
       } else if (coordinator != nullptr) {
-        coordinator->told(*message);
+        coordinator->told(*message, now);
       }
     }
     int status = 0;
     if (child > 0 && waitpid(child, &status, WNOHANG) == child) {
-      const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-      post.send(0, {post.rank(), Word::ended, portion, static_cast<double>(code)});
-      child = -1;
-      asked = false;
+      ended(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     }
     if (child < 0 && !asked) post.send(0, {post.rank(), Word::idle, -1, 0});
     asked = asked || child < 0;
-    const double now = seconds_now();
-    if (now - beat > kHeartbeat) {
+    if (now - beat >= kHeartbeat) {
       beat = now;
       if (coordinator != nullptr) {
         coordinator->tell_all(Word::alive);
@@ -218,9 +235,10 @@ void serve(const Fleet& fleet, Post& post, Coordinator* coordinator) {
       }
     }
     if (post.rank() != 0 && now - heard > kLostAfter) {
+      post.lost_a_rank();
       throw Failure(kExitDeviceFault, "rank 0 is gone; --resume goes on with what is decided");
     }
-    if (coordinator != nullptr && coordinator->step()) coordinator->tell_all(Word::stop);
+    if (coordinator != nullptr && coordinator->step(now)) coordinator->tell_all(Word::stop);
     std::this_thread::sleep_for(std::chrono::milliseconds(10));  // not polled: kernels are timed
   }
 }
@@ -252,12 +270,12 @@ int claim_folder(const Fleet& fleet) {
   return lock_folder(fleet.folder);
 }
 
-int coordinate(const Fleet& fleet, Post& post) {
-  Coordinator coordinator(fleet, post);
+int coordinate(const Fleet& fleet, Post& post, const std::vector<std::size_t>& decided) {
+  Coordinator coordinator(fleet, post, decided);
   std::fprintf(stderr, "%s: %d ranks, %zu problems, budget %.0f s\njournals: %s\n",
-               display_name(fleet.setup.device).c_str(), post.ranks(),
+               printable_line(display_name(fleet.setup.device)).c_str(), post.ranks(),
                fleet.setup.options.problems.size(), fleet.setup.options.budget_s,
-               fleet.folder.c_str());
+               printable_line(fleet.folder.string()).c_str());
   const std::string note = budget_note(fleet.setup.options, post.ranks());
   if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   tell_limit(fleet.setup.device);
@@ -280,6 +298,7 @@ int coordinate(const Fleet& fleet, Post& post) {
 int fleet_mode(const Options& options) {
   Post post;
   Fleet fleet;
+  std::vector<std::size_t> decided;
   std::optional<Failure> failure;
   long print = 0;  // a checksum of the setup, which must be the same on every rank
   try {
@@ -287,8 +306,9 @@ int fleet_mode(const Options& options) {
     if (post.rank() == 0) {
       require_writable(options.out);
       claim_folder(fleet);
+      decided = decided_before(fleet);
     }
-    const std::string header = make_header(fleet.setup).dump();
+    const std::string header = lasting(make_header(fleet.setup)).dump();
     print = static_cast<long>(crc32(0, reinterpret_cast<const unsigned char*>(header.data()),
                                     static_cast<unsigned>(header.size())));
   } catch (const Failure& error) {
@@ -313,7 +333,7 @@ int fleet_mode(const Options& options) {
   }
   if (post.rank() == 0) {
     try {
-      return coordinate(fleet, post);
+      return coordinate(fleet, post, decided);
     } catch (...) {
       for (int rank = 1; rank < post.ranks(); ++rank) post.send(rank, {0, Word::stop, -1, 0});
       throw;

@@ -3,9 +3,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/sweep/sweep.h"
@@ -19,7 +22,7 @@ std::optional<JournalContent> journal_there(const std::string& path) {
   try {
     JournalContent content = read_journal(path);
     if (!content.header.is_null()) return content;
-  } catch (const Failure&) {  // cut off within its header
+  } catch (const Failure&) {  // its header is damaged
   }
   return std::nullopt;
 }
@@ -31,7 +34,8 @@ PortionSweep open_portion(const Fleet& fleet, std::size_t portion, double budget
     return {setup, Journal::create(path, make_header(setup))};
   }
   Journal journal = Journal::resume(path);
-  const SweepSetup setup = fleet.setup_of(portion, journal.header().value("budget_s", budget_s));
+  SweepSetup setup = fleet.setup_of(portion, journal.header().value("budget_s", budget_s));
+  setup.device = as_begun(setup.device, journal.header());
   journal.begin(make_header(setup));
   return {setup, std::move(journal)};
 }
@@ -55,6 +59,10 @@ pid_t start_sweep(const Fleet& fleet, int rank, std::size_t portion, double budg
   const pid_t parent = getpid();
   std::fflush(nullptr);
   const pid_t child = fork();
+  if (child < 0) {
+    std::fprintf(stderr, "lora-bench: rank %d: no process for a sweep: %s\n", rank,
+                 std::strerror(errno));
+  }
   if (child != 0) return child;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kExitUsage);
@@ -65,7 +73,7 @@ pid_t start_sweep(const Fleet& fleet, int rank, std::size_t portion, double budg
     std::fprintf(stderr, "lora-bench: rank %d: %s\n", rank, failure.what());
     code = failure.code();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "lora-bench: rank %d: %s\n", rank, error.what());
+    std::fprintf(stderr, "lora-bench: rank %d: %s\n", rank, printable_line(error.what()).c_str());
   }
   std::fflush(nullptr);
   _exit(code);

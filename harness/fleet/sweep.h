@@ -40,13 +40,14 @@ struct PortionSweep {
 // What the journal of a portion holds; nothing where there is none, or none whose header is whole.
 std::optional<JournalContent> journal_there(const std::string& path);
 
-// Goes on with a portion's journal, in the budget that it began with, or begins one in `budget_s`.
-// Throws Failure (kExitUsage), also for a journal of another sweep.
+// Goes on with a portion's journal, with the budget and the device that it began with, or begins
+// one in `budget_s`. Throws Failure (kExitUsage), also for a journal of another sweep.
 PortionSweep open_portion(const Fleet& fleet, std::size_t portion, double budget_s);
 
 // Sweeps the portion in a process of its own, which ends with the caller; its exit code is
 // kExitGood where all is decided. It uses neither MPI nor OpenCL, which do not outlive a fork; its
-// worker is started afresh. `rank` is for its complaints.
+// worker is started afresh. `rank` is for its complaints. Below 0 where no process could be
+// started.
 pid_t start_sweep(const Fleet& fleet, int rank, std::size_t portion, double budget_s);
 
 }  // namespace loratune

@@ -122,7 +122,7 @@ bool write_files(const Options& options, bool replaying, const GateResult& resul
   bool good = true;
   const auto note = [&](const std::string& error) {
     if (error.empty()) return;
-    std::fprintf(stderr, "lora-bench: %s\n", error.c_str());
+    std::fprintf(stderr, "lora-bench: %s\n", printable_line(error).c_str());
     good = false;
   };
   const auto write = [&](const std::string& path, const std::string& text) {
@@ -161,13 +161,14 @@ std::vector<std::string> made_with(const Options& options) {
 // On a terminal in one line that is written over, elsewhere in a line each.
 void show_progress(const Terminal& terminal, const GateProgress& progress) {
   const std::string count = std::to_string(progress.done) + "/" + std::to_string(progress.cases);
+  const std::string doing = printable_line(progress.doing);  // a case's name is a file's word
   if (terminal.live) {
     const Piece pieces[] = {{bar(progress.done, progress.cases, 16), Style::good},
                             {" " + count + ", "},
-                            {progress.doing, Style::faint}};
+                            {doing, Style::faint}};
     std::fprintf(stderr, "\r%s\033[K", one_line(terminal, pieces).c_str());
   } else {
-    std::fprintf(stderr, "%s %.60s\n", count.c_str(), progress.doing.c_str());
+    std::fprintf(stderr, "%s %.60s\n", count.c_str(), doing.c_str());
   }
 }
 
@@ -253,8 +254,9 @@ int export_plans_mode(const Options& options) {
     one.plan = with_repeated_work(one.plan, one.problem, options.gate.repeat_work);
   }
   write_plans(options.gate.plans, plans);
-  std::fprintf(stderr, "%s: plans of %zu cases, %zu problems, %s\n", options.gate.plans.c_str(),
-               plans.cases.size(), problems.size(), display_name(device.info).c_str());
+  std::fprintf(stderr, "%s: plans of %zu cases, %zu problems, %s\n",
+               printable_line(options.gate.plans).c_str(), plans.cases.size(), problems.size(),
+               printable_line(display_name(device.info)).c_str());
   return kExitGood;
 }
 
@@ -274,7 +276,8 @@ int gate_mode(const Options& options) {
   std::fflush(stdout);
   if (!write_files(options, replaying, result, report, document)) return kExitUsage;
   if (!replaying) {
-    std::fprintf(stderr, "%s: what was measured; --replay shows this again\n", options.out.c_str());
+    std::fprintf(stderr, "%s: what was measured; --replay shows this again\n",
+                 printable_line(options.out).c_str());
   }
   return report.exit;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
@@ -98,7 +99,7 @@ constexpr int kRecordArm = 1;
 void time_record(PreparedArms& arms, Checked& checked, std::uint64_t seed, double until_s) {
   const auto failed = [&](const Prepared& prepared, const char* which) {
     checked.finding = finding_of(prepared.outcome);
-    checked.detail = std::string(which) + ": " + prepared.detail.substr(0, 300);
+    checked.detail = std::string(which) + ": " + printable_line(prepared.detail.substr(0, 300));
   };
   const Prepared standard = arms.prepare_or_retry(kDefaultArm);
   checked.default_ns = standard.probe_ns;
@@ -239,8 +240,8 @@ int verify_mode(const Options& options) {
     dozen.push_back(selection.differing[i]);
   }
   std::fprintf(stderr, "%s: %zu records, %zu other than the default, %zu of them timed\n",
-               display_name(device.info).c_str(), selection.usable, selection.differing.size(),
-               dozen.size());
+               printable_line(display_name(device.info)).c_str(), selection.usable,
+               selection.differing.size(), dozen.size());
   if (selection.similar > 0) {
     std::fprintf(stderr, "%zu of the records were measured on a device that is only similar\n",
                  selection.similar);
@@ -282,7 +283,7 @@ int verify_mode(const Options& options) {
   for (const Checked& checked : dozen) {
     if (checked.finding == Finding::good) continue;
     std::fprintf(stderr, "%s: %s\n", std::string(to_string(checked.finding)).c_str(),
-                 again(options, checked.record).c_str());
+                 printable_line(again(options, checked.record)).c_str());
   }
   return exit_code(dozen);
 }

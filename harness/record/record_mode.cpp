@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "dispatch/internal/atomic_write.h"
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_json.h"
 #include "harness/base/device_lock.h"
@@ -149,7 +150,6 @@ int record_mode(const Options& options) {
   go_on(options.record, fresh);  // so that a file of something else is told before the wait
   const Spaces spaces(variants, problems, device,
                       options.most_configs > 0 ? options.most_configs : kConfigsPerVariant);
-  const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
   tell_limit(device);
   const DeviceLock lock(device_place(select_device(options.device)), options.lock_wait_s);
   // Whoever had the device until now may have added to the file.
@@ -160,6 +160,12 @@ int record_mode(const Options& options) {
   BuildAhead ahead(options.device, options.builders);
   ahead.interrupt_when(interrupted);
   Recorder recorder(worker, ahead, device, options.seed, options.cache);
+  if (options.budget_s > 0) {
+    std::fprintf(stderr, "a problem that was begun in the budget of %g s is recorded whole\n",
+                 options.budget_s);
+  }
+  // The wait for the device is no part of the budget, so at least one problem is recorded.
+  const double end = options.budget_s > 0 ? seconds_now() + options.budget_s : HUGE_VAL;
   try {
     for (const Problem& problem : problems) {
       if (holds(recording, problem) || seconds_now() > end) continue;
@@ -169,7 +175,8 @@ int record_mode(const Options& options) {
   }
   const auto missing = std::count_if(problems.begin(), problems.end(),
                                      [&](const Problem& one) { return !holds(recording, one); });
-  std::fprintf(stderr, "%s: %zu problems", options.record.c_str(), recording.problems.size());
+  std::fprintf(stderr, "%s: %zu problems", printable_line(options.record).c_str(),
+               recording.problems.size());
   if (missing > 0) {
     std::fprintf(stderr, "; %lld are missing: run it again", static_cast<long long>(missing));
   }

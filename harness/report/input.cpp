@@ -37,7 +37,11 @@ Input from_json(const std::string& path, const std::string& bytes) {
 
 Input read_input(const std::string& path) {
   if (is_recording(path)) return {path, read_recording(path)};
-  if (is_journal(path)) return {path, read_journal(path)};
+  if (is_journal(path)) {
+    JournalContent journal = read_journal(path);
+    if (journal.header.is_null()) refuse(path, "is a journal that was cut off within its header");
+    return {path, std::move(journal)};
+  }
   const std::string bytes = read_unpacked(path, "file", kMostBytes);
   if (bytes.empty()) refuse(path, "is empty");
   try {

@@ -62,7 +62,7 @@ int report_mode(const Options& options) {
   const std::string error = atomic_write(page.path, bytes);
   if (!error.empty()) throw Failure(kExitUsage, error);
   if (options.json) std::printf("%s\n", data.dump(1, ' ', true).c_str());
-  std::fprintf(stderr, "page: %s (%.1f MB%s%s%s%s%s)\n", page.path.c_str(),
+  std::fprintf(stderr, "page: %s (%.1f MB%s%s%s%s%s)\n", printable_line(page.path).c_str(),
                static_cast<double>(bytes.size()) * 1e-6,
                count_of(data["devices"], "device", "devices").c_str(),
                count_of(data["records"], "record", "records").c_str(),

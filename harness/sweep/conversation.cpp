@@ -1,6 +1,8 @@
 #include "harness/sweep/conversation.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "harness/base/clock.h"
 
@@ -40,8 +42,20 @@ void Conversation::decided(std::size_t problems) {
   tell_progress();
 }
 
-void Conversation::tell_progress() const {
-  progress_({decided_, problems_, elapsed_s(), left_s(), tried_, problem_, doing_, best_});
+void Conversation::finals_take(double seconds) const {
+  constexpr double kWorthTelling = 10;
+  const bool over = journal_ != nullptr && journal_->has_answer();
+  if (over || seconds < left_s() + kWorthTelling) return;
+  std::array<char, 200> text{};
+  std::snprintf(text.data(), text.size(),
+                "%.0f s of the budget are left, and the finals that come now take about %.0f s: "
+                "each runs to its end",
+                left_s(), seconds);
+  tell_progress(text.data());
+}
+
+void Conversation::tell_progress(const std::string& note) const {
+  progress_({decided_, problems_, elapsed_s(), left_s(), tried_, problem_, doing_, best_, note});
 }
 
 double Conversation::elapsed_s() const {

@@ -36,9 +36,12 @@ class Conversation {
   void now_doing(const std::string& what) { doing_ = what; }
   void tried(double times_faster);
   void decided(std::size_t problems);
+  // Says so where finals that take so long will end well behind the budget; nothing of finals that
+  // the journal has.
+  void finals_take(double seconds) const;
 
  private:
-  void tell_progress() const;
+  void tell_progress(const std::string& note = "") const;
 
   Journal* journal_;
   double budget_s_, begun_s_;

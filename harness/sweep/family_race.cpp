@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/timing/measure.h"
 #include "tuner/random.h"
 
 namespace loratune {
@@ -62,6 +63,17 @@ void FamilyRace::run_rounds(FamilyRun& run, ProblemTuner::Want wanted, double un
     run.tuner->report(replies);
     if (stop && run.tuner->want() == wanted) run.tuner->stop();
   }
+}
+
+double FamilyRace::finals_s(const FamilyRun& run) {
+  if (run.tuner->want() != ProblemTuner::Want::final_round) return 0;
+  const TunerRules rules = tuner_rules();
+  double round_ns = 0;  // of both arms' blocks, and of those of twice the length
+  for (const double ns : run.anchor_ns) {
+    if (!is_time(ns)) continue;
+    round_ns += 2 * rules.final.sub_blocks * (rules.final.doubled ? 3 : 1) * block_runs(ns) * ns;
+  }
+  return 1e-9 * round_ns * rules.final.looks.first() * rules.finals;
 }
 
 std::optional<std::vector<Decided>> FamilyRace::run_final(FamilyRun& run) {

@@ -33,6 +33,9 @@ class FamilyRace {
   // Races what the run has prepared until that is decided, or the time is spent.
   void run_heats(FamilyRun& run, double until_s);
 
+  // Seconds that the finals of the run take at least, by its default's time; 0 where it has none.
+  static double finals_s(const FamilyRun& run);
+
   // The next final, in a process that has not seen the heats: the verdicts once there is none left,
   // one a problem of the family, else nothing.
   std::optional<std::vector<Decided>> run_final(FamilyRun& run);

@@ -79,8 +79,25 @@ namespace {
 
 constexpr std::size_t kChecksumDigits = 8;
 
-bool are_digits(const std::string& text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
+bool are_digits(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Whether the bytes are the beginning of a line, as frame_line() makes it, whose end is missing.
+bool is_torn_line(std::string_view bytes) {
+  const std::string_view crc = bytes.substr(0, kChecksumDigits);
+  if (!are_digits(crc) || bytes.find('\n') != std::string_view::npos) return false;
+  bytes.remove_prefix(crc.size());
+  if (bytes.empty()) return true;
+  if (bytes.front() != ' ') return false;
+  bytes.remove_prefix(1);
+  if (bytes.empty()) return true;
+  std::size_t length = 0;
+  const char* last = bytes.data() + bytes.size();
+  const auto [end, error] = std::from_chars(bytes.data(), last, length);
+  if (error != std::errc()) return false;
+  bytes.remove_prefix(static_cast<std::size_t>(end - bytes.data()));
+  return bytes.empty() || bytes == " " || (bytes.starts_with(" {") && bytes.size() - 1 <= length);
 }
 
 // The first bytes of the file itself, as many as a line's checksum has, as far as they are digits.
@@ -94,6 +111,7 @@ std::string leading_digits(const std::string& path) {
 
 JournalContent content_of(const std::string& bytes, const std::string& path) {
   JournalContent content;
+  content.path = path;
   std::size_t lines = 0;
   while (content.whole_bytes < bytes.size()) {
     const std::size_t newline = bytes.find('\n', content.whole_bytes);
@@ -118,7 +136,7 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
     }
     content.whole_bytes = newline + 1;
   }
-  if (content.header.is_null() && !bytes.empty()) {
+  if (content.header.is_null() && !bytes.empty() && !is_torn_line(bytes)) {
     fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
   }
   return content;
@@ -217,6 +235,7 @@ void Journal::begin(const json& header) {
 
 Journal Journal::replay(JournalContent content) {
   Journal journal;
+  journal.path_ = content.path;
   journal.content_ = std::move(content);
   return journal;
 }
@@ -234,10 +253,12 @@ Journal::~Journal() {
   if (fd_ >= 0) close(fd_);
 }
 
+void Journal::refuse(const std::string& why) const { fail(path_, why); }
+
 double Journal::elapsed() const { return before_ + (fd_ < 0 ? 0 : seconds_now() - started_); }
 
 json Journal::ask(const std::string& tag, const std::function<json()>& live) {
-  if (next_ < content_.replies.size()) {
+  if (has_answer()) {
     const json& line = content_.replies[next_++];
     const auto& asked = line.at("ask").get_ref<const std::string&>();
     if (asked != tag) {

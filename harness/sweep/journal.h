@@ -16,6 +16,7 @@ namespace loratune {
 std::string frame_line(const nlohmann::json& value);
 
 struct JournalContent {
+  std::string path;                     // of the file
   nlohmann::json header;                // null for an empty journal
   std::vector<nlohmann::json> replies;  // {"ask": tag, "t": seconds since the start, "reply": ...}
   std::size_t whole_bytes = 0;          // up to the end of the last whole line
@@ -27,8 +28,9 @@ struct JournalContent {
 // with a brace.
 bool is_journal(const std::string& path);
 
-// Reads as far as lines are whole; the file may be compressed by gzip. Throws Failure (kExitUsage)
-// for a file that cannot be read or does not begin as a journal.
+// Reads as far as lines are whole; the file may be compressed by gzip. One that was cut off within
+// its header is empty. Throws Failure (kExitUsage) for a file that cannot be read or does not begin
+// as a journal.
 JournalContent read_journal(const std::string& path);
 
 // How a journal's lines get to the disk: a line counts once it would outlast a power cut.
@@ -62,6 +64,12 @@ class Journal {
   // The reply to what `tag` asks: the journal's next one, or what `live` returns, which is then
   // written and synced. Throws Failure (kExitUsage) if the journal's next reply is to another tag.
   nlohmann::json ask(const std::string& tag, const std::function<nlohmann::json()>& live);
+
+  // Whether the journal itself answers the next question.
+  bool has_answer() const { return next_ < content_.replies.size(); }
+
+  // Throws Failure (kExitUsage), with the journal's name before `why`.
+  [[noreturn]] void refuse(const std::string& why) const;
 
   // Seconds that the sweep has run, those before a resume included.
   double elapsed() const;

@@ -6,21 +6,29 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
+#include <thread>
 #include <tuple>
 
 #include "dispatch/internal/printable.h"
+#include "harness/base/clock.h"
 #include "harness/base/failure.h"
+#include "harness/base/interrupt.h"
 #include "loratune/dispatch/device_match.h"
 #include "tuner/merge.h"
 #include "tuner/rules.h"
 
 namespace loratune {
 namespace {
+
+KernelInfo kernel_of(const Variant& variant) {
+  return {std::string(variant.source_sha256), variant.revision};
+}
 
 Record make_record(const Decided& one, Mode mode) {
   const Candidate& chosen = one.candidates[static_cast<std::size_t>(one.verdict.choice)];
@@ -88,10 +96,27 @@ bool measured_again(const Rule& rule, const TunedFile& file) {
 // by another one with every write. Where the file system has no locks it holds nothing.
 class FolderLock {
  public:
-  explicit FolderLock(const std::filesystem::path& file) {
+  // Waits for another holder, which may be no lora-bench and may never end: for `wait_s` seconds or
+  // until it is interrupted. Throws Failure (kExitUsage) then.
+  FolderLock(const std::filesystem::path& file, double wait_s) {
     const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
     fd_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    const double began = seconds_now();
+    const bool interrupted_before = interrupted();
+    bool told = false;
+    while (fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) != 0 &&
+           (errno == EWOULDBLOCK || errno == EINTR)) {
+      const double waited = seconds_now() - began;
+      const std::string held = "another process holds a lock (flock) of the folder '" +
+                               printable(folder.string(), 200) + "'";
+      if (waited >= wait_s || interrupted() != interrupted_before) {
+        close(fd_);
+        throw Failure(kExitUsage,
+                      held + ": '" + printable(file.string(), 200) + "' was not written");
+      }
+      if (!told && waited >= 1) std::fprintf(stderr, "waiting: %s\n", held.c_str());
+      told = told || waited >= 1;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
   FolderLock(const FolderLock&) = delete;
@@ -117,10 +142,7 @@ TunedFile make_tuned_file(std::span<const Decided> decided, Mode mode, const Dev
   file.rules = rules_of(decided, mode, device);
   for (const Record& record : file.records) file.kernels[record.variant] = {};
   for (const Rule& rule : file.rules) file.kernels[rule.variant] = {};
-  for (auto& [name, kernel] : file.kernels) {
-    const Variant* variant = find_variant(name);
-    kernel = {std::string(variant->source_sha256), variant->revision};
-  }
+  for (auto& [name, kernel] : file.kernels) kernel = kernel_of(*find_variant(name));
   std::sort(file.records.begin(), file.records.end(), file_order);
   return file;
 }
@@ -139,10 +161,35 @@ void require_named(const Losses& losses, const std::vector<std::string>& forget,
   }
   if (unnamed.empty()) return;
   throw Failure(kExitUsage,
-                "--out '" + printable(path, 200) +
+                "'" + printable(path, 200) +
                     "' holds records of other builds, and a tuned file knows one source "
                     "of a kernel: name another file, or let them go by --forget " +
                     unnamed);
+}
+
+void keep_one_source(std::vector<TunedFile>& files, const std::vector<std::string>& paths,
+                     const std::vector<std::string>& forget) {
+  std::map<std::string, KernelInfo> kept;
+  for (const TunedFile& file : files) {
+    for (const auto& [name, kernel] : file.kernels) {
+      const Variant* variant = find_variant(name);
+      const auto one = kept.emplace(name, kernel).first;
+      if (variant != nullptr && kernel == kernel_of(*variant)) one->second = kernel;
+    }
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    TunedFile& file = files[i];
+    Losses losses;
+    const auto other_source = [&](const auto& entry, int Loss::*count) {
+      if (file.kernels.at(entry.variant) == kept.at(entry.variant)) return false;
+      ++(losses[{entry.variant, file.devices.at(entry.device).name}].*count);
+      return true;
+    };
+    std::erase_if(file.records, [&](const Record& r) { return other_source(r, &Loss::records); });
+    std::erase_if(file.rules, [&](const Rule& r) { return other_source(r, &Loss::rules); });
+    std::erase_if(file.kernels, [&](const auto& of) { return !(of.second == kept.at(of.first)); });
+    require_named(losses, forget, paths[i]);
+  }
 }
 
 TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losses) {
@@ -216,8 +263,8 @@ std::optional<TunedFile> earlier_file(const std::string& path) {
 }
 
 TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh,
-                            const std::vector<std::string>& forget) {
-  const FolderLock lock(path);
+                            const std::vector<std::string>& forget, double lock_wait_s) {
+  const FolderLock lock(path, lock_wait_s);
   const std::optional<TunedFile> earlier = earlier_file(path);
   Losses losses;
   TunedFile file = earlier ? merge_earlier(fresh, *earlier, losses) : fresh;

@@ -31,6 +31,12 @@ using Losses = std::map<std::pair<std::string, std::string>, Loss>;
 void require_named(const Losses& losses, const std::vector<std::string>& forget,
                    const std::string& path);
 
+// Leaves one source of each kernel in the files, which `paths` names: this build's source where a
+// file has it, else that of the first file. Lists as losses what goes with the other sources.
+// Throws Failure (kExitUsage) where a loss is of a variant that `forget` does not name.
+void keep_one_source(std::vector<TunedFile>& files, const std::vector<std::string>& paths,
+                     const std::vector<std::string>& forget);
+
 // `fresh` with what `earlier` knows of other devices, modes and problems added. Left behind are
 // records and rules of kernels that have changed since, which are `losses`, and rules in or at
 // whose box `fresh` has measured again. In Mode::batch_invariant, problems that differ only in m
@@ -45,8 +51,8 @@ std::optional<TunedFile> earlier_file(const std::string& path);
 // Merges `fresh` with what the file at `path` holds at this moment and writes it there; returns
 // what was written. Of two processes that do so at once one waits for the other, so that neither's
 // records are lost. Throws Failure (kExitUsage), before anything is written, where that would lose
-// what `forget` does not name.
+// what `forget` does not name, and where the other process is not done after `lock_wait_s` seconds.
 TunedFile update_tuned_file(const std::string& path, const TunedFile& fresh,
-                            const std::vector<std::string>& forget);
+                            const std::vector<std::string>& forget, double lock_wait_s = 30);
 
 }  // namespace loratune

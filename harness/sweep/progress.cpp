@@ -38,6 +38,9 @@ std::string progress_line(const SweepProgress& progress, const Terminal& termina
 void ProgressDisplay::show(const SweepProgress& progress, double now_s) {
   const bool decided = progress.decided != decided_;
   decided_ = progress.decided;
+  if (!progress.note.empty()) {
+    std::fprintf(to_, "%s%s\n", terminal_.live ? "\r\033[K" : "", progress.note.c_str());
+  }
   if (terminal_.live) {
     if (!decided && now_s - shown_s_ < kBetweenLines) return;
     shown_s_ = now_s;
@@ -49,7 +52,7 @@ void ProgressDisplay::show(const SweepProgress& progress, double now_s) {
   }
 }
 
-void ProgressDisplay::clear() {
+ProgressDisplay::~ProgressDisplay() {
   if (terminal_.live) std::fprintf(to_, "\r\033[K");
 }
 

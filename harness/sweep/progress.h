@@ -16,6 +16,7 @@ struct SweepProgress {
   std::string problem;    // that is worked on; empty before the first
   std::string doing;      // what is done with it: "split A_TILE=4" is tried, "racing, round 3"
   double best = 0;        // default's time / the best config's, by their probes; 0 where unknown
+  std::string note;       // to be told once, in a line that stays; empty for none
 };
 
 // A problem's key without the `fwd_` that may be left out.
@@ -30,11 +31,13 @@ std::string progress_line(const SweepProgress& progress, const Terminal& termina
 class ProgressDisplay {
  public:
   ProgressDisplay(std::FILE* to, const Terminal& terminal) : to_(to), terminal_(terminal) {}
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
+  // Takes the line off the terminal, before something else is written there.
+  ~ProgressDisplay();
 
   // `now_s`: any clock's seconds.
   void show(const SweepProgress& progress, double now_s);
-  // Takes the line off the terminal, before something else is written there.
-  void clear();
 
  private:
   std::FILE* to_;

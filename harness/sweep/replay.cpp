@@ -1,7 +1,9 @@
 #include "harness/sweep/replay.h"
 
 #include <algorithm>
+#include <cstdio>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 
 namespace loratune {
@@ -10,7 +12,8 @@ namespace {
 using nlohmann::json;
 
 // What two journals of one sweep agree in.
-json common_header(json header) {
+json common_header(const json& of) {
+  json header = lasting(of);
   header.erase("problems");
   header.erase("budget_s");
   return header;
@@ -29,6 +32,21 @@ void replay_into(SweepResult& result, const JournalContent& content) {
 }
 
 }  // namespace
+
+JournalContent journal_to_replay(const std::string& path) {
+  JournalContent content = read_journal(path);
+  const std::string name = "journal '" + printable(path, 200) + "'";
+  if (content.header.is_null()) throw Failure(kExitUsage, name + " is empty");
+  try {
+    setup_from(content.header);
+  } catch (const Failure& failure) {
+    throw Failure(failure.code(), name + ": " + failure.what());
+  }
+  if (!content.damage.empty()) {
+    std::fprintf(stderr, "%s: %s\n", name.c_str(), content.damage.c_str());
+  }
+  return content;
+}
 
 std::vector<SweepResult> replay_journals(std::span<const JournalContent> journals) {
   std::vector<SweepResult> sweeps;

@@ -18,6 +18,11 @@ struct SweepResult {
   bool whole = true;  // no journal ends before its sweep does
 };
 
+// The journal in the file, for a replay; tells on stderr what of it is damaged. Throws Failure
+// (kExitUsage), with the file's name, for what is no journal, is empty, or is of a sweep that this
+// build cannot replay.
+JournalContent journal_to_replay(const std::string& path);
+
 // What the journals hold. Those of one device, one build and the same options count as parts of one
 // sweep, as far as none of their problems is in two of them: its rules are then made from all of
 // their problems. Throws Failure (kExitUsage) for what this build cannot replay.

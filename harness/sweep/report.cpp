@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/adapter_source.h"
 #include "harness/base/output_files.h"
 #include "harness/base/tool_info.h"
@@ -66,11 +67,12 @@ ExitCode report_outcomes(std::span<const Decided> decided, const Quarantine& qua
           prepared.outcome != Outcome::skipped && prepared.outcome != Outcome::constraints;
       if (!fault) continue;
       const Candidate& candidate = one.candidates[i];
-      std::fprintf(
-          stderr, "%s: %s\n  lora-bench --check --variants %s --problem %s --config \"%s\"\n",
-          std::string(to_string(prepared.outcome)).c_str(), prepared.detail.substr(0, 300).c_str(),
-          std::string(candidate.variant->name).c_str(), to_string(one.problem).c_str(),
-          to_string(candidate.variant->space, candidate.config).c_str());
+      std::fprintf(stderr,
+                   "%s: %s\n  lora-bench --check --variants %s --problem %s --config \"%s\"\n",
+                   std::string(to_string(prepared.outcome)).c_str(),
+                   printable_line(prepared.detail.substr(0, 300)).c_str(),
+                   std::string(candidate.variant->name).c_str(), to_string(one.problem).c_str(),
+                   to_string(candidate.variant->space, candidate.config).c_str());
       default_wrong = default_wrong || (i == 0 && prepared.outcome == Outcome::correctness);
     }
   }
@@ -117,6 +119,18 @@ void report_portfolio(const std::vector<Decided>& decided, const DeviceInfo& dev
   }
 }
 
+// What was measured is not lost with the tuned file.
+TunedFile write_or_say_how(const Options& options, const TunedFile& made) {
+  try {
+    return update_tuned_file(options.out, made, options.forget);
+  } catch (const Failure& failure) {
+    if (!options.replay.empty()) throw;
+    throw Failure(failure.code(), std::string(failure.what()) +
+                                      "; what was measured is kept: --resume, or --replay of the "
+                                      "journal, makes the file");
+  }
+}
+
 }  // namespace
 
 void require_writable(const std::string& path) {
@@ -127,7 +141,7 @@ void require_writable(const std::string& path) {
 ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* worker) {
   const TunedFile made =
       make_tuned_file(swept.decided, swept.setup.options.mode, swept.setup.device, tool_info());
-  const TunedFile file = update_tuned_file(options.out, made, options.forget);
+  const TunedFile file = write_or_say_how(options, made);
   if (options.json) {
     std::printf("%s", serialize(made).c_str());
   } else {
@@ -141,7 +155,8 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
     std::fprintf(stderr, "launch floor: %.2f us\n", worker->launch_floor_ns() * 1e-3);
   }
   std::fprintf(stderr, "tuned file: %s (%zu records of this sweep, %zu in all, %zu rules)\n",
-               options.out.c_str(), made.records.size(), file.records.size(), file.rules.size());
+               printable_line(options.out).c_str(), made.records.size(), file.records.size(),
+               file.rules.size());
   report_portfolio(swept.decided, swept.setup.device);
   if (!options.adapter.path.empty()) {
     for (const AdapterGain& gain : adapter_gains(module_problems(options), made)) {

@@ -108,7 +108,7 @@ std::string next_steps(const TunedFile& file, const std::string& path) {
                      text_of("%.2fx in the geometric mean\n",
                              std::exp(log_sum / static_cast<double>(file.records.size())));
   text += "next:\n";
-  const std::string word = shell_word(path);
+  const std::string word = printable_line(shell_word(path));
   text += "  lora-bench --pick " + short_key(to_string(shown->problem)) + " --tuned " + word +
           "    # what a runtime runs, and why\n";
   text += "  lora-bench --report report.html " + word + "    # a page for a browser\n";

@@ -46,7 +46,7 @@ std::vector<Known> known_from(const json& header) {
     const auto config = variant == nullptr
                             ? std::nullopt
                             : parse_config(variant->space, one.at("config").get<std::string>());
-    if (!problem || !config) throw Failure(kExitUsage, "journal: what it knows cannot be read");
+    if (!problem || !config) throw Failure(kExitUsage, "what the sweep knew cannot be read");
     known.push_back({*problem, {variant, *config}});
   }
   return known;
@@ -110,8 +110,8 @@ std::vector<Problem> sharded(const std::vector<Problem>& problems, const Options
   return part;
 }
 
-// The device as it was when the sweep began, where it is the same one. Another device, or a header
-// that has none, is refused by the journal, which compares the headers.
+}  // namespace
+
 DeviceInfo as_begun(const DeviceInfo& device, const json& begun) {
   try {
     DeviceInfo stored = device_from_json(begun.at("device"));
@@ -120,8 +120,6 @@ DeviceInfo as_begun(const DeviceInfo& device, const json& begun) {
   }
   return device;
 }
-
-}  // namespace
 
 SweepSetup setup_from(const Options& options, const json& begun) {
   SweepSetup setup;
@@ -194,6 +192,11 @@ json make_header(const SweepSetup& setup) {
           {"cache", to_string(options.cache)}};
 }
 
+json lasting(json header) {
+  header.at("device").erase("max_alloc_bytes");
+  return header;
+}
+
 namespace {
 
 SweepSetup parse_header(const json& header) {
@@ -241,7 +244,7 @@ SweepSetup setup_from(const json& header) {
   } catch (const Failure&) {
     throw;
   } catch (const std::exception& error) {
-    throw Failure(kExitUsage, std::string("journal: ") + printable(error.what(), 200));
+    throw Failure(kExitUsage, printable(error.what(), 200));
   }
 }
 

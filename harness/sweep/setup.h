@@ -19,8 +19,16 @@ struct SweepSetup {
 // where the options select nothing that can be swept.
 SweepSetup setup_from(const Options& options, const nlohmann::json& begun = nullptr);
 
+// The device as it was when the sweep of this header began, where it is the same one. Another
+// device, or a header that has none, is refused by the journal, which compares the headers.
+DeviceInfo as_begun(const DeviceInfo& device, const nlohmann::json& begun);
+
 // What a journal begins with, and must agree in to be gone on with.
 nlohmann::json make_header(const SweepSetup& setup);
+
+// What two headers agree in where both are of one device: a header without the bytes of the largest
+// buffer, which PoCL makes of the memory that is free at the moment.
+nlohmann::json lasting(nlohmann::json header);
 
 // The setup that the header of a journal is of. Throws Failure (kExitUsage) where this build has
 // other sources of the kernels, or what is no header.

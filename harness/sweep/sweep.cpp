@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "dispatch/internal/printable.h"
-#include "harness/base/failure.h"
 
 namespace loratune {
 namespace {
@@ -30,6 +29,7 @@ Sweep::Sweep(const SweepOptions& options, const DeviceInfo& device, Journal& jou
              std::function<void(const SweepProgress&)> progress)
     : options_(options),
       device_(device),
+      journal_(journal),
       conversation_(&journal, options.budget_s, options.problems.size(), std::move(interrupted),
                     std::move(progress)),
       arms_(worker == nullptr
@@ -55,11 +55,9 @@ bool Sweep::run() {
   } catch (const Journal::ReplayEnd&) {
     return false;
   } catch (const nlohmann::json::exception& error) {
-    throw Failure(kExitUsage, std::string("the journal holds what no sweep has written: ") +
-                                  printable(error.what(), 200));
+    journal_.refuse("holds what no sweep has written: " + printable(error.what(), 200));
   } catch (const std::invalid_argument& error) {
-    throw Failure(kExitUsage, std::string("the journal holds what no sweep has written: ") +
-                                  printable(error.what(), 200));
+    journal_.refuse("holds what no sweep has written: " + printable(error.what(), 200));
   }
 }
 
@@ -73,6 +71,9 @@ void Sweep::run_group(const Group& group, double share_s) {
     runs.push_back(tune(plan, now + std::max(tuned_by - now, 0.0) * plan.weight / left));
     left -= plan.weight;
   }
+  double finals_s = 0;
+  for (const FamilyRun& run : runs) finals_s += FamilyRace::finals_s(run);
+  conversation_.finals_take(finals_s);
   while (!runs.empty()) {
     if (arms_) arms_->use_fresh_process();
     std::erase_if(runs, [&](FamilyRun& run) {

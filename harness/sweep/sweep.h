@@ -31,6 +31,7 @@ class Sweep {
 
   const SweepOptions options_;
   const DeviceInfo device_;
+  const Journal& journal_;
   Conversation conversation_;
   Quarantine quarantine_;
   std::optional<FamilyArms> arms_;

@@ -1,15 +1,16 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
+#include "harness/base/output_files.h"
 #include "harness/base/selection.h"
 #include "harness/sweep/modes.h"
 #include "harness/sweep/replay.h"
@@ -20,11 +21,7 @@ namespace {
 
 // What a journal holds, decided again without a device.
 SweepResult replay(const Options& options) {
-  const JournalContent content = read_journal(options.replay);
-  if (content.header.is_null()) {
-    throw Failure(kExitUsage, "journal '" + options.replay + "' is empty");
-  }
-  if (!content.damage.empty()) std::fprintf(stderr, "%s\n", content.damage.c_str());
+  const JournalContent content = journal_to_replay(options.replay);
   return std::move(replay_journals({&content, 1}).front());
 }
 
@@ -55,8 +52,9 @@ SweepResult sweep(const Options& options, Live& live) {
   BuildAhead ahead(options.device, options.builders);
   ahead.interrupt_when(interrupted);
   std::fprintf(stderr, "%s: %zu problems, %zu variants, budget %.0f s\njournal: %s\n",
-               display_name(setup.device).c_str(), setup.options.problems.size(),
-               setup.options.variants.size(), setup.options.budget_s, options.journal.c_str());
+               printable_line(display_name(setup.device)).c_str(), setup.options.problems.size(),
+               setup.options.variants.size(), setup.options.budget_s,
+               printable_line(options.journal).c_str());
   const std::string note = budget_note(setup.options);
   if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   tell_limit(setup.device);
@@ -64,7 +62,6 @@ SweepResult sweep(const Options& options, Live& live) {
   Sweep sweep(setup.options, setup.device, *journal, live.worker.get(), &ahead, interrupted,
               [&](const SweepProgress& progress) { display.show(progress, seconds_now()); });
   const bool whole = sweep.run();
-  display.clear();
   return {setup, sweep.decided(), sweep.quarantine(), whole};
 }
 
@@ -72,10 +69,9 @@ SweepResult sweep(const Options& options, Live& live) {
 
 int sweep_mode(const Options& options) {
   const bool replaying = !options.replay.empty();
-  if (!replaying && std::filesystem::weakly_canonical(options.out) ==
-                        std::filesystem::weakly_canonical(options.journal)) {
-    throw Failure(kExitUsage, "--out and --journal name the same file, '" + options.out + "'");
-  }
+  const NamedFile journal =
+      replaying ? NamedFile{"--replay", options.replay} : NamedFile{"--journal", options.journal};
+  require_apart({"--out", options.out}, {journal});
   require_writable(options.out);
   Live live;
   const SweepResult result = replaying ? replay(options) : sweep(options, live);

@@ -104,6 +104,10 @@ TEST(CApi, AProblemComesBackFromItsKey) {
               }),
               key);
   }
+  problem.align = 4;  // an element of f32: the same problem as without an alignment
+  EXPECT_EQ(whole_text(
+                [&](loratune_text* text) { return loratune_problem_key(&problem, text, nullptr); }),
+            "fwd_m0_k1_n1_r1024_f32_set");
   Text detail;
   EXPECT_EQ(loratune_problem_parse("\x1b[31m", &problem, detail.out()), LORATUNE_INVALID_VALUE);
   EXPECT_EQ(detail.str().find('\x1b'), std::string::npos);

@@ -158,6 +158,25 @@ TEST_F(CommandLine, AnOutThatCannotBeWrittenIs2BeforeAnyWork) {
   std::filesystem::permissions(locked, std::filesystem::perms{0755});
 }
 
+TEST_F(CommandLine, AnOutThatIsTheJournalTooIs2BeforeAnyWork) {
+  for (const char* journal : {"new.json", "./new.json"}) {
+    expect_failure(2, Words{"--sweep", "--out", "new.json", "--journal", journal} + kOneProblem,
+                   {kNoDevice});
+  }
+  expect_failure(2, {"--replay", "./new.json", "--out", "new.json"}, {kNoDevice});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "new.json"));
+}
+
+TEST_F(CommandLine, ALimitOnTheSizeOfFilesIsToldAndGoneOnFrom) {
+  const Words sweep = Words{"--sweep", "--device", kPocl, "--budget", "1s"} + kOneProblem;
+  const Words shell = {"-c", "ulimit -f 1; exec \"$0\" \"$@\"", LORATUNE_BENCH};
+  const Result limited = Process(folder_, shell + sweep, {}, "/bin/sh").wait();
+  EXPECT_EQ(limited.code, 2) << limited.err;
+  EXPECT_EQ(complaints(limited), 1) << limited.err;
+  EXPECT_GT(file("tuned.json.journal").size(), 0U) << "as much of it as could be written";
+  EXPECT_EQ(run(sweep + Words{"--resume"}).code, 0) << "its header was cut off";
+}
+
 TEST_F(CommandLine, AnOutThatIsNoTunedFileIsLeftAsItIs) {
   for (const std::string& precious :
        {std::string("my thesis\n"), std::string(), std::string(R"({"a": 1})")}) {
@@ -441,6 +460,25 @@ TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
   }
   first.signal(SIGKILL);  // a lock ends with its holder
   EXPECT_EQ(waits.wait().code, 0);
+}
+
+TEST_F(Sweeping, WhatARecordWaitsForTheDeviceIsNoPartOfItsBudget) {
+  Process first(folder_, sweep("4,8,16,32", "600s"), {});  // it is killed long before
+  ASSERT_TRUE(journal_reaches(first, "build fwd_r4"));
+  TemporaryFolder other;
+  Process waits(other,
+                {"--sweep", "--record", "r.jsonl", "--device", kPocl, "--configs", "1",
+                 "--variants", "naive", "--problem", "m3_k64_n64_r4_f32_acc", "--budget", "0.2s"},
+                {"LORATUNE_LOCK=" + folder_.path().string()});
+  while (read_bytes(other / "stderr").find("waiting: another suite") == std::string::npos) {
+    ASSERT_TRUE(waits.running());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  first.signal(SIGKILL);
+  const Result result = waits.wait();
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read_recording(other / "r.jsonl").problems.size(), 1U) << result.err;
 }
 
 TEST_F(Sweeping, InterruptedGives130AndAFileOfWhatIsDecided) {

@@ -372,6 +372,30 @@ TEST(CommandLine, ReadsLists) {
   EXPECT_EQ(options.variants, (Words{"naive", "split"}));
 }
 
+TEST(CommandLine, AListIsOneWord) {
+  const std::pair<Words, std::string> cases[] = {
+      {{"--check", "--tokens", "1", "16"},
+       "--tokens: several values are one word with commas: --tokens 1,16"},
+      {{"--check", "--tokens=1,4", "16", "--json"},
+       "--tokens: several values are one word with commas: --tokens 1,4,16"},
+      {{"--gate", "b", "--problem", "k", "l"},
+       "--problem: several values are one word with commas: --problem k,l"},
+      {{"--gate", "b", "--looks", "20", "40"},
+       "--looks: several values are one word with commas: --looks 20,40"},
+      {{"--check", "--ranks", "4,,8"}, "--ranks: an item of '4,,8' is empty"},
+      {{"--check", "--ranks=4,"}, "--ranks: an item of '4,' is empty"},
+      {{"--check", "--variants", ",naive"}, "--variants: an item of ',naive' is empty"},
+      {{"--check", "--dtypes", ","}, "--dtypes: an item of ',' is empty"},
+      {{"--check", "--dtypes", "--json"}, "--dtypes wants a value before --json"},
+  };
+  for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
+  EXPECT_NE(refusal([] { parse({"--check", "--tokens"}); }), "");
+  EXPECT_NE(refusal([] { parse({"--check", "--tokens", "1", "-16"}); }), "");
+  EXPECT_EQ(parse({"--check", "--tokens=1", "--tokens", "4,16", "--json"}).tokens,
+            (std::vector<std::int64_t>{1, 4, 16}));
+  EXPECT_EQ(parse({"--report", "p", "a", "b", "--json"}).report, (Words{"p", "a", "b"}));
+}
+
 TEST(CommandLine, ReadsABudget) {
   const auto budget = [](const char* text) {
     return parse({"--sweep", "--budget", text}).budget_s;
@@ -466,6 +490,9 @@ TEST(SelectProblems, DropsDuplicates) {
                       "m1_k2_n3_r4_f32_acc,fwd_m1_k2_n3_r4_f32_acc,m1_k2_n3_r5_f32_acc"})
                 .size(),
             2U);
+  EXPECT_EQ(
+      problems({"--list", "--problem", "m1_k2_n3_r4_f32_acc,m1_k2_n3_r4_f32_acc_align4"}).size(),
+      1U);
 }
 
 TEST(SelectProblems, RefusesShapesOutOfRangeAndSaysWhich) {

@@ -240,6 +240,29 @@ TEST_F(JournalTest, AnEmptyOneIsBegunAfresh) {
   EXPECT_EQ(bytes(), kFirst);
 }
 
+// As a full disk or a limit on files leaves it: the header is what is written first.
+TEST_F(JournalTest, OneCutOffWithinItsHeaderIsBegunAfresh) {
+  for (std::size_t cut = 1; cut < kFirst.size(); ++cut) {
+    write(kFirst.substr(0, cut));
+    EXPECT_TRUE(read_journal(path()).header.is_null()) << cut;
+    { resumed(); }
+    ASSERT_EQ(bytes(), kFirst) << cut;
+  }
+  for (const char* other : {"deadbeef is no checksum", "deadbeef 12 monkeys", "cafe au lait",
+                            "561bacaf 7 {\"a\":1,\"b\":2", "561bacaf\t7 {"}) {
+    write(other);
+    EXPECT_NE(failure([&] { resumed(); }), "") << other;
+    EXPECT_EQ(bytes(), other);
+  }
+}
+
+TEST_F(JournalTest, SaysItsNameWhereItDoesNotFit) {
+  write(kFirst + kSecond);
+  Journal journal = Journal::replay(read_journal(path()));
+  const std::string why = failure([&] { journal.ask("build b", never); });
+  EXPECT_EQ(why.find("journal '" + path() + "': does not fit"), 0U) << why;
+}
+
 TEST_F(JournalTest, IsReadAsGzipCompressedItAndNotGoneOnWith) {
   const std::string all = kFirst + kSecond + kThird;
   const gzFile file = gzopen(path().c_str(), "wb");
@@ -270,8 +293,8 @@ TEST_F(JournalTest, RefusesWhatIsNoJournal) {
   EXPECT_NE(failure([&] { read_journal(folder_.path().string()); }), "") << "a folder";
   for (const std::string& content :
        {std::string("hello\n"), std::string("\n"), std::string(1000, '\0'), kSecond,
-        kFirst.substr(0, kFirst.size() - 1), frame_line({{"schema", "other"}}),
-        frame_line({{"schema", 5}}), frame_line(5)}) {
+        kFirst.substr(0, 30) + "\n", frame_line({{"schema", "other"}}), frame_line({{"schema", 5}}),
+        frame_line(5)}) {
     write(content);
     EXPECT_NE(failure([&] { read_journal(path()); }), "") << content;
   }

@@ -5,6 +5,7 @@
 
 #include "device/process.h"
 #include "loratune/dispatch/tuned_file.h"
+#include "report_inputs.h"
 
 namespace loratune {
 namespace {
@@ -56,6 +57,37 @@ TEST_F(MergeMode, LosesRecordsOfAnotherBuildOnlyWhereTheirVariantsAreNamed) {
   EXPECT_EQ(named.code, 0) << named.err;
   EXPECT_NE(named.err.find("of another build, on Another "), std::string::npos) << named.err;
   EXPECT_EQ(read("out.json").records.size(), file_.records.size());
+}
+
+TEST_F(MergeMode, JoinsFilesOfDifferentBuildsWhereTheLossIsNamed) {
+  TunedFile other = file_;
+  std::string names;
+  for (auto& [name, kernel] : other.kernels) {
+    kernel.source_sha256 = std::string(64, '1');
+    names += (names.empty() ? "" : ",") + name;
+  }
+  write("one.json", file_);
+  write("other.json", other);
+  const Words files = {"one.json", "other.json", "--out", "out.json"};
+  const Result refused = merge(files);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(complaints(refused), 1) << refused.err;
+  EXPECT_NE(refused.err.find("'other.json' loses "), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("--forget "), std::string::npos) << refused.err;
+  const Result named = merge(files + Words{"--forget", names});
+  EXPECT_EQ(named.code, 0) << named.err;
+  EXPECT_EQ(read("out.json").records.size(), file_.records.size());
+  EXPECT_EQ(read("out.json").kernels.at("naive"), file_.kernels.at("naive"))
+      << "neither is of this build: the first stays";
+}
+
+TEST_F(MergeMode, NamesTheJournalThatItCannotReplay) {
+  write_bytes(folder_ / "old.journal", report_inputs::journal());  // of a build of other variants
+  const Result result = merge({"old.journal", "--out", "out.json"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(complaints(result), 1) << result.err;
+  EXPECT_NE(result.err.find("journal 'old.journal': variant imaginary"), std::string::npos)
+      << result.err;
 }
 
 }  // namespace

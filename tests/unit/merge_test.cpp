@@ -77,6 +77,24 @@ TunedFile random_file(std::uint64_t seed) {
   return file;
 }
 
+// A file as an earlier build may have written it, with an alignment that is the element's own.
+TEST(MergeTunedFiles, KeepsTheStrongerRecordWhereTheOtherStatesTheElementsOwnAlignment) {
+  TunedFile plain;
+  plain.tool = {"lora-bench", "0.1.0", "0123456789ab"};
+  plain.devices["d0"] = device(0);
+  plain.kernels["naive"] = {std::string(64, '0'), 1};
+  plain.records = {fictional::record("d0", fictional::problem(), 8)};
+  TunedFile stated = plain;
+  stated.records[0].problem.align = 2;
+  stated.records[0].speedup_lo = 1.64;
+  const auto read = parse_tuned_file(serialize(stated));
+  ASSERT_TRUE(read.file) << read.error;
+  const TunedFile both = merge({plain, *read.file});
+  ASSERT_EQ(both.records.size(), 1U);
+  EXPECT_EQ(both.records[0].problem, fictional::problem());
+  EXPECT_EQ(both.records[0].speedup_lo, 1.64);
+}
+
 constexpr int kTrials = 100;
 
 TEST(MergeTunedFiles, IsCommutative) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <tuple>
 
 namespace loratune {
 namespace {
@@ -64,6 +65,22 @@ TEST(Problem, EveryAxisHasItsPlaceInTheKey) {
   problem.dora = false;
   problem.accumulate = false;
   expect_key(problem, "fwd_m1_k1024_n64+64+64+64+64+64+64+64_r8_bf16_w_f32_set_a65535_align16");
+}
+
+TEST(Problem, AnAlignmentThatIsTheElementsOwnCountsAsNone) {
+  for (const auto& [dtype, own, more] :
+       {std::tuple{"f32", "4", "8"}, std::tuple{"f16", "2", "4"}, std::tuple{"bf16", "2", "4"}}) {
+    std::string why;
+    const std::string key = "fwd_m1_k64_n64_r4_" + std::string(dtype) + "_acc";
+    const auto plain = parse_problem(key, why);
+    ASSERT_TRUE(plain) << why;
+    EXPECT_EQ(parse_problem(key + "_align" + own, why), plain) << why;
+    const auto aligned = parse_problem(key + "_align" + more, why);
+    ASSERT_TRUE(aligned) << why;
+    EXPECT_EQ(to_string(*aligned), key + "_align" + more);
+  }
+  std::string why;
+  EXPECT_FALSE(parse_problem("fwd_m1_k64_n64_r4_f32_acc_align2", why)) << "less than an element";
 }
 
 TEST(Problem, AllPairsOfTypesAreDistinct) {

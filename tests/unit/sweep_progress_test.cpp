@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 
+#include "harness/sweep/conversation.h"
 #include "harness/sweep/progress.h"
 
 namespace loratune {
@@ -72,13 +74,26 @@ TEST(SweepProgress, HasColourOnlyWhereTheTerminalHas) {
 
 TEST(ProgressDisplay, WritesOverItsLineOnATerminal) {
   const Written written;
-  ProgressDisplay display(written.file(), {true, false, 40});
-  display.show(in_the_middle(), 0);
-  display.show(in_the_middle(), 0.01);  // too soon
-  display.show(in_the_middle(), 0.2);
-  display.clear();
+  {
+    ProgressDisplay display(written.file(), {true, false, 40});
+    display.show(in_the_middle(), 0);
+    display.show(in_the_middle(), 0.01);  // too soon
+    display.show(in_the_middle(), 0.2);
+  }
   const std::string line = progress_line(in_the_middle(), {true, false, 40});
   EXPECT_EQ(written.text(), "\r" + line + "\033[K\r" + line + "\033[K\r\033[K");
+}
+
+TEST(ProgressDisplay, LeavesALineToTheFailureThatEndsTheSweep) {
+  const Written written;
+  try {
+    ProgressDisplay display(written.file(), {true, false, 40});
+    display.show(in_the_middle(), 0);
+    throw std::runtime_error("lora-bench: the disk is full");
+  } catch (const std::runtime_error& error) {
+    std::fputs(error.what(), written.file());
+  }
+  EXPECT_TRUE(written.text().ends_with("\033[K\r\033[Klora-bench: the disk is full"));
 }
 
 TEST(ProgressDisplay, ShowsADecisionAtOnce) {
@@ -91,17 +106,46 @@ TEST(ProgressDisplay, ShowsADecisionAtOnce) {
   EXPECT_NE(written.text().find(" 31/120"), std::string::npos);
 }
 
+TEST(ProgressDisplay, LeavesANoteInALineOfItsOwn) {
+  const Written written;
+  SweepProgress progress = in_the_middle();
+  progress.note = "a note";
+  {
+    ProgressDisplay live(written.file(), {true, false, 40});
+    live.show(progress, 0);
+    ProgressDisplay pipe(written.file(), {false, false, 40});
+    pipe.show(progress, 0);
+  }
+  const std::string text = written.text();
+  EXPECT_EQ(text.find("\r\033[Ka note\n\r["), 0U) << text;
+  EXPECT_NE(text.find("\033[Ka note\n30 of 120"), std::string::npos) << text;
+}
+
+// A final that has begun is not cut off, so a sweep of large problems outlasts its budget.
+TEST(SweepProgress, SaysWhereFinalsWillEndWellBehindTheBudget) {
+  std::string told;
+  const Conversation conversation(
+      nullptr, 100, 1, [] { return false; },
+      [&](const SweepProgress& progress) { told += progress.note; });
+  conversation.finals_take(0);
+  conversation.finals_take(99);
+  EXPECT_EQ(told, "");
+  conversation.finals_take(400);
+  EXPECT_NE(told.find("take about 400 s"), std::string::npos) << told;
+}
+
 TEST(ProgressDisplay, WritesALineADecisionElsewhere) {
   const Written written;
-  ProgressDisplay display(written.file(), {false, false, 80});
-  SweepProgress progress = in_the_middle();
-  display.show(progress, 0);
-  progress.doing = "racing, round 3";
-  display.show(progress, 10);
-  progress.decided = 31;
-  progress.elapsed_s = 70;
-  display.show(progress, 20);
-  display.clear();
+  {
+    ProgressDisplay display(written.file(), {false, false, 80});
+    SweepProgress progress = in_the_middle();
+    display.show(progress, 0);
+    progress.doing = "racing, round 3";
+    display.show(progress, 10);
+    progress.decided = 31;
+    progress.elapsed_s = 70;
+    display.show(progress, 20);
+  }
   EXPECT_EQ(written.text(), "30 of 120 problems after 1:00\n31 of 120 problems after 1:10\n");
 }
 

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,8 +12,10 @@
 #include "fictional.h"
 #include "harness/base/failure.h"
 #include "harness/sweep/output.h"
+#include "harness/sweep/report.h"
 #include "loratune/dispatch/dispatcher.h"
 #include "temporary_folder.h"
+#include "tuner/merge.h"
 
 namespace loratune {
 namespace {
@@ -303,6 +307,24 @@ TEST_F(UpdateTunedFile, LosesNoRecordWhereManyEndAtOnce) {
   EXPECT_EQ(load_tuned_file(path_).file.value().records.size(), 5U * kWriters);
 }
 
+// As `flock FOLDER lora-bench --sweep` has it: who holds the folder waits for the sweep's end.
+TEST_F(UpdateTunedFile, DoesNotWaitForEverForWhoHoldsTheFolder) {
+  const int held = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(held, LOCK_EX), 0);
+  try {
+    update_tuned_file(path_, make({}), {}, 0.05);
+    ADD_FAILURE() << "written in spite of the lock";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitUsage);
+    EXPECT_NE(std::string(failure.what()).find("'" + folder_.string() + "'"), std::string::npos)
+        << failure.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  close(held);
+  update_tuned_file(path_, make({}), {}, 0.05);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
 TEST_F(UpdateTunedFile, LeavesWhatIsNoTunedFileAlone) {
   std::ofstream(path_) << "mine";
   EXPECT_THROW(update_tuned_file(path_, make({}), {}), Failure);
@@ -347,6 +369,66 @@ TEST_F(UpdateTunedFile, LosesWhatIsNamedAndNothingElse) {
   EXPECT_NE(testing::internal::GetCapturedStderr(), "") << "lost in silence";
   EXPECT_EQ(now.records.size(), fresh.records.size() + static_cast<std::size_t>(others));
   EXPECT_EQ(load_tuned_file(path_).file, now);
+}
+
+SweepResult swept_with(const std::string& detail) {
+  Decided one = decided(fictional::problem());
+  one.candidates.push_back({find_variant("naive"), naive_config(16)});
+  one.prepared.push_back({Outcome::compile, 0, 0, detail});
+  one.log_ratios.push_back(NAN);
+  SweepResult swept;
+  swept.setup.device = fictional::device();
+  swept.decided = {one};
+  return swept;
+}
+
+TEST_F(UpdateTunedFile, TellsWhatADriverSaidInPrintableText) {
+  Options options;
+  options.out = path_;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  finish_sweep(options, swept_with("error: \x1b[2J\n  here"), nullptr);
+  const std::string out = testing::internal::GetCapturedStdout();
+  const std::string err = testing::internal::GetCapturedStderr();
+  EXPECT_EQ((out + err).find('\x1b'), std::string::npos) << out << err;
+  EXPECT_NE(err.find("error: \\x1b[2J   here\n"), std::string::npos) << err;
+}
+
+TEST_F(UpdateTunedFile, ThatCannotBeWrittenIsMadeOfTheJournal) {
+  Options options;
+  options.out = folder_ / "missing" / "tuned.json";
+  const auto refusal = [&] {
+    try {
+      finish_sweep(options, swept_with(""), nullptr);
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.code(), kExitUsage);
+      return std::string(failure.what());
+    }
+    return std::string("written");
+  };
+  EXPECT_NE(refusal().find("--replay of the journal"), std::string::npos) << refusal();
+  options.replay = "a.journal";
+  EXPECT_EQ(refusal().find("--replay of the journal"), std::string::npos) << "which it is already";
+}
+
+TEST(KeepOneSource, KeepsThatOfThisBuildAndListsWhatGoes) {
+  const TunedFile ours = earlier();
+  const TunedFile theirs = of_another_build();
+  testing::internal::CaptureStderr();
+  std::vector<TunedFile> files = {theirs, ours};
+  EXPECT_THROW(keep_one_source(files, {"theirs.json", "ours.json"}, {"split"}), Failure);
+  files = {theirs, ours};
+  keep_one_source(files, {"theirs.json", "ours.json"}, {"naive", "warp_shuffle"});
+  const std::string listed = testing::internal::GetCapturedStderr();
+  EXPECT_NE(listed.find("'theirs.json' loses "), std::string::npos) << listed;
+  EXPECT_NE(listed.find("'ours.json' loses 1 records and 0 rules of warp_shuffle"),
+            std::string::npos)
+      << "this build has no warp_shuffle, so the first file's stays: " << listed;
+  EXPECT_EQ(files[1].kernels.at("naive"), kernel_of("naive"));
+  EXPECT_EQ(count(files[0], [](const Record& r) { return r.variant == "naive"; }), 0);
+  EXPECT_EQ(count(files[0], [](const Record& r) { return r.variant == "warp_shuffle"; }), 1);
+  std::string why;
+  EXPECT_TRUE(merge_tuned_files(files, why)) << why;
 }
 
 TEST(MergeEarlier, IntoTheSameFileChangesNothing) {
