@@ -7,9 +7,9 @@
  *
  * Structs.  Each begins with `size`, which the caller sets to sizeof of the struct. A field that a
  * smaller size leaves out is 0, and 0 is the default of every field: also of a scale or a factor, where
- * it multiplies by 0. A size that is 0, no multiple
- * of 8, or above this library's is refused, so a caller that was built for a newer library gets a
- * status. Set a struct to zeros first: what is called reserved must be 0.
+ * it multiplies by 0. A size that is 0, that is no multiple of 8, or that is above this library's is
+ * refused, so a caller that was built for a newer library gets a status. Set a struct to zeros first:
+ * what is called reserved must be 0.
  *
  * Status.  What returns int32_t returns LORATUNE_SUCCESS (0), a code of OpenCL as it came, or a
  * loratune_status. loratune_status_name() names all three. Where a function takes `detail`, the line
@@ -355,7 +355,7 @@ typedef struct loratune_host_call {
 int32_t loratune_forward_host(loratune_host_session* session, const loratune_host_call* call,
                               loratune_text* detail);
 
-/* What the processor is used by, like `AVX2`. Never NULL. */
+/* The processor's instructions that loratune_forward_host() uses, like `AVX2`. Never NULL. */
 const char* loratune_host_instruction_set(void);
 
 #ifdef __cplusplus
