@@ -10,7 +10,7 @@
 namespace loratune {
 namespace {
 
-// Architectures whose models name their modules so.
+// Architectures of llama.cpp whose models name their modules so: its name, and the model's.
 constexpr std::string_view kArchitectures[] = {"llama", "qwen2", "qwen3", "gemma", "gemma2"};
 constexpr std::pair<std::string_view, std::string_view> kNames[] = {
     {"attn_q", "self_attn.q_proj"}, {"attn_k", "self_attn.k_proj"},
@@ -18,22 +18,34 @@ constexpr std::pair<std::string_view, std::string_view> kNames[] = {
     {"ffn_gate", "mlp.gate_proj"},  {"ffn_up", "mlp.up_proj"},
     {"ffn_down", "mlp.down_proj"}};
 
-// `model.layers.3.self_attn.q_proj` for `blk.3.attn_q`.
-std::optional<std::string> model_name(std::string_view path) {
-  if (path == "output") return "lm_head";
-  constexpr std::string_view kBlock = "blk.";
-  if (!path.starts_with(kBlock)) return {};
-  path.remove_prefix(kBlock.size());
+// The model's name of a module `<begin>3.attn_q`, by an entry of kNames that `is` it.
+template <class Is>
+std::optional<std::string> model_name(std::string_view path, std::string_view begin, Is is) {
+  if (!path.starts_with(begin)) return {};
+  path.remove_prefix(begin.size());
   const std::size_t dot = path.find('.');
   const std::string_view layer = path.substr(0, dot);
   const bool number = !layer.empty() && dot != std::string_view::npos &&
                       layer.find_first_not_of("0123456789") == std::string_view::npos;
   for (const auto& [theirs, ours] : kNames) {
-    if (number && path.substr(dot + 1) == theirs) {
+    if (number && is(path.substr(dot + 1), theirs, ours)) {
       return "model.layers." + std::string(layer) + "." + std::string(ours);
     }
   }
   return {};
+}
+
+// `model.layers.3.self_attn.q_proj` for `blk.3.attn_q`.
+std::optional<std::string> name_of_llama_cpp(std::string_view path) {
+  if (path == "output") return "lm_head";
+  return model_name(path, "blk.", [](auto name, auto theirs, auto) { return name == theirs; });
+}
+
+// `model.layers.3.self_attn.q_proj` for `layers.3.q_proj`.
+std::optional<std::string> name_of_metal_candle(std::string_view path) {
+  return model_name(path, "layers.", [](auto name, auto, auto ours) {
+    return name == ours.substr(ours.find('.') + 1);
+  });
 }
 
 // B with the rows of each head as the model has them: its first half, then its second. llama.cpp
@@ -104,7 +116,7 @@ std::string rename_llama_cpp(const Adapter& adapter, int heads, int heads_kv, Re
            in_quotes(adapter.architecture);
   }
   for (LoraModule& module : renamed.modules) {
-    const auto name = model_name(module.path);
+    const auto name = name_of_llama_cpp(module.path);
     if (!name) return "the model's name of module " + in_quotes(module.path) + " is not known";
     if (adapter.architecture == "llama" &&
         (module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k"))) {
@@ -120,30 +132,42 @@ std::string rename_llama_cpp(const Adapter& adapter, int heads, int heads_kv, Re
   return {};
 }
 
+// metal-candle leaves out the block of a layer that a module is in.
+std::string rename_metal_candle(Renamed& renamed) {
+  for (LoraModule& module : renamed.modules) {
+    const auto name = name_of_metal_candle(module.path);
+    if (!name) {
+      return "the model's name of module " + in_quotes(module.path) +
+             " is not known: metal-candle leaves out the block of the layer, as self_attn of "
+             "model.layers.0.self_attn.q_proj";
+    }
+    module.path = *name;
+  }
+  return {};
+}
+
 }  // namespace
 
 ModelModules model_modules(const Adapter& adapter, Format to, int heads, int heads_kv) {
   ModelModules result{adapter.modules, adapter.storage, {}};
   if (adapter.format == to) return result;
-  if (adapter.format == Format::metal_candle) {
-    result.error = "the model's name of module " + in_quotes(adapter.modules.front().path) +
-                   " is not known: metal-candle leaves out the block of the layer, as self_attn of "
-                   "model.layers.0.self_attn.q_proj";
+  const bool bare = adapter.format == Format::go_mlx && to != Format::metal_candle;
+  if (adapter.format != Format::gguf && adapter.format != Format::metal_candle && !bare) {
     return result;
   }
-  const bool bare = adapter.format == Format::go_mlx && to != Format::metal_candle;
-  if (adapter.format != Format::gguf && !bare) return result;
   auto renamed = std::make_shared<Renamed>();
   renamed->adapter = adapter.storage;
   renamed->modules = adapter.modules;
   if (adapter.format == Format::gguf) {
     result.error = rename_llama_cpp(adapter, heads, heads_kv, *renamed);
-    if (!result.error.empty()) return result;
+  } else if (adapter.format == Format::metal_candle) {
+    result.error = rename_metal_candle(*renamed);
   } else {
     for (LoraModule& module : renamed->modules) {
       if (module.path.starts_with("layers.")) module.path.insert(0, "model.");
     }
   }
+  if (!result.error.empty()) return result;
   std::sort(renamed->modules.begin(), renamed->modules.end(),
             [](const LoraModule& one, const LoraModule& other) { return one.path < other.path; });
   result.modules = renamed->modules;

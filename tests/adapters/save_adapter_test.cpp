@@ -229,12 +229,34 @@ TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
   const LoadedAdapter again = load_adapter(path, reading);
   ASSERT_TRUE(again.adapter) << again.error;
   expect_same(*again.adapter, *loaded.adapter);
-  // It does not say which block of the layer q_proj is of, and others want that.
+}
+
+// It does not say which block of the layer a module is of, and others want that.
+TEST(SaveAdapter, WhatMetalCandleLeavesOutOfANameIsWrittenWhereItIsKnown) {
+  const auto adapter_of = [](const std::string& module) {
+    AdapterFolder folder;
+    const std::vector<Counted> pair = {{"layers.0." + module + ".lora_a", 4, 2, 1},
+                                       {"layers.0." + module + ".lora_b", 2, 3, 100}};
+    folder.file("x.safetensors", safetensors(pair));
+    LoadOptions reading;
+    reading.alpha = 8;
+    return folder.load(reading);
+  };
+  const TemporaryFolder target;
   for (const Format other : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
-    EXPECT_SAYS(save_adapter(*again.adapter, other, (target / "y").string()),
-                "the model's name of module 'layers.0.q_proj' is not known");
+    const LoadedAdapter known = adapter_of("down_proj");
+    ASSERT_TRUE(known.adapter) << known.error;
+    const std::string path = (target / std::string(to_string(other))).string();
+    ASSERT_EQ(save_adapter(*known.adapter, other, path), "");
+    const LoadedAdapter again = load_adapter(path);
+    ASSERT_TRUE(again.adapter) << again.error;
+    EXPECT_EQ(again.adapter->modules[0].path, "model.layers.0.mlp.down_proj");
+    const LoadedAdapter unknown = adapter_of("c_attn");
+    ASSERT_TRUE(unknown.adapter) << unknown.error;
+    EXPECT_SAYS(save_adapter(*unknown.adapter, other, (target / "y").string()),
+                "the model's name of module 'layers.0.c_attn' is not known");
   }
-  EXPECT_EQ(target.files(), 1);
+  EXPECT_EQ(target.files(), 3);
 }
 
 // go-mlx takes layers.N and model.layers.N for one, and models have the latter.
