@@ -77,9 +77,8 @@ class NewFolder {
     std::error_code error;
     const fs::file_status status = fs::status(target_, error);
     inside_ = fs::exists(status);
-    if (inside_ && !(fs::is_directory(status) && fs::is_empty(target_, error))) {
-      refuse(target, "exists already; nothing was written");
-    }
+    if (inside_ && !fs::is_directory(status)) refuse(target, "exists already; nothing was written");
+    if (inside_) require_free();
     if (!inside_ && fs::is_symlink(fs::symlink_status(target_, error))) {
       refuse(target, "cannot be made: it is a link to nothing");
     }
@@ -119,10 +118,8 @@ class NewFolder {
       sync_folder_of(target_);
       return;
     }
-    // Of two that found it empty one sees the other's folder.
-    if (std::distance(fs::directory_iterator(target_), {}) != 1) {
-      refuse(target_.string(), "is no longer empty; nothing was written");
-    }
+    // Of two that found it free one sees the other's folder.
+    require_free();
     for (std::size_t i = 0; i < names_.size() && !error; ++i) {
       fs::rename(path_ / names_[i], target_ / names_[i], error);
       std::error_code ignored;
@@ -135,6 +132,19 @@ class NewFolder {
   }
 
  private:
+  // Refuses where the target holds something, and says so of what a killed process left.
+  void require_free() const {
+    for (const fs::directory_entry& entry : fs::directory_iterator(target_)) {
+      if (entry.path() == path_) continue;
+      const std::string name = entry.path().filename().string();
+      const bool left = name.starts_with("adapter.") && name.ends_with(".tmp");
+      refuse(target_.string(),
+             left ? "holds " + in_quotes(name) +
+                        ", of a save that goes on or was killed; nothing was written"
+                  : "exists already; nothing was written");
+    }
+  }
+
   fs::path target_, path_;
   bool inside_ = false;
   std::vector<std::string> names_;

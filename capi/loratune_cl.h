@@ -228,9 +228,10 @@ typedef struct loratune_call {
  * In the steady state it allocates nothing and takes no lock that a build holds. A call builds a kernel
  * where it is the first of its number of rows, with a pool also of its number of adapters that have rows,
  * and where one adapter has all rows, of its rank. Numbers of rows or of adapters that have the same next
- * power of two count as one. The first call that needs a layout of the weights or of the pool's slots
- * makes it, by blocking writes on the queue. Scratch of the caller's that is several buffers, or at an
- * offset, is parted in each call.
+ * power of two count as one; but the numbers up to the problem's m have a kernel of their own among these.
+ * With batch_invariant the number of adapters is that of the pool's slots. The first call that needs a
+ * layout of the weights or of the pool's slots makes it, by blocking writes on the queue. Scratch of the
+ * caller's that is several buffers, or at an offset, is parted in each call.
  *
  * A kernel whose work-groups wait for one another must have all of them on the device at once, so the
  * runs of such kernels on a device follow one another. A run on another queue than the last one's waits

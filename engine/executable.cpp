@@ -200,21 +200,6 @@ void Executable::State::set_arguments(std::size_t launch, const Operands& operan
   numbers.finish();
 }
 
-void Executable::State::enqueue_parts(cl_command_queue queue, const Operands& operands,
-                                      std::vector<cl_event>* events) {
-  std::vector<cl_event> made;
-  const auto release = [](std::vector<cl_event>* all) {
-    for (const cl_event event : *all) Handle<cl_event>{event};
-  };
-  std::unique_ptr<std::vector<cl_event>, decltype(release)> unless_all(&made, release);
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    parts[i]->enqueue(queue, part_operands(operands, problem, static_cast<int>(i)),
-                      events == nullptr ? nullptr : &made);
-  }
-  static_cast<void>(unless_all.release());
-  if (events != nullptr) events->insert(events->end(), made.begin(), made.end());
-}
-
 Executable::Executable(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Executable::~Executable() = default;
 
@@ -266,9 +251,8 @@ void Executable::State::zero_once(cl_command_queue queue, Add add) {
 }
 
 template <class Begin, class Add>
-void Executable::State::run(cl_command_queue queue, const Operands& operands, Begin begin,
-                            Add add) {
-  const std::int64_t m = checked_rows(operands);
+void Executable::State::run(cl_command_queue queue, const Operands& operands, std::int64_t m,
+                            Begin begin, Add add) {
   if (m == 0) return begin();
   const ScratchParts given = scratch_of(operands);
   for (std::size_t l = 0; l < kernels.size(); ++l) set_arguments(l, operands, given);
@@ -302,28 +286,37 @@ void Executable::State::run(cl_command_queue queue, const Operands& operands, Be
   dirty = false;
 }
 
-void Executable::enqueue(cl_command_queue queue, const Operands& operands,
-                         std::vector<cl_event>* events) {
-  if (!state_->parts.empty()) {
-    if (state_->checked_rows(operands) > 0) state_->enqueue_parts(queue, operands, events);
+void Executable::State::enqueue_all(cl_command_queue queue, const Operands& operands,
+                                    std::int64_t m, std::vector<Handle<cl_event>>* events) {
+  if (m > 0 && !parts.empty()) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      parts[i]->state_->enqueue_all(queue, part_operands(operands, problem, static_cast<int>(i)), m,
+                                    events);
+    }
     return;
   }
-  std::vector<Handle<cl_event>> made;
-  state_->run(
-      queue, operands, [] {},
+  run(
+      queue, operands, m, [] {},
       [&](auto&& command, bool) {
         if (events == nullptr) return command(nullptr);
         cl_event event = nullptr;
         command(&event);
-        made.emplace_back(event);
+        events->emplace_back(event);
       });
+}
+
+void Executable::enqueue(cl_command_queue queue, const Operands& operands,
+                         std::vector<cl_event>* events) {
+  std::vector<Handle<cl_event>> made;
+  state_->enqueue_all(queue, operands, state_->checked_rows(operands),
+                      events == nullptr ? nullptr : &made);
   if (events == nullptr) return;
   events->reserve(events->size() + made.size());
   for (Handle<cl_event>& event : made) events->push_back(event.release());
 }
 
 void Executable::State::enqueue_synced(cl_command_queue queue, const Operands& operands,
-                                       const Sync& sync, bool hold) {
+                                       std::int64_t m, const Sync& sync, bool hold) {
   const auto wait = [&] {
     if (!sync.waits.empty()) wait_for(queue, sync.waits, nullptr);
   };
@@ -334,18 +327,17 @@ void Executable::State::enqueue_synced(cl_command_queue queue, const Operands& o
     command(&event);
     hold_until_done(event);
   };
-  if (sync.done != nullptr) *sync.done = nullptr;
-  if (!parts.empty() && checked_rows(operands) > 0) {
+  if (m > 0 && !parts.empty()) {
     for (const auto& part : parts) part->state_->zero_once(queue, add);
     wait();
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const Sync of_part{{}, i + 1 == parts.size() ? sync.done : nullptr};
       parts[i]->state_->enqueue_synced(queue, part_operands(operands, problem, static_cast<int>(i)),
-                                       of_part, hold);
+                                       m, of_part, hold);
     }
     return;
   }
-  run(queue, operands, wait, add);
+  run(queue, operands, m, wait, add);
   // A run of no rows has no command whose event it could be.
   if (sync.done != nullptr && *sync.done == nullptr) {
     require_success(clEnqueueMarkerWithWaitList(queue, 0, nullptr, sync.done),
@@ -354,7 +346,9 @@ void Executable::State::enqueue_synced(cl_command_queue queue, const Operands& o
 }
 
 void Executable::enqueue(cl_command_queue queue, const Operands& operands, const Sync& sync) {
-  state_->enqueue_synced(queue, operands, sync, !sync.waits.empty());
+  if (sync.done != nullptr) *sync.done = nullptr;
+  const std::int64_t m = state_->checked_rows(operands);
+  state_->enqueue_synced(queue, operands, m, sync, !sync.waits.empty());
 }
 
 }  // namespace loratune

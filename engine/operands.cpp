@@ -316,31 +316,57 @@ std::string invalid_reason(const Problem& problem, const LaunchPlan& plan,
   return invalid_reason(problem, plan, operands, false);
 }
 
-std::string invalid_reason(const Problem& problem, const LaunchPlan& plan, const Operands& operands,
-                           bool caller_scratch) {
+namespace {
+
+// Whether a run of m rows has no command.
+bool is_empty(const LaunchPlan& plan, std::int64_t m) {
+  return m == 0 || (plan.launches.empty() && plan.parts.empty());
+}
+
+// What the operands are, and why they do not fit, each for itself.
+struct Fit {
+  Tensors tensors;
+  Spans weights;
+  std::string why;
+};
+
+Fit fit_of(const Problem& problem, const LaunchPlan& plan, const Operands& operands) {
+  Fit fit;
+  std::string& why = fit.why;
   const std::int64_t m = rows_of(operands, problem);
   if (m > problem.m || (m < problem.m && !plan.made_for.problem)) {
-    return "m is " + std::to_string(m) + ", the plan is for " +
-           (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
+    why = "m is " + std::to_string(m) + ", the plan is for " +
+          (plan.made_for.problem ? "up to " : "just ") + std::to_string(problem.m) + " rows";
+    return fit;
   }
-  if (m == 0 || (plan.launches.empty() && plan.parts.empty())) return {};  // nothing runs
-  std::string why = slices_reason(problem, operands);
-  if (!why.empty()) return why;
-  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+  if (is_empty(plan, m)) return fit;
+  why = slices_reason(problem, operands);
+  for (std::size_t i = 0; i < plan.parts.size() && why.empty(); ++i) {
     const int slice = static_cast<int>(i);
-    why = invalid_reason(slice_problem(problem, slice), plan.parts[i],
-                         part_operands(operands, problem, slice), false);
-    if (!why.empty()) return "slice " + std::to_string(i) + ": " + why;
+    why = fit_of(slice_problem(problem, slice), plan.parts[i],
+                 part_operands(operands, problem, slice))
+              .why;
+    if (!why.empty()) why.insert(0, "slice " + std::to_string(i) + ": ");
   }
-  const Tensors tensors = tensors_of(problem, operands, m);
-  why = tensors_reason(tensors);
-  if (!why.empty()) return why;
-  Spans weights;
-  add_weights(problem, plan, operands, weights);
-  if (plan.parts.empty()) why = launches_reason(problem, plan, operands, m, weights);
+  if (!why.empty()) return fit;
+  fit.tensors = tensors_of(problem, operands, m);
+  why = tensors_reason(fit.tensors);
+  if (!why.empty()) return fit;
+  add_weights(problem, plan, operands, fit.weights);
+  if (plan.parts.empty()) why = launches_reason(problem, plan, operands, m, fit.weights);
+  return fit;
+}
+
+}  // namespace
+
+std::string invalid_reason(const Problem& problem, const LaunchPlan& plan, const Operands& operands,
+                           bool caller_scratch) {
+  Fit fit = fit_of(problem, plan, operands);
+  if (!fit.why.empty() || is_empty(plan, rows_of(operands, problem))) return std::move(fit.why);
   const std::int64_t end = caller_scratch ? scratch_end(plan) : 0;
-  if (why.empty() && end > 0) why = scratch_reason(operands, end);
-  return why.empty() ? overlap_reason(operands, tensors, weights, end) : why;
+  if (end > 0) fit.why = scratch_reason(operands, end);
+  if (!fit.why.empty()) return std::move(fit.why);
+  return overlap_reason(operands, fit.tensors, fit.weights, end);
 }
 
 }  // namespace loratune

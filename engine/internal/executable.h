@@ -43,11 +43,12 @@ struct Executable::State {
   BoundKernel bind_kernel(Handle<cl_kernel> kernel, const Launch& launch) const;
   // Sets the launch's buffers, and those numbers that have changed.
   void set_arguments(std::size_t launch, const Operands& operands, const ScratchParts& given);
-  void enqueue_parts(cl_command_queue queue, const Operands& operands,
-                     std::vector<cl_event>* events);
-  // `hold`: the event of each command, since the run waits for some that may fail.
-  void enqueue_synced(cl_command_queue queue, const Operands& operands, const Sync& sync,
-                      bool hold);
+  // Runs of operands that checked_rows() took, and its rows. `hold`: the event of each command,
+  // since the run waits for some that may fail.
+  void enqueue_all(cl_command_queue queue, const Operands& operands, std::int64_t m,
+                   std::vector<Handle<cl_event>>* events);
+  void enqueue_synced(cl_command_queue queue, const Operands& operands, std::int64_t m,
+                      const Sync& sync, bool hold);
   std::int64_t number(const Arg& arg, const Operands& operands) const;
   // The rows of the call. Throws std::invalid_argument for operands that do not fit, the scratch of
   // the caller's and that of all parts included.
@@ -57,12 +58,12 @@ struct Executable::State {
   // Enqueues, by `add`, the fills of scratch of its own that is zeroed once, where that is due.
   template <class Add>
   void zero_once(cl_command_queue queue, Add add);
-  // Checks the operands, zeroes what is zeroed once, calls `begin`, then for each command `add`
+  // Zeroes what is zeroed once, calls `begin`, then for each command `add`
   // with a function that enqueues it and takes the place of its event, or null, and with whether it
   // is the last. What begins with a wait must not have such fills behind it: they are not done
   // where that fails, and nobody would know.
   template <class Begin, class Add>
-  void run(cl_command_queue queue, const Operands& operands, Begin begin, Add add);
+  void run(cl_command_queue queue, const Operands& operands, std::int64_t m, Begin begin, Add add);
 
   LaunchPlan plan;
   Problem problem;

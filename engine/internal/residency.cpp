@@ -29,6 +29,15 @@ Handle<cl_event> end_of(cl_command_queue queue, cl_context context) {
   return owned;
 }
 
+// Waits for a queue, where it has not failed: one that has runs nothing more.
+void finish_unless_failed(cl_command_queue queue) {
+  try {
+    loratune::finish(queue);
+  } catch (const OpenclError& error) {
+    if (error.code() == CL_OUT_OF_HOST_MEMORY) throw;  // of the call, and nothing of the queue
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Residency> Residency::of(cl_device_id device) {
@@ -52,7 +61,7 @@ std::unique_lock<std::mutex> Residency::enter(cl_command_queue queue) {
   try {
     if (last_) end = end_of(last_.get(), context);
   } catch (const OpenclError&) {
-    // A queue that fails runs nothing more.
+    finish_unless_failed(last_.get());
   }
   if (end) {
     cl_event done = end.get();

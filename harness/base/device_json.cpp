@@ -50,6 +50,7 @@ bool same_device(DeviceInfo stored, const DeviceInfo& now) {
   if (stored.device_version.empty()) stored.device_version = now.device_version;
   if (stored.intel_ip_version == 0) stored.intel_ip_version = now.intel_ip_version;
   if (stored.nv_compute_capability == 0) stored.nv_compute_capability = now.nv_compute_capability;
+  stored.vendor_id = now.vendor_id;
   stored.native_kernels = now.native_kernels;
   stored.max_alloc_bytes = now.max_alloc_bytes;
   return stored == now;

@@ -6,6 +6,7 @@
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/adapter_source.h"
+#include "harness/base/device_json.h"
 #include "harness/base/failure.h"
 #include "harness/base/find_devices.h"
 #include "harness/base/options.h"
@@ -77,8 +78,9 @@ Device select_device(const std::string& selector) {
     return gpu != devices.end() ? *gpu : devices.front();
   }
   const std::vector<std::size_t> matches = matching_devices(selector, devices, complaints);
-  const bool alike = std::ranges::all_of(
-      matches, [&](std::size_t i) { return devices[i].info == devices[matches.front()].info; });
+  const bool alike = std::ranges::all_of(matches, [&](std::size_t i) {
+    return same_device(devices[i].info, devices[matches.front()].info);
+  });
   if (!alike) {
     usage("--device '" + selector + "' matches " + std::to_string(matches.size()) +
           " devices; give the index that --list shows");

@@ -61,13 +61,12 @@ OwnDevice device_of(const std::string& selector, int rank_of_host) {
   std::optional<DeviceInfo> first;
   if (selector.empty() || index || devices.empty()) first = select_device(selector).info;
   for (std::size_t i = 0; i < devices.size(); ++i) {
-    DeviceInfo info = devices[i].info;
+    const DeviceInfo& info = devices[i].info;
     if (index ? selector != std::to_string(i)
               : display_name(info).find(selector) == std::string::npos) {
       continue;
     }
     if (!first) first = info;
-    info.vendor_id = first->vendor_id;  // PoCL numbers its devices there
     if (same_device(info, *first)) {
       meant.push_back(i);
     } else if (!selector.empty()) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
 
+#include "dispatch/internal/printable.h"
 #include "harness/gate/report.h"
 #include "harness/timing/measure.h"
 #include "harness/worker/prepared_arms.h"
@@ -62,7 +64,7 @@ class Runner {
   // Only that the candidate is correct.
   void check(const Pair& pair, GateCase& out) {
     select(pair, seed_of(out.name, options_.seed));
-    out.candidate = arms_.prepare_or_retry(kCandidateArm);
+    prepare_side(kCandidateArm, out);
   }
 
  private:
@@ -87,11 +89,24 @@ class Runner {
     return arm == kBaseArm ? out.base : out.candidate;
   }
 
+  // An arm whose process is lost meanwhile is prepared once more, once a case: an innocent one may
+  // be killed by others, and one that kills it now and then is found by its second loss.
+  void prepare_side(int arm, GateCase& out) {
+    Prepared& side = side_of(out, arm);
+    side = arms_.prepare(arm);
+    if (is_loss(side.outcome) && forgiven_.insert({out.name, arm}).second) {
+      std::fprintf(stderr, "%s: its process was lost while %s was prepared (%s); once more\n",
+                   printable_line(out.name).c_str(), arm == kBaseArm ? "the base" : "the candidate",
+                   std::string(to_string(side.outcome)).c_str());
+      side = arms_.prepare(arm);
+    }
+  }
+
   // In a confirmation the other arm comes first, so that memory is laid out otherwise.
   bool prepare(bool candidate_first, GateCase& out) {
     for (int i = 0; i < 2; ++i) {
       const int arm = candidate_first ? 1 - i : i;
-      side_of(out, arm) = arms_.prepare_or_retry(arm);
+      prepare_side(arm, out);
     }
     return out.base.outcome == Outcome::correct && out.candidate.outcome == Outcome::correct;
   }
@@ -133,6 +148,7 @@ class Runner {
   const GateOptions& options_;
   Worker& worker_;
   PreparedArms arms_;
+  std::set<std::pair<std::string, int>> forgiven_;  // a case's arms that were prepared once more
   const std::function<bool()>& interrupted_;
 };
 

@@ -42,13 +42,14 @@ void Conversation::decided(std::size_t problems) {
   tell_progress();
 }
 
-void Conversation::finals_take(double seconds) const {
+void Conversation::finals_take(double seconds) {
   constexpr double kWorthTelling = 10;
   const bool over = journal_ != nullptr && journal_->has_answer();
-  if (over || seconds < left_s() + kWorthTelling) return;
+  if (told_of_finals_ || over || seconds < left_s() + kWorthTelling) return;
+  told_of_finals_ = true;
   std::array<char, 200> text{};
   std::snprintf(text.data(), text.size(),
-                "%.0f s of the budget are left, and the finals that come now take about %.0f s: "
+                "%.0f s of the budget are left, and the finals that come now take %.0f s at least: "
                 "each runs to its end",
                 left_s(), seconds);
   tell_progress(text.data());

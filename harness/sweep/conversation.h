@@ -36,9 +36,9 @@ class Conversation {
   void now_doing(const std::string& what) { doing_ = what; }
   void tried(double times_faster);
   void decided(std::size_t problems);
-  // Says so where finals that take so long will end well behind the budget; nothing of finals that
-  // the journal has.
-  void finals_take(double seconds) const;
+  // Says so once where finals that take so long at least will end well behind the budget; nothing
+  // of finals that the journal has.
+  void finals_take(double seconds);
 
  private:
   void tell_progress(const std::string& note = "") const;
@@ -50,6 +50,7 @@ class Conversation {
   std::function<void(const SweepProgress&)> progress_;
   std::string problem_, doing_;
   double best_ = 0;
+  bool told_of_finals_ = false;
 };
 
 // A share of a sweep's time, for one part of its work. `late` is set by the first answer that came

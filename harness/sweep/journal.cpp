@@ -136,8 +136,11 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
     }
     content.whole_bytes = newline + 1;
   }
-  if (content.header.is_null() && !bytes.empty() && !is_torn_line(bytes)) {
-    fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
+  if (content.header.is_null() && !bytes.empty()) {
+    if (!is_torn_line(bytes)) {
+      fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
+    }
+    content.damage = "its header is cut off";  // or it is a few digits of somebody else's
   }
   return content;
 }

@@ -96,13 +96,14 @@ bool measured_again(const Rule& rule, const TunedFile& file) {
 // by another one with every write. Where the file system has no locks it holds nothing.
 class FolderLock {
  public:
-  // Waits for another holder, which may be no lora-bench and may never end: for `wait_s` seconds or
-  // until it is interrupted. Throws Failure (kExitUsage) then.
+  // Waits for another holder, which may be no lora-bench and may never end: for `wait_s` seconds,
+  // until it is interrupted, or for a second where it was before. Throws Failure (kExitUsage) then.
   FolderLock(const std::filesystem::path& file, double wait_s) {
     const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
     fd_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const double began = seconds_now();
     const bool interrupted_before = interrupted();
+    if (interrupted_before) wait_s = std::min(wait_s, 1.0);
     bool told = false;
     while (fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) != 0 &&
            (errno == EWOULDBLOCK || errno == EINTR)) {

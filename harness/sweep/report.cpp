@@ -126,8 +126,7 @@ TunedFile write_or_say_how(const Options& options, const TunedFile& made) {
   } catch (const Failure& failure) {
     if (!options.replay.empty()) throw;
     throw Failure(failure.code(), std::string(failure.what()) +
-                                      "; what was measured is kept: --resume, or --replay of the "
-                                      "journal, makes the file");
+                                      "; what was measured is kept: --resume makes the file");
   }
 }
 

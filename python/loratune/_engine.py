@@ -371,6 +371,10 @@ def _matrix(w: Any, shape: tuple[int, int], dtype: str | None, off: int, ld: int
 
 def _operand(name: str, array: Any, width: int, dtype: str, off: int, ld: int) -> tuple[Any, int, int, int | None]:
     """Buffer, offset and pitch in elements, and rows of a pyopencl array; a buffer does not say its rows."""
+
+    def given_as(field: str) -> str:
+        return field if name == "w" else f"{field}_{name}"  # merge() takes one matrix
+
     if hasattr(array, "base_data"):
         if not holds(array.dtype, dtype):
             raise ValueError(f"{name} must be an array of {dtype}, not of {array.dtype}")
@@ -380,10 +384,10 @@ def _operand(name: str, array: Any, width: int, dtype: str, off: int, ld: int) -
         says = {"off": array.offset // size, "ld": row_pitch(name, array, width)}
         for field, given in (("off", off), ("ld", ld)):
             if given not in (0, says[field]):
-                raise ValueError(f"{field}_{name} = {given}, but the array {name} says {says[field]}: leave it out")
+                raise ValueError(f"{given_as(field)} = {given}, but the array {name} says {says[field]}: leave it out")
         return array.base_data, says["off"], says["ld"], array.shape[0]
     if not hasattr(array, "int_ptr"):
         raise TypeError(f"{name} must be a pyopencl array or buffer, not a {type(array).__name__}")
-    fitting(f"off_{name}", off, ctypes.c_int64)
-    fitting(f"ld_{name}", ld, ctypes.c_int64)
+    fitting(given_as("off"), off, ctypes.c_int64)
+    fitting(given_as("ld"), ld, ctypes.c_int64)
     return array, off, ld, None

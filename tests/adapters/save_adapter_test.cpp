@@ -403,6 +403,9 @@ TEST(SaveAdapter, AnEmptyFolderStaysWhatItIs) {
   EXPECT_EQ(save_adapter(*loaded.adapter, Format::peft, (target / "link").string()), "");
   EXPECT_TRUE(fs::is_symlink(target / "link"));
   EXPECT_TRUE(load_adapter((target / "mine").string()).adapter);
+  fs::create_directories(target / "killed" / "adapter.7.0.tmp");
+  EXPECT_SAYS(save_adapter(*loaded.adapter, Format::peft, (target / "killed").string()),
+              "holds 'adapter.7.0.tmp', of a save that goes on or was killed");
   fs::create_directory_symlink("nothing", target / "dangling");
   EXPECT_SAYS(save_adapter(*loaded.adapter, Format::peft, (target / "dangling").string()),
               "is a link to nothing");

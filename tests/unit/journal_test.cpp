@@ -248,6 +248,7 @@ TEST_F(JournalTest, OneCutOffWithinItsHeaderIsBegunAfresh) {
     { resumed(); }
     ASSERT_EQ(bytes(), kFirst) << cut;
   }
+  EXPECT_EQ(read_bytes(path() + ".damaged"), kFirst.substr(0, 1)) << "it may be no journal's";
   for (const char* other : {"deadbeef is no checksum", "deadbeef 12 monkeys", "cafe au lait",
                             "561bacaf 7 {\"a\":1,\"b\":2", "561bacaf\t7 {"}) {
     write(other);

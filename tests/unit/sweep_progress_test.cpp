@@ -124,14 +124,16 @@ TEST(ProgressDisplay, LeavesANoteInALineOfItsOwn) {
 // A final that has begun is not cut off, so a sweep of large problems outlasts its budget.
 TEST(SweepProgress, SaysWhereFinalsWillEndWellBehindTheBudget) {
   std::string told;
-  const Conversation conversation(
+  Conversation conversation(
       nullptr, 100, 1, [] { return false; },
       [&](const SweepProgress& progress) { told += progress.note; });
   conversation.finals_take(0);
   conversation.finals_take(99);
   EXPECT_EQ(told, "");
   conversation.finals_take(400);
-  EXPECT_NE(told.find("take about 400 s"), std::string::npos) << told;
+  EXPECT_NE(told.find("take 400 s at least"), std::string::npos) << told;
+  conversation.finals_take(500);
+  EXPECT_EQ(told.find("500"), std::string::npos) << "once a sweep";
 }
 
 TEST(ProgressDisplay, WritesALineADecisionElsewhere) {

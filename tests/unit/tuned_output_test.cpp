@@ -406,9 +406,9 @@ TEST_F(UpdateTunedFile, ThatCannotBeWrittenIsMadeOfTheJournal) {
     }
     return std::string("written");
   };
-  EXPECT_NE(refusal().find("--replay of the journal"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("--resume makes the file"), std::string::npos) << refusal();
   options.replay = "a.journal";
-  EXPECT_EQ(refusal().find("--replay of the journal"), std::string::npos) << "which it is already";
+  EXPECT_EQ(refusal().find("--resume"), std::string::npos) << "a replay has no sweep to go on with";
 }
 
 TEST(KeepOneSource, KeepsThatOfThisBuildAndListsWhatGoes) {

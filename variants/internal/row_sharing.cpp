@@ -24,7 +24,7 @@ double rows_of_the_last(std::int64_t m, std::int64_t block, int threads, double 
     return (static_cast<double>(m) + others * wake_up) / (1 + others);
   }
   // A pick comes here, and allocates nothing.
-  std::array<double, kMostThreads> room{};
+  std::array<double, kMostThreads> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): below
   const std::span<double> free_at = std::span(room).first(static_cast<std::size_t>(threads));
   std::fill(free_at.begin(), free_at.end(), wake_up);
   free_at.front() = 0;
