@@ -75,6 +75,14 @@ std::string refusal(cl_kernel kernel, const Launch& launch, cl_device_id device,
   return {};
 }
 
+// Whether a call failed for want of memory, which a later one may get. A kernel that takes too much
+// of the device may be out of resources as well.
+bool lacks_memory(std::int32_t code, bool makes_buffers) {
+  return code == CL_OUT_OF_HOST_MEMORY ||
+         (makes_buffers &&
+          (code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES));
+}
+
 }  // namespace
 
 struct Engine::State {
@@ -134,7 +142,7 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
     state->parts.push_back(std::move(part.executable));
   }
   const Device& device = state_->device;
-  bool got_memory = false;
+  bool makes_buffers = false;
   try {
     std::string log;
     cl_program program = state_->program_of(plan, log);
@@ -144,10 +152,11 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
       return {nullptr, Outcome::constraints,
               "more scratch buffers than one of the caller's can hold"};
     }
+    makes_buffers = true;
     for (const Scratch& scratch : plan.scratch) {
       if (state->own_scratch) state->scratch.push_back(make_buffer(context(), scratch.bytes));
     }
-    got_memory = true;
+    makes_buffers = false;
     for (const Launch& launch : plan.launches) {
       if (launch.native) {
         std::string why = prepare_native(problem, plan, launch, device.info);
@@ -163,7 +172,7 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
     }
   } catch (const OpenclError& error) {
     Built failed{nullptr, Outcome::runtime, error.what()};
-    if (!got_memory) failed.transient = error;
+    if (lacks_memory(error.code(), makes_buffers)) failed.transient = error;
     return failed;
   } catch (const std::invalid_argument& error) {
     return {nullptr, Outcome::compile, error.what()};

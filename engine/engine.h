@@ -191,8 +191,7 @@ struct Built {
   std::unique_ptr<Executable> executable;
   Outcome outcome = Outcome::correct;
   std::string detail;
-  // The failed call of Outcome::runtime where it was for memory or another thing that a later build
-  // may get, and no kernel is at fault.
+  // The failed call of Outcome::runtime where it was for memory, which a later build may get.
   std::optional<OpenclError> transient = {};
 };
 
