@@ -211,7 +211,7 @@ def test_an_array_says_its_offset_and_pitch(queue, engine):
     for name, says in (("off_x", K), ("ld_x", K), ("off_y", 0), ("ld_y", N)):
         with pytest.raises(ValueError, match=f"{name} = {says + 1}, but the array {name[-1]} says {says}"):
             engine.forward(queue, x[1:], y[:3], weights, **{name: says + 1})
-    with pytest.raises(ValueError, match="^ld = 1, but the array w says"):
+    with pytest.raises(ValueError, match=r"^ld = 1, but the array w says"):
         engine.merge(queue, matrix(8, K, 3), matrix(N, 8, 4), array.to_device(queue, matrix(N, K, 5)), ld=1)
     crooked = array.Array(queue, (1, K), np.float32, data=x.base_data, offset=2)
     with pytest.raises(ValueError, match="x begins at byte 2 of its buffer, which is no multiple of 4"):
@@ -332,7 +332,7 @@ def test_numbers_beyond_their_field_are_refused(queue, engine):
             engine.forward(queue, x, y, weights, **{"m": 1, name: 2**64 + 1})
     with pytest.raises(OverflowError, match="m = "):
         engine.op(loratune.Problem(m=0, k=K, n=N, rank=8)).warmup([1, 2**64 + 1])
-    with pytest.raises(OverflowError, match="^off = "):
+    with pytest.raises(OverflowError, match=r"^off = "):
         engine.merge(queue, a, b, buffer(queue, matrix(N, K, 5)), dtype="float32", off=2**64)
     with pytest.raises(OverflowError, match=r"cache_bytes = -1 is outside 0\.\."):
         loratune.Engine(queue.context, queue.device, cache_bytes=-1)
