@@ -171,9 +171,9 @@ Built Engine::build(const Problem& problem, const LaunchPlan& plan) {
       state->kernels.push_back(state->bind_kernel(std::move(kernel), launch));
     }
   } catch (const OpenclError& error) {
-    Built failed{nullptr, Outcome::runtime, error.what()};
-    if (lacks_memory(error.code(), makes_buffers)) failed.transient = error;
-    return failed;
+    const bool transient = lacks_memory(error.code(), makes_buffers);
+    return {nullptr, Outcome::runtime, error.what(),
+            transient ? std::optional(error) : std::nullopt};
   } catch (const std::invalid_argument& error) {
     return {nullptr, Outcome::compile, error.what()};
   }
