@@ -28,7 +28,7 @@ struct Spans {
   void add(const Span& span) { all[count++] = span; }
   const Span* begin() const { return all.data(); }
   const Span* end() const { return all.data() + count; }
-  std::array<Span, 2 * kMaxSlices> all{};
+  std::array<Span, 2 * kMaxSlices> all;  // the first `count`: a run need not clear the others
   std::size_t count = 0;
 };
 

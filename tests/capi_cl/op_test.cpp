@@ -186,14 +186,19 @@ TEST(COp, TakesOneRowWhateverItsPitch) {
   expect_near(rows.result(), rows.wanted);
 }
 
-TEST(COp, RunsInScratchOfTheCallers) {
+// An engine whose kernels, which are of split, run in scratch of their callers'.
+EngineHandle engine_of_callers_scratch() {
   const DispatcherHandle dispatcher =
       dispatcher_of(device_text(test_device().info), file_of_split());
-  ASSERT_NE(dispatcher, nullptr);
+  EXPECT_NE(dispatcher, nullptr);
   auto options = zeroed<loratune_engine_options>();
   options.caller_scratch = 1;
   options.dispatcher = dispatcher.get();
-  const EngineHandle made = engine(options);
+  return engine(options);
+}
+
+TEST(COp, RunsInScratchOfTheCallers) {
+  const EngineHandle made = engine_of_callers_scratch();
   const Adapter adapter;
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made);
@@ -237,13 +242,7 @@ TEST(COp, RunsInScratchOfTheCallers) {
 }
 
 TEST(COp, SaysHowManyBytesOfScratchItTakes) {
-  const DispatcherHandle dispatcher =
-      dispatcher_of(device_text(test_device().info), file_of_split());
-  ASSERT_NE(dispatcher, nullptr);
-  auto options = zeroed<loratune_engine_options>();
-  options.caller_scratch = 1;
-  options.dispatcher = dispatcher.get();
-  const EngineHandle made = engine(options);
+  const EngineHandle made = engine_of_callers_scratch();
   const Adapter adapter;
   const WeightsHandle on_device = weights(made, adapter);
   const OpHandle forward = op(made);
