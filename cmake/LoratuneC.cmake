@@ -31,7 +31,7 @@ function(loratune_c_library target name header)
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${include_root}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:loratune_internal>)
-  target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,--exclude-libs,ALL)
+  target_link_options(${target} PRIVATE -Wl,--version-script=${script})
   if(NOT LORATUNE_SANITIZE)  # a sanitizer's symbols are those of the program
     target_link_options(${target} PRIVATE -Wl,--no-undefined)
   endif()
