@@ -99,8 +99,7 @@ constexpr std::array<std::string_view, 13> kWideProcessors = {
 // PoCL's name of a device has LLVM's name of the processor; other drivers do not tell, and may have
 // wide vectors.
 bool has_small_registers(const DeviceInfo& device) {
-  return device.platform == "Portable Computing Language" &&
-         std::ranges::none_of(kWideProcessors, [&](std::string_view wide) {
+  return is_pocl(device) && std::ranges::none_of(kWideProcessors, [&](std::string_view wide) {
            return device.name.find(wide) != std::string::npos;
          });
 }

@@ -31,8 +31,16 @@ std::int64_t h_floats(const Config& config, const Problem& problem) {
   return config[kTileM] * ceil_div(problem.rank, config[kATile]) * config[kATile];
 }
 
+// PoCL 5.0 computes wrong sums over lanes where the rank is read from the route: whether its
+// compiler keeps the block's values for all work-items then depends on what is in memory. PoCL 3.1
+// and 6.0 do not, but lanes gain nothing on a CPU.
+bool lanes_are_summed_right(const Problem& problem, const DeviceInfo& device) {
+  return problem.adapters == 0 || !is_pocl(device);
+}
+
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
-  return config[kWgSize] <= device.max_work_group_size && config[kKLanes] <= config[kWgSize] &&
+  return (config[kKLanes] == 1 || lanes_are_summed_right(problem, device)) &&
+         config[kWgSize] <= device.max_work_group_size && config[kKLanes] <= config[kWgSize] &&
          config[kATile] <= std::max(pow2_ceil(problem.rank), 4) &&
          (stage_floats(config) + h_floats(config, problem)) * 4 <= usable_local_bytes(device);
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "tuner/enumerate.h"
 #include "variant_lists.h"
 
@@ -130,6 +131,24 @@ TEST(Candidates, AVariantThatSupportsNothingHasNoConfigs) {
   Variant variant = *find_variant("naive");
   variant.VariantParts::supports = [](const Problem&, const DeviceInfo&) { return false; };
   EXPECT_TRUE(sample_configs(variant, group(), device(DeviceType::cpu), 10, 1).empty());
+}
+
+// PoCL 5.0 sums these wrongly, and not in every process, so that a check could miss it.
+TEST(Candidates, TiledHasNoLanesForRowsOfSeveralAdaptersOnPocl) {
+  const Variant& variant = *find_variant("tiled");
+  const auto with_lanes = [&](const Problem& p, const DeviceInfo& info) {
+    const auto configs = allowed_configs(variant, axes_of(variant.space), p, info);
+    EXPECT_FALSE(configs.empty());
+    return std::ranges::count_if(
+        configs, [&](const Config& c) { return named_config(variant.space, c).at("K_LANES") > 1; });
+  };
+  Problem rows = problem(16, 512);
+  rows.adapters = 3;
+  DeviceInfo info = device(DeviceType::cpu);
+  EXPECT_GT(with_lanes(rows, info), 0);
+  info.platform = "Portable Computing Language";
+  EXPECT_EQ(with_lanes(rows, info), 0);
+  EXPECT_GT(with_lanes(problem(16, 512), info), 0);
 }
 
 TEST(Candidates, HalfOfALargeSampleStaysNearTheDefaultsInTurnWithTheRest) {

@@ -31,6 +31,10 @@ constexpr int pow2_ceil(std::int64_t value) {
   return power;
 }
 
+inline bool is_pocl(const DeviceInfo& device) {
+  return device.platform == "Portable Computing Language";
+}
+
 // Bytes of local memory that plans may use: drivers keep a few for themselves (NVIDIA's takes 4 of
 // 48 KiB from a kernel with local arrays).
 constexpr std::int64_t usable_local_bytes(const DeviceInfo& device) {
