@@ -7,7 +7,9 @@
 #include <loratune/loratune_cl.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,15 +26,16 @@ Function* real(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
-// PoCL's device, or the first that there is.
+// PoCL's device, or by hand one of the platform that LORATUNE_TEST_DEVICE names.
 inline const Device& test_device() {
   static const Device kDevice = [] {
+    const char* named = std::getenv("LORATUNE_TEST_DEVICE");
+    const std::string wanted = named == nullptr ? "Portable Computing Language" : named;
     std::vector<std::string> complaints;
-    std::vector<Device> devices = list_devices(complaints);
-    for (const Device& device : devices) {
-      if (device.info.platform == "Portable Computing Language") return device;
+    for (const Device& device : list_devices(complaints)) {
+      if (device.info.platform.find(wanted) != std::string::npos) return device;
     }
-    return devices.at(0);
+    throw std::runtime_error("no device of " + wanted);
   }();
   return kDevice;
 }

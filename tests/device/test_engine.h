@@ -1,6 +1,8 @@
-// The device that device tests run on: PoCL's, since it is on every machine that runs them.
+// The device that device tests run on: PoCL's, since it is on every machine that runs them, or by
+// hand the one that LORATUNE_TEST_DEVICE names.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,7 +17,10 @@
 namespace loratune {
 
 inline const Device& test_device() {
-  static const Device kDevice = select_device("Portable Computing Language");
+  static const Device kDevice = [] {
+    const char* name = std::getenv("LORATUNE_TEST_DEVICE");
+    return select_device(name == nullptr ? "Portable Computing Language" : name);
+  }();
   return kDevice;
 }
 
