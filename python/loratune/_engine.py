@@ -167,7 +167,8 @@ class Op(Handle):
         """Enqueues y += scale * (x A^T) B^T and returns the event of its end. x and y are pyopencl
         buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions and
         the problem's dtype, which say all that: `m` then may be less than their rows, and an offset or a
-        pitch that is said beside them must be theirs. In the place of weights a pool and a route may stand."""
+        pitch that is said beside them must be theirs. With buffers alone `m` must be said, unless the
+        problem has one. In the place of weights a pool and a route may stand."""
         problem = self.problem
         x, off_x, ld_x, rows_x = _operand("x", x, problem.k, problem.dtype, off_x, ld_x)
         y, off_y, ld_y, rows_y = _operand("y", y, problem.n, problem.dtype, off_y, ld_y)
@@ -176,6 +177,8 @@ class Op(Handle):
         rows = rows_y if rows_x is None else rows_x
         if m is None:
             m = problem.m if rows is None else rows
+            if rows is None and m == 0:
+                raise ValueError("m is needed: buffers do not say their rows, and the problem has none")
         elif rows is not None and m > rows:
             raise ValueError(f"m = {m} is more than the {rows} rows of the arrays")
         call = self._call

@@ -180,6 +180,19 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     np.testing.assert_array_equal(read(queue, into, y), y)
 
 
+def test_buffers_without_a_number_of_rows_are_refused(queue, engine):
+    x, y = buffer(queue, matrix(4, K, 1)), matrix(4, N, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    weights, into = engine.weights(a, b), buffer(queue, y)
+    for forward in (engine.forward, engine.op(loratune.Problem(m=0, k=K, n=N, rank=8)).forward):
+        with pytest.raises(ValueError, match="m is needed"):
+            forward(queue, x, into, weights)
+        forward(queue, x, into, weights, m=0).wait()
+    np.testing.assert_array_equal(read(queue, into, y), y)
+    engine.op(loratune.Problem(m=3, k=K, n=N, rank=8)).forward(queue, x, into, weights).wait()
+    assert np.any(read(queue, into, y) != y, axis=1).tolist() == [True] * 3 + [False]
+
+
 def test_arrays_of_another_dtype_or_number_of_rows_are_refused(queue, engine):
     array = pytest.importorskip("pyopencl.array")
     weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
