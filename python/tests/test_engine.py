@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import gc
+import subprocess
 import sys
 import threading
 
@@ -411,6 +412,12 @@ def test_threads_share_an_engine(queue, engine):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_the_script_that_times_a_call_runs(source, queue):
+    script = source / "scripts/measure_forward.py"
+    told = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout
+    assert [line.split(":")[0] for line in told.splitlines()[:2]] == ["op.forward", "engine.forward"]
 
 
 def test_objects_end_in_any_order(queue):
