@@ -191,8 +191,8 @@ class Op(Handle):
             call.weights = weights._handle
             call.pool = call.route = None
         call.queue = queue.int_ptr
-        call.x = x.int_ptr
-        call.y = y.int_ptr
+        call.x = x.int_ptr if x is not None else None
+        call.y = y.int_ptr if y is not None else None
         call.off_x = off_x
         call.ld_x = ld_x
         call.off_y = off_y
@@ -369,11 +369,13 @@ def _matrix(w: Any, shape: tuple[int, int], dtype: str | None, off: int, ld: int
         dtype = dtype_name(w.dtype) if dtype is None else dtype
     number = number_of("dtype of the weights", dtype, DTYPES)
     w, off, ld, _ = _operand("w", w, shape[1], dtype, off, ld)
-    return Matrix(dtype=number, buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
+    buffer = w.int_ptr if w is not None else None
+    return Matrix(dtype=number, buffer=buffer, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
 
 
 def _operand(name: str, array: Any, width: int, dtype: str, off: int, ld: int) -> tuple[Any, int, int, int | None]:
-    """Buffer, offset and pitch in elements, and rows of a pyopencl array; a buffer does not say its rows."""
+    """Buffer, offset and pitch in elements, and rows of a pyopencl array. A buffer does not say its rows; an
+    array without elements may have None for a buffer."""
 
     def given_as(field: str) -> str:
         return field if name == "w" else f"{field}_{name}"  # merge() takes one matrix

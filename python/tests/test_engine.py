@@ -61,6 +61,23 @@ def test_arrays_say_their_rows_and_pitches(queue, engine):
     np.testing.assert_allclose(into.get(), wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_arrays_may_have_no_rows(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    x, y = array.empty(queue, (0, K), np.float32), array.empty(queue, (0, N), np.float32)
+    assert x.base_data is None
+    event = engine.forward(queue, x, y, weights)
+    assert isinstance(event, cl.Event)
+    event.wait()
+    full = array.to_device(queue, matrix(4, N, 2))
+    engine.forward(queue, x, full[2:2], weights).wait()
+    with pytest.raises(ValueError, match="m = 1 is more than the 0 rows"):
+        engine.forward(queue, x, y, weights, m=1)
+    np.testing.assert_array_equal(full.get(), matrix(4, N, 2))
+    with pytest.raises(loratune.Error, match="LORATUNE_NULL_POINTER"):
+        loratune.copy_weights(queue, x, x)
+
+
 def test_a_run_waits_for_events(queue, engine):
     x, y = matrix(2, K, 1), matrix(2, N, 2)
     a, b = matrix(8, K, 3), matrix(N, 8, 4)
