@@ -12,6 +12,7 @@ import numpy as np
 
 from ._dispatcher import Dispatcher, Problem
 from ._library import (
+    BUSY,
     DTYPES,
     Buffer,
     Call,
@@ -124,8 +125,8 @@ class Route(Handle):
 
 
 class Op(Handle):
-    """One product for any number of rows, for one thread and one in-order queue at a time.
-    Engine.op() makes it."""
+    """One product for any number of rows, for one thread and one in-order queue at a time: to another
+    thread it says LORATUNE_BUSY. Engine.op() makes it."""
 
     def __init__(self, engine: Engine, problem: Problem):
         struct = problem._struct()
@@ -136,6 +137,7 @@ class Op(Handle):
             ctypes.byref(struct),
         )
         self.problem = problem
+        self._caller: dict[str, int] = {}
         self._detail = Buffer()
         self._done = ctypes.c_void_p()
         self._call = Call(detail=ctypes.addressof(self._detail.text), done=ctypes.addressof(self._done))
@@ -181,31 +183,38 @@ class Op(Handle):
                 raise ValueError("m is needed: buffers do not say their rows, and the problem has none")
         elif rows is not None and m > rows:
             raise ValueError(f"m = {m} is more than the {rows} rows of the arrays")
-        call = self._call
-        call.scale = scale
-        call.m = fitting("m", m, ctypes.c_int64)
-        if isinstance(weights, tuple):
-            call.weights = None
-            call.pool, call.route = weights[0]._handle, weights[1]._handle
-        else:
-            call.weights = weights._handle
-            call.pool = call.route = None
-        call.queue = queue.int_ptr
-        call.x = x.int_ptr if x is not None else None
-        call.y = y.int_ptr if y is not None else None
-        call.off_x = off_x
-        call.ld_x = ld_x
-        call.off_y = off_y
-        call.ld_y = ld_y
-        # Said in every call: an exception, as of a signal, may have ended the one before anywhere.
-        events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for)) if wait_for else None
-        call.waits = ctypes.addressof(events) if events else None
-        call.wait_count = len(events) if events else 0
-        self._take_event()
-        status = self._forward(self._handle, self._by_reference)
-        if status != 0:
-            raise Error(status, str(self._detail))
-        return self._take_event()
+        # A signal may end a call between any two steps. The mark that it then leaves stops other threads only.
+        caller = threading.get_ident()
+        if self._caller.setdefault("thread", caller) != caller:
+            raise Error(BUSY, "another thread is using the op")
+        try:
+            call = self._call
+            call.scale = scale
+            call.m = fitting("m", m, ctypes.c_int64)
+            if isinstance(weights, tuple):
+                call.weights = None
+                call.pool, call.route = weights[0]._handle, weights[1]._handle
+            else:
+                call.weights = weights._handle
+                call.pool = call.route = None
+            call.queue = queue.int_ptr
+            call.x = x.int_ptr if x is not None else None
+            call.y = y.int_ptr if y is not None else None
+            call.off_x = off_x
+            call.ld_x = ld_x
+            call.off_y = off_y
+            call.ld_y = ld_y
+            # Said in every call: an exception, as of a signal, may have ended the one before anywhere.
+            events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for)) if wait_for else None
+            call.waits = ctypes.addressof(events) if events else None
+            call.wait_count = len(events) if events else 0
+            self._take_event()
+            status = self._forward(self._handle, self._by_reference)
+            if status != 0:
+                raise Error(status, str(self._detail))
+            return self._take_event()
+        finally:
+            self._caller.clear()
 
     def _take_event(self) -> Any:
         """The event of the last call, which whoever takes it releases; None where it was taken."""

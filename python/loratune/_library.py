@@ -13,6 +13,7 @@ import numpy as np
 
 SUCCESS = 0
 TEXT_TOO_LONG = -10007
+BUSY = -10010
 DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
 MODES = {"fast": 0, "deterministic": 1, "batch_invariant": 2}
 

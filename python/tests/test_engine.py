@@ -119,6 +119,41 @@ def test_a_call_that_an_exception_ended_leaves_nothing_to_the_next(queue, engine
     assert taken == [(lost, False), (done.int_ptr, False)]
 
 
+def test_an_op_in_use_is_busy_and_keeps_its_operands(queue, engine):
+    x, y = matrix(2, K, 1), matrix(2, N, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    weights, on_device, into, other = engine.weights(a, b), buffer(queue, x), buffer(queue, y), buffer(queue, y)
+    op = engine.op(loratune.Problem(m=0, k=K, n=N, rank=8))
+    forward, said = op._forward, []
+
+    def call_again():
+        try:
+            op.forward(queue, on_device, other, weights, scale=9.0, m=2)
+        except loratune.Error as error:
+            said.append(error.name)
+
+    def while_another_calls(*arguments):
+        thread = threading.Thread(target=call_again)
+        thread.start()
+        thread.join()
+        return forward(*arguments)
+
+    op._forward = while_another_calls
+    done = op.forward(queue, on_device, into, weights, scale=0.5, m=2)
+    op._forward = forward
+    assert said == ["LORATUNE_BUSY"]
+    done.wait()
+    np.testing.assert_allclose(read(queue, into, y), product(y, 0.5, x, a, b), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(read(queue, other, y), y)
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_OPERANDS"):
+        op.forward(queue, on_device, into, weights, m=3)
+    said.clear()
+    thread = threading.Thread(target=call_again)
+    thread.start()
+    thread.join()
+    assert not said
+
+
 def test_weights_are_updated_and_joined(queue, engine):
     x, y = matrix(2, K, 1), matrix(2, N, 2)
     parts = [(matrix(3, K, 3), matrix(N, 3, 4), 1.0), (matrix(5, K, 5), matrix(N, 5, 6), -2.0)]
