@@ -33,16 +33,16 @@ from ._library import (
 
 
 class Weights(Handle):
-    """A and B of one adapter of one module, on the device. Engine.weights() makes them. Threads may
-    share them; who updates them is alone with them."""
+    """A and B of one adapter of one module, on the device. Engine.weights() makes them. `dtype` is the
+    name of theirs. Threads may share them; who updates them is alone with them."""
 
-    def __init__(self, create: Any, *arguments: Any, shape: tuple[int, int, int, np.dtype]):
+    def __init__(self, create: Any, *arguments: Any, shape: tuple[int, int, int, str]):
         super().__init__(create, engine_library().loratune_weights_destroy, *arguments)
         self.rank, self.k, self.n, self.dtype = shape
 
     def update(self, queue: Any, a: Any, b: Any) -> None:
         """Other values in the same shape and dtype, as after a step of training."""
-        source, _, kept = weights_source(a, b)
+        source, _, kept = weights_source(a, b, self.dtype)
         check(
             engine_library().loratune_weights_update,
             self._handle,
@@ -254,10 +254,10 @@ class Engine(Handle):
         )
         self._ops = threading.local()
 
-    def weights(self, a: Any, b: Any) -> Weights:
-        """A[rank,k] and B[n,rank] on the device: arrays of numpy, or of the host by DLPack, of
-        float32 or float16. They are copied."""
-        source, shape, kept = weights_source(a, b)
+    def weights(self, a: Any, b: Any, dtype: str | None = None) -> Weights:
+        """A[rank,k] and B[n,rank] on the device: arrays of numpy, or of the host by DLPack, of float32,
+        float16 or bfloat16. Arrays of uint16 hold bfloat16 where `dtype` says so. They are copied."""
+        source, shape, kept = weights_source(a, b, dtype)
         made = Weights(
             engine_library().loratune_weights_create,
             self._handle,
@@ -267,11 +267,12 @@ class Engine(Handle):
         del kept
         return made
 
-    def concat(self, adapters: Sequence[tuple[Any, Any, float]]) -> Weights:
-        """Adapters (A, B, factor) that act on the same rows, as one of the sum of their ranks."""
+    def concat(self, adapters: Sequence[tuple[Any, Any, float]], dtype: str | None = None) -> Weights:
+        """Adapters (A, B, factor) that act on the same rows, as one of the sum of their ranks. `dtype` is
+        as for weights()."""
         sources, kept, shape = [], [], None
         for a, b, factor in adapters:
-            source, of, arrays = weights_source(a, b)
+            source, of, arrays = weights_source(a, b, dtype)
             source.factor = factor
             sources.append(source)
             kept.append(arrays)
@@ -297,12 +298,14 @@ class Engine(Handle):
         dtype: str | None = None,
         off: int = 0,
         ld: int = 0,
+        weights_dtype: str | None = None,
     ) -> None:
         """W += scale * B A, for the weights W[n,k] of a layer on the device; returns when that is done.
         W is a pyopencl array of two dimensions, or a buffer with its `dtype` ("float32", "float16",
         "bfloat16"), offset and pitch in elements; an array of uint16 holds bfloat16 where `dtype` says
-        so. A and B are as for weights(), in any dtype. copy_weights() keeps W and brings it back."""
-        source, shape, kept = weights_source(a, b)
+        so. A and B are as for weights(), in any dtype: `weights_dtype` is theirs, as the `dtype` there.
+        copy_weights() keeps W and brings it back."""
+        source, shape, kept = weights_source(a, b, weights_dtype)
         source.factor = scale
         matrix = _matrix(w, (shape[2], shape[1]), dtype, off, ld)
         check(
@@ -356,7 +359,7 @@ class Engine(Handle):
                     k=weights.k,
                     n=weights.n,
                     rank=weights.rank,
-                    dtype=weights.dtype.name,
+                    dtype=weights.dtype,
                     overwrite=overwrite,
                     mode=mode,
                 ),

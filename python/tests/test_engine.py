@@ -301,6 +301,41 @@ def test_arrays_of_uint16_hold_bfloat16(queue, engine):
     np.testing.assert_allclose(got, product(y, 1, x, a, b), rtol=1e-2, atol=1e-2)
 
 
+def test_weights_of_uint16_hold_bfloat16_where_that_is_said(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+
+    def bits(values):
+        return (values.view(np.uint32) >> 16).astype(np.uint16)
+
+    def floats(stored):
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+
+    x, y, a, b = (bits(part) for part in (matrix(4, K, 1), matrix(4, N, 2), matrix(8, K, 3), matrix(N, 8, 4)))
+    weights = engine.weights(a, b, dtype="bfloat16")
+    joined = engine.concat([(a, b, 1.0)], dtype="bfloat16")
+    zeroed = engine.weights(np.zeros_like(a), np.zeros_like(b), dtype="bfloat16")
+    zeroed.update(queue, a, b)
+    wanted = product(floats(y), 1.0, floats(x), floats(a), floats(b))
+    for one in (weights, joined, zeroed):
+        assert one.dtype == "bfloat16"
+        into = array.to_device(queue, y)
+        engine.forward(queue, array.to_device(queue, x), into, one).wait()
+        np.testing.assert_allclose(floats(into.get()), wanted, rtol=1e-2, atol=1e-2)
+    w = array.zeros(queue, (N, K), np.float32)
+    engine.merge(queue, a, b, w, weights_dtype="bfloat16")
+    np.testing.assert_allclose(w.get(), floats(b).astype(float) @ floats(a), rtol=1e-5, atol=1e-5)
+    for call in (
+        lambda: engine.weights(a, b),
+        lambda: engine.weights(a, b, dtype="float16"),
+        lambda: engine.concat([(a, b, 1.0)]),
+        lambda: engine.merge(queue, a, b, w),
+        lambda: engine.weights(floats(a), floats(b), dtype="bfloat16"),
+        lambda: weights.update(queue, floats(a), floats(b)),
+    ):
+        with pytest.raises(ValueError, match="must be"):
+            call()
+
+
 def test_what_is_no_array_or_buffer_of_pyopencl_is_named(queue, engine):
     weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
     x, y = matrix(2, K, 1), matrix(2, N, 2)
