@@ -7,11 +7,16 @@ executor can run. An Engine runs it on the queue and buffers of pyopencl. An Ada
 factors that PEFT, mlx-lm and others wrote. tune() makes a tuned file with lora-bench.
 """
 
+from typing import TYPE_CHECKING
+
 from ._adapter import Adapter, Module
 from ._dispatcher import Choice, Dispatcher, Problem, device_json
 from ._host import HostSession, HostWeights, forward_host
 from ._library import Error, version
 from ._tune import Progress, TuneError, tune
+
+if TYPE_CHECKING:
+    from ._engine import Engine, Op, Pool, Route, Weights, copy_weights
 
 __all__ = [
     "Adapter",
@@ -38,10 +43,17 @@ __all__ = [
 __version__ = version()
 
 
-def __getattr__(name: str):
-    """What needs OpenCL is loaded when it is first asked for."""
-    if name in ("Engine", "Op", "Pool", "Route", "Weights", "copy_weights"):
-        from . import _engine
+# Type checkers, which know the names from above, would take any other name for one of the module's.
+if not TYPE_CHECKING:
 
-        return getattr(_engine, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str):
+        """What needs OpenCL is loaded when it is first asked for."""
+        if name in ("Engine", "Op", "Pool", "Route", "Weights", "copy_weights"):
+            from . import _engine
+
+            return getattr(_engine, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -96,11 +96,13 @@ class Adapter(Handle):
         return index.value
 
     def factors(self, module: int | str, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:
-        """A[rank,k] and B[n,rank], rounded to the dtype (float32 or float16)."""
+        """A[rank,k] and B[n,rank], rounded to the dtype: float32, float16, or "bfloat16", which comes as
+        arrays of uint16."""
         index = self._index(module)
         of = self.modules[index]
-        kind = np.dtype(dtype)
-        number = number_of("dtype", dtype_name(kind), DTYPES)
+        is_bfloat = isinstance(dtype, str) and dtype == "bfloat16"  # numpy itself has none
+        kind = np.dtype(np.uint16 if is_bfloat else dtype)
+        number = number_of("dtype", dtype if is_bfloat else dtype_name(kind), DTYPES)
         a = np.empty((of.rank, of.k), kind)
         b = np.empty((of.n, of.rank), kind)
         wanted = Factors(

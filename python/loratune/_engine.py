@@ -12,6 +12,7 @@ import numpy as np
 
 from ._dispatcher import Dispatcher, Problem
 from ._library import (
+    BUSY,
     DTYPES,
     Buffer,
     Call,
@@ -32,16 +33,16 @@ from ._library import (
 
 
 class Weights(Handle):
-    """A and B of one adapter of one module, on the device. Engine.weights() makes them. Threads may
-    share them; who updates them is alone with them."""
+    """A and B of one adapter of one module, on the device. Engine.weights() makes them. `dtype` is the
+    name of theirs. Threads may share them; who updates them is alone with them."""
 
-    def __init__(self, create: Any, *arguments: Any, shape: tuple[int, int, int, np.dtype]):
+    def __init__(self, create: Any, *arguments: Any, shape: tuple[int, int, int, str]):
         super().__init__(create, engine_library().loratune_weights_destroy, *arguments)
         self.rank, self.k, self.n, self.dtype = shape
 
     def update(self, queue: Any, a: Any, b: Any) -> None:
         """Other values in the same shape and dtype, as after a step of training."""
-        source, _, kept = weights_source(a, b)
+        source, _, kept = weights_source(a, b, self.dtype)
         check(
             engine_library().loratune_weights_update,
             self._handle,
@@ -124,8 +125,8 @@ class Route(Handle):
 
 
 class Op(Handle):
-    """One product for any number of rows, for one thread and one in-order queue at a time.
-    Engine.op() makes it."""
+    """One product for any number of rows, for one thread and one in-order queue at a time: to another
+    thread it says LORATUNE_BUSY. Engine.op() makes it."""
 
     def __init__(self, engine: Engine, problem: Problem):
         struct = problem._struct()
@@ -136,6 +137,7 @@ class Op(Handle):
             ctypes.byref(struct),
         )
         self.problem = problem
+        self._caller: dict[str, int] = {}
         self._detail = Buffer()
         self._done = ctypes.c_void_p()
         self._call = Call(detail=ctypes.addressof(self._detail.text), done=ctypes.addressof(self._done))
@@ -167,7 +169,8 @@ class Op(Handle):
         """Enqueues y += scale * (x A^T) B^T and returns the event of its end. x and y are pyopencl
         buffers, with `m` rows, offsets and pitches in elements, or pyopencl arrays of two dimensions and
         the problem's dtype, which say all that: `m` then may be less than their rows, and an offset or a
-        pitch that is said beside them must be theirs. In the place of weights a pool and a route may stand."""
+        pitch that is said beside them must be theirs. With buffers alone `m` must be said, unless the
+        problem has one. In the place of weights a pool and a route may stand."""
         problem = self.problem
         x, off_x, ld_x, rows_x = _operand("x", x, problem.k, problem.dtype, off_x, ld_x)
         y, off_y, ld_y, rows_y = _operand("y", y, problem.n, problem.dtype, off_y, ld_y)
@@ -176,33 +179,42 @@ class Op(Handle):
         rows = rows_y if rows_x is None else rows_x
         if m is None:
             m = problem.m if rows is None else rows
+            if rows is None and m == 0:
+                raise ValueError("m is needed: buffers do not say their rows, and the problem has none")
         elif rows is not None and m > rows:
             raise ValueError(f"m = {m} is more than the {rows} rows of the arrays")
-        call = self._call
-        call.scale = scale
-        call.m = fitting("m", m, ctypes.c_int64)
-        if isinstance(weights, tuple):
-            call.weights = None
-            call.pool, call.route = weights[0]._handle, weights[1]._handle
-        else:
-            call.weights = weights._handle
-            call.pool = call.route = None
-        call.queue = queue.int_ptr
-        call.x = x.int_ptr
-        call.y = y.int_ptr
-        call.off_x = off_x
-        call.ld_x = ld_x
-        call.off_y = off_y
-        call.ld_y = ld_y
-        # Said in every call: an exception, as of a signal, may have ended the one before anywhere.
-        events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for)) if wait_for else None
-        call.waits = ctypes.addressof(events) if events else None
-        call.wait_count = len(events) if events else 0
-        self._take_event()
-        status = self._forward(self._handle, self._by_reference)
-        if status != 0:
-            raise Error(status, str(self._detail))
-        return self._take_event()
+        # A signal may end a call between any two steps. The mark that it then leaves stops other threads only.
+        caller = threading.get_ident()
+        if self._caller.setdefault("thread", caller) != caller:
+            raise Error(BUSY, "another thread is using the op")
+        try:
+            call = self._call
+            call.scale = scale
+            call.m = fitting("m", m, ctypes.c_int64)
+            if isinstance(weights, tuple):
+                call.weights = None
+                call.pool, call.route = weights[0]._handle, weights[1]._handle
+            else:
+                call.weights = weights._handle
+                call.pool = call.route = None
+            call.queue = queue.int_ptr
+            call.x = x.int_ptr if x is not None else None
+            call.y = y.int_ptr if y is not None else None
+            call.off_x = off_x
+            call.ld_x = ld_x
+            call.off_y = off_y
+            call.ld_y = ld_y
+            # Said in every call: an exception, as of a signal, may have ended the one before anywhere.
+            events = (ctypes.c_void_p * len(wait_for))(*(event.int_ptr for event in wait_for)) if wait_for else None
+            call.waits = ctypes.addressof(events) if events else None
+            call.wait_count = len(events) if events else 0
+            self._take_event()
+            status = self._forward(self._handle, self._by_reference)
+            if status != 0:
+                raise Error(status, str(self._detail))
+            return self._take_event()
+        finally:
+            self._caller.clear()
 
     def _take_event(self) -> Any:
         """The event of the last call, which whoever takes it releases; None where it was taken."""
@@ -242,10 +254,10 @@ class Engine(Handle):
         )
         self._ops = threading.local()
 
-    def weights(self, a: Any, b: Any) -> Weights:
-        """A[rank,k] and B[n,rank] on the device: arrays of numpy, or of the host by DLPack, of
-        float32 or float16. They are copied."""
-        source, shape, kept = weights_source(a, b)
+    def weights(self, a: Any, b: Any, dtype: str | None = None) -> Weights:
+        """A[rank,k] and B[n,rank] on the device: arrays of numpy, or of the host by DLPack, of float32,
+        float16 or bfloat16. Arrays of uint16 hold bfloat16 where `dtype` says so. They are copied."""
+        source, shape, kept = weights_source(a, b, dtype)
         made = Weights(
             engine_library().loratune_weights_create,
             self._handle,
@@ -255,11 +267,12 @@ class Engine(Handle):
         del kept
         return made
 
-    def concat(self, adapters: Sequence[tuple[Any, Any, float]]) -> Weights:
-        """Adapters (A, B, factor) that act on the same rows, as one of the sum of their ranks."""
+    def concat(self, adapters: Sequence[tuple[Any, Any, float]], dtype: str | None = None) -> Weights:
+        """Adapters (A, B, factor) that act on the same rows, as one of the sum of their ranks. `dtype` is
+        as for weights()."""
         sources, kept, shape = [], [], None
         for a, b, factor in adapters:
-            source, of, arrays = weights_source(a, b)
+            source, of, arrays = weights_source(a, b, dtype)
             source.factor = factor
             sources.append(source)
             kept.append(arrays)
@@ -285,12 +298,14 @@ class Engine(Handle):
         dtype: str | None = None,
         off: int = 0,
         ld: int = 0,
+        weights_dtype: str | None = None,
     ) -> None:
         """W += scale * B A, for the weights W[n,k] of a layer on the device; returns when that is done.
         W is a pyopencl array of two dimensions, or a buffer with its `dtype` ("float32", "float16",
         "bfloat16"), offset and pitch in elements; an array of uint16 holds bfloat16 where `dtype` says
-        so. A and B are as for weights(), in any dtype. copy_weights() keeps W and brings it back."""
-        source, shape, kept = weights_source(a, b)
+        so. A and B are as for weights(), in any dtype: `weights_dtype` is theirs, as the `dtype` there.
+        copy_weights() keeps W and brings it back."""
+        source, shape, kept = weights_source(a, b, weights_dtype)
         source.factor = scale
         matrix = _matrix(w, (shape[2], shape[1]), dtype, off, ld)
         check(
@@ -344,7 +359,7 @@ class Engine(Handle):
                     k=weights.k,
                     n=weights.n,
                     rank=weights.rank,
-                    dtype=weights.dtype.name,
+                    dtype=weights.dtype,
                     overwrite=overwrite,
                     mode=mode,
                 ),
@@ -366,11 +381,13 @@ def _matrix(w: Any, shape: tuple[int, int], dtype: str | None, off: int, ld: int
         dtype = dtype_name(w.dtype) if dtype is None else dtype
     number = number_of("dtype of the weights", dtype, DTYPES)
     w, off, ld, _ = _operand("w", w, shape[1], dtype, off, ld)
-    return Matrix(dtype=number, buffer=w.int_ptr, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
+    buffer = w.int_ptr if w is not None else None
+    return Matrix(dtype=number, buffer=buffer, out=shape[0], off=off, ld=ld, **{"in": shape[1]})
 
 
 def _operand(name: str, array: Any, width: int, dtype: str, off: int, ld: int) -> tuple[Any, int, int, int | None]:
-    """Buffer, offset and pitch in elements, and rows of a pyopencl array; a buffer does not say its rows."""
+    """Buffer, offset and pitch in elements, and rows of a pyopencl array. A buffer does not say its rows; an
+    array without elements may have None for a buffer."""
 
     def given_as(field: str) -> str:
         return field if name == "w" else f"{field}_{name}"  # merge() takes one matrix

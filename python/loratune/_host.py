@@ -9,25 +9,27 @@ import numpy as np
 
 from ._dispatcher import Problem
 from ._library import (
-    DTYPES,
     Handle,
     HostCall,
     check,
-    dtype_name,
+    element_name,
+    element_number,
     fitting,
+    holds,
     host_array,
     library,
-    number_of,
     row_pitch,
     weights_source,
 )
 
 
 class HostWeights(Handle):
-    """A[rank,k] and B[n,rank], packed once for any number of calls. Threads may share them."""
+    """A[rank,k] and B[n,rank], packed once for any number of calls: arrays of numpy, or of others by DLPack,
+    of float32, float16 or bfloat16. Arrays of uint16 hold bfloat16 where `dtype` says so. The attribute
+    `dtype` is the name of theirs. Threads may share them."""
 
-    def __init__(self, a: Any, b: Any):
-        source, shape, kept = weights_source(a, b)
+    def __init__(self, a: Any, b: Any, dtype: str | None = None):
+        source, shape, kept = weights_source(a, b, dtype)
         super().__init__(
             library().loratune_host_weights_create,
             library().loratune_host_weights_destroy,
@@ -54,14 +56,17 @@ class HostSession(Handle):
         weights: HostWeights,
         scale: float = 1.0,
         overwrite: bool = False,
+        dtype: str | None = None,
     ) -> None:
-        """y += scale * (x A^T) B^T in place: arrays of rows of float32 or float16, whose elements
-        stand side by side. y must not overlap x."""
-        if not isinstance(x, np.ndarray):
-            x = host_array(x)
-        number_of("dtype of x", dtype_name(x.dtype), DTYPES)
+        """y += scale * (x A^T) B^T in place: arrays of rows of float32, float16 or bfloat16, whose elements
+        stand side by side. x and y of uint16 hold bfloat16 where `dtype` says so. y must not overlap x."""
+        if isinstance(x, np.ndarray):
+            name = element_name(x.dtype, dtype)  # and no dense copy
+        else:
+            x, name = host_array(x, dtype)
+        element_number("x", name, dtype)
         ld_x = row_pitch("x", x, weights.k)
-        if not isinstance(y, np.ndarray) or y.shape[:1] != x.shape[:1] or y.dtype != x.dtype:
+        if not isinstance(y, np.ndarray) or y.shape[:1] != x.shape[:1] or not holds(y.dtype, name):
             raise ValueError("y must be an array of numpy with as many rows as x, of its dtype")
         ld_y = row_pitch("y", y, weights.n)
         if not y.flags.writeable:
@@ -71,8 +76,8 @@ class HostSession(Handle):
             k=weights.k,
             n=weights.n,
             rank=weights.rank,
-            dtype=x.dtype.name,
-            weights_dtype=weights.dtype.name,
+            dtype=name,
+            weights_dtype=weights.dtype,
             overwrite=overwrite,
         )._struct()
         call = HostCall(
@@ -89,11 +94,21 @@ class HostSession(Handle):
         check(library().loratune_forward_host, self._handle, ctypes.byref(call))
 
 
-def forward_host(x: Any, a: Any, b: Any, y: np.ndarray, scale: float = 1.0, threads: int = 1) -> None:
-    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. y must
-    not overlap x, A and B. Who calls more often packs the weights once, as HostWeights, and keeps a
-    HostSession."""
-    HostSession(threads).forward(x, y, HostWeights(a, b), scale)
+def forward_host(
+    x: Any,
+    a: Any,
+    b: Any,
+    y: np.ndarray,
+    scale: float = 1.0,
+    threads: int = 1,
+    dtype: str | None = None,
+    weights_dtype: str | None = None,
+) -> None:
+    """y[m,n] += scale * (x[m,k] A[rank,k]^T) B[n,rank]^T in place, on the host, for one call. `dtype` is
+    that of x and y, `weights_dtype` of A and B, by default the same; where neither is said, the arrays say
+    it. y must not overlap x, A and B. Who calls more often packs the weights once, as HostWeights, and
+    keeps a HostSession."""
+    HostSession(threads).forward(x, y, HostWeights(a, b, weights_dtype or dtype), scale, dtype=dtype)
 
 
 def _span(array: np.ndarray, pitch: int) -> int:

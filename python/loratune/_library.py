@@ -5,7 +5,19 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Mapping
-from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +25,7 @@ import numpy as np
 
 SUCCESS = 0
 TEXT_TOO_LONG = -10007
+BUSY = -10010
 DTYPES = {"float32": 1, "float16": 2, "bfloat16": 3}
 MODES = {"fast": 0, "deterministic": 1, "batch_invariant": 2}
 
@@ -400,11 +413,54 @@ def whole_text(call: Callable[[Any, Any], int]) -> str:
     return str(answer)
 
 
-def host_array(array: Any) -> np.ndarray:
-    """A dense array of numpy, of the host by DLPack where it is another's."""
+class _DlTensor(ctypes.Structure):
+    """What stands first in a DLManagedTensor, up to the shape."""
+
+    _fields_ = [
+        ("data", c_void_p),
+        ("device", c_int32 * 2),
+        ("ndim", c_int32),
+        ("code", c_uint8),
+        ("bits", c_uint8),
+        ("lanes", c_uint16),
+    ]
+
+
+_DL_UINT, _DL_BFLOAT = 1, 4
+_capsule_pointer = ctypes.PYFUNCTYPE(c_void_p, ctypes.py_object, c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
+
+
+class _Bits:
+    """A tensor of bfloat16 that says, by DLPack, that its elements are of uint16: numpy has no bfloat16."""
+
+    def __init__(self, tensor: Any):
+        self._tensor = tensor
+
+    def __dlpack_device__(self) -> Any:
+        return self._tensor.__dlpack_device__()
+
+    def __dlpack__(self, **_: Any) -> Any:
+        capsule = self._tensor.__dlpack__()
+        type_of = _DlTensor.from_address(_capsule_pointer(capsule, b"dltensor"))
+        if (type_of.code, type_of.bits) != (_DL_BFLOAT, 16):
+            raise BufferError("not of bfloat16")
+        type_of.code = _DL_UINT
+        return capsule
+
+
+def host_array(array: Any, dtype: str | None = None) -> tuple[np.ndarray, str]:
+    """A dense array of numpy, of the host by DLPack where it is another's, and the name of its elements:
+    `dtype` where the array may hold such, which tells bfloat16 from uint16."""
     if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
-        array = np.from_dlpack(array)
-    return np.ascontiguousarray(array)
+        try:
+            array = np.from_dlpack(array)
+        except (BufferError, RuntimeError) as refused:
+            try:
+                return np.ascontiguousarray(np.from_dlpack(_Bits(array))), "bfloat16"
+            except Exception:
+                raise refused from None
+    array = np.ascontiguousarray(array)
+    return array, element_name(array.dtype, dtype)
 
 
 def dtype_name(dtype: Any) -> str:
@@ -418,6 +474,19 @@ def holds(dtype: np.dtype, name: str) -> bool:
     """Whether an array of the dtype may hold elements of that name. numpy has no bfloat16: it may stand
     in uint16."""
     return dtype_name(dtype) == name or (name == "bfloat16" and dtype_name(dtype) == "uint16")
+
+
+def element_name(dtype: np.dtype, said: str | None) -> str:
+    """What the elements of an array are: what is said of them, where the array may hold such."""
+    return said if said is not None and holds(dtype, said) else dtype_name(dtype)
+
+
+def element_number(what: str, name: str, said: str | None) -> int:
+    """The interface's number for elements of that name, which must be what is said of them."""
+    number = number_of(f"dtype of {what}", name if said is None else said, DTYPES)
+    if said not in (None, name):
+        raise ValueError(f"{what} must be {said}, not {name}")
+    return number
 
 
 def row_pitch(name: str, array: Any, width: int) -> int:
@@ -438,23 +507,17 @@ def row_pitch(name: str, array: Any, width: int) -> int:
     return pitch // size
 
 
-def weights_source(
-    a: Any, b: Any, dtype: str | None = None
-) -> tuple[WeightsSource, tuple[int, int, int, np.dtype], Any]:
-    """The struct, what shape it has, and the arrays that its pointers point into. `dtype` is what the
-    arrays must hold, None for any that there is a kernel for."""
-    a, b = host_array(a), host_array(b)
-    if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or a.dtype != b.dtype:
+def weights_source(a: Any, b: Any, dtype: str | None = None) -> tuple[WeightsSource, tuple[int, int, int, str], Any]:
+    """The struct, what shape and dtype it has, and the arrays that its pointers point into. `dtype` is what
+    the arrays must hold, None for any that there is a kernel for."""
+    (a, name), (b, name_b) = host_array(a, dtype), host_array(b, dtype)
+    if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0] or name != name_b:
         raise ValueError(
-            f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape} of {a.dtype}, {b.shape} of {b.dtype}"
+            f"A must be [rank, k] and B [n, rank] of one dtype, not {a.shape} of {name}, {b.shape} of {name_b}"
         )
-    if dtype is None:
-        dtype = dtype_name(a.dtype)
-    elif not holds(a.dtype, dtype):
-        raise ValueError(f"A and B must be {dtype}, not {a.dtype}")
     rank, k = a.shape
     source = WeightsSource(
-        dtype=number_of("dtype of A and B", dtype, DTYPES),
+        dtype=element_number("A and B", name, dtype),
         k=k,
         n=b.shape[0],
         rank=rank,
@@ -464,7 +527,7 @@ def weights_source(
         b_bytes=b.nbytes,
         factor=1.0,
     )
-    return source, (rank, k, b.shape[0], a.dtype), (a, b)
+    return source, (rank, k, b.shape[0], name), (a, b)
 
 
 class Handle:

@@ -48,22 +48,29 @@ def tune(
     out: str | os.PathLike[str] = "tuned.json",
     budget: str | None = None,
     device: str | None = None,
-    mode: str = "fast",
+    mode: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Tunes the problems on a device and returns the path of the tuned file, to which a file that is
     there is added.
 
     `budget` is the time that the sweep works to, like `10m`; `device` an index of `lora-bench --list`
-    or part of a device's name. `progress` is called with each change. Raises TuneError where
-    lora-bench fails, with what it said last.
+    or part of a device's name. All problems are of one mode: `mode` names it for keys, and is else that of
+    the problems. `progress` is called with each change. Raises TuneError where lora-bench fails, with
+    what it said last.
     """
+    problems = list(problems)
+    modes = {problem.mode for problem in problems if isinstance(problem, Problem)}
+    if mode is not None:
+        modes.add(mode)
+    if len(modes) > 1:
+        raise ValueError(f"all problems must be of one mode, not of {' and '.join(sorted(modes))}")
     keys = "".join(f"{problem}\n" for problem in problems)
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "problems.txt"
         listed.write_text(keys, encoding="utf-8")
         command = [lora_bench(), "--sweep", "--problems", str(listed), "--out", os.fspath(out)]
-        command += ["--mode", mode]
+        command += ["--mode", *(modes or {"fast"})]
         if budget is not None:
             command += ["--budget", budget]
         if device is not None:

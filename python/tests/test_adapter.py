@@ -20,6 +20,10 @@ def test_a_module_runs_as_its_factors_say(source):
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
     halves, _ = adapter.factors(module.path, np.float16)
     np.testing.assert_array_equal(halves, a.astype(np.float16))
+    bits, other = adapter.factors(module.path, "bfloat16")
+    assert (bits.dtype, other.dtype) == (np.uint16, np.uint16)
+    np.testing.assert_allclose((bits.astype(np.uint32) << 16).view(np.float32), a, rtol=2.0**-8)
+    assert loratune.HostWeights(bits, other, dtype="bfloat16").rank == module.rank
 
 
 def test_it_is_written_as_another_tools(source, tmp_path):

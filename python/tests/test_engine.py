@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import gc
+import subprocess
 import sys
 import threading
 
@@ -60,6 +61,23 @@ def test_arrays_say_their_rows_and_pitches(queue, engine):
     np.testing.assert_allclose(into.get(), wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_arrays_may_have_no_rows(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+    weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
+    x, y = array.empty(queue, (0, K), np.float32), array.empty(queue, (0, N), np.float32)
+    assert x.base_data is None
+    event = engine.forward(queue, x, y, weights)
+    assert isinstance(event, cl.Event)
+    event.wait()
+    full = array.to_device(queue, matrix(4, N, 2))
+    engine.forward(queue, x, full[2:2], weights).wait()
+    with pytest.raises(ValueError, match="m = 1 is more than the 0 rows"):
+        engine.forward(queue, x, y, weights, m=1)
+    np.testing.assert_array_equal(full.get(), matrix(4, N, 2))
+    with pytest.raises(loratune.Error, match="LORATUNE_NULL_POINTER"):
+        loratune.copy_weights(queue, x, x)
+
+
 def test_a_run_waits_for_events(queue, engine):
     x, y = matrix(2, K, 1), matrix(2, N, 2)
     a, b = matrix(8, K, 3), matrix(N, 8, 4)
@@ -99,6 +117,41 @@ def test_a_call_that_an_exception_ended_leaves_nothing_to_the_next(queue, engine
     done.wait()
     assert seen == [(None, 0)]
     assert taken == [(lost, False), (done.int_ptr, False)]
+
+
+def test_an_op_in_use_is_busy_and_keeps_its_operands(queue, engine):
+    x, y = matrix(2, K, 1), matrix(2, N, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    weights, on_device, into, other = engine.weights(a, b), buffer(queue, x), buffer(queue, y), buffer(queue, y)
+    op = engine.op(loratune.Problem(m=0, k=K, n=N, rank=8))
+    forward, said = op._forward, []
+
+    def call_again():
+        try:
+            op.forward(queue, on_device, other, weights, scale=9.0, m=2)
+        except loratune.Error as error:
+            said.append(error.name)
+
+    def while_another_calls(*arguments):
+        thread = threading.Thread(target=call_again)
+        thread.start()
+        thread.join()
+        return forward(*arguments)
+
+    op._forward = while_another_calls
+    done = op.forward(queue, on_device, into, weights, scale=0.5, m=2)
+    op._forward = forward
+    assert said == ["LORATUNE_BUSY"]
+    done.wait()
+    np.testing.assert_allclose(read(queue, into, y), product(y, 0.5, x, a, b), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(read(queue, other, y), y)
+    with pytest.raises(loratune.Error, match="LORATUNE_INVALID_OPERANDS"):
+        op.forward(queue, on_device, into, weights, m=3)
+    said.clear()
+    thread = threading.Thread(target=call_again)
+    thread.start()
+    thread.join()
+    assert not said
 
 
 def test_weights_are_updated_and_joined(queue, engine):
@@ -180,6 +233,19 @@ def test_what_does_not_fit_is_refused_and_y_stays(queue, engine):
     np.testing.assert_array_equal(read(queue, into, y), y)
 
 
+def test_buffers_without_a_number_of_rows_are_refused(queue, engine):
+    x, y = buffer(queue, matrix(4, K, 1)), matrix(4, N, 2)
+    a, b = matrix(8, K, 3), matrix(N, 8, 4)
+    weights, into = engine.weights(a, b), buffer(queue, y)
+    for forward in (engine.forward, engine.op(loratune.Problem(m=0, k=K, n=N, rank=8)).forward):
+        with pytest.raises(ValueError, match="m is needed"):
+            forward(queue, x, into, weights)
+        forward(queue, x, into, weights, m=0).wait()
+    np.testing.assert_array_equal(read(queue, into, y), y)
+    engine.op(loratune.Problem(m=3, k=K, n=N, rank=8)).forward(queue, x, into, weights).wait()
+    assert np.any(read(queue, into, y) != y, axis=1).tolist() == [True] * 3 + [False]
+
+
 def test_arrays_of_another_dtype_or_number_of_rows_are_refused(queue, engine):
     array = pytest.importorskip("pyopencl.array")
     weights = engine.weights(matrix(8, K, 3), matrix(N, 8, 4))
@@ -233,6 +299,41 @@ def test_arrays_of_uint16_hold_bfloat16(queue, engine):
     op.forward(queue, on_device, into, engine.weights(a, b)).wait()
     got = (into.get().astype(np.uint32) << 16).view(np.float32)
     np.testing.assert_allclose(got, product(y, 1, x, a, b), rtol=1e-2, atol=1e-2)
+
+
+def test_weights_of_uint16_hold_bfloat16_where_that_is_said(queue, engine):
+    array = pytest.importorskip("pyopencl.array")
+
+    def bits(values):
+        return (values.view(np.uint32) >> 16).astype(np.uint16)
+
+    def floats(stored):
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+
+    x, y, a, b = (bits(part) for part in (matrix(4, K, 1), matrix(4, N, 2), matrix(8, K, 3), matrix(N, 8, 4)))
+    weights = engine.weights(a, b, dtype="bfloat16")
+    joined = engine.concat([(a, b, 1.0)], dtype="bfloat16")
+    zeroed = engine.weights(np.zeros_like(a), np.zeros_like(b), dtype="bfloat16")
+    zeroed.update(queue, a, b)
+    wanted = product(floats(y), 1.0, floats(x), floats(a), floats(b))
+    for one in (weights, joined, zeroed):
+        assert one.dtype == "bfloat16"
+        into = array.to_device(queue, y)
+        engine.forward(queue, array.to_device(queue, x), into, one).wait()
+        np.testing.assert_allclose(floats(into.get()), wanted, rtol=1e-2, atol=1e-2)
+    w = array.zeros(queue, (N, K), np.float32)
+    engine.merge(queue, a, b, w, weights_dtype="bfloat16")
+    np.testing.assert_allclose(w.get(), floats(b).astype(float) @ floats(a), rtol=1e-5, atol=1e-5)
+    for call in (
+        lambda: engine.weights(a, b),
+        lambda: engine.weights(a, b, dtype="float16"),
+        lambda: engine.concat([(a, b, 1.0)]),
+        lambda: engine.merge(queue, a, b, w),
+        lambda: engine.weights(floats(a), floats(b), dtype="bfloat16"),
+        lambda: weights.update(queue, floats(a), floats(b)),
+    ):
+        with pytest.raises(ValueError, match="must be"):
+            call()
 
 
 def test_what_is_no_array_or_buffer_of_pyopencl_is_named(queue, engine):
@@ -398,6 +499,12 @@ def test_threads_share_an_engine(queue, engine):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_the_script_that_times_a_call_runs(source, queue):
+    script = source / "scripts/measure_forward.py"
+    told = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout
+    assert [line.split(":")[0] for line in told.splitlines()[:2]] == ["op.forward", "engine.forward"]
 
 
 def test_objects_end_in_any_order(queue):

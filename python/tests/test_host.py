@@ -1,3 +1,5 @@
+import ctypes
+
 import loratune
 import numpy as np
 import pytest
@@ -14,6 +16,91 @@ def test_forward_host_gives_the_product(dtype, bound):
     wanted = y + 0.5 * (x.astype(float) @ a.T.astype(float)) @ b.T.astype(float)
     loratune.forward_host(x, a, b, y, scale=0.5, threads=2)
     np.testing.assert_allclose(y, wanted, rtol=bound, atol=bound)
+
+
+def bits(values):
+    """The upper halves of float32, which are bfloat16."""
+    return (values.view(np.uint32) >> 16).astype(np.uint16)
+
+
+def floats(stored):
+    return (stored.astype(np.uint32) << 16).view(np.float32)
+
+
+class Tensor:
+    """What another package hands out by DLPack: a matrix whose elements have that code and 16 bits."""
+
+    class Managed(ctypes.Structure):
+        _fields_ = [
+            ("data", ctypes.c_void_p),
+            ("device", ctypes.c_int32 * 2),
+            ("ndim", ctypes.c_int32),
+            ("code", ctypes.c_uint8),
+            ("bits", ctypes.c_uint8),
+            ("lanes", ctypes.c_uint16),
+            ("shape", ctypes.c_void_p),
+            ("strides", ctypes.c_void_p),
+            ("offset", ctypes.c_uint64),
+            ("context", ctypes.c_void_p),
+            ("deleter", ctypes.c_void_p),
+        ]
+
+    def __init__(self, array, code):
+        self.array, self.shape, self.given = array, (ctypes.c_int64 * 2)(*array.shape), []
+        self.code = code
+
+    def __dlpack_device__(self):
+        return 1, 0
+
+    def __dlpack__(self, stream=None):
+        data, shape = self.array.ctypes.data, ctypes.addressof(self.shape)
+        self.given.append(self.Managed(data, (1, 0), 2, self.code, 16, 1, shape))
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return new(ctypes.addressof(self.given[-1]), b"dltensor", None)
+
+
+def test_arrays_of_uint16_hold_bfloat16_where_that_is_said():
+    x, y, a, b = (bits(part) for part in (matrix(5, 70, 1), matrix(5, 33, 2), matrix(6, 70, 3), matrix(33, 6, 4)))
+    before, step = y.copy(), floats(x).astype(float) @ floats(a).T @ floats(b).T
+    for call in (lambda: loratune.forward_host(x, a, b, y), lambda: loratune.HostWeights(a, b)):
+        with pytest.raises(ValueError, match="must be one of float32, float16, bfloat16, not 'uint16'"):
+            call()
+    for said, found in (("float16", "uint16"), ("int16", "'int16'")):
+        with pytest.raises(ValueError, match=f"must be .*, not {found}"):
+            loratune.forward_host(x, a, b, y, dtype=said)
+    np.testing.assert_array_equal(y, before)
+    loratune.forward_host(x, a, b, y, dtype="bfloat16")
+    np.testing.assert_allclose(floats(y), floats(before) + step, rtol=1e-2, atol=1e-2)
+    y = before.copy()
+    loratune.forward_host(x, floats(a), floats(b), y, dtype="bfloat16", weights_dtype="float32")
+    np.testing.assert_allclose(floats(y), floats(before) + step, rtol=1e-2, atol=1e-2)
+    y = floats(before)
+    loratune.forward_host(floats(x), a, b, y, dtype="float32", weights_dtype="bfloat16")
+    np.testing.assert_allclose(y, floats(before) + step, rtol=1e-5, atol=1e-5)
+    weights = loratune.HostWeights(a, b, dtype="bfloat16")
+    assert weights.dtype == "bfloat16"
+    y = before.copy()
+    loratune.HostSession().forward(x, y, weights, dtype="bfloat16")
+    np.testing.assert_allclose(floats(y), floats(before) + step, rtol=1e-2, atol=1e-2)
+
+
+def test_tensors_of_bfloat16_come_by_dlpack():
+    code = {"uint": 1, "float": 2, "bfloat": 4, "complex": 5}
+    parts = [bits(part) for part in (matrix(5, 70, 1), matrix(6, 70, 3), matrix(33, 6, 4))]
+    y = bits(matrix(5, 33, 2))
+    x, a, b = (floats(part) for part in parts)
+    wanted = floats(y) + x.astype(float) @ a.T @ b.T
+    loratune.forward_host(*(Tensor(part, code["bfloat"]) for part in parts), y)
+    np.testing.assert_allclose(floats(y), wanted, rtol=1e-2, atol=1e-2)
+    with pytest.raises((BufferError, RuntimeError)):
+        loratune.HostWeights(*(Tensor(part, code["complex"]) for part in parts[1:]))
+    with pytest.raises(ValueError, match="not 'uint16'"):
+        loratune.HostWeights(*(Tensor(part, code["uint"]) for part in parts[1:]))
+    with pytest.raises(ValueError, match="must be float16, not bfloat16"):
+        loratune.HostWeights(*(Tensor(part, code["bfloat"]) for part in parts[1:]), dtype="float16")
+    halves = [part.astype(np.float16) for part in (a, b)]
+    assert loratune.HostWeights(*(Tensor(part, code["float"]) for part in halves)).dtype == "float16"
 
 
 def test_rows_may_stand_apart_and_be_overwritten():

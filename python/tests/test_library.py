@@ -1,5 +1,6 @@
 """The structs of the package against those of the headers."""
 
+import ast
 import copy
 import ctypes
 import pickle
@@ -89,6 +90,18 @@ def test_a_handle_has_no_copies():
     for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="a HostWeights cannot be copied or pickled"):
             duplicate(weights)
+
+
+def test_what_needs_opencl_is_listed_and_known_to_type_checkers(source):
+    assert set(loratune.__all__) <= set(dir(loratune))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = loratune.nothing
+    parts = ast.parse((source / "python/loratune/__init__.py").read_text()).body
+    aside = [part for part in parts if isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING"]
+    plain = [part for part in parts if isinstance(part, ast.ImportFrom)]
+    names = {name.name for part in [*plain, *aside[0].body] for name in part.names}
+    assert set(loratune.__all__) <= names
+    assert not [part for part in parts if getattr(part, "name", None) == "__getattr__"]
 
 
 def test_an_error_has_a_name():

@@ -1,7 +1,7 @@
 """What a call of forward() takes from Python, in microseconds: the median over batches of 100 calls that are
 enqueued one behind another, beside the same kernel launched by pyopencl alone.
 
-    PYTHONPATH=build/release/python python3 python/measure_forward.py
+    PYTHONPATH=build/release/python python3 scripts/measure_forward.py
 """
 
 import statistics
