@@ -49,4 +49,5 @@ cmake -S /given/examples/cpp -B /cpp -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build /cpp >/dev/null
 run /cpp/lora "$tuned"
 run /cpp/lora_c "$tuned"
+run /cpp/lora_c_by_pkg_config "$tuned"
 say "good"
