@@ -3,7 +3,7 @@
 set(fuzz_folder ${CMAKE_CURRENT_LIST_DIR}/fuzz)
 add_custom_target(fuzzers)
 foreach(reader tuned_file journal plans gate_result recording problem_keys weights command_line
-    safetensors gguf adapter_config pattern bench_file c_interface program_cache)
+    safetensors gguf adapter_config pattern bench_file c_interface program_cache emit)
   set(target fuzz_${reader})
   add_executable(${target} ${fuzz_folder}/${reader}.cpp ${fuzz_folder}/driver.cpp)
   target_link_libraries(${target} PRIVATE loratune_harness loratune_internal)
