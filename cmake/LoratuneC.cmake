@@ -53,3 +53,8 @@ loratune_c_library(loratune_cl_c loratune-cl loratune_cl.h
   capi/boundary.cpp capi/problem.cpp capi/cl_engine.cpp capi/cl_merge.cpp capi/cl_op.cpp capi/cl_pool.cpp capi/cl_weights.cpp)
 target_link_libraries(loratune_cl_c PUBLIC loratune_c
   PRIVATE $<BUILD_INTERFACE:loratune_layers>)
+# A program makes its context and buffers by OpenCL. The installed target gets it in loratuneConfig.cmake, where the
+# consumer has it.
+if(NOT LORATUNE_OPENCL_DLOPEN)
+  target_link_libraries(loratune_cl_c INTERFACE $<BUILD_INTERFACE:OpenCL::OpenCL>)
+endif()

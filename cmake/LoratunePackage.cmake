@@ -1,7 +1,7 @@
 # What `cmake --install` and CPack make beside the libraries: the tool with its man page and
 # completions, tuned files, and the packages. `cpack -G DEB` makes three .deb, `cpack -G TGZ` one archive.
 #   libloratune0     component runtime      the shared libraries for C
-#   libloratune-dev  component development  headers, libraries for C++, CMake and pkg-config files
+#   libloratune-dev  component development  headers, libraries for C++, CMake and pkg-config files, documents, examples
 #   loratune-tools   component tools        lora-bench, tuned files
 
 if(TARGET lora-bench)
@@ -36,6 +36,12 @@ foreach(package_of_component libloratune0=runtime libloratune-dev=development lo
   list(GET pair 1 component)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} RENAME copyright COMPONENT ${component})
 endforeach()
+# Side by side, as in the source: the documents' links to examples hold. The rest of examples/ tests them.
+set(documents ${CMAKE_INSTALL_DATADIR}/doc/libloratune-dev)
+install(DIRECTORY docs DESTINATION ${documents} COMPONENT development)
+install(DIRECTORY examples DESTINATION ${documents} COMPONENT development
+        PATTERN examples/CMakeLists.txt EXCLUDE PATTERN build_and_run.sh EXCLUDE PATTERN compare.py EXCLUDE
+        PATTERN install.cmake EXCLUDE PATTERN target EXCLUDE PATTERN __pycache__ EXCLUDE)
 set(CPACK_PACKAGE_NAME loratune)
 set(CPACK_PACKAGE_VENDOR loratune)
 set(CPACK_PACKAGE_CONTACT "loratune <loratune@localhost>")
@@ -62,6 +68,6 @@ set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME loratune-tools)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS pocl-opencl-icd)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "Fused LoRA kernels for OpenCL and the host, as libraries with a C interface.")
-set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers and libraries of loratune for C and C++.")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers and libraries of loratune for C and C++, documents and examples.")
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION "lora-bench, which checks, times and tunes LoRA kernels, and tuned files of it.")
 include(CPack)

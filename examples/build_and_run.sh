@@ -25,6 +25,7 @@ case $language in
     cmake -S "$here/cpp" -B "$folder" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release >/dev/null
     cmake --build "$folder"
     "$folder/lora_c"
+    "$folder/lora_c_by_pkg_config"
     ;;
   go)
     need go

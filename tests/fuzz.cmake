@@ -3,7 +3,7 @@
 set(fuzz_folder ${CMAKE_CURRENT_LIST_DIR}/fuzz)
 add_custom_target(fuzzers)
 foreach(reader tuned_file journal plans gate_result recording problem_keys weights command_line
-    safetensors gguf adapter_config pattern bench_file c_interface program_cache)
+    safetensors gguf adapter_config pattern bench_file c_interface cl_interface program_cache emit)
   set(target fuzz_${reader})
   add_executable(${target} ${fuzz_folder}/${reader}.cpp ${fuzz_folder}/driver.cpp)
   target_link_libraries(${target} PRIVATE loratune_harness loratune_internal)
@@ -20,3 +20,4 @@ foreach(reader tuned_file journal plans gate_result recording problem_keys weigh
 endforeach()
 target_link_libraries(fuzz_journal PRIVATE ZLIB::ZLIB)
 target_link_libraries(fuzz_c_interface PRIVATE loratune_c)
+target_link_libraries(fuzz_cl_interface PRIVATE loratune_cl_c)

@@ -200,7 +200,8 @@ void initialize(std::vector<std::string> flags, const Options& options) {
 }
 
 // A FiniteReporter passes on finite statistics only: a counter that is 0 has the variation 0/0. It
-// may show few of the counters, as a terminal has no room for all.
+// may show few of the counters, as a terminal has no room for all. A rate is a plain number: the
+// console would write `s` behind it, whatever the unit in its name is.
 template <class Base>
 class FiniteReporter : public Base {
  public:
@@ -214,6 +215,7 @@ class FiniteReporter : public Base {
       for (auto counter = run.counters.begin(); counter != run.counters.end();) {
         const bool keep = std::isfinite(counter->second.value) &&
                           (shown_.empty() || shown_.contains(counter->first));
+        counter->second.flags = benchmark::Counter::kDefaults;
         counter = keep ? std::next(counter) : run.counters.erase(counter);
       }
       if (!std::isfinite(run.cpu_accumulated_time)) run.cpu_accumulated_time = 0;

@@ -9,10 +9,9 @@
 #include "harness/base/failure.h"
 #include "harness/base/read_file.h"
 #include "harness/base/selection.h"
-#include "harness/base/tool_info.h"
 #include "harness/emit/c_table.h"
 #include "harness/emit/modes.h"
-#include "loratune/dispatch/default_choice.h"
+#include "harness/emit/picked_plans.h"
 #include "loratune/dispatch/dispatcher.h"
 
 namespace loratune {
@@ -46,10 +45,6 @@ std::vector<Problem> problems_of(const Options& options, const std::optional<Tun
   return problems;
 }
 
-bool has_words(const Problem& problem) {
-  return problem.slices.count == 0 && problem.adapters == 0 && !problem.dora;
-}
-
 // Takes out what the table has no word for, and says so.
 std::vector<Problem> with_words(const std::vector<Problem>& problems) {
   const std::string why = "the table has no word for groups, rows of several adapters, and DoRA";
@@ -62,12 +57,6 @@ std::vector<Problem> with_words(const std::vector<Problem>& problems) {
                  to_string(first).c_str(), why.c_str());
   }
   return kept;
-}
-
-bool is_native(const Problem& problem, const Choice& choice, const DeviceInfo& device) {
-  const LaunchPlan plan = choice.variant->plan(problem, choice.config, device);
-  return std::any_of(plan.launches.begin(), plan.launches.end(),
-                     [](const Launch& launch) { return launch.native; });
 }
 
 }  // namespace
@@ -86,32 +75,17 @@ int emit_mode(const Options& options) {
   const std::vector<Problem> problems = with_words(problems_of(options, tuned));
   const DeviceInfo device = select_device(options.device).info;
   const Dispatcher dispatcher = tuned ? Dispatcher(*tuned, device) : Dispatcher(device);
-  std::vector<EmittedPlan> plans;
-  for (const Problem& problem : problems) {
-    Choice choice = dispatcher.pick(problem, options.mode);
-    if (choice.variant != nullptr && is_native(problem, choice, device)) {
-      // A function of ours: who links nothing of ours runs the default instead.
-      choice = default_choice(problem, device, options.mode);
-    }
-    if (choice.variant == nullptr) {
-      throw Failure(kExitUsage, to_string(problem) + ": no variant runs it on this device");
-    }
-    plans.push_back({problem, std::string(choice.variant->name),
-                     choice.variant->plan(problem, choice.config, device)});
-  }
-  const ToolInfo tool = tool_info();
-  const std::string made_by = "by " + tool.name + " " + tool.version + ", commit " + tool.commit +
-                              ", for " + printable(display_name(device), 200);
+  const auto files =
+      emitted_files(picked_plans(problems, dispatcher, device, options.mode), made_for(device));
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw Failure(kExitUsage, "--emit " + shown + ": " + error.message());
-  const auto files = emitted_files(plans, made_by);
   for (const auto& [name, text] : files) {
     const std::string failed = atomic_write(folder / name, text);
     if (!failed.empty()) throw Failure(kExitUsage, failed);
   }
-  std::fprintf(stderr, "%s: %zu plan%s, %zu files, %s\n", shown.c_str(), plans.size(),
-               plans.size() == 1 ? "" : "s", files.size(),
+  std::fprintf(stderr, "%s: %zu plan%s, %zu files, %s\n", shown.c_str(), problems.size(),
+               problems.size() == 1 ? "" : "s", files.size(),
                printable_line(display_name(device)).c_str());
   return kExitGood;
 }

@@ -161,6 +161,19 @@ TEST(Bench, JsonHasAllRivalsSideBySideAndNoNan) {
   EXPECT_NE(ran.err.find("| fwd_" + kTiny), std::string::npos) << "the table";
 }
 
+// The name of the column has the unit, and Google Benchmark would write `s` behind a rate.
+TEST(Bench, ThePicksOfTheTableAreNanosecondsInNoOtherUnit) {
+  const TemporaryFolder folder;
+  const std::string name = "dispatch/pick/rule";
+  const Ran ran = lora_bench(folder, "--bench --budget 1s --benchmark_filter=" + name);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find(" ns_per_pick\n"), std::string::npos) << ran.out;
+  const std::size_t begin = ran.out.find("\n" + name + " ");
+  ASSERT_NE(begin, std::string::npos) << ran.out;
+  const std::string row = ran.out.substr(begin + 1, ran.out.find('\n', begin + 1) - begin - 1);
+  EXPECT_NE(row.back(), 's') << row;
+}
+
 TEST(Verify, AFileOfASweepIsGood) {
   const TemporaryFolder folder;
   const std::string file = (folder / "t.json").string();

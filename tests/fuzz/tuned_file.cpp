@@ -3,26 +3,12 @@
 
 #include "fuzz.h"
 #include "loratune/dispatch/dispatcher.h"
+#include "tuned_device.h"
 #include "tuner/merge.h"
 #include "unit/fictional.h"
-#include "unit/made_up_devices.h"
 
 namespace loratune::fuzz {
 namespace {
-
-DeviceInfo device_of(const TunedDevice& tuned) {
-  DeviceInfo device = made_up::gpu();
-  device.platform = tuned.platform;
-  device.vendor = tuned.vendor;
-  device.vendor_id = tuned.vendor_id;
-  device.name = tuned.name;
-  device.driver = tuned.driver;
-  device.compute_units = tuned.compute_units;
-  device.max_work_group_size = tuned.max_work_group_size;
-  device.local_mem_bytes = tuned.local_mem_bytes;
-  device.extensions = tuned.extensions;
-  return device;
-}
 
 std::vector<Problem> problems_of(const TunedFile& file) {
   constexpr std::size_t kMost = 8;

@@ -24,6 +24,8 @@ lora-bench --check --problem m3_k64_n64_r4_f32_acc --variants split
 for package in libloratune0 libloratune-dev loratune-tools; do
   [[ -s /usr/share/doc/$package/copyright ]] || fail "$package has no copyright file"
 done
+doc=/usr/share/doc/libloratune-dev
+[[ -s $doc/docs/other-languages.md ]] || fail "no documents"
 
 say "completion in a real bash"
 # shellcheck source=/dev/null
@@ -35,7 +37,7 @@ _lora_bench
 
 # A compiler of C and pkg-config are all that is installed beside the packages.
 install gcc libc6-dev pkgconf
-cd /given/examples/c
+cd "$doc/examples/c"
 say "the example in C"
 # shellcheck disable=SC2046
 cc -std=c11 -Wall lora.c $(pkg-config --cflags --libs loratune-cl) -o /lora
@@ -45,8 +47,9 @@ run /lora "$tuned"
 
 install g++ cmake make
 say "the example in C++"
-cmake -S /given/examples/cpp -B /cpp -DCMAKE_BUILD_TYPE=Release >/dev/null
+cmake -S "$doc/examples/cpp" -B /cpp -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build /cpp >/dev/null
 run /cpp/lora "$tuned"
 run /cpp/lora_c "$tuned"
+run /cpp/lora_c_by_pkg_config "$tuned"
 say "good"
