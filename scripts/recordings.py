@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +29,22 @@ def read(path):
     return lines[0], problems
 
 
+def require_ours(path):
+    """Raises Refused where to write the recording would take something else away: a path may be free, empty, or a
+    recording."""
+    path = Path(path)
+    if path.is_file() and path.stat().st_size == 0:
+        return
+    if os.path.lexists(path):
+        try:
+            read(path)
+        except Refused as error:
+            raise Refused(f"{error}; it is not overwritten") from None
+
+
 def write(path, header, problems):
+    """Raises Refused for a path that holds something else than a recording."""
+    require_ours(path)
     lines = [header] + [line for lines in problems.values() for line in lines]
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
     data = text.encode()
