@@ -1,5 +1,6 @@
 """The tables of scripts/performance: ours against each rival, against whole steps, and arms by rank."""
 
+from files import Refused
 from measurements import mean, number, ratios
 from problems import parse
 
@@ -68,7 +69,7 @@ def print_steps(times, ours):
             found[key] = steps
     rivals = [rival for rival in STEPS if any(rival in steps for steps in found.values())]
     if not rivals:
-        raise ValueError("no file has the times of a whole step: torch_lora.py --modules, or sglang_lora.py")
+        raise Refused("no file has the times of a whole step: torch_lora.py --modules, or sglang_lora.py")
     print("| problems | " + " | ".join(f"{ours} / {r}, worst | above 1" for r in rivals) + " |")
     print("| -- |" + " -: | -: |" * len(rivals))
     kinds = {kind(parse(key)): None for key in found}

@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+
+from files import Refused, read_text
 
 DTYPES = {"f32": 4, "f16": 2, "bf16": 2}  # and the bytes of an element
 TYPE = "|".join(DTYPES)
@@ -80,20 +81,16 @@ def parse(key):
 
 def read_keys(path):
     """The problems of a file of keys, one a line, each once. Blanks, empty lines, what follows a #, and
-    the mark that some editors begin a file with mean nothing. Raises ValueError with one line for a
-    file that cannot be read, for what is no key, and for a file without one."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from None
+    the mark that some editors begin a file with mean nothing. Raises Refused for a file that cannot be
+    read, for what is no key, and for a file without one."""
     found = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, "utf-8-sig").splitlines(), 1):
         key = line.split("#", 1)[0].strip()
         try:
             if key:
                 found[parse(key)] = None
         except ValueError as error:
-            raise ValueError(f"{path}:{number}: {error}") from None
+            raise Refused(f"{path}:{number}: {error}") from None
     if not found:
-        raise ValueError(f"{path}: it holds no problem key")
+        raise Refused(f"{path}: it holds no problem key")
     return list(found)

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from statistics import median
 
+from files import Refused, json_of, read_text
 from problems import parse
 
 MS = 1e-6  # a nanosecond
@@ -14,27 +16,35 @@ ERRORS = {"compile": "CompilationFailedConfig", "constraints": "InvalidConfig"}
 NO_TIME = "1970-01-01T00:00:00+00:00"  # a recording has no time stamps
 
 
-class Damaged(Exception):
-    pass
-
-
 def read(path):
-    """The header, and the lines of each problem by its key; either may be compressed."""
-    try:
-        raw = Path(path).read_bytes()
-        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        lines = [json.loads(line) for line in text.splitlines()]
-    except (OSError, ValueError, EOFError) as error:
-        raise Damaged(f"{path}: {error}") from None
+    """The header, and the lines of each problem by its key; the file may be compressed. Raises Refused."""
+    lines = [json_of(line, f"{path}:{i}") for i, line in enumerate(read_text(path).split("\n"), 1) if line]
     if not lines or not isinstance(lines[0], dict) or lines[0].get("schema") != "loratune/recording":
-        raise Damaged(f"{path}: no recording")
+        raise Refused(f"{path}: it is no recording")
     problems = {}
     for line in lines[1:]:
+        if not isinstance(line, dict) or not {"problem", "variant", "config", "outcome"} <= line.keys():
+            raise Refused(f"{path}: it holds a line that is of no recording")
         problems.setdefault(line["problem"], []).append(line)
     return lines[0], problems
 
 
+def require_ours(path):
+    """Raises Refused where to write the recording would take something else away: a path may be free, empty, or a
+    recording."""
+    path = Path(path)
+    if path.is_file() and path.stat().st_size == 0:
+        return
+    if os.path.lexists(path):
+        try:
+            read(path)
+        except Refused as error:
+            raise Refused(f"{error}; it is not overwritten") from None
+
+
 def write(path, header, problems):
+    """Raises Refused for a path that holds something else than a recording."""
+    require_ours(path)
     lines = [header] + [line for lines in problems.values() for line in lines]
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
     data = text.encode()
@@ -48,7 +58,11 @@ def time_ns(line):
 
 
 def names_of(header, variant):
-    return next(v["parameters"] for v in header["variants"] if v["name"] == variant)
+    """The tuning parameters of a variant. Raises Refused where the header has none of this name."""
+    for known in header["variants"]:
+        if known["name"] == variant:
+            return known["parameters"]
+    raise Refused(f"the header has no variant {variant!r}")
 
 
 def cache_of(header, problem, variant, lines):

@@ -1,10 +1,12 @@
-"""Recordings go to Kernel Tuner caches and T4 results and come back, and damaged ones are refused.
+"""Recordings go to Kernel Tuner caches and T4 results and come back; damaged ones are refused, and no other file
+is lost.
 
 python3 tests/check_recordings.py ROOT
 """
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -80,6 +82,32 @@ def check_damage(folder):
         assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
 
 
+def check_kept(folder):
+    """Nothing but a recording, an empty file or an empty folder is written over."""
+    source = folder / "r.jsonl.gz"
+    linked = folder / "link"
+    linked.symlink_to(source)
+    text = folder / "mine.txt"
+    text.write_text("mine\n")
+    os.mkfifo(folder / "pipe")
+    filled = folder / "t4"
+    for out in (source, linked, text, folder / "pipe", next(filled.iterdir()), filled):
+        before = out.read_bytes() if out.is_file() else None
+        refused = convert("--from", "t4", "--header", source, filled, out)
+        assert refused.returncode == 2 and "not overwritten" in refused.stderr, (out, refused)
+        assert refused.stderr.count("\n") == 1 and (before is None or out.read_bytes() == before), out
+    before = {path: path.read_bytes() for path in filled.iterdir()}
+    refused = convert("--to", "kernel-tuner", source, filled)
+    assert refused.returncode == 2 and "not empty" in refused.stderr, refused
+    assert before == {path: path.read_bytes() for path in filled.iterdir()}
+    (folder / "empty").touch()
+    (folder / "empty-folder").mkdir()
+    for out in (folder / "empty", folder / "t4.jsonl"):
+        assert convert("--from", "t4", "--header", source, filled, out).returncode == 0, out
+    assert (folder / "empty").read_bytes() == (folder / "t4.jsonl").read_bytes()
+    assert convert("--to", "t4", source, folder / "empty-folder").returncode == 0
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -89,6 +117,7 @@ def main():
             check_round_trip(kind, folder)
         check_cache(folder)
         check_damage(folder)
+        check_kept(folder)
     print("recordings: there and back")
 
 

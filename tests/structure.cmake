@@ -36,6 +36,10 @@ add_test(NAME result-tables
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_result_tables.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(result-tables PROPERTIES LABELS unit)
 
+add_test(NAME scripts
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_scripts.py ${PROJECT_SOURCE_DIR})
+set_tests_properties(scripts PROPERTIES LABELS unit)
+
 add_test(NAME peers
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_peers.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(peers PROPERTIES LABELS unit)

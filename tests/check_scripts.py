@@ -1,0 +1,162 @@
+"""Scripts say in one line what is wrong with a file, a program or their output, and end with 2.
+
+python3 tests/check_scripts.py ROOT
+"""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(sys.argv.pop(1)).resolve()
+WAIT_S = 3  # after this a script hangs
+KEY = "fwd_m1_k512_n512_r8_f32_acc"
+HEADER = {"schema": "loratune/recording", "version": 1, "device": {"name": "made up"}, "variants": []}
+# Each script that reads a file, with its arguments; FILE is that file, OUT a free path.
+READERS = [
+    ["summary", "a device=FILE"],
+    ["summary", "--devices", "a device=FILE"],
+    ["schema-table", "FILE"],
+    ["results-table", "FILE"],
+    ["results-table", "--lists", "FILE", "TUNED"],
+    ["pairs-table", "FILE"],
+    ["performance", "FILE"],
+    ["prove-picks", "FILE", "--out", "OUT"],
+    ["prove-picks", "TUNED", "--recording", "FILE", "--out", "OUT"],
+    ["prove-picks", "TUNED", "--problems", "FILE", "--out", "OUT"],
+    ["convert-recording", "--to", "t4", "FILE", "OUT"],
+    ["convert-recording", "--from", "t4", "--header", "FILE", ".", "OUT"],
+    ["update-tables", "FILE"],
+]
+TABLES = [["results-table", "TUNED"], ["summary", "a device=BENCH"], ["schema-table", "SCHEMA"]]
+
+
+class Scripts(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        problem = {"op": "fwd", "accumulate": True, "m": 1, "k": 512, "n": 512, "rank": 8, "dtype": "f32"}
+        evidence = {"time_ns": 1, "speedup": 1, "reason": "stopped"}
+        self.known = {
+            "TUNED": self.write(
+                "tuned.json",
+                {
+                    "devices": {"d0": {"name": "made up"}},
+                    "records": [{"device": "d0", "mode": "fast", "problem": problem, **evidence}],
+                },
+            ),
+            "BENCH": self.write(
+                "bench.json", {"context": {}, "benchmarks": [{"name": f"{KEY}/tuned/x", "wall_ns": 1000}]}
+            ),
+            "SCHEMA": ROOT / "results/schema/tuned-v2.schema.json",
+            "OUT": self.folder / "out",
+        }
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return path
+
+    def command(self, script, *arguments, **more):
+        words = list(arguments)
+        for name, path in {**self.known, **more}.items():
+            words = [word.replace(name, str(path)) for word in words]
+        return [sys.executable, ROOT / "scripts" / script, *words]
+
+    def run_it(self, command, **more):
+        more = {"stdout": subprocess.PIPE, **more}
+        return subprocess.run(
+            command, cwd=self.folder, stderr=subprocess.PIPE, text=True, timeout=WAIT_S, check=False, **more
+        )
+
+    def is_refused(self, done, script):
+        self.assertEqual(done.returncode, 2, (done.args, done.stdout, done.stderr))
+        self.assertEqual(done.stderr.count("\n"), 1, (done.args, done.stderr))
+        self.assertTrue(done.stderr.startswith(f"{script}: "), (done.args, done.stderr))
+
+    def test_a_file_that_is_another(self):
+        os.mkfifo(self.folder / "pipe")
+        self.write("latin1", b'"\xe9"')
+        self.write("deep", b"[" * 100_000 + b"]" * 100_000)
+        self.write("cut.gz", gzip.compress(json.dumps(HEADER).encode() * 9)[:-9])
+        self.write("empty", b"")
+        self.write("object", b"{}")
+        self.write("list", b"[]")
+        for name in ("pipe", "latin1", "deep", "cut.gz", "empty", "object", "list", "absent"):
+            for reader in READERS:
+                done = self.run_it(self.command(*reader, FILE=self.folder / name))
+                self.is_refused(done, reader[0])
+        for reader in READERS:
+            self.is_refused(self.run_it(self.command(*reader, FILE=self.folder)), reader[0])
+
+    def test_a_benchmark_that_is_damaged(self):
+        sound = {"name": f"{KEY}/tuned/x", "wall_ns": 1000}
+        for entry in (
+            1,
+            {"name": KEY, "wall_ns": 1},
+            {"wall_ns": 1},
+            {"name": 1, "wall_ns": 1},
+            {**sound, "wall_ns": 0},
+            {**sound, "wall_ns": "1"},
+            {**sound, "name": "m1/tuned"},
+        ):
+            path = self.write("damaged.json", {"context": {}, "benchmarks": [sound, entry]})
+            for reader in (["summary", "a device=FILE"], ["performance", "FILE"]):
+                self.is_refused(self.run_it(self.command(*reader, FILE=path)), reader[0])
+        for reader in (["summary", "--devices", "a device=BENCH"], ["performance", "BENCH"]):  # a peer's
+            self.is_refused(self.run_it(self.command(*reader)), reader[0])
+
+    def test_a_compressed_file(self):
+        packed = self.write("packed", gzip.compress(self.known["TUNED"].read_bytes()))
+        self.assertEqual(self.run_it(self.command("results-table", "FILE", FILE=packed)).returncode, 0)
+
+    def test_output_that_is_lost(self):
+        for table in TABLES:
+            command = self.command(*table)
+            self.assertEqual(self.run_it(command).returncode, 0)
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                self.is_refused(self.run_it(command, stdout=full), table[0])
+            closed = self.run_it(["sh", "-c", '"$@" >&-', "sh", *command])
+            self.is_refused(closed, table[0])
+            begin, end = os.pipe()
+            os.close(begin)
+            left = self.run_it(command, stdout=end)
+            os.close(end)
+            self.assertEqual((left.returncode, left.stderr), (141, ""), "whoever reads has seen enough")
+
+    def test_a_program_that_is_absent(self):
+        pair = f"{KEY}:m1_k512_n512_r8_f16_acc"
+        self.write("r.jsonl", HEADER)
+        self.write("text", b"no program")
+        for bench in ("absent", "text", "."):
+            for script, *words in (
+                ["compare-strategies", "r.jsonl"],
+                ["compare-problems", pair],
+                ["prove-resume", "--out", "OUT"],
+                ["screenshots"],
+            ):
+                self.is_refused(self.run_it(self.command(script, "--bench", bench, *words)), script)
+        # Where it is built is no matter of the folder that one stands in.
+        self.is_refused(
+            self.run_it(self.command("compare-strategies", "--strategies", "cold", "absent.jsonl")),
+            "compare-strategies",
+        )
+
+    def test_each_says_what_it_is_for(self):
+        for script in sorted({reader[0] for reader in READERS} | {"compare-strategies", "prove-resume", "screenshots"}):
+            done = self.run_it(self.command(script, "--help"))
+            self.assertEqual((done.returncode, done.stderr), (0, ""), script)
+            self.assertIn("usage: ", done.stdout)
+            self.assertEqual(self.run_it(self.command(script, "--nonsense")).returncode, 2, script)
+        package = self.run_it([ROOT / "scripts/prove-package", "--help"])
+        self.assertEqual((package.returncode, package.stderr), (0, ""))
+        self.assertIn("scripts/prove-package [--build", package.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
