@@ -44,6 +44,16 @@ bool is_of_one_device(cl_program program) {
          devices == 1;
 }
 
+// The log of a build that failed, or nothing where the driver refuses that too: the build's own
+// code says more than this refusal.
+std::string log_of_failed(cl_program program, cl_device_id device) {
+  try {
+    return build_log(program, device);
+  } catch (const OpenclError&) {
+    return {};
+  }
+}
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -99,7 +109,9 @@ Programs::Compiled Programs::compile(const LaunchPlan& plan) const {
   try {
     build_program(program.get(), device_.handle, options);
   } catch (const OpenclError& error) {
-    return {nullptr, std::string(error.what()) + '\n' + build_log(program.get(), device_.handle)};
+    if (error.code() == CL_OUT_OF_HOST_MEMORY) throw;  // it says nothing of the program
+    return {nullptr,
+            std::string(error.what()) + '\n' + log_of_failed(program.get(), device_.handle)};
   }
   to_cache(key, program.get());
   return {std::move(program), {}};

@@ -19,6 +19,8 @@
 namespace {
 
 std::atomic<int> from_source = 0, builds_that_fail = 0;
+std::atomic<cl_int> code_of_failure = CL_BUILD_PROGRAM_FAILURE;
+std::atomic<bool> logs_fail = false;
 
 }  // namespace
 
@@ -35,10 +37,16 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* dev
                       const char* options, void (*notify)(cl_program, void*), void* data) {
   if (builds_that_fail > 0) {
     --builds_that_fail;
-    return CL_BUILD_PROGRAM_FAILURE;
+    return code_of_failure;
   }
   return loratune::real<decltype(clBuildProgram)>("clBuildProgram")(program, count, devices,
                                                                     options, notify, data);
+}
+cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program_build_info what,
+                             std::size_t bytes, void* value, std::size_t* size) {
+  if (logs_fail) return CL_INVALID_PROGRAM;
+  return loratune::real<decltype(clGetProgramBuildInfo)>("clGetProgramBuildInfo")(
+      program, device, what, bytes, value, size);
 }
 }
 
@@ -101,6 +109,44 @@ TEST(Programs, ThatCannotBeBuiltLeaveTheEngineUsable) {
   EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
   add(adapter, 0.5, rows.x, rows.wanted);
   expect_near(rows.result(), rows.wanted);
+}
+
+// No other kernel takes the pick's place: the next call tries the pick again.
+TEST(Programs, ThatThereIsNoMemoryForAreTriedAgain) {
+  const EngineHandle made = engine();
+  const OpHandle forward = op(made);
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  CallRows rows(2);
+  Text detail;
+  rows.call.weights = on_device.get();
+  rows.call.detail = detail.out();
+  code_of_failure = CL_OUT_OF_HOST_MEMORY;
+  builds_that_fail = 1;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), CL_OUT_OF_HOST_MEMORY);
+  code_of_failure = CL_BUILD_PROGRAM_FAILURE;
+  EXPECT_EQ(builds_that_fail, 0);
+  EXPECT_NE(detail.str().find("clBuildProgram"), std::string::npos) << detail.str();
+  EXPECT_EQ(rows.result(), rows.y);
+  const int before = from_source;
+  ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+  EXPECT_EQ(from_source - before, 1);
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+}
+
+TEST(Programs, ThatHaveNoLogAreToldByTheirCode) {
+  const EngineHandle made = engine();
+  auto problem = small_problem(16);
+  problem.dtype = LORATUNE_DTYPE_F32;
+  loratune_op* none = nullptr;
+  Text detail;
+  builds_that_fail = 1000;
+  logs_fail = true;
+  EXPECT_EQ(loratune_op_create(made.get(), &problem, &none, detail.out()), LORATUNE_BUILD_FAILED);
+  builds_that_fail = 0;
+  logs_fail = false;
+  EXPECT_NE(detail.str().find("CL_BUILD_PROGRAM_FAILURE"), std::string::npos) << detail.str();
 }
 
 // For the rows of several adapters, and for those of one.
