@@ -49,7 +49,7 @@ extern "C" {
 
 std::int32_t loratune_device_json(cl_device_id device, loratune_text* json, loratune_text* detail) {
   return cl_guarded(detail, [&] {
-    return answer(json, device_text(loratune::query_device(required(device, "device"))));
+    return answer(json, device_text(loratune::query_device(required(device, "device"))), "json");
   });
 }
 
@@ -88,11 +88,11 @@ std::int32_t loratune_engine_options_from_env(loratune_engine_options* options,
     unset.cache_bytes = given.cache_bytes;
     const loratune::EngineOptions said = loratune::options_from_env(unset);
     const std::string name = said.cache_folder.string();
-    const std::int32_t status = answer(folder, name);
+    const std::int32_t status = answer(folder, name, "folder");
     if (status != LORATUNE_SUCCESS) return status;
     if (!name.empty()) given.cache_folder = folder->data;
     given.cache_bytes = said.cache_bytes;
-    return give(given, options);
+    return give_whole(given, options, "options");
   });
 }
 

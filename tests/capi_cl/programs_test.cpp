@@ -263,6 +263,11 @@ TEST(EngineOptions, AreReadFromTheEnvironmentWhereThatIsAskedFor) {
   Text small(4);
   EXPECT_EQ(loratune_engine_options_from_env(&options, small.out(), nullptr),
             LORATUNE_TEXT_TOO_LONG);
+  auto shorter = zeroed<loratune_engine_options>();
+  shorter.size = offsetof(loratune_engine_options, cache_folder);
+  EXPECT_EQ(loratune_engine_options_from_env(&shorter, folder.out(), detail.out()),
+            LORATUNE_INVALID_STRUCT);
+  EXPECT_NE(detail.str(), "");
   setenv("LORATUNE_CACHE_BYTES", "many", 1);
   EXPECT_EQ(loratune_engine_options_from_env(&options, folder.out(), detail.out()),
             LORATUNE_INVALID_VALUE);
