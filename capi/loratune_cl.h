@@ -27,7 +27,9 @@ int32_t loratune_device_json(cl_device_id device, loratune_text* json, loratune_
 
 typedef struct loratune_engine loratune_engine;
 
-/* `dispatcher` NULL: the built-in defaults. The engine keeps a share in the dispatcher and retains
+/* `dispatcher` NULL: the built-in defaults. LORATUNE_INVALID_VALUE where it was told of another kind of
+ * device than `device`; of the same kind are other drivers, and up to twice or half the compute units.
+ * The engine keeps a share in the dispatcher and retains
  * the context. `cache_folder` NULL: programs are not kept on the disk. A folder is made for the
  * owner alone where it is not there; one that others may write to is refused. */
 typedef struct loratune_engine_options {

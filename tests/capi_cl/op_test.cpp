@@ -5,6 +5,7 @@
 
 #include "c_engine.h"
 #include "loratune/dispatch/device_text.h"
+#include "unit/fictional.h"
 
 namespace loratune {
 namespace {
@@ -421,6 +422,24 @@ TEST(COp, RunsWhatADispatcherOfTheOtherLibraryPicks) {
   EXPECT_EQ(
       whole_text([&](loratune_text* text) { return loratune_misses(dispatcher.get(), text); }),
       "fwd_m5_k96_n80_r8_f32_acc\n");
+}
+
+TEST(COp, TakesNoDispatcherOfAnotherKindOfDevice) {
+  DeviceInfo other = test_device().info;
+  other.driver += " patched";
+  const DispatcherHandle updated = dispatcher_of(device_text(other), "");
+  auto options = zeroed<loratune_engine_options>();
+  options.dispatcher = updated.get();
+  EXPECT_NE(engine(options), nullptr);
+  const DispatcherHandle foreign = dispatcher_of(device_text(fictional::device()), "");
+  options.context = test_context();
+  options.device = test_device().handle;
+  options.dispatcher = foreign.get();
+  loratune_engine* none = nullptr;
+  Text detail;
+  EXPECT_EQ(loratune_engine_create(&options, &none, detail.out()), LORATUNE_INVALID_VALUE);
+  EXPECT_EQ(none, nullptr);
+  EXPECT_NE(detail.str().find("Fictional F100"), std::string::npos) << detail.str();
 }
 
 TEST(COp, ManyThreadsShareAnEngineAndItsWeights) {
