@@ -175,8 +175,9 @@ typedef struct loratune_op loratune_op;
 
 /* `problem.adapters` is 0: a call's route says how many it has. `problem.m` is a hint: the kernel for
  * so many rows is built now, and others when a call first has another m; 0: none yet. Where the picked
- * kernel cannot be built the file's next choice, the built-in default and its fallbacks are tried in
- * turn; LORATUNE_BUILD_FAILED where none can. Where there is no memory for a kernel and its scratch, here or in
+ * kernel cannot be built the file's next choice, the built-in default, its fallbacks and, on a
+ * device that runs functions of the process, the product on the host are tried in turn;
+ * LORATUNE_BUILD_FAILED where none can. Where there is no memory for a kernel and its scratch, here or in
  * a call, the status is OpenCL's, no other kernel takes its place, and the next call tries again. */
 int32_t loratune_op_create(loratune_engine* engine, const loratune_problem* problem,
                            loratune_op** op, loratune_text* detail);
