@@ -222,6 +222,38 @@ TEST(Programs, AreKeptForTheNextEngine) {
   EXPECT_EQ(compiled_in(folder / "cache"), 0);
 }
 
+// For whichever of the two the engine is.
+TEST(Programs, AreKeptFromAContextOfTwoDevicesToo) {
+  setenv("POCL_DEVICES", "pthread basic",
+         1);  // read once: it counts in a process of this test alone
+  std::vector<std::string> complaints;
+  std::vector<cl_device_id> devices;
+  for (const Device& device : list_devices(complaints)) {
+    if (device.info.platform == "Portable Computing Language") devices.push_back(device.handle);
+  }
+  if (devices.size() != 2) GTEST_SKIP() << "there are no two devices of PoCL";
+  cl_int code = CL_SUCCESS;
+  const Handle<cl_context> both(
+      clCreateContext(nullptr, 2, devices.data(), nullptr, nullptr, &code));
+  ASSERT_EQ(code, CL_SUCCESS);
+  const TemporaryFolder folder;
+  const std::string cache = folder / "cache";
+  for (const int compiled : {1, 0}) {
+    for (cl_device_id device : devices) {
+      auto options = zeroed<loratune_engine_options>();
+      options.context = both.get();
+      options.device = device;
+      options.cache_folder = cache.c_str();
+      loratune_engine* made = nullptr;
+      ASSERT_EQ(loratune_engine_create(&options, &made, nullptr), LORATUNE_SUCCESS);
+      const EngineHandle owned(made, loratune_engine_destroy);
+      const int before = from_source;
+      op(owned, 4);
+      EXPECT_EQ(from_source - before, compiled);
+    }
+  }
+}
+
 TEST(Programs, ThatAreTornOrPoisonedAreCompiledAgain) {
   const TemporaryFolder folder;
   EXPECT_EQ(compiled_in(folder / "cache"), 1);
