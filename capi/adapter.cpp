@@ -97,8 +97,9 @@ void copy_factor(const Factor& factor, Element element, void* to, std::size_t by
   const std::size_t takes =
       static_cast<std::size_t>(factor.rows * factor.cols * block_of(element).bytes);
   if (bytes != takes) {
-    throw Refused(LORATUNE_INVALID_VALUE, std::string(name) + "_bytes = " + std::to_string(bytes) +
-                                              ", the factor takes " + std::to_string(takes));
+    throw Refused(LORATUNE_INVALID_OPERANDS, std::string(name) +
+                                                 "_bytes = " + std::to_string(bytes) +
+                                                 ", the factor takes " + std::to_string(takes));
   }
   const std::vector<std::byte> rows = from_floats(element, values_of(factor));
   std::copy(rows.begin(), rows.end(), static_cast<std::byte*>(to));
@@ -144,14 +145,16 @@ std::size_t loratune_adapter_module_count(const loratune_adapter* adapter) {
 
 std::int32_t loratune_adapter_notes(const loratune_adapter* adapter, loratune_text* lines,
                                     loratune_text* detail) {
-  return guarded(detail,
-                 [&] { return answer(lines, lines_of(object(adapter, "adapter").adapter.notes)); });
+  return guarded(detail, [&] {
+    return answer(lines, lines_of(object(adapter, "adapter").adapter.notes), "lines");
+  });
 }
 
 std::int32_t loratune_adapter_skipped(const loratune_adapter* adapter, loratune_text* lines,
                                       loratune_text* detail) {
-  return guarded(
-      detail, [&] { return answer(lines, lines_of(object(adapter, "adapter").adapter.skipped)); });
+  return guarded(detail, [&] {
+    return answer(lines, lines_of(object(adapter, "adapter").adapter.skipped), "lines");
+  });
 }
 
 std::int32_t loratune_adapter_changes_base(const loratune_adapter* adapter,
@@ -176,7 +179,7 @@ std::int32_t loratune_adapter_module(const loratune_adapter* adapter, std::size_
     to.alpha = from.alpha;
     to.scale = from.scale;
     to.matched = from.matched ? 1 : 0;
-    return give(to, module);
+    return give(to, module, "module");
   });
 }
 
@@ -231,8 +234,12 @@ std::int32_t loratune_adapter_save(const loratune_adapter* adapter,
     const Adapter& from = object(adapter, "adapter").adapter;
     const loratune_save_options given = taken(options, "options");
     const std::optional<Format> format = format_of(given.format);
-    if (!format)
+    if (!format) {
       throw Refused(LORATUNE_INVALID_VALUE, "format: a folder is written in one of them");
+    }
+    if (*format == Format::gguf) {
+      throw Refused(LORATUNE_INVALID_VALUE, "format: GGUF is only read");
+    }
     if (given.heads < 0 || given.heads_kv < 0) {
       throw Refused(LORATUNE_INVALID_VALUE, "heads or heads_kv is negative");
     }

@@ -18,8 +18,8 @@ bool put(loratune_text* text, std::string_view value) noexcept {
   return fits == value.size();
 }
 
-std::int32_t answer(loratune_text* text, std::string_view value) noexcept {
-  if (text == nullptr) return LORATUNE_NULL_POINTER;
+std::int32_t answer(loratune_text* text, std::string_view value, const char* name) {
+  required(text, name);
   return put(text, value) ? LORATUNE_SUCCESS : LORATUNE_TEXT_TOO_LONG;
 }
 

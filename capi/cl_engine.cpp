@@ -3,7 +3,9 @@
 
 #include "capi/internal/cl_boundary.h"
 #include "capi/internal/dispatcher_handle.h"
+#include "dispatch/internal/printable.h"
 #include "engine/internal/opencl.h"
+#include "loratune/dispatch/device_match.h"
 #include "loratune/dispatch/device_text.h"
 
 namespace loratune::capi {
@@ -45,11 +47,33 @@ cl_command_queue check_queue(const Engine& engine, cl_command_queue queue, Queue
 
 using namespace loratune::capi;  // NOLINT(google-build-using-namespace): the functions' insides
 
+namespace {
+
+// The dispatcher of the options, or the built-in defaults. One that was told of a device of another
+// kind would answer for that one, so no record of its file would ever be of use.
+std::shared_ptr<const loratune::Dispatcher> dispatcher_for(const loratune::DeviceInfo& device,
+                                                           const loratune_dispatcher* given) {
+  if (given == nullptr) return std::make_shared<const loratune::Dispatcher>(device);
+  const auto& dispatcher = object(given, "options.dispatcher").dispatcher;
+  const loratune::DeviceInfo& told = dispatcher->device();
+  if (told != device &&
+      match_device(loratune::tuned_device(told), loratune::tuned_device(device)) ==
+          loratune::DeviceMatch::none) {
+    throw Refused(LORATUNE_INVALID_VALUE, "options.dispatcher: it is for the device " +
+                                              loratune::printable_line(told.name) +
+                                              ", the engine's is " +
+                                              loratune::printable_line(device.name));
+  }
+  return dispatcher;
+}
+
+}  // namespace
+
 extern "C" {
 
 std::int32_t loratune_device_json(cl_device_id device, loratune_text* json, loratune_text* detail) {
   return cl_guarded(detail, [&] {
-    return answer(json, device_text(loratune::query_device(required(device, "device"))));
+    return answer(json, device_text(loratune::query_device(required(device, "device"))), "json");
   });
 }
 
@@ -69,9 +93,7 @@ std::int32_t loratune_engine_create(const loratune_engine_options* options,
     parts->engine =
         std::make_unique<loratune::Engine>(required(given.context, "options.context"),
                                            required(given.device, "options.device"), made_with);
-    parts->dispatcher = given.dispatcher != nullptr
-                            ? object(given.dispatcher, "options.dispatcher").dispatcher
-                            : std::make_shared<const loratune::Dispatcher>(parts->engine->info());
+    parts->dispatcher = dispatcher_for(parts->engine->info(), given.dispatcher);
     auto handle = std::make_unique<loratune_engine>();
     handle->parts = std::move(parts);
     *engine = handle.release();
@@ -88,11 +110,11 @@ std::int32_t loratune_engine_options_from_env(loratune_engine_options* options,
     unset.cache_bytes = given.cache_bytes;
     const loratune::EngineOptions said = loratune::options_from_env(unset);
     const std::string name = said.cache_folder.string();
-    const std::int32_t status = answer(folder, name);
+    const std::int32_t status = answer(folder, name, "folder");
     if (status != LORATUNE_SUCCESS) return status;
     if (!name.empty()) given.cache_folder = folder->data;
     given.cache_bytes = said.cache_bytes;
-    return give(given, options);
+    return give_whole(given, options, "options");
   });
 }
 

@@ -132,9 +132,9 @@ std::int32_t loratune_op_scratch_bytes(loratune_op* op, std::int64_t m, std::uin
 std::int32_t loratune_forward(loratune_op* op, const loratune_call* call) {
   loratune_call given;
   const std::int32_t status = read(call, given);
-  if (status != LORATUNE_SUCCESS) return status;
   return cl_guarded(given.detail, [&]() -> std::int32_t {
     if (given.done != nullptr) *given.done = nullptr;
+    accept(status, call, "call");  // here, so that what read() could copy tells the caller
     loratune_op& to = object(op, "op");
     check_queue(*to.parts->engine, given.queue);
     if (given.wait_count > 0) required(given.waits, "waits");

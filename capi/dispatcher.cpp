@@ -82,7 +82,8 @@ std::int32_t loratune_pick(const loratune_dispatcher* dispatcher, const loratune
                            loratune_choice* choice) {
   return guarded(nullptr, [&] {
     const auto [wanted, mode] = asked(problem);
-    return give(to_c(object(dispatcher, "dispatcher").dispatcher->pick(wanted, mode)), choice);
+    return give(to_c(object(dispatcher, "dispatcher").dispatcher->pick(wanted, mode)), choice,
+                "choice");
   });
 }
 
@@ -94,7 +95,7 @@ std::int32_t loratune_plan(const loratune_dispatcher* dispatcher, const loratune
     to_c(from.pick(wanted, mode));  // refuses what there is no kernel for
     for (const Choice& choice : from.choices(wanted, mode)) {
       if (is_native(choice.variant->plan(wanted, choice.config, from.device()))) continue;
-      return answer(json, plan_text(wanted, mode, choice, from.device()));
+      return answer(json, plan_text(wanted, mode, choice, from.device()), "json");
     }
     throw Refused(LORATUNE_UNSUPPORTED, "only the engine can run the problem");
   });
@@ -106,7 +107,7 @@ std::int32_t loratune_explain(const loratune_dispatcher* dispatcher,
   return guarded(detail, [&] {
     const Dispatcher& from = *object(dispatcher, "dispatcher").dispatcher;
     const auto [wanted, mode] = asked(problem);
-    return answer(text, from.explain(wanted, mode));
+    return answer(text, from.explain(wanted, mode), "text");
   });
 }
 
@@ -116,7 +117,7 @@ std::int32_t loratune_misses(const loratune_dispatcher* dispatcher, loratune_tex
     for (const loratune::Problem& problem : object(dispatcher, "dispatcher").dispatcher->misses()) {
       lines += to_string(problem) + "\n";
     }
-    return answer(keys, lines);
+    return answer(keys, lines, "keys");
   });
 }
 

@@ -107,12 +107,13 @@ typedef struct loratune_problem {
                             power of two from the element's size to 4096; 0: that size */
   int32_t adapters;      /* 0: one adapter for all rows; a: rows belong to `a` active ones of a pool */
   int32_t dora;          /* 1: y = g * y + scale * (x A^T) (g B)^T */
-  int32_t slice_count;   /* 0: one module; up to 8 modules that share x */
+  int32_t slice_count;   /* 0: one module; 2 to 8 modules that share x */
   int32_t slice_n[8];    /* their columns, whose sum is n */
   int32_t reserved;
 } loratune_problem;
 
-/* From a key like `fwd_m1_k1024_n1024_r8_f16_acc`, and back. The mode is not part of a key. */
+/* From a key like `fwd_m1_k1024_n1024_r8_f16_acc`, and back. The mode is not part of a key.
+ * LORATUNE_INVALID_STRUCT where the size of `problem` leaves out a field that the key sets. */
 int32_t loratune_problem_parse(const char* key, loratune_problem* problem, loratune_text* detail);
 int32_t loratune_problem_key(const loratune_problem* problem, loratune_text* key,
                              loratune_text* detail);

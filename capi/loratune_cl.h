@@ -27,7 +27,9 @@ int32_t loratune_device_json(cl_device_id device, loratune_text* json, loratune_
 
 typedef struct loratune_engine loratune_engine;
 
-/* `dispatcher` NULL: the built-in defaults. The engine keeps a share in the dispatcher and retains
+/* `dispatcher` NULL: the built-in defaults. LORATUNE_INVALID_VALUE where it was told of another kind of
+ * device than `device`; of the same kind are other drivers, and up to twice or half the compute units.
+ * The engine keeps a share in the dispatcher and retains
  * the context. `cache_folder` NULL: programs are not kept on the disk. A folder is made for the
  * owner alone where it is not there; one that others may write to is refused. */
 typedef struct loratune_engine_options {
@@ -114,7 +116,8 @@ typedef struct loratune_matrix {
 /* W += factor * B A on the queue, out being the source's n and in its k; returns when that is done. Sums
  * are in float, and each element of W is rounded once, to the nearest. The queue is in-order, of the
  * engine's context and device. LORATUNE_INVALID_OPERANDS, W being as it was, for other extents, for
- * another queue, and for a W that does not fit its buffer. What was added cannot be subtracted again to
+ * another queue, for a W that does not fit its buffer, and for a buffer of another context or that kernels
+ * may not read and write. What was added cannot be subtracted again to
  * the bit: who wants W back keeps a copy. Threads may merge at a time; merges of one engine follow one
  * another. */
 int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
@@ -122,8 +125,9 @@ int32_t loratune_merge(loratune_engine* engine, cl_command_queue queue,
                        loratune_text* detail);
 
 /* Enqueues a copy of W's elements, row by row, to keep them or to bring them back. Both matrices have
- * the same out, in and dtype, and may stand in one buffer; LORATUNE_INVALID_OPERANDS where they overlap.
- * Within one buffer rows of two pitches take a command each. Any thread, at any time. */
+ * the same out, in and dtype, and may stand in one buffer; LORATUNE_INVALID_OPERANDS where they overlap, and
+ * for buffers of another context than the queue's. Within one buffer rows of two pitches take a command
+ * each. Any thread, at any time. */
 int32_t loratune_matrix_copy(cl_command_queue queue, const loratune_matrix* from,
                              const loratune_matrix* to, loratune_text* detail);
 
@@ -171,8 +175,9 @@ typedef struct loratune_op loratune_op;
 
 /* `problem.adapters` is 0: a call's route says how many it has. `problem.m` is a hint: the kernel for
  * so many rows is built now, and others when a call first has another m; 0: none yet. Where the picked
- * kernel cannot be built the file's next choice, the built-in default and its fallbacks are tried in
- * turn; LORATUNE_BUILD_FAILED where none can. Where there is no memory for a kernel and its scratch, here or in
+ * kernel cannot be built the file's next choice, the built-in default, its fallbacks and, on a
+ * device that runs functions of the process, the product on the host are tried in turn;
+ * LORATUNE_BUILD_FAILED where none can. Where there is no memory for a kernel and its scratch, here or in
  * a call, the status is OpenCL's, no other kernel takes its place, and the next call tries again. */
 int32_t loratune_op_create(loratune_engine* engine, const loratune_problem* problem,
                            loratune_op** op, loratune_text* detail);
@@ -222,8 +227,10 @@ typedef struct loratune_call {
 /* Enqueues the product and returns; nothing is enqueued where the status is not LORATUNE_SUCCESS,
  * but for a failure of the driver in between. LORATUNE_INVALID_OPERANDS where x, y, weights or
  * scratch are too small for m, offset and pitch, so that no memory outside them is touched, or where
- * what is written shares bytes with anything else. LORATUNE_BUILD_FAILED where no kernel can be built
- * for the rows, or for those of a pool.
+ * what is written shares bytes with anything else. Of x, y and scratch it asks the driver for no more than
+ * their sizes and what they are parts of: that they are buffers of the engine's context, that kernels may
+ * read x, and read and write y and scratch, is the caller's part. LORATUNE_BUILD_FAILED where no kernel
+ * can be built for the rows, or for those of a pool.
  *
  * In the steady state it allocates nothing and takes no lock that a build holds. A call builds a kernel
  * where it is the first of its number of rows, with a pool also of its number of adapters that have rows,

@@ -121,13 +121,13 @@ std::int32_t loratune_problem_parse(const char* key, loratune_problem* problem,
     std::string why;
     const auto parsed = loratune::parse_problem(text, why);
     if (!parsed) throw Refused(LORATUNE_INVALID_VALUE, loratune::printable_line(why));
-    return give(to_c(*parsed), problem);
+    return give_whole(to_c(*parsed), problem, "problem");
   });
 }
 
 std::int32_t loratune_problem_key(const loratune_problem* problem, loratune_text* key,
                                   loratune_text* detail) {
-  return guarded(detail, [&] { return answer(key, to_string(asked(problem).problem)); });
+  return guarded(detail, [&] { return answer(key, to_string(asked(problem).problem), "key"); });
 }
 
 }  // extern "C"

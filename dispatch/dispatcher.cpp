@@ -5,6 +5,7 @@
 #include <map>
 
 #include "dispatch/internal/dispatcher_state.h"
+#include "loratune/dispatch/plan_text.h"
 
 namespace loratune {
 namespace {
@@ -211,6 +212,13 @@ std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const
   const DeviceInfo& device = state_->device;
   for (const Choice& choice : fallback_choices(regardless_of_m(problem, mode), device)) {
     if (can_run(*choice.variant, choice.config, problem, device)) add(choice);
+  }
+  // Functions of the process need no compiler, whatever the driver's says.
+  for (const Variant* variant : variants()) {
+    if (!variant->supports(problem, device)) continue;
+    const Config config = variant->default_config(problem, device);
+    if (!is_native(variant->plan(problem, config, device))) continue;
+    add({variant, config, DeviceMatch::none, ShapeMatch::fallback});
   }
   return all;
 }

@@ -46,9 +46,10 @@ class Dispatcher {
   Choice pick(const Problem& problem, Mode mode = Mode::fast) const noexcept;
 
   // What to try, in order, where a kernel cannot be built after all: the pick, the other entries of
-  // the file that hold the problem, then the built-in default and its fallbacks; each choice once.
-  // For Mode::batch_invariant the fallbacks are those for one row, whatever m is. Empty where the
-  // pick has no variant.
+  // the file that hold the problem, then the built-in default and its fallbacks, and then what no
+  // compiler has to build, where the device runs functions of the process; each choice once. For
+  // Mode::batch_invariant the fallbacks are those for one row, whatever m is. Empty where the pick
+  // has no variant.
   std::vector<Choice> choices(const Problem& problem, Mode mode = Mode::fast) const;
 
   // The same answer in words, several lines: the record or rule, the matches, the expected

@@ -115,13 +115,15 @@ json to_json(const Arg& arg, const Problem& problem, const LaunchPlan& plan) {
   return object;
 }
 
-json to_json(const Packing& packing, const Problem& problem, std::int64_t rows, std::int64_t cols) {
+// `elements`: those of all slices.
+json to_json(const Packing& packing, const Problem& problem, std::int64_t rows, std::int64_t cols,
+             std::int64_t elements) {
   return {{"layout", to_string(packing.layout)},
           {"tile", packing.tile},
           {"dtype", to_string(packed_dtype(packing, weights_dtype(problem)))},
           {"rows", rows},
           {"cols", cols},
-          {"elements", packed_size(packing, rows, cols)},
+          {"elements", elements},
           {"ld", packed_ld(packing, rows, cols)}};
 }
 
@@ -158,21 +160,22 @@ json to_json(const LaunchPlan& plan, const Problem& problem) {
   json launches = json::array();
   for (const Launch& launch : plan.launches) launches.push_back(to_json(launch, problem, plan));
   const bool joined = joins_weights(plan);
-  json object = {{"problem", to_string(problem)},
-                 {"source", plan.source},
-                 {"defines", defines},
-                 {"flags", plan.flags},
-                 {"options", build_options(plan)},
-                 {"packing",
-                  {{"a", to_json(plan.a, problem, problem.rank, problem.k)},
-                   {"b", to_json(plan.b, problem, problem.n, problem.rank)},
-                   {"joined", joined},
-                   {"off_b", joined ? joined_off_b(plan.a, problem) : 0}}},
-                 {"scratch", scratch},
-                 {"launches", launches},
-                 {"align", plan.align},
-                 {"deterministic", plan.deterministic},
-                 {"needs_residency", plan.needs_residency}};
+  json object = {
+      {"problem", to_string(problem)},
+      {"source", plan.source},
+      {"defines", defines},
+      {"flags", plan.flags},
+      {"options", build_options(plan)},
+      {"packing",
+       {{"a", to_json(plan.a, problem, problem.rank, problem.k, packed_a_size(plan.a, problem))},
+        {"b", to_json(plan.b, problem, problem.n, problem.rank, packed_b_size(plan.b, problem))},
+        {"joined", joined},
+        {"off_b", joined ? joined_off_b(plan.a, problem) : 0}}},
+      {"scratch", scratch},
+      {"launches", launches},
+      {"align", plan.align},
+      {"deterministic", plan.deterministic},
+      {"needs_residency", plan.needs_residency}};
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
     object["parts"].push_back(to_json(plan.parts[i], slice_problem(problem, static_cast<int>(i))));
   }

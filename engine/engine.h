@@ -119,7 +119,8 @@ class Weights {
   // Layouts made from now on stand in the `bytes` bytes of the caller's buffer from `begin` on, one
   // behind the other, instead of in buffers of their own, but for plans whose kernels take weights
   // from the beginning of a buffer on only. The caller keeps the buffer for as long as the Weights.
-  // Throws std::invalid_argument where it has not these bytes, and OpenclError.
+  // Throws std::invalid_argument where it has not these bytes or is no buffer of the context, and
+  // OpenclError.
   void use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes);
 
   // The bytes that such a plan's layouts take in an arena.

@@ -130,11 +130,37 @@ std::vector<cl_device_id> devices_of(cl_context context) {
   return devices;
 }
 
+cl_context context_of(cl_command_queue queue) {
+  cl_context context = nullptr;
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
+  constexpr std::size_t kBytes = sizeof(context);
+  require_success(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, kBytes, &context, nullptr),
+                  "clGetCommandQueueInfo");
+  return context;
+}
+
 std::size_t buffer_bytes(cl_mem buffer) {
   std::size_t bytes = 0;
   require_success(clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof(bytes), &bytes, nullptr),
                   "clGetMemObjectInfo");
   return bytes;
+}
+
+std::string unfit_reason(cl_mem buffer, cl_context context, Use use) {
+  const auto ask = [&](cl_mem_info what, std::size_t bytes, void* answer) {
+    require_success(clGetMemObjectInfo(buffer, what, bytes, answer, nullptr), "clGetMemObjectInfo");
+  };
+  cl_mem_object_type type = 0;
+  ask(CL_MEM_TYPE, sizeof type, &type);
+  if (type != CL_MEM_OBJECT_BUFFER) return "the memory object is no buffer";
+  cl_context own = nullptr;
+  ask(CL_MEM_CONTEXT, sizeof(cl_context), static_cast<void*>(&own));
+  if (own != context) return "the buffer is of another context";
+  if (use == Use::commands) return {};
+  cl_mem_flags flags = 0;
+  ask(CL_MEM_FLAGS, sizeof flags, &flags);
+  const bool both = (flags & (CL_MEM_READ_ONLY | CL_MEM_WRITE_ONLY)) == 0;
+  return both ? "" : "the buffer is not for kernels that read and write it";
 }
 
 Whole whole_of(cl_mem buffer) {

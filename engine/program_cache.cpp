@@ -50,6 +50,16 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
+// Whether a file of that name is an entry, or what a killed process left of one by atomic_write().
+// Whatever else stands in the folder is not the cache's.
+bool is_name_of_entry(std::string_view name) {
+  constexpr std::size_t kDigits = 32;
+  if (name.find_first_not_of("0123456789abcdef") != kDigits) return false;
+  const std::string_view ending = name.substr(kDigits);
+  return ending == kEnding ||
+         (ending.starts_with(std::string(kEnding) + ".") && ending.ends_with(".tmp"));
+}
+
 // Whether only this user may write.
 bool is_own(const struct stat& status) {
   return status.st_uid == geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -147,8 +157,7 @@ void ProgramCache::make_room(std::uint64_t bytes) const {
     std::error_code gone;
     const auto used = at->last_write_time(gone);
     const std::uint64_t size = at->is_regular_file(gone) ? at->file_size(gone) : 0;
-    // What a killed process left of a file is counted and goes too.
-    if (!gone && at->path().filename().string().find(kEnding) != std::string::npos) {
+    if (!gone && is_name_of_entry(at->path().filename().string())) {
       entries.push_back({at->path(), used, size});
       all += size;
     }

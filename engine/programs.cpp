@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace loratune {
 namespace {
@@ -20,28 +21,44 @@ std::string cache_key(const LaunchPlan& plan, const std::string& options, const 
   return key;
 }
 
-// The program as the driver stores it for the one device; empty where it does not say.
+// A program that was built for one device of its context, as the driver stores it; empty where it
+// does not say. It is the only binary that is not empty: PoCL 3.1 lists sizes in another order than
+// devices.
 std::string binary_of(cl_program program) {
-  std::size_t size = 0;
-  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, nullptr) !=
-      CL_SUCCESS) {
+  const auto ask = [&](cl_program_info what, std::size_t bytes, void* answer) {
+    return clGetProgramInfo(program, what, bytes, answer, nullptr) == CL_SUCCESS;
+  };
+  cl_uint devices = 0;
+  if (!ask(CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices) || devices == 0) return {};
+  std::vector<std::size_t> sizes(devices);
+  if (!ask(CL_PROGRAM_BINARY_SIZES, sizes.size() * sizeof(std::size_t), sizes.data())) return {};
+  std::vector<std::string> binaries;
+  binaries.reserve(sizes.size());
+  std::vector<unsigned char*> places;
+  for (const std::size_t size : sizes) {
+    places.push_back(reinterpret_cast<unsigned char*>(binaries.emplace_back(size, '\0').data()));
+  }
+  if (!ask(CL_PROGRAM_BINARIES, places.size() * sizeof(unsigned char*),
+           static_cast<void*>(places.data()))) {
     return {};
   }
-  std::string binary(size, '\0');
-  auto* place = reinterpret_cast<unsigned char*>(binary.data());
-  if (size == 0 || clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof place,
-                                    static_cast<void*>(&place), nullptr) != CL_SUCCESS) {
-    return {};
+  std::string* only = nullptr;
+  for (std::string& binary : binaries) {
+    if (binary.empty()) continue;
+    if (only != nullptr) return {};
+    only = &binary;
   }
-  return binary;
+  return only == nullptr ? std::string() : std::move(*only);
 }
 
-// Whether the program is of one device: its binaries are then of that one.
-bool is_of_one_device(cl_program program) {
-  cl_uint devices = 0;
-  return clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, nullptr) ==
-             CL_SUCCESS &&
-         devices == 1;
+// The log of a build that failed, or nothing where the driver refuses that too: the build's own
+// code says more than this refusal.
+std::string log_of_failed(cl_program program, cl_device_id device) {
+  try {
+    return build_log(program, device);
+  } catch (const OpenclError&) {
+    return {};
+  }
 }
 
 std::string environment(const char* name) {
@@ -99,7 +116,9 @@ Programs::Compiled Programs::compile(const LaunchPlan& plan) const {
   try {
     build_program(program.get(), device_.handle, options);
   } catch (const OpenclError& error) {
-    return {nullptr, std::string(error.what()) + '\n' + build_log(program.get(), device_.handle)};
+    if (error.code() == CL_OUT_OF_HOST_MEMORY) throw;  // it says nothing of the program
+    return {nullptr,
+            std::string(error.what()) + '\n' + log_of_failed(program.get(), device_.handle)};
   }
   to_cache(key, program.get());
   return {std::move(program), {}};
@@ -124,7 +143,7 @@ Handle<cl_program> Programs::from_cache(const std::string& key, const std::strin
 }
 
 void Programs::to_cache(const std::string& key, cl_program program) const {
-  if (!cache_ || !is_of_one_device(program)) return;
+  if (!cache_) return;
   const std::string binary = binary_of(program);
   if (!binary.empty()) cache_->store(key, binary);
 }

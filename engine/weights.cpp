@@ -270,6 +270,9 @@ void Weights::update(cl_command_queue queue, std::span<const Factors> modules) {
 }
 
 void Weights::use_arena(cl_mem arena, std::int64_t begin, std::int64_t bytes) {
+  const std::string unfit =
+      arena == nullptr ? "" : unfit_reason(arena, state_->context.get(), Use::commands);
+  if (!unfit.empty()) throw std::invalid_argument("weights: an arena: " + unfit);
   const auto size = arena == nullptr ? 0 : static_cast<std::int64_t>(buffer_bytes(arena));
   if (begin < 0 || bytes < 0 || begin > size || bytes > size - begin) {
     throw std::invalid_argument("weights: an arena of " + std::to_string(bytes) + " bytes from " +

@@ -68,7 +68,9 @@ std::vector<float> transposed(const LoraLinear& layer) {
 
 std::int64_t pitch_of(const WeightMatrix& w) { return w.ld == 0 ? w.in : w.ld; }
 
-void refuse_what_does_not_fit(const WeightMatrix& w) {
+void refuse_what_does_not_fit(const WeightMatrix& w, cl_context context, Use use) {
+  const std::string unfit = unfit_reason(w.buffer, context, use);
+  if (!unfit.empty()) throw std::invalid_argument("merge: the weights: " + unfit);
   const auto size = static_cast<std::int64_t>(buffer_bytes(w.buffer)) / element_bytes(w.dtype);
   const bool fits = w.out >= 1 && w.in >= 1 && w.off >= 0 && pitch_of(w) >= w.in && w.off <= size &&
                     w.in <= size - w.off &&
@@ -138,7 +140,7 @@ void Merge::merge(cl_command_queue queue, const LoraLinear& layer, const WeightM
   if (layer.in != w.in || layer.out != w.out) {
     throw std::invalid_argument("merge: the layer's extents are not those of the weights");
   }
-  refuse_what_does_not_fit(w);
+  refuse_what_does_not_fit(w, state_->engine.context(), Use::kernels_write);
   const Problem problem = problem_of(layer, w.dtype);
   const std::string why = invalid_reason(problem);
   if (!why.empty()) throw std::invalid_argument("merge: " + why);
@@ -171,8 +173,9 @@ void copy_weights(cl_command_queue queue, const WeightMatrix& from, const Weight
   if (from.out != to.out || from.in != to.in || from.dtype != to.dtype) {
     throw std::invalid_argument("merge: a copy has the extents and the type of the weights");
   }
-  refuse_what_does_not_fit(from);
-  refuse_what_does_not_fit(to);
+  const cl_context context = context_of(queue);
+  refuse_what_does_not_fit(from, context, Use::commands);
+  refuse_what_does_not_fit(to, context, Use::commands);
   const std::size_t row_bytes =
       static_cast<std::size_t>(from.in) * static_cast<std::size_t>(element_bytes(from.dtype));
   const auto rows = static_cast<std::size_t>(from.out);

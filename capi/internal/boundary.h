@@ -2,12 +2,16 @@
 // written within their capacity, handles are told apart, and every exception becomes a status.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "loratune/loratune.h"
@@ -27,8 +31,8 @@ class Refused : public std::runtime_error {
 
 // Writes a text of ours where the caller wants one. False where it did not fit.
 bool put(loratune_text* text, std::string_view value) noexcept;
-// The same for a text that is the answer.
-std::int32_t answer(loratune_text* text, std::string_view value) noexcept;
+// The same for a text that is the answer; `name` is that of the argument. Throws Refused for NULL.
+std::int32_t answer(loratune_text* text, std::string_view value, const char* name);
 
 // To be called in a handler: the status of the exception that is being handled, its text written to
 // `detail`.
@@ -66,29 +70,61 @@ std::int32_t read(const T* from, T& to) noexcept {
   return LORATUNE_SUCCESS;
 }
 
-// The same where to refuse is to throw; `name` is that of the argument.
+// Throws Refused where read() gave another status than LORATUNE_SUCCESS; `name` is that of the
+// argument.
 template <class T>
-T taken(const T* from, const char* name) {
-  T to;
-  const std::int32_t status = read(from, to);
+void accept(std::int32_t status, const T* from, const char* name) {
   if (status == LORATUNE_NULL_POINTER) throw Refused(status, std::string(name) + " is NULL");
   if (status != LORATUNE_SUCCESS) {
     throw Refused(status, std::string(name) + " has a size of " + std::to_string(from->size) +
                               ", at most " + std::to_string(sizeof(T)) +
                               " is known here, or a reserved field that is not 0");
   }
+}
+
+// A copy of a struct of the caller's, as read() makes it.
+template <class T>
+T taken(const T* from, const char* name) {
+  T to;
+  accept(read(from, to), from, name);
   return to;
+}
+
+// Throws Refused where an answer cannot be given in a struct of that size.
+template <class T>
+void require_size(const T* to, const char* name) {
+  if (to == nullptr) throw Refused(LORATUNE_NULL_POINTER, std::string(name) + " is NULL");
+  const std::uint32_t size = to->size;
+  if (size == 0 || size > sizeof(T) || size % alignof(T) != 0) {
+    throw Refused(LORATUNE_INVALID_STRUCT, std::string(name) + " has a size of " +
+                                               std::to_string(size) + ", at most " +
+                                               std::to_string(sizeof(T)) + " is known here");
+  }
 }
 
 // Fills a struct of the caller's as far as its size goes.
 template <class T>
-std::int32_t give(T value, T* to) noexcept {
-  if (to == nullptr) return LORATUNE_NULL_POINTER;
+std::int32_t give(T value, T* to, const char* name) {
+  require_size(to, name);
   const std::uint32_t size = to->size;
-  if (size == 0 || size > sizeof(T) || size % alignof(T) != 0) return LORATUNE_INVALID_STRUCT;
   value.size = size;
   std::memcpy(to, &value, size);
   return LORATUNE_SUCCESS;
+}
+
+// The same for an answer that would be another one where its end is cut off: refused is a size that
+// leaves out anything but zeros.
+template <class T>
+std::int32_t give_whole(const T& value, T* to, const char* name) {
+  static_assert(std::has_unique_object_representations_v<T>);  // no byte of padding counts
+  require_size(to, name);
+  const auto bytes = std::bit_cast<std::array<unsigned char, sizeof(T)>>(value);
+  if (std::any_of(bytes.begin() + to->size, bytes.end(), [](unsigned char b) { return b != 0; })) {
+    throw Refused(LORATUNE_INVALID_STRUCT, std::string(name) + " has a size of " +
+                                               std::to_string(to->size) +
+                                               ", the answer has fields behind it");
+  }
+  return give(value, to, name);
 }
 
 template <class T>

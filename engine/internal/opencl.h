@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -76,7 +77,13 @@ std::string device_text(cl_device_id device, cl_device_info what);
 std::string platform_text(cl_platform_id platform, cl_platform_info what);
 std::vector<cl_device_id> devices_of(cl_platform_id platform);
 std::vector<cl_device_id> devices_of(cl_context context);
+cl_context context_of(cl_command_queue queue);
 std::size_t buffer_bytes(cl_mem buffer);
+// Why a caller's memory object is no buffer of the context or, where kernels are to write to it, is
+// none that they may read and write; nothing where it is one. Not for each run: it asks the driver
+// up to three times.
+enum class Use : std::uint8_t { commands, kernels_write };
+std::string unfit_reason(cl_mem buffer, cl_context context, Use use);
 
 // The buffer that another is a part of, and where the part begins in it, in bytes; of one that is
 // no part, itself.

@@ -22,8 +22,8 @@ class Programs {
 
   // The plan's program, which lives as long as this object, or null with the build log. While one
   // thread compiles a program, others that ask for it wait; a program that could not be compiled is
-  // tried again by whoever asks next. Throws OpenclError, and std::invalid_argument for options
-  // that no plan may have.
+  // tried again by whoever asks next. Throws OpenclError, also where there was no memory to compile
+  // with, and std::invalid_argument for options that no plan may have.
   cl_program get(const LaunchPlan& plan, std::string& log);
 
  private:

@@ -5,15 +5,6 @@
 namespace loratune {
 namespace {
 
-cl_context context_of(cl_command_queue queue) {
-  cl_context context = nullptr;
-  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a handle it is the handle's size.
-  constexpr std::size_t kBytes = sizeof(context);
-  require_success(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, kBytes, &context, nullptr),
-                  "clGetCommandQueueInfo");
-  return context;
-}
-
 // The event of the end of what is on a queue, for another queue to wait for. For a queue of another
 // context, which cannot, the host waits, and there is none.
 Handle<cl_event> end_of(cl_command_queue queue, cl_context context) {

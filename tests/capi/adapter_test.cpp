@@ -137,6 +137,8 @@ TEST(CAdapter, IsWrittenAndReadAgain) {
   EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_FILE);
   options.format = LORATUNE_FORMAT_ANY;
   EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_VALUE);
+  options.format = LORATUNE_FORMAT_GGUF;
+  EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_VALUE);
 }
 
 TEST(CAdapter, SaysWhatTheUserShouldKnow) {
@@ -227,7 +229,7 @@ TEST(CAdapter, ARefusalSaysWhy) {
   auto factors = zeroed<loratune_factors>();
   factors.a = &detail;
   factors.a_bytes = 3;
-  EXPECT_EQ(loratune_adapter_factors(adapter.get(), &factors, nullptr), LORATUNE_INVALID_VALUE);
+  EXPECT_EQ(loratune_adapter_factors(adapter.get(), &factors, nullptr), LORATUNE_INVALID_OPERANDS);
 }
 
 }  // namespace

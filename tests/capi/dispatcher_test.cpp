@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "c_api.h"
 #include "loratune/dispatch/device_text.h"
 #include "loratune/dispatch/plan_text.h"
+#include "loratune/variants/packing.h"
 #include "unit/fictional.h"
 
 namespace loratune {
@@ -77,6 +80,49 @@ TEST(CApi, APlanHoldsAllThatARunTakes) {
   for (std::size_t i = 0; i < launch["args"].size(); ++i) {
     EXPECT_EQ(launch["args"][i]["role"], to_string(wanted.launches[0].args[i].role));
   }
+}
+
+// How many elements the packed A and B take, by the plan's text.
+std::pair<std::int64_t, std::int64_t> elements_of(const Variant& variant, const Problem& problem) {
+  Choice choice;
+  choice.variant = &variant;
+  choice.config = variant.default_config(problem, fictional::device());
+  const auto packing =
+      nlohmann::json::parse(plan_text(problem, Mode::fast, choice, fictional::device()))["packing"];
+  return {packing["a"]["elements"], packing["b"]["elements"]};
+}
+
+// The slices' A one behind the other, and their B; with DoRA the factors of the columns behind B.
+TEST(CApi, APlanSaysWhatTheWeightsOfGroupsAndOfDoraTake) {
+  const auto parsed = [](const char* key) {
+    std::string why;
+    return parse_problem(key, why).value();
+  };
+  const Problem group = parsed("fwd_m33_k37_n32+16+16_r3_f32_acc");
+  const Problem dora = parsed("fwd_m33_k37_n32_r3_f32_acc_dora");
+  int asked = 0;
+  for (const char* name : {"naive", "register_tiled"}) {
+    const Variant& variant = *find_variant(name);
+    for (const Problem& problem : {group, dora}) {
+      if (!variant.supports(problem, fictional::device())) continue;
+      ++asked;
+      SCOPED_TRACE(name + (" " + to_string(problem)));
+      const LaunchPlan plan = variant.plan(
+          problem, variant.default_config(problem, fictional::device()), fictional::device());
+      std::int64_t a = 0;
+      std::int64_t b = 0;
+      for (int i = 0; i < slice_count(problem); ++i) {
+        const std::int64_t columns = slice_columns(problem, i);
+        a = packed_a_before(plan.a, problem, i) + packed_size(plan.a, problem.rank, problem.k);
+        b = packed_b_before(plan.b, problem, i) + packed_size(plan.b, columns, problem.rank);
+        if (problem.dora) b = std::max(b, gains_before(plan.b, problem, i) + columns);
+      }
+      const auto [said_a, said_b] = elements_of(variant, problem);
+      EXPECT_GE(said_a, a);
+      EXPECT_GE(said_b, b);
+    }
+  }
+  EXPECT_GT(asked, 2);
 }
 
 TEST(CApi, ADeviceComesBackFromItsText) {

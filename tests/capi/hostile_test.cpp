@@ -49,6 +49,26 @@ TEST(HostileStructs, AreTakenWhereTheyAreShorter) {
   EXPECT_EQ(choice.size, offsetof(loratune_choice, parameters));
 }
 
+// A problem without its end would be another problem.
+TEST(HostileStructs, AreTooShortForTheirAnswer) {
+  for (const char* key : {"fwd_m1_k8_n8_r2_f32_acc_dora", "fwd_m1_k8_n4+4_r2_f32_acc",
+                          "fwd_m1_k8_n8_r2_f32_acc_a8"}) {
+    loratune_problem problem = small_problem();
+    problem.size = offsetof(loratune_problem, adapters);
+    ASSERT_EQ(problem.size % 8, 0U);
+    Text detail;
+    EXPECT_EQ(loratune_problem_parse(key, &problem, detail.out()), LORATUNE_INVALID_STRUCT) << key;
+    EXPECT_NE(detail.str(), "");
+    EXPECT_EQ(problem.k, 1024) << "it was written to";
+  }
+  loratune_problem problem = small_problem();
+  problem.size = offsetof(loratune_problem, adapters);
+  problem.slice_count = 99;  // behind its end
+  EXPECT_EQ(loratune_problem_parse("fwd_m1_k8_n8_r2_f32_acc", &problem, nullptr), LORATUNE_SUCCESS);
+  EXPECT_EQ(problem.k, 8);
+  EXPECT_EQ(problem.slice_count, 99);
+}
+
 TEST(HostileStructs, HoldFieldsOutsideTheirRanges) {
   const DispatcherHandle dispatcher = dispatcher_of(device(), "");
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
@@ -102,6 +122,18 @@ TEST(HostilePointers, AreTold) {
   EXPECT_EQ(loratune_misses(dispatcher.get(), nullptr), LORATUNE_NULL_POINTER);
   EXPECT_EQ(loratune_problem_key(&problem, nullptr, nullptr), LORATUNE_NULL_POINTER);
   EXPECT_EQ(loratune_problem_parse(nullptr, nullptr, nullptr), LORATUNE_NULL_POINTER);
+  Text detail;
+  EXPECT_EQ(loratune_plan(dispatcher.get(), &problem, nullptr, detail.out()),
+            LORATUNE_NULL_POINTER);
+  EXPECT_EQ(detail.str(), "json is NULL");
+  EXPECT_EQ(loratune_problem_parse("fwd_m1_k8_n8_r2_f32_acc", nullptr, detail.out()),
+            LORATUNE_NULL_POINTER);
+  EXPECT_EQ(detail.str(), "problem is NULL");
+  loratune_problem sizeless = problem;
+  sizeless.size = 0;
+  EXPECT_EQ(loratune_problem_parse("fwd_m1_k8_n8_r2_f32_acc", &sizeless, detail.out()),
+            LORATUNE_INVALID_STRUCT);
+  EXPECT_NE(detail.str().find("problem has a size of 0"), std::string::npos) << detail.str();
   auto options = zeroed<loratune_dispatcher_options>();
   EXPECT_EQ(loratune_dispatcher_create(&options, nullptr, nullptr), LORATUNE_NULL_POINTER);
   loratune_dispatcher* made = nullptr;

@@ -132,6 +132,51 @@ TEST(CMerge, ACopyMayStandInTheSameBufferWithAnotherPitch) {
   }
 }
 
+// What a driver would take for a while, and end the process over, or write over.
+TEST(CMerge, TakesNoBufferOfAnotherContextAndNoneThatKernelsMayNotWrite) {
+  const EngineHandle made = engine();
+  const Adapter adapter;
+  const loratune_weights_source source = adapter.source();
+  const Layer layer(Dtype::f32);
+  const std::size_t bytes = layer.stored.size();
+  const Handle<cl_context> foreign = make_context(test_device().handle);
+  const Handle<cl_mem> elsewhere = make_buffer(foreign.get(), bytes, layer.stored.data());
+  const Handle<cl_mem> read_only =
+      make_buffer(test_context(), bytes, layer.stored.data(), CL_MEM_READ_ONLY);
+  for (const auto& [buffer, word] :
+       {std::pair(elsewhere.get(), "another context"), {read_only.get(), "read and write"}}) {
+    loratune_matrix matrix = layer.matrix;
+    matrix.buffer = buffer;
+    Text detail;
+    EXPECT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &matrix, detail.out()),
+              LORATUNE_INVALID_OPERANDS);
+    EXPECT_NE(detail.str().find(word), std::string::npos) << detail.str();
+  }
+  loratune_matrix other = layer.matrix;
+  other.buffer = elsewhere.get();
+  Text detail;
+  EXPECT_EQ(loratune_matrix_copy(layer.queue.get(), &layer.matrix, &other, detail.out()),
+            LORATUNE_INVALID_OPERANDS);
+  EXPECT_NE(detail.str().find("another context"), std::string::npos) << detail.str();
+  // A copy is no kernel.
+  other.buffer = read_only.get();
+  EXPECT_EQ(loratune_matrix_copy(layer.queue.get(), &layer.matrix, &other, detail.out()),
+            LORATUNE_SUCCESS)
+      << detail.str();
+  cl_image_format format{CL_R, CL_FLOAT};
+  cl_image_desc image{};
+  image.image_type = CL_MEM_OBJECT_IMAGE2D;
+  image.image_width = image.image_height = 256;
+  cl_int code = CL_SUCCESS;
+  const Handle<cl_mem> picture(
+      clCreateImage(test_context(), CL_MEM_READ_WRITE, &format, &image, nullptr, &code));
+  if (code != CL_SUCCESS) return;  // the device has none
+  other.buffer = picture.get();
+  EXPECT_EQ(loratune_merge(made.get(), layer.queue.get(), &source, &other, detail.out()),
+            LORATUNE_INVALID_OPERANDS);
+  EXPECT_NE(detail.str().find("no buffer"), std::string::npos) << detail.str();
+}
+
 // Between two buffers and within one, at a pitch whose bytes are beyond 64 bits.
 TEST(CMerge, ACopyOfOneRowTakesAnyPitch) {
   const Handle<cl_command_queue> queue = make_queue(test_context(), test_device().handle);

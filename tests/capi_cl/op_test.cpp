@@ -5,6 +5,7 @@
 
 #include "c_engine.h"
 #include "loratune/dispatch/device_text.h"
+#include "unit/fictional.h"
 
 namespace loratune {
 namespace {
@@ -164,13 +165,28 @@ TEST(COp, RefusesOperandsThatDoNotFitAndTouchesNothing) {
     call.detail = detail.out();
     plant(call);
     EXPECT_EQ(loratune_forward(forward.get(), &call), status);
-    if (status != LORATUNE_INVALID_STRUCT) {
+    if (call.size == sizeof call) {
       EXPECT_NE(detail.str(), "");
     }
   }
   EXPECT_EQ(loratune_forward(forward.get(), nullptr), LORATUNE_NULL_POINTER);
   EXPECT_EQ(loratune_forward(nullptr, &rows.call), LORATUNE_NULL_POINTER);
   EXPECT_EQ(rows.result(), rows.y);
+}
+
+// Not what the call before said.
+TEST(COp, TellsOfAReservedFieldWhatIsWrong) {
+  const EngineHandle made = engine();
+  const OpHandle forward = op(made);
+  CallRows rows(1);
+  Text detail;
+  cl_event done = reinterpret_cast<cl_event>(&detail);
+  rows.call.reserved = 1;
+  rows.call.detail = detail.out();
+  rows.call.done = &done;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_INVALID_STRUCT);
+  EXPECT_NE(detail.str().find("reserved"), std::string::npos) << detail.str();
+  EXPECT_EQ(done, nullptr);
 }
 
 TEST(COp, TakesOneRowWhateverItsPitch) {
@@ -387,7 +403,10 @@ TEST(COp, HasObjectsThatAreToldApart) {
 }
 
 TEST(COp, RunsWhatADispatcherOfTheOtherLibraryPicks) {
-  Text device(65536);
+  Text device(65536), detail;
+  EXPECT_EQ(loratune_device_json(test_device().handle, nullptr, detail.out()),
+            LORATUNE_NULL_POINTER);
+  EXPECT_EQ(detail.str(), "json is NULL");
   ASSERT_EQ(loratune_device_json(test_device().handle, device.out(), nullptr), LORATUNE_SUCCESS);
   const DispatcherHandle dispatcher = dispatcher_of(device.str(), "");
   ASSERT_NE(dispatcher, nullptr);
@@ -403,6 +422,24 @@ TEST(COp, RunsWhatADispatcherOfTheOtherLibraryPicks) {
   EXPECT_EQ(
       whole_text([&](loratune_text* text) { return loratune_misses(dispatcher.get(), text); }),
       "fwd_m5_k96_n80_r8_f32_acc\n");
+}
+
+TEST(COp, TakesNoDispatcherOfAnotherKindOfDevice) {
+  DeviceInfo other = test_device().info;
+  other.driver += " patched";
+  const DispatcherHandle updated = dispatcher_of(device_text(other), "");
+  auto options = zeroed<loratune_engine_options>();
+  options.dispatcher = updated.get();
+  EXPECT_NE(engine(options), nullptr);
+  const DispatcherHandle foreign = dispatcher_of(device_text(fictional::device()), "");
+  options.context = test_context();
+  options.device = test_device().handle;
+  options.dispatcher = foreign.get();
+  loratune_engine* none = nullptr;
+  Text detail;
+  EXPECT_EQ(loratune_engine_create(&options, &none, detail.out()), LORATUNE_INVALID_VALUE);
+  EXPECT_EQ(none, nullptr);
+  EXPECT_NE(detail.str().find("Fictional F100"), std::string::npos) << detail.str();
 }
 
 TEST(COp, ManyThreadsShareAnEngineAndItsWeights) {

@@ -19,6 +19,8 @@
 namespace {
 
 std::atomic<int> from_source = 0, builds_that_fail = 0;
+std::atomic<cl_int> code_of_failure = CL_BUILD_PROGRAM_FAILURE;
+std::atomic<bool> logs_fail = false, native_kernels_hidden = false;
 
 }  // namespace
 
@@ -35,15 +37,39 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id* dev
                       const char* options, void (*notify)(cl_program, void*), void* data) {
   if (builds_that_fail > 0) {
     --builds_that_fail;
-    return CL_BUILD_PROGRAM_FAILURE;
+    return code_of_failure;
   }
   return loratune::real<decltype(clBuildProgram)>("clBuildProgram")(program, count, devices,
                                                                     options, notify, data);
+}
+cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program_build_info what,
+                             std::size_t bytes, void* value, std::size_t* size) {
+  if (logs_fail) return CL_INVALID_PROGRAM;
+  return loratune::real<decltype(clGetProgramBuildInfo)>("clGetProgramBuildInfo")(
+      program, device, what, bytes, value, size);
+}
+cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, std::size_t bytes, void* value,
+                       std::size_t* size) {
+  const cl_int code = loratune::real<decltype(clGetDeviceInfo)>("clGetDeviceInfo")(
+      device, what, bytes, value, size);
+  if (native_kernels_hidden && code == CL_SUCCESS && value != nullptr &&
+      what == CL_DEVICE_EXECUTION_CAPABILITIES) {
+    *static_cast<cl_device_exec_capabilities*>(value) = CL_EXEC_KERNEL;
+  }
+  return code;
 }
 }
 
 namespace loratune {
 namespace {
+
+// An engine on whose device nothing runs but what was compiled.
+EngineHandle engine_without_native_kernels() {
+  native_kernels_hidden = true;
+  EngineHandle made = engine();
+  native_kernels_hidden = false;
+  return made;
+}
 
 // An engine that keeps programs in the folder, and a run on it. How many programs were compiled.
 int compiled_in(const std::filesystem::path& folder) {
@@ -80,7 +106,7 @@ TEST(Programs, OfOneKindAreCompiledByOneThread) {
 }
 
 TEST(Programs, ThatCannotBeBuiltLeaveTheEngineUsable) {
-  const EngineHandle made = engine();
+  const EngineHandle made = engine_without_native_kernels();
   builds_that_fail = 1000;
   auto problem = zeroed<loratune_problem>();
   problem.m = problem.k = problem.n = 16;
@@ -103,9 +129,64 @@ TEST(Programs, ThatCannotBeBuiltLeaveTheEngineUsable) {
   expect_near(rows.result(), rows.wanted);
 }
 
+// A compiler that fails at all programs, as where the driver's files are missing.
+TEST(Programs, ThatCannotBeBuiltGiveWayToFunctionsOfTheProcess) {
+  if (!test_device().info.native_kernels) GTEST_SKIP() << "the device runs none";
+  const EngineHandle made = engine();
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  builds_that_fail = 1000;
+  const OpHandle forward = op(made, 2);
+  CallRows rows(2);
+  rows.call.weights = on_device.get();
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS);
+  EXPECT_LT(builds_that_fail, 1000);
+  builds_that_fail = 0;
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+}
+
+// No other kernel takes the pick's place: the next call tries the pick again.
+TEST(Programs, ThatThereIsNoMemoryForAreTriedAgain) {
+  const EngineHandle made = engine();
+  const OpHandle forward = op(made);
+  const Adapter adapter;
+  const WeightsHandle on_device = weights(made, adapter);
+  CallRows rows(2);
+  Text detail;
+  rows.call.weights = on_device.get();
+  rows.call.detail = detail.out();
+  code_of_failure = CL_OUT_OF_HOST_MEMORY;
+  builds_that_fail = 1;
+  EXPECT_EQ(loratune_forward(forward.get(), &rows.call), CL_OUT_OF_HOST_MEMORY);
+  code_of_failure = CL_BUILD_PROGRAM_FAILURE;
+  EXPECT_EQ(builds_that_fail, 0);
+  EXPECT_NE(detail.str().find("clBuildProgram"), std::string::npos) << detail.str();
+  EXPECT_EQ(rows.result(), rows.y);
+  const int before = from_source;
+  ASSERT_EQ(loratune_forward(forward.get(), &rows.call), LORATUNE_SUCCESS) << detail.str();
+  EXPECT_EQ(from_source - before, 1);
+  add(adapter, 0.5, rows.x, rows.wanted);
+  expect_near(rows.result(), rows.wanted);
+}
+
+TEST(Programs, ThatHaveNoLogAreToldByTheirCode) {
+  const EngineHandle made = engine_without_native_kernels();
+  auto problem = small_problem(16);
+  problem.dtype = LORATUNE_DTYPE_F32;
+  loratune_op* none = nullptr;
+  Text detail;
+  builds_that_fail = 1000;
+  logs_fail = true;
+  EXPECT_EQ(loratune_op_create(made.get(), &problem, &none, detail.out()), LORATUNE_BUILD_FAILED);
+  builds_that_fail = 0;
+  logs_fail = false;
+  EXPECT_NE(detail.str().find("CL_BUILD_PROGRAM_FAILURE"), std::string::npos) << detail.str();
+}
+
 // For the rows of several adapters, and for those of one.
 TEST(Programs, ThatAPoolsRowsTakeAndCannotBeBuiltAreTold) {
-  const EngineHandle made = engine();
+  const EngineHandle made = engine_without_native_kernels();
   const PoolHandle pool = pool_of(made, 2);
   const RouteHandle route = route_of(made, 3, 2);
   const Adapter adapter;
@@ -139,6 +220,38 @@ TEST(Programs, AreKeptForTheNextEngine) {
   const TemporaryFolder folder;
   EXPECT_EQ(compiled_in(folder / "cache"), 1);
   EXPECT_EQ(compiled_in(folder / "cache"), 0);
+}
+
+// For whichever of the two the engine is.
+TEST(Programs, AreKeptFromAContextOfTwoDevicesToo) {
+  setenv("POCL_DEVICES", "pthread basic",
+         1);  // read once: it counts in a process of this test alone
+  std::vector<std::string> complaints;
+  std::vector<cl_device_id> devices;
+  for (const Device& device : list_devices(complaints)) {
+    if (device.info.platform == "Portable Computing Language") devices.push_back(device.handle);
+  }
+  if (devices.size() != 2) GTEST_SKIP() << "there are no two devices of PoCL";
+  cl_int code = CL_SUCCESS;
+  const Handle<cl_context> both(
+      clCreateContext(nullptr, 2, devices.data(), nullptr, nullptr, &code));
+  ASSERT_EQ(code, CL_SUCCESS);
+  const TemporaryFolder folder;
+  const std::string cache = folder / "cache";
+  for (const int compiled : {1, 0}) {
+    for (cl_device_id device : devices) {
+      auto options = zeroed<loratune_engine_options>();
+      options.context = both.get();
+      options.device = device;
+      options.cache_folder = cache.c_str();
+      loratune_engine* made = nullptr;
+      ASSERT_EQ(loratune_engine_create(&options, &made, nullptr), LORATUNE_SUCCESS);
+      const EngineHandle owned(made, loratune_engine_destroy);
+      const int before = from_source;
+      op(owned, 4);
+      EXPECT_EQ(from_source - before, compiled);
+    }
+  }
 }
 
 TEST(Programs, ThatAreTornOrPoisonedAreCompiledAgain) {
@@ -217,6 +330,11 @@ TEST(EngineOptions, AreReadFromTheEnvironmentWhereThatIsAskedFor) {
   Text small(4);
   EXPECT_EQ(loratune_engine_options_from_env(&options, small.out(), nullptr),
             LORATUNE_TEXT_TOO_LONG);
+  auto shorter = zeroed<loratune_engine_options>();
+  shorter.size = offsetof(loratune_engine_options, cache_folder);
+  EXPECT_EQ(loratune_engine_options_from_env(&shorter, folder.out(), detail.out()),
+            LORATUNE_INVALID_STRUCT);
+  EXPECT_NE(detail.str(), "");
   setenv("LORATUNE_CACHE_BYTES", "many", 1);
   EXPECT_EQ(loratune_engine_options_from_env(&options, folder.out(), detail.out()),
             LORATUNE_INVALID_VALUE);

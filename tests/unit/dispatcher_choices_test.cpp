@@ -6,6 +6,7 @@
 
 #include "loratune/dispatch/default_choice.h"
 #include "loratune/dispatch/dispatcher.h"
+#include "loratune/dispatch/plan_text.h"
 #include "unit/fictional.h"
 
 namespace loratune {
@@ -48,6 +49,27 @@ TEST(DispatcherChoices, AreTheFilesThenTheDefaultThenItsFallbacks) {
                    choices[i].config == choices[j].config);
     }
   }
+}
+
+// A device without a compiler that works still runs what needs none.
+TEST(DispatcherChoices, EndInWhatNeedsNoCompilerWhereTheDeviceRunsIt) {
+  DeviceInfo device = fictional::device();
+  const Problem problem = fictional::problem();
+  const auto natives = [&](const Problem& of) {
+    const std::vector<Choice> choices = Dispatcher(device).choices(of);
+    return std::count_if(choices.begin(), choices.end(), [&](const Choice& choice) {
+      return is_native(choice.variant->plan(of, choice.config, device));
+    });
+  };
+  EXPECT_EQ(natives(problem), 0);
+  device.type = DeviceType::cpu;
+  device.native_kernels = true;
+  EXPECT_EQ(natives(problem), 1);
+  const Choice last = Dispatcher(device).choices(problem).back();
+  EXPECT_TRUE(is_native(last.variant->plan(problem, last.config, device)));
+  Problem dora = problem;
+  dora.dora = true;
+  EXPECT_EQ(natives(dora), 0) << "the function does not take it";
 }
 
 // The bits of a row stay the same where none but a later choice can be built.

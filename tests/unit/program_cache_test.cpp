@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <thread>
 #include <vector>
@@ -109,6 +110,34 @@ TEST(ProgramCache, KeepsWithinItsBoundWhatWasUsedLast) {
   cache.store("large", std::string(5000, 'p'));
   EXPECT_FALSE(cache.load("large"));
   EXPECT_TRUE(cache.load("a"));
+}
+
+// What a killed process left of an entry goes, and nothing that is not the cache's own.
+TEST(ProgramCache, LeavesTheFilesOfOthersInItsFolder) {
+  const TemporaryFolder folder;
+  const ProgramCache cache(folder / "cache", 3000);
+  const std::string program(1000, 'p');
+  const std::string of_32_digits(32, 'a');
+  const std::string foreign[] = {"my.program.py",
+                                 "conference.programme.pdf",
+                                 "the.program",
+                                 of_32_digits,
+                                 of_32_digits + ".programme",
+                                 of_32_digits + ".program.py",
+                                 "0" + of_32_digits + ".program",
+                                 std::string(32, 'A') + ".program",
+                                 "old" + of_32_digits + ".program"};
+  for (const std::string& name : foreign) write(folder / "cache" / name, program);
+  const std::filesystem::path left = folder / "cache" / (of_32_digits + ".program.4242.0.tmp");
+  write(left, program);
+  std::filesystem::last_write_time(
+      left, std::filesystem::last_write_time(left) - std::chrono::hours(1));  // the first to go
+  for (const char* key : {"a", "b", "c", "d"}) cache.store(key, program);
+  for (const std::string& name : foreign) {
+    EXPECT_TRUE(std::filesystem::exists(folder / "cache" / name)) << name;
+  }
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_TRUE(cache.load("d")) << "files of others do not count";
 }
 
 TEST(ProgramCache, IsSharedByThreads) {
