@@ -1,12 +1,14 @@
 // Products on the host through the C interface.
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 #include "capi/internal/alone.h"
 #include "capi/internal/boundary.h"
 #include "capi/internal/problem.h"
+#include "dispatch/internal/byte_rows.h"
 #include "host/internal/host_state.h"
 #include "loratune/host/forward_host.h"
 
@@ -39,6 +41,10 @@ void check_rows(const char* name, const void* data, std::size_t bytes, std::int6
                 std::string(name) + ": " + std::to_string(m) + " rows of " + std::to_string(row) +
                     " elements at a pitch of " + std::to_string(pitch) + " do not fit into " +
                     std::to_string(bytes) + " bytes");
+}
+
+std::int64_t address(const void* data) {
+  return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(data));
 }
 
 }  // namespace
@@ -96,6 +102,10 @@ std::int32_t loratune_forward_host(loratune_host_session* session, const loratun
     const std::int64_t ld_y = given.ld_y == 0 ? problem.n : given.ld_y;
     check_rows("x", given.x, given.x_bytes, problem.m, problem.k, ld_x, element);
     check_rows("y", given.y, given.y_bytes, problem.m, problem.n, ld_y, element);
+    if (share_bytes(loratune::byte_rows(address(given.x), element, problem.k, ld_x, problem.m),
+                    loratune::byte_rows(address(given.y), element, problem.n, ld_y, problem.m))) {
+      throw Refused(LORATUNE_INVALID_OPERANDS, "x and y overlap");
+    }
     const loratune::HostOperands operands = {given.x, given.y, ld_x, ld_y, given.scale};
     const std::string why = forward_host(problem, weights, operands, with.session);
     // forward_host() says in words alone that there is no memory.

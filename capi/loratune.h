@@ -349,10 +349,10 @@ typedef struct loratune_host_call {
   int64_t ld_x, ld_y;
 } loratune_host_call;
 
-/* LORATUNE_INVALID_OPERANDS, y being as it was, where x, y or the weights do not fit the problem;
- * LORATUNE_UNSUPPORTED for slices, adapters and DoRA, LORATUNE_OUT_OF_MEMORY where there is none, y
- * being as it was too; LORATUNE_BUSY where another thread uses the session. Only the first calls
- * allocate. */
+/* LORATUNE_INVALID_OPERANDS, y being as it was, where x, y or the weights do not fit the problem,
+ * or x and y overlap (their rows may lie beside one another at one pitch); LORATUNE_UNSUPPORTED for
+ * slices, adapters and DoRA, LORATUNE_OUT_OF_MEMORY where there is none, y being as it was too;
+ * LORATUNE_BUSY where another thread uses the session. Only the first calls allocate. */
 int32_t loratune_forward_host(loratune_host_session* session, const loratune_host_call* call,
                               loratune_text* detail);
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "dispatch/internal/byte_rows.h"
 #include "engine/internal/opencl.h"
 #include "engine/internal/weights_shape.h"
 #include "loratune/engine/route.h"
@@ -95,24 +96,12 @@ Span in_whole(Span span) {
   return span;
 }
 
-// Whether two spans of in_whole(), each of which fits its buffer, share bytes. Rows of one pitch
-// may lie beside one another. The pitch of one row means nothing, and may be any number.
+// Whether two spans of in_whole(), each of which fits its buffer, share bytes.
 bool overlap(const Span& a, const Span& b) {
-  if (a.buffer != b.buffer) return false;
-  const auto begin = [](const Span& s) { return s.begin + s.off * s.bytes; };
-  const auto end = [](const Span& s) {
-    return s.begin + (s.off + (s.rows - 1) * s.pitch + s.row) * s.bytes;
+  const auto rows = [](const Span& s) {
+    return byte_rows(s.begin + s.off * s.bytes, s.bytes, s.row, s.pitch, s.rows);
   };
-  if (end(a) <= begin(b) || end(b) <= begin(a)) return false;
-  const auto pitch_of = [](const Span& s) { return (s.rows == 1 ? s.row : s.pitch) * s.bytes; };
-  const std::int64_t pitch = pitch_of(a);
-  if (pitch != pitch_of(b)) return true;
-  const std::int64_t at = begin(a) % pitch;
-  const std::int64_t bt = begin(b) % pitch;
-  const std::int64_t a_end = at + a.row * a.bytes;
-  const std::int64_t b_end = bt + b.row * b.bytes;
-  // A row may end in the next pitch.
-  return (at < b_end && bt < a_end) || a_end - pitch > bt || b_end - pitch > at;
+  return a.buffer == b.buffer && share_bytes(rows(a), rows(b));
 }
 
 // Why the slices do not say alike where their rows of y stand, or nothing.

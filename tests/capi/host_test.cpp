@@ -1,6 +1,7 @@
 // Products on the host through the C interface, beside plain sums in double.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -151,6 +152,37 @@ TEST_F(CHost, RefusesWhatDoesNotFitAndTouchesNothing) {
 }
 
 // Whatever x and y are: they are not looked at.
+// Rows of x and y may lie beside one another in one matrix, and share nothing else.
+TEST_F(CHost, RefusesRowsThatOverlapAndNoneThatLieSideBySide) {
+  const std::int64_t width = kK + kN;
+  std::vector<float> both(static_cast<std::size_t>(kM * width), 0.25F);
+  for (std::int64_t row = 0; row < kM; ++row) {
+    std::copy_n(&x_[static_cast<std::size_t>(row * kK)], kK,
+                &both[static_cast<std::size_t>(row * width)]);
+    std::copy_n(&y_[static_cast<std::size_t>(row * kN)], kN,
+                &both[static_cast<std::size_t>(row * width + kK)]);
+  }
+  auto call = this->call();
+  ASSERT_EQ(loratune_forward_host(session_, &call, nullptr), LORATUNE_SUCCESS);
+  call.x = both.data();
+  call.ld_x = call.ld_y = width;
+  call.x_bytes = 4 * both.size();
+  const auto at = [&](std::int64_t first) {
+    call.y = &both[static_cast<std::size_t>(first)];
+    call.y_bytes = 4 * (both.size() - static_cast<std::size_t>(first));
+    return loratune_forward_host(session_, &call, nullptr);
+  };
+  EXPECT_EQ(at(kK - 1), LORATUNE_INVALID_OPERANDS);
+  EXPECT_EQ(at(0), LORATUNE_INVALID_OPERANDS);
+  ASSERT_EQ(at(kK), LORATUNE_SUCCESS);
+  for (std::int64_t row = 0; row < kM; ++row) {
+    for (std::int64_t c = 0; c < kN; ++c) {
+      EXPECT_EQ(both[static_cast<std::size_t>(row * width + kK + c)],
+                y_[static_cast<std::size_t>(row * kN + c)]);
+    }
+  }
+}
+
 TEST_F(CHost, HasNoSlicesAdaptersOrDora) {
   const std::vector<float> before = y_;
   const std::function<void(loratune_problem&)> faults[] = {[](auto& p) { p.dora = 1; },
