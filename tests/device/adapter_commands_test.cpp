@@ -127,6 +127,7 @@ TEST_F(AdapterCommands, BadInputIs2WithOneLine) {
                  "expected rows of 40");
   const Words convert = {"--convert", "--adapter", kPlain, "--out", "out"};
   expect_refused(convert, "wants --to");
+  expect_refused(convert + Words{"--to", "mlx-lm", "--heads", "7,7"}, "--heads is for the queries");
   expect_refused(convert + Words{"--to", "gguf"}, "there are peft, mlx-lm, go-mlx");
   expect_refused(
       {"--convert", "--adapter", kFixtures + "peft_patterns", "--out", "out", "--to", "mlx-lm"},
