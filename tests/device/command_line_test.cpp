@@ -449,7 +449,7 @@ TEST_F(Sweeping, ASecondSuiteWaitsForTheDeviceOrSaysThatItIsTaken) {
     return Process(other, sweep("4", "1s") + Words{"--lock-wait", wait}, lock);
   };
   const Result refused = second("0s").wait();
-  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_EQ(refused.code, 3) << refused.err;
   EXPECT_NE(refused.err.find("another suite (process "), std::string::npos) << refused.err;
   EXPECT_EQ(complaints(refused), 1);
   EXPECT_FALSE(std::filesystem::exists(other / "tuned.json.journal"));
