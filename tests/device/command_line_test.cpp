@@ -286,6 +286,7 @@ TEST_F(CommandLine, RecordsEveryConfigGoesOnAndSearchesWhatItRecorded) {
   };
   const Words one = {"--problem", "m3_k64_n64_r4_f32_acc", "--variants", "register_tiled"};
   const Words other = {"--problem", "m16_k64_n64_r16_f32_acc", "--variants", "register_tiled"};
+  write_bytes(folder_ / "r.jsonl", "");  // as mktemp leaves it
   // The header and the default, which has rounds though nothing is beside it.
   const std::vector<json> alone = record(one + Words{"--configs", "1"});
   ASSERT_EQ(alone.size(), 2U);
