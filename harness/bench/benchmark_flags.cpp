@@ -105,6 +105,11 @@ void check_numbers(const Flags& flags) {
   }
 }
 
+[[noreturn]] void refuse_key(const std::string& flag, const std::string& key,
+                             const std::string& why) {
+  usage(flag + ": the key '" + key + "' " + why);
+}
+
 // Two members of one name are no JSON, and the report says by the first of them which device it
 // was.
 void check_context(const Flags& flags) {
@@ -135,8 +140,8 @@ void check_context(const Flags& flags) {
       rest->remove_prefix(std::min(pair.size() + 1, rest->size()));
       const std::string key(pair.substr(0, pair.find('=')));
       if (key.empty() || key.size() == pair.size()) usage(flag + ": wants key=value");
-      if (is_among(kTaken, key)) usage(flag + ": '" + key + "' is a key of --bench's own");
-      if (is_among(given, key)) usage(flag + ": the key '" + key + "' stands twice");
+      if (is_among(kTaken, key)) refuse_key(flag, key, "is one of --bench's own");
+      if (is_among(given, key)) refuse_key(flag, key, "stands twice");
       given.push_back(key);
     }
   }

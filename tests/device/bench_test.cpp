@@ -1,4 +1,4 @@
-// --bench and --verify as a user runs them.
+// --bench, --verify and what --forward picks, as a user runs them.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -72,6 +72,35 @@ TunedFile file_of_a_record(const std::string& key, const std::string& variant_na
   return file;
 }
 
+// The variables with which the record's kernel cannot run.
+std::string fault_of_run(const Record& record) {
+  const Variant& variant = *find_variant(record.variant);
+  const DeviceInfo& device = test_device().info;
+  const LaunchPlan plan =
+      variant.plan(record.problem, variant.default_config(record.problem, device), device);
+  std::string variables;
+  for (const std::string& variable : with_fault("run:" + plan.launches.at(0).kernel)) {
+    variables.append(variable).append(" ");
+  }
+  return variables;
+}
+
+TEST(Forward, HeedsTheMode) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "t.json";
+  TunedFile tuned = file_of_a_record("m3_k48_n40_r4_f32_acc", "naive");
+  tuned.records[0].mode = Mode::deterministic;
+  ASSERT_EQ(write_tuned_file(file, tuned), "");
+  const std::string adapter = LORATUNE_SOURCE_DIR "/tests/data/adapters/peft_plain";
+  const std::string module = "model.layers.0.self_attn.q_proj";
+  std::string forward = "--forward --adapter " + adapter + " --module " + module;
+  forward.append(" --x ").append(adapter).append("/expected/").append(module);
+  forward.append(".safetensors --tuned ").append(file).append(" --out ").append(folder / "y");
+  const std::string fault = fault_of_run(tuned.records[0]);
+  EXPECT_EQ(lora_bench(folder, forward, fault).code, 0) << "of another mode";
+  EXPECT_EQ(lora_bench(folder, forward + " --mode deterministic", fault).code, 5);
+}
+
 TEST(Bench, AFilterThatMatchesNothingIsAnError) {
   const TemporaryFolder folder;
   const Ran ran = lora_bench(folder, "--bench --problem " + kTiny + " --benchmark_filter=nothing");
@@ -116,8 +145,8 @@ TEST(Bench, ValuesThatWouldMeasureNothingAreErrors) {
       {"--benchmark_min_warmup_time=-1", "a number of seconds"},
       {"--benchmark_color=purple", "no such value"},
       {"--benchmark_list_tests=maybe", "no such value"},
-      {"--benchmark_context=device=x", "is a key of --bench's own"},
-      {"--benchmark_context=mine=1,date=x", "is a key of --bench's own"},
+      {"--benchmark_context=device=x", "is one of --bench's own"},
+      {"--benchmark_context=mine=1,date=x", "is one of --bench's own"},
       {"--benchmark_context=mine=1,mine=2", "stands twice"},
       {"--benchmark_context=mine", "wants key=value"},
       {"--benchmark_list_tests --json", "in no other format"},
@@ -142,7 +171,8 @@ TEST(Bench, WhatIsThereStaysUntilThereIsSomethingToWrite) {
   ASSERT_FALSE(before.empty());
   for (const std::string wrong :
        {"--problem nosuch", "--benchmark_filter=typo", "--benchmark_list_tests"}) {
-    EXPECT_NE(lora_bench(folder, "--bench " + wrong + out).code, 0) << wrong;
+    std::string line = "--bench ";
+    EXPECT_NE(lora_bench(folder, line.append(wrong).append(out)).code, 0) << wrong;
     EXPECT_EQ(read_bytes(last), before) << wrong;
   }
   EXPECT_EQ(lora_bench(folder, "--bench --tuned " + last + out).code, 2);
@@ -305,14 +335,7 @@ TEST(Verify, TheLineOfABadRecordDoesItAgain) {
   TunedFile bad = file_of_a_record(kTiny, "naive");
   bad.records[0].mode = Mode::deterministic;
   ASSERT_EQ(write_tuned_file(file, bad), "");
-  const Variant& naive = *find_variant("naive");
-  const Problem& problem = bad.records[0].problem;
-  const DeviceInfo& device = test_device().info;
-  const LaunchPlan plan = naive.plan(problem, naive.default_config(problem, device), device);
-  std::string fault;
-  for (const std::string& variable : with_fault("run:" + plan.launches.at(0).kernel)) {
-    fault.append(variable).append(" ");
-  }
+  const std::string fault = fault_of_run(bad.records[0]);
   const Ran ran = lora_bench(folder, "--verify " + shell_word(file) + " --seed 7", fault);
   EXPECT_EQ(ran.code, 5) << ran.err;
   const std::string program = "lora-bench";
