@@ -16,6 +16,7 @@
 #include "loratune/adapters/lora_linear.h"
 #include "loratune/adapters/tensor_file.h"
 #include "loratune/dispatch/dispatcher.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "loratune/layers/device_forward.h"
 
 namespace loratune {
@@ -115,6 +116,8 @@ bool forward_on_device(const Options& options, const LoraLinear& layer, const Ty
     device = select_device(options.device);
   } catch (const Failure& failure) {
     if (failure.code() != kExitNoDevice || !options.device.empty()) throw;
+    const std::string unread = options.tuned.empty() ? "" : load_tuned_file(options.tuned).error;
+    if (!unread.empty()) usage(unread);
     std::fprintf(stderr, "%s; computing on the host\n", failure.what());
     return false;
   }

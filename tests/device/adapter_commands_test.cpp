@@ -183,6 +183,7 @@ TEST_F(AdapterCommands, ForwardDropsNoOption) {
   expect_refused({"--forward", "--adapter", kPlain, "--module", kModule, "--x", kExpected,
                   "--tuned", "t", "--out", "t"},
                  "is the file of --tuned");
+  expect_refused(forward + Words{"--tuned", "absent"}, "absent");
   EXPECT_EQ(run(forward + Words{"--device", "0"}).code, 77) << "the device that was asked for";
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
