@@ -28,7 +28,7 @@ struct DeviceForward::State {
   Executable& executable_for(const Problem& problem) {
     const auto [at, fresh] = executables.try_emplace(to_string(problem));
     if (fresh) {
-      const Choice choice = dispatcher.pick(problem);
+      const Choice choice = dispatcher.pick(problem, mode);
       Built built =
           engine.build(problem, choice.variant->plan(problem, choice.config, engine.info()));
       if (built.outcome != Outcome::correct) {
@@ -43,14 +43,15 @@ struct DeviceForward::State {
 
   Engine& engine;
   const Dispatcher& dispatcher;
+  Mode mode;
   Handle<cl_command_queue> queue;
   std::map<LayerKey, std::unique_ptr<Weights>> weights;
   std::map<std::string, std::unique_ptr<Executable>> executables;  // by problem
 };
 
-DeviceForward::DeviceForward(Engine& engine, const Dispatcher& dispatcher)
-    : state_(new State{engine, dispatcher, make_queue(engine.context(), engine.device()), {}, {}}) {
-}
+DeviceForward::DeviceForward(Engine& engine, const Dispatcher& dispatcher, Mode mode)
+    : state_(new State{
+          engine, dispatcher, mode, make_queue(engine.context(), engine.device()), {}, {}}) {}
 DeviceForward::~DeviceForward() = default;
 
 void DeviceForward::forward(const LoraLinear& layer, const Types& types, std::int64_t m,

@@ -18,8 +18,8 @@ namespace loratune {
 // The engine and the dispatcher outlive it.
 class DeviceForward {
  public:
-  // Throws OpenclError.
-  DeviceForward(Engine& engine, const Dispatcher& dispatcher);
+  // Kernels are picked for `mode`. Throws OpenclError.
+  DeviceForward(Engine& engine, const Dispatcher& dispatcher, Mode mode = Mode::fast);
   DeviceForward(const DeviceForward&) = delete;
   DeviceForward& operator=(const DeviceForward&) = delete;
   ~DeviceForward();

@@ -62,6 +62,13 @@ def main(bench):
         expect(code == 0 and "\r[" in shown, "there is no bar with NO_COLOR", shown)
         expect(not COLOUR.search(shown), "there is colour with NO_COLOR", shown)
 
+        timed = [bench, "--bench", "--problem", "m1_k64_n64_r4_f32_acc", "--benchmark_filter=launch", "--budget", "1s"]
+        for variables in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            _, shown = on_terminal(timed, folder, {**usual, **variables})
+            expect("/launch" in shown, f"--bench shows no row with {variables}", shown)
+            coloured = bool(COLOUR.search(shown))
+            expect(coloured == (not variables), f"--bench has colour or none, wrongly, with {variables}", shown)
+
         done = subprocess.run([bench, *SWEEP], cwd=folder, env=usual, capture_output=True, text=True)
         both = done.stdout + done.stderr
         plain = "\r" not in both and "\033" not in both

@@ -16,6 +16,7 @@
 #include "loratune/adapters/lora_linear.h"
 #include "loratune/adapters/tensor_file.h"
 #include "loratune/dispatch/dispatcher.h"
+#include "loratune/dispatch/tuned_file.h"
 #include "loratune/layers/device_forward.h"
 
 namespace loratune {
@@ -74,6 +75,27 @@ std::vector<NamedFile> files_beside(const AdapterArguments& adapter) {
   return files;
 }
 
+// What another --forward wrote may be replaced: a file of y alone, or an empty one.
+void require_product(const NamedFile& out) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(out.path, error) ||
+      std::filesystem::is_empty(out.path, error)) {
+    return;
+  }
+  const LoadedTensors there = load_safetensors(out.path);
+  if (there.file && there.file->tensors.size() == 1 && there.file->tensors[0].name == "y") return;
+  usage(out.option + " '" + printable(out.path, 300) +
+        "' exists and is no y of --forward; name another or move it away");
+}
+
+// The host has no device, and no kernels to choose among.
+void require_no_choice(const Options& options) {
+  const auto refuse = [](const std::string& option) { usage(option + " is not for --host"); };
+  if (!options.device.empty()) refuse("--device");
+  if (!options.tuned.empty()) refuse("--tuned");
+  if (options.mode != Mode::fast) refuse("--mode");
+}
+
 // The type that holds every number of the element.
 Dtype dtype_of(Element element) {
   if (element == Element::f16) return Dtype::f16;
@@ -86,14 +108,16 @@ Types types_of(const LoraLinear& layer, Element x, Element base) {
   return {x == base ? dtype_of(x) : Dtype::f32, dtype_of(layer.element)};
 }
 
-// On the device that --device means. False where this machine has none.
+// On the device that --device means, or on the usual one: false where this machine has none.
 bool forward_on_device(const Options& options, const LoraLinear& layer, const Types& types,
                        const Rows& x, std::vector<float>& y) {
   Device device;
   try {
     device = select_device(options.device);
   } catch (const Failure& failure) {
-    if (failure.code() != kExitNoDevice) throw;
+    if (failure.code() != kExitNoDevice || !options.device.empty()) throw;
+    const std::string unread = options.tuned.empty() ? "" : load_tuned_file(options.tuned).error;
+    if (!unread.empty()) usage(unread);
     std::fprintf(stderr, "%s; computing on the host\n", failure.what());
     return false;
   }
@@ -107,7 +131,7 @@ bool forward_on_device(const Options& options, const LoraLinear& layer, const Ty
     dispatcher = std::move(loaded.dispatcher);
   }
   try {
-    DeviceForward(engine, *dispatcher).forward(layer, types, x.rows(), x.values, y);
+    DeviceForward(engine, *dispatcher, options.mode).forward(layer, types, x.rows(), x.values, y);
   } catch (const std::invalid_argument& error) {
     usage(error.what());
   } catch (const OpenclError&) {
@@ -121,6 +145,7 @@ bool forward_on_device(const Options& options, const LoraLinear& layer, const Ty
 }  // namespace
 
 int forward_mode(const Options& options) {
+  if (options.forward.host) require_no_choice(options);
   const Adapter adapter = open_adapter(options.adapter);
   print_remarks(adapter);
   const LoraModule& module = require_module(adapter, options.adapter.module);
@@ -140,7 +165,10 @@ int forward_mode(const Options& options) {
   std::vector<NamedFile> read = files_beside(options.adapter);
   read.push_back({"--x", options.forward.x});
   read.push_back({"--base", options.forward.base});
-  require_writable({{"--out", options.out}}, read);
+  read.push_back({"--tuned", options.tuned});
+  const NamedFile out{"--out", options.out};
+  require_writable({out}, read);
+  require_product(out);
   const LoraLinear layer = lora_linear(module);
   const Types types = types_of(layer, x.element, y.element);
   if (options.forward.host || !forward_on_device(options, layer, types, x, y.values)) {

@@ -83,9 +83,9 @@ std::string device_place(const Device& device) {
 DeviceLock::DeviceLock(const std::string& place, double wait_s) {
   const char* scope = std::getenv("LORATUNE_LOCK");
   const sockaddr_un name = socket_name(scope != nullptr ? scope : "", place);
-  const auto refuse = [&](const std::string& why) {
+  const auto refuse = [&](const std::string& why, ExitCode code = kExitDeviceFault) {
     if (fd_ >= 0) close(fd_);
-    throw Failure(kExitDeviceFault, why);
+    throw Failure(code, why);
   };
   fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd_ < 0) refuse("no lock for " + place + ": " + std::strerror(errno));
@@ -94,7 +94,9 @@ DeviceLock::DeviceLock(const std::string& place, double wait_s) {
   while (bind(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
     if (errno != EADDRINUSE) refuse("no lock for " + place + ": " + std::strerror(errno));
     const std::string line = "another suite" + holder_of(name) + " is timing on " + place;
-    if (seconds_now() >= until) refuse(line + "; --lock-wait sets how long to wait for it");
+    if (seconds_now() >= until) {
+      refuse(line + "; --lock-wait sets how long to wait for it", kExitInconclusive);
+    }
     if (!told) std::fprintf(stderr, "waiting: %s\n", line.c_str());
     told = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -18,7 +18,7 @@ std::string device_place(const Device& device);
 class DeviceLock {
  public:
   // Waits, saying so on stderr, while another process holds the lock of `place`. Throws Failure
-  // (kExitDeviceFault) once that has taken `wait_s` seconds. Where $LORATUNE_LOCK is set, the lock
+  // (kExitInconclusive) once that has taken `wait_s` seconds. Where $LORATUNE_LOCK is set, the lock
   // is seen by processes of the same value only: for tests of this suite beside each other.
   DeviceLock(const std::string& place, double wait_s);
   ~DeviceLock();

@@ -80,6 +80,8 @@ void add_silent_drivers(const std::vector<std::string>& platforms,
 }  // namespace
 
 std::vector<Device> find_devices(std::vector<std::string>& complaints) {
+  // PoCL takes an empty name for that of a folder, where every other variable would not count.
+  if (environment("POCL_CACHE_DIR").empty()) unsetenv("POCL_CACHE_DIR");
   std::vector<std::string> platforms;
   PlatformGuard guard;
   std::vector<Device> devices = list_devices(

@@ -25,6 +25,10 @@ std::string named(const NamedFile& file) {
   throw Failure(kExitUsage, named(file) + why);
 }
 
+[[noreturn]] void refuse_foreign(const NamedFile& file, const std::string& what) {
+  refuse(file, "exists and is no " + what + "; name another or move it away");
+}
+
 // The file itself, behind the links that atomic_write follows too.
 fs::path behind_links(const NamedFile& file) {
   std::error_code error;
@@ -50,9 +54,16 @@ void try_to_write(const NamedFile& file) {
 bool same_file(const NamedFile& one, const NamedFile& other) {
   if (one.path.empty() || other.path.empty()) return false;
   std::error_code error;
-  if (fs::equivalent(one.path, other.path, error)) return true;
-  return fs::weakly_canonical(fs::absolute(one.path), error) ==
-         fs::weakly_canonical(fs::absolute(other.path), error);
+  if (one.path == other.path || fs::equivalent(one.path, other.path, error)) return true;
+  // Of a path that cannot be followed nothing is known, and so nothing is the same.
+  const auto place = [&](const std::string& path) {
+    const fs::path absolute = fs::absolute(path, error);
+    return error ? fs::path() : fs::weakly_canonical(absolute, error);
+  };
+  const fs::path first = place(one.path);
+  if (error) return false;
+  const fs::path second = place(other.path);
+  return !error && first == second;
 }
 
 }  // namespace
@@ -85,7 +96,23 @@ void require_ours(const NamedFile& file, const std::string& schema, const std::s
   } catch (const std::invalid_argument&) {
     ours = false;  // what is no JSON is not ours
   }
-  if (!ours) refuse(file, "exists and is no " + what + "; name another or move it away");
+  if (!ours) refuse_foreign(file, what);
+}
+
+void require_head(const NamedFile& file, const std::function<bool(std::string_view)>& is_ours,
+                  const std::string& what) {
+  std::error_code error;
+  if (file.path.empty() || !fs::is_regular_file(file.path, error)) return;
+  std::string why;
+  const int fd = open_regular_file(file.path, why);
+  if (fd < 0) refuse(file, why);
+  std::string head(4096, '\0');
+  const ssize_t got = read(fd, head.data(), head.size());
+  const int code = errno;
+  close(fd);
+  if (got < 0) refuse(file, "cannot be read: " + std::string(std::strerror(code)));
+  head.resize(static_cast<std::size_t>(got));
+  if (!head.empty() && !is_ours(head)) refuse_foreign(file, what);
 }
 
 }  // namespace loratune

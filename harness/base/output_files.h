@@ -1,7 +1,9 @@
-// The files that a gate writes, tried before the work that they are for.
+// The files that a mode writes, tried before the work that they are for.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace loratune {
@@ -22,5 +24,10 @@ void require_apart(const NamedFile& written, const std::vector<NamedFile>& read)
 // Throws Failure (kExitUsage) where the file is there and neither empty nor JSON of `schema`: it is
 // somebody else's, and would be lost.
 void require_ours(const NamedFile& file, const std::string& schema, const std::string& what);
+
+// The same of a file that is no JSON, or may be too large to read: it is ours by its first 4096
+// bytes. One that cannot be read is not ours.
+void require_head(const NamedFile& file, const std::function<bool(std::string_view)>& is_ours,
+                  const std::string& what);
 
 }  // namespace loratune

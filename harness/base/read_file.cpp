@@ -125,6 +125,10 @@ json parse_json(std::string_view text) {
     }
     return true;
   };
+  // The parser takes a zero byte for the end of the text.
+  if (text.find('\0') != std::string_view::npos) {
+    throw std::invalid_argument("JSON holds a zero byte");
+  }
   try {
     return json::parse(text.begin(), text.end(), check);
   } catch (const json::exception& error) {

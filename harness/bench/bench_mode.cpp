@@ -5,17 +5,20 @@
 #include <cmath>
 #include <cstdio>
 #include <set>
+#include <sstream>
 
+#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_lock.h"
 #include "harness/base/failure.h"
 #include "harness/base/interrupt.h"
 #include "harness/base/options.h"
-#include "harness/base/output_files.h"
 #include "harness/base/selection.h"
 #include "harness/base/shell_word.h"
+#include "harness/base/terminal.h"
 #include "harness/bench/arena_benchmark.h"
+#include "harness/bench/benchmark_flags.h"
 #include "harness/bench/dispatch_benchmarks.h"
 #include "harness/bench/modes.h"
 #include "harness/bench/samples.h"
@@ -44,10 +47,13 @@ struct Run {
   void fail(ExitCode code) { worst = worse(worst, code); }
 };
 
-ExitCode exit_code(Outcome outcome) {
+// A rival is skipped with the whole problem where nobody could run that, as a sweep refuses it;
+// else for want of good rounds.
+ExitCode exit_code(const ProblemResult& result, Outcome outcome) {
   if (outcome == Outcome::correct) return kExitGood;
   if (outcome == Outcome::correctness) return kExitWrongResult;
-  return outcome == Outcome::skipped ? kExitInconclusive : kExitDeviceFault;
+  if (outcome != Outcome::skipped) return kExitDeviceFault;
+  return result.fault.empty() ? kExitInconclusive : kExitUsage;
 }
 
 // Leaves out a value that is not finite: JSON cannot hold it.
@@ -128,7 +134,7 @@ void report_rounds(benchmark::State& state, Run& run, const Problem& problem,
   if (!rival.event_fault.empty()) label += "; event clock not believed: " + rival.event_fault;
   state.SetLabel(label);
   if (rival.outcome != Outcome::correct) {
-    run.fail(exit_code(rival.outcome));
+    run.fail(exit_code(result, rival.outcome));
     const std::string why =
         std::string(to_string(rival.outcome)) + ": " + rival.detail.substr(0, 500);
     state.SkipWithError(printable_line(why).c_str());
@@ -150,53 +156,6 @@ void report_rounds_until_interrupted(benchmark::State& state, Run& run, const Pr
   } catch (const Interrupted&) {
     state.SkipWithError("interrupted");
   }
-}
-
-bool has_flag(const std::vector<std::string>& flags, std::string_view name) {
-  return std::any_of(flags.begin(), flags.end(), [&](const std::string& flag) {
-    return flag == name || flag.starts_with(std::string(name) + "=");
-  });
-}
-
-// Refuses what Google Benchmark would not: it prints its usage and exits with 0 for an unknown
-// value, and exits with 1 for a file that it cannot write.
-void check_values(const std::vector<std::string>& flags, const Options& options) {
-  const auto one_of = [&](const std::string& name, std::initializer_list<std::string_view> values) {
-    for (const std::string& flag : flags) {
-      if (!flag.starts_with(name + "=")) continue;
-      const std::string value = flag.substr(name.size() + 1);
-      if (std::find(values.begin(), values.end(), value) == values.end()) {
-        throw Failure(kExitUsage, flag + ": no such value");
-      }
-    }
-  };
-  one_of("--benchmark_format", {"console", "json", "csv"});
-  one_of("--benchmark_out_format", {"console", "json", "csv"});
-  one_of("--benchmark_time_unit", {"ns", "us", "ms", "s"});
-  for (const std::string& flag : flags) {
-    if (flag == "--benchmark_color=") throw Failure(kExitUsage, flag + ": no such value");
-    if (!flag.starts_with("--benchmark_out=")) continue;
-    const std::string path = flag.substr(flag.find('=') + 1);
-    require_apart({"--benchmark_out", path},
-                  {{"--tuned", options.tuned}, {"--problems", options.problems_file}});
-    const bool there = access(path.c_str(), F_OK) == 0;
-    // What is there stays until there is something to write.
-    std::FILE* file = path.empty() ? nullptr : std::fopen(path.c_str(), "a");
-    if (file == nullptr) throw Failure(kExitUsage, flag + ": cannot be written");
-    std::fclose(file);
-    if (!there) unlink(path.c_str());
-  }
-}
-
-void initialize(std::vector<std::string> flags, const Options& options) {
-  check_values(flags, options);
-  static char program[] = "lora-bench";  // Google Benchmark keeps its address
-  std::vector<char*> arguments = {program};
-  for (std::string& flag : flags) arguments.push_back(flag.data());
-  int count = static_cast<int>(arguments.size());
-  arguments.push_back(nullptr);
-  benchmark::Initialize(&count, arguments.data());
-  if (count > 1) throw Failure(kExitUsage, std::string(arguments[1]) + " is no flag of --bench");
 }
 
 // A FiniteReporter passes on finite statistics only: a counter that is 0 has the variation 0/0. It
@@ -228,39 +187,28 @@ class FiniteReporter : public Base {
   std::set<std::string> shown_;  // empty: all
 };
 
-std::string value_of(const std::vector<std::string>& flags, const std::string& name,
-                     std::string otherwise) {
-  for (const std::string& flag : flags) {
-    if (flag.starts_with(name + "=")) otherwise = flag.substr(name.size() + 1);
-  }
-  return otherwise;
-}
-
-// A FileReporter tells that the file of --benchmark_out could not be written to its end, which
-// Google Benchmark does not look at.
+// A FileReporter writes into memory: the file of --benchmark_out is written whole when all is
+// measured, and the library would empty it before.
 template <class Base>
 class FileReporter : public Base {
  public:
   template <class... Arguments>
-  explicit FileReporter(bool& cut_off, const Arguments&... arguments)
-      : Base(arguments...), cut_off_(cut_off) {}
-  void Finalize() override {
-    Base::Finalize();
-    this->GetOutputStream().flush();
-    cut_off_ = !this->GetOutputStream().good();
+  explicit FileReporter(std::ostream& memory, const Arguments&... arguments)
+      : Base(arguments...), memory_(memory) {}
+  bool ReportContext(const benchmark::BenchmarkReporter::Context& context) override {
+    this->SetOutputStream(&memory_);
+    this->SetErrorStream(&memory_);
+    return Base::ReportContext(context);
   }
 
  private:
-  bool& cut_off_;
+  std::ostream& memory_;
 };
 
 using Console = FiniteReporter<benchmark::ConsoleReporter>;
 
-Console make_console(const std::vector<std::string>& flags) {
+Console make_console(bool colored) {
   using Base = benchmark::ConsoleReporter;
-  const std::string color = value_of(flags, "--benchmark_color", "auto");
-  const bool colored =
-      color == "auto" ? isatty(STDOUT_FILENO) != 0 : color != "false" && color != "0";
   const auto options = static_cast<Base::OutputOptions>(Base::OO_Tabular |
                                                         (colored ? Base::OO_Color : Base::OO_None));
   return {options, std::set<std::string>{"gb_per_s", "gflop_per_s", "rounds", "vs_split", "ratio",
@@ -274,22 +222,24 @@ Reporter make_display_reporter(const std::vector<std::string>& flags) {
   using Json = FiniteReporter<benchmark::JSONReporter>;
   if (format == "json") return std::make_unique<Json>();
   if (format == "csv") return nullptr;  // Google Benchmark makes this one itself
-  return std::make_unique<Console>(make_console(flags));
+  const std::string color = value_of(flags, "--benchmark_color", "auto");
+  const bool colored = color == "auto" ? terminal_of(STDOUT_FILENO).colour : means_on(color);
+  return std::make_unique<Console>(make_console(colored));
 }
 
 // Of the file of --benchmark_out; none without that flag.
-Reporter make_file_reporter(const std::vector<std::string>& flags, bool& cut_off) {
+Reporter make_file_reporter(const std::vector<std::string>& flags, std::ostream& memory) {
   if (!has_flag(flags, "--benchmark_out")) return nullptr;
   const std::string format = value_of(flags, "--benchmark_out_format", "json");
   using Json = FiniteReporter<benchmark::JSONReporter>;
-  if (format == "json") return std::make_unique<FileReporter<Json>>(cut_off);
+  if (format == "json") return std::make_unique<FileReporter<Json>>(memory);
   if (format == "console") {
-    return std::make_unique<FileReporter<Console>>(cut_off, make_console(flags));
+    return std::make_unique<FileReporter<Console>>(memory, make_console(false));
   }
 // The class is deprecated, for users who would derive formats of their own from it.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  return std::make_unique<FileReporter<benchmark::CSVReporter>>(cut_off);
+  return std::make_unique<FileReporter<benchmark::CSVReporter>>(memory);
 #pragma GCC diagnostic pop
 }
 
@@ -319,9 +269,8 @@ std::optional<Dispatcher> load_tuned(const Options& options, const DeviceInfo& d
 }  // namespace
 
 int bench_mode(const Options& options) {
-  std::vector<std::string> flags = options.benchmark_flags;
-  if (options.json) flags.emplace_back("--benchmark_format=json");
-  initialize(flags, options);
+  const std::vector<std::string> flags = benchmark_flags(options);
+  initialize_benchmark(flags);
   const Device device = select_device(options.device);
   const std::optional<Dispatcher> tuned = load_tuned(options, device.info);
   tell_limit(device.info);
@@ -353,9 +302,9 @@ int bench_mode(const Options& options) {
     register_arena_benchmarks(device);
   }
   add_context(run, device.info, options);
-  bool cut_off = false;
+  std::ostringstream memory;
   const Reporter display = make_display_reporter(flags);
-  const Reporter file = make_file_reporter(flags, cut_off);
+  const Reporter file = make_file_reporter(flags, memory);
   const std::size_t matched = benchmark::RunSpecifiedBenchmarks(display.get(), file.get());
   benchmark::Shutdown();
   if (matched == 0) throw Failure(kExitUsage, "no benchmark matches --benchmark_filter");
@@ -365,10 +314,12 @@ int bench_mode(const Options& options) {
     std::fprintf(console ? stdout : stderr, "\n%s\n%s", describe(run.session.ceilings()).c_str(),
                  table.c_str());
   }
-  if (cut_off) {
-    std::fprintf(stderr, "lora-bench: --benchmark_out=%s is cut off: it could not be written\n",
-                 printable(value_of(flags, "--benchmark_out", ""), 200).c_str());
-    run.fail(kExitUsage);
+  if (file != nullptr) {
+    const std::string error = atomic_write(value_of(flags, "--benchmark_out", ""), memory.str());
+    if (!error.empty()) {
+      std::fprintf(stderr, "lora-bench: --benchmark_out: %s\n", error.c_str());
+      run.fail(kExitUsage);
+    }
   }
   return interrupted() ? worse(run.worst, kExitInterrupted) : run.worst;
 }

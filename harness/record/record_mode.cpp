@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/clock.h"
 #include "harness/base/device_json.h"
@@ -84,10 +83,10 @@ std::vector<const Variant*> with_defaults(std::vector<const Variant*> variants,
   return variants;
 }
 
-// What the file holds already, if it was made of the same things.
+// What the file holds already, if it was made of the same things. An empty one holds nothing.
 Recording go_on(const std::string& path, Recording fresh) {
   struct stat there {};
-  if (stat(path.c_str(), &there) != 0) return fresh;
+  if (stat(path.c_str(), &there) != 0 || there.st_size == 0) return fresh;
   Recording earlier = read_recording(path);
   if (same_device(earlier.device, fresh.device)) earlier.device = fresh.device;
   const std::string differing = differing_members(header_of(earlier), header_of(fresh));
@@ -126,7 +125,7 @@ void add_problem(Recording& recording, const Problem& problem, Recorder& recorde
     if (!one.configs[i].ns.empty()) ++timed;
   }
   recording.problems.push_back(std::move(one));
-  const std::string error = atomic_write(path, serialize(recording));
+  const std::string error = write_recording(path, recording);
   if (!error.empty()) throw Failure(kExitUsage, error);
   std::fprintf(stderr, "%s: %zu configs, %d timed, %.0f s\n", to_string(problem).c_str(),
                candidates.size(), timed, seconds_now() - begin);

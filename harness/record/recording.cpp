@@ -7,8 +7,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <stdexcept>
 
+#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "dispatch/internal/tuned_limits.h"
 #include "harness/base/device_json.h"
@@ -82,6 +84,27 @@ class Lines {
   std::vector<char> buffer_ = std::vector<char>(65536);
   std::size_t bytes_ = 0;
 };
+
+// The text as gzip writes it, the same bytes for the same text.
+std::string compressed(const std::string& text) {
+  constexpr int kGzipWindow = 15 + 16;
+  constexpr int kMemory = 8;  // zlib's usual level
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, kMemory,
+                   Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw std::bad_alloc();
+  }
+  std::string bytes(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<z_const Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_out = static_cast<uInt>(bytes.size());
+  const bool whole = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+  bytes.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (!whole) throw std::length_error("a recording is too long to be compressed");
+  return bytes;
+}
 
 RecordedConfig config_from(const json& line, const std::vector<RecordedVariant>& variants) {
   RecordedConfig config;
@@ -168,6 +191,11 @@ std::string serialize(const Recording& recording) {
     }
   }
   return text;
+}
+
+std::string write_recording(const std::string& path, const Recording& recording) {
+  const std::string text = serialize(recording);
+  return atomic_write(path, path.ends_with(".gz") ? compressed(text) : text);
 }
 
 Recording read_recording(const std::string& path) {

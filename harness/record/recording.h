@@ -52,6 +52,10 @@ nlohmann::json header_of(const Recording& recording);
 // JSON lines: a header, then a line for each config.
 std::string serialize(const Recording& recording);
 
+// Writes the file whole or not at all, compressed by gzip where its name ends with .gz. Empty, or
+// the error in one line.
+std::string write_recording(const std::string& path, const Recording& recording);
+
 // Plain or compressed by gzip. Throws Failure (kExitUsage), with the line, for what cannot be read
 // or is no recording.
 Recording read_recording(const std::string& path);

@@ -1,6 +1,5 @@
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <string_view>
 
 #include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
@@ -14,19 +13,6 @@ namespace loratune {
 namespace {
 
 constexpr std::size_t kMostPageBytes = std::size_t{64} << 20;  // a browser shows no more
-
-// A file that is no page of ours is not written over: a name mistyped costs no work.
-void keep_foreign_file(const NamedFile& page) {
-  std::error_code none;
-  if (!std::filesystem::is_regular_file(page.path, none)) return;
-  std::string head(kPageMark.size(), '\0');
-  std::ifstream file(page.path, std::ios::binary);
-  file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  if (file.gcount() == 0 || head == kPageMark) return;
-  throw Failure(kExitUsage,
-                page.option + " '" + printable(page.path, 300) +
-                    "' exists and is no page of a report; name another or move it away");
-}
 
 // ", 1 device" or ", 3 devices"; nothing of an empty list.
 std::string count_of(const nlohmann::json& list, const char* one, const char* many) {
@@ -48,7 +34,9 @@ int report_mode(const Options& options) {
     read.push_back({"an input", *path});
   }
   require_writable({page}, read);
-  keep_foreign_file(page);
+  // A file that is no page of ours is not written over: a name mistyped costs no work.
+  require_head(
+      page, [](std::string_view head) { return head.starts_with(kPageMark); }, "page of a report");
   std::vector<Input> inputs;
   for (const NamedFile& file : read) inputs.push_back(read_input(file.path));
 
@@ -61,7 +49,11 @@ int report_mode(const Options& options) {
   }
   const std::string error = atomic_write(page.path, bytes);
   if (!error.empty()) throw Failure(kExitUsage, error);
-  if (options.json) std::printf("%s\n", data.dump(1, ' ', true).c_str());
+  if (options.json) {
+    // A file's name need not be UTF-8.
+    const auto replace = nlohmann::json::error_handler_t::replace;
+    std::printf("%s\n", data.dump(1, ' ', true, replace).c_str());
+  }
   std::fprintf(stderr, "page: %s (%.1f MB%s%s%s%s%s)\n", printable_line(page.path).c_str(),
                static_cast<double>(bytes.size()) * 1e-6,
                count_of(data["devices"], "device", "devices").c_str(),

@@ -127,6 +127,7 @@ TEST_F(AdapterCommands, BadInputIs2WithOneLine) {
                  "expected rows of 40");
   const Words convert = {"--convert", "--adapter", kPlain, "--out", "out"};
   expect_refused(convert, "wants --to");
+  expect_refused(convert + Words{"--to", "mlx-lm", "--heads", "7,7"}, "--heads is for the queries");
   expect_refused(convert + Words{"--to", "gguf"}, "there are peft, mlx-lm, go-mlx");
   expect_refused(
       {"--convert", "--adapter", kFixtures + "peft_patterns", "--out", "out", "--to", "mlx-lm"},
@@ -153,6 +154,38 @@ TEST_F(AdapterCommands, ForwardDoesNotWriteOverTheAdapter) {
     expect_refused(forward + Words{"--x", kExpected, "--out", file}, "is the file of --adapter");
   }
   EXPECT_EQ(run({"--list", "--adapter", "mine"}).code, 0);
+}
+
+TEST_F(AdapterCommands, ForwardWritesOverNothingButAProduct) {
+  const Words forward = {"--forward", "--host", "--adapter", kPlain, "--module",
+                         kModule,     "--x",    kExpected,   "--out"};
+  write_bytes(folder_ / "empty", "");
+  for (const char* name : {"empty", "new"}) {
+    EXPECT_EQ(run(forward + Words{name}).code, 0) << name;
+    EXPECT_EQ(run(forward + Words{name}).code, 0) << "its own " << name;
+  }
+  std::filesystem::copy_file(kExpected, folder_ / "weights");
+  write_bytes(folder_ / "notes", "mine\n");
+  for (const char* name : {"weights", "notes"}) {
+    const std::string before = read_bytes(folder_ / name);
+    expect_refused(forward + Words{name}, "exists and is no y of --forward");
+    EXPECT_EQ(read_bytes(folder_ / name), before);
+  }
+}
+
+TEST_F(AdapterCommands, ForwardDropsNoOption) {
+  const Words forward = {"--forward", "--adapter", kPlain,  "--module", kModule,
+                         "--x",       kExpected,   "--out", "out"};
+  expect_refused(forward + Words{"--host", "--device", "0"}, "--device is not for --host");
+  expect_refused(forward + Words{"--host", "--tuned", "t"}, "--tuned is not for --host");
+  expect_refused(forward + Words{"--host", "--mode", "deterministic"}, "--mode is not for --host");
+  write_bytes(folder_ / "t", "{}");
+  expect_refused({"--forward", "--adapter", kPlain, "--module", kModule, "--x", kExpected,
+                  "--tuned", "t", "--out", "t"},
+                 "is the file of --tuned");
+  expect_refused(forward + Words{"--tuned", "absent"}, "absent");
+  EXPECT_EQ(run(forward + Words{"--device", "0"}).code, 77) << "the device that was asked for";
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
 
 TEST_F(AdapterCommands, ForwardAgreesWithTheAdaptersOwnTool) {

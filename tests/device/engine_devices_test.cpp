@@ -78,6 +78,11 @@ TEST_F(BadDevices, AreToldFromAMissingIcd) {
   EXPECT_FALSE(says(unwritable.err, "no ICD")) << unwritable.err;
 }
 
+TEST_F(BadDevices, ACacheFolderWithoutANameIsTheUsualOne) {
+  const Result result = run(pick_, "none", {"POCL_CACHE_DIR="});
+  EXPECT_EQ(result.code, 0) << result.err;
+}
+
 // What a driver says, and what becomes of it: bytes that are no UTF-8 and control characters are
 // question marks.
 TEST_F(BadDevices, HaveNamesThatFilesAndTerminalsCanTake) {

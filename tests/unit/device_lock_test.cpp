@@ -22,7 +22,7 @@ class DeviceLockTest : public testing::Test {
     try {
       const DeviceLock lock(place, 0);
     } catch (const Failure& failure) {
-      EXPECT_EQ(failure.code(), kExitDeviceFault);
+      EXPECT_EQ(failure.code(), kExitInconclusive) << "nothing failed";
       return failure.what();
     }
     return {};

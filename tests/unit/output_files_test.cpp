@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
@@ -73,6 +74,52 @@ TEST(OutputFiles, NoTwoOptionsNameOneFile) {
     EXPECT_NE(both("new", "./new", reads).find("is the file of --gate too"), std::string::npos);
     EXPECT_EQ(both("new", "plans", reads), "");
   }
+}
+
+TEST(OutputFiles, PathsThatCannotBeFollowedAreNotOneFile) {
+  const TemporaryFolder folder;
+  fs::create_symlink("loop", folder / "loop");
+  const auto line = [&](const std::string& one, const std::string& other) {
+    return line_of([&] {
+      require_apart({"--out", (folder / one).string()}, {{"--journal", (folder / other).string()}});
+    });
+  };
+  const std::string shared(300, 'x');
+  EXPECT_EQ(line("loop/x", "loop/y"), "");
+  EXPECT_EQ(line(shared + "1", shared + "2"), "");
+  EXPECT_EQ(line(shared, "other"), "");
+  EXPECT_NE(line("loop/x", "loop/x"), "");
+  EXPECT_NE(line(shared, shared), "");
+}
+
+TEST(OutputFiles, AFolderThatIsGoneIsToldInALine) {
+  const TemporaryFolder folder;
+  const fs::path before = fs::current_path();
+  fs::create_directory(folder / "gone");
+  fs::current_path(folder / "gone");
+  fs::remove(folder / "gone");
+  EXPECT_EQ(line_of([] { require_apart({"--out", "a"}, {{"--journal", "b"}}); }), "");
+  EXPECT_NE(line_of([] { require_writable({{"--out", "a"}}, {{"--journal", "b"}}); }), "");
+  fs::current_path(before);
+}
+
+TEST(OutputFiles, AFileIsOursByItsHead) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "f").string();
+  const auto line = [&] {
+    const auto is_ours = [](std::string_view head) { return head.starts_with("ours"); };
+    return line_of([&] { require_head({"--out", path}, is_ours, "page"); });
+  };
+  EXPECT_EQ(line(), "") << "what is not there";
+  for (const std::string& ours : {std::string(), "ours" + std::string(100000, 'x')}) {
+    write_bytes(path, ours);
+    EXPECT_EQ(line(), "");
+  }
+  write_bytes(path, "mine");
+  EXPECT_EQ(line(), "--out '" + path + "' exists and is no page; name another or move it away");
+  if (geteuid() == 0) return;  // who may read everything
+  fs::permissions(path, fs::perms::owner_write);
+  EXPECT_NE(line().find("cannot be read"), std::string::npos) << line();
 }
 
 TEST(OutputFiles, OnlyWhatIsOursIsReplaced) {

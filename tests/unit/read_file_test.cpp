@@ -74,6 +74,13 @@ TEST(ParseJson, AMemberMayStandOnceInEachObject) {
   }
 }
 
+TEST(ParseJson, AZeroByteHidesNothing) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"{}\0garbage{{{"sv, "{}\0"sv, "\0{}"sv, "{\"a\":\"\0\"}"sv}) {
+    EXPECT_THROW(parse_json(text), std::invalid_argument);
+  }
+}
+
 TEST(ParseJson, SaysWhatIsWrongInOnePrintableLine) {
   try {
     parse_json("{\x1b\n");

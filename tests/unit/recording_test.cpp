@@ -87,6 +87,21 @@ TEST(Recording, IsReadBackPlainOrCompressed) {
   EXPECT_FALSE(is_recording(folder / "none"));
 }
 
+TEST(Recording, IsWrittenAsItsNameSays) {
+  const TemporaryFolder folder;
+  const Recording recording = made_up_recording();
+  const std::string plain = (folder / "r.jsonl").string();
+  const std::string packed = plain + ".gz";
+  for (const std::string& path : {plain, packed}) {
+    ASSERT_EQ(write_recording(path, recording), "");
+    EXPECT_EQ(read_recording(path), recording);
+    EXPECT_EQ(read_bytes(path).starts_with("\x1f\x8b"), path == packed);
+  }
+  EXPECT_EQ(read_bytes(plain), serialize(recording));
+  EXPECT_LT(read_bytes(packed).size(), read_bytes(plain).size());
+  EXPECT_NE(write_recording((folder / "none/r.jsonl.gz").string(), recording), "");
+}
+
 TEST(Recording, WhatIsDamagedIsRefusedWithItsLine) {
   const TemporaryFolder folder;
   const std::string text = serialize(made_up_recording());

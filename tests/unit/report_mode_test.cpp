@@ -38,6 +38,23 @@ TEST_F(ReportMode, WritesAPageWithoutADevice) {
   EXPECT_EQ(make_page(data), page) << "--json is the page's data";
 }
 
+TEST_F(ReportMode, AnInputMayHaveANameThatIsNoUtf8) {
+  const std::string name = "tuned\xff.json";
+  write_bytes(folder_ / name, read_bytes(tuned_));
+  const Result result = report({"page.html", name, "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(make_page(nlohmann::json::parse(result.out)), read_bytes(folder_ / "page.html"));
+}
+
+TEST_F(ReportMode, AFileThatCannotBeReadIsLeftAsItIs) {
+  if (geteuid() == 0) GTEST_SKIP() << "root reads every file";
+  write_bytes(folder_ / "closed.html", "mine");
+  std::filesystem::permissions(folder_ / "closed.html", std::filesystem::perms::owner_write);
+  expect_refused({"closed.html", tuned_}, "cannot be read");
+  std::filesystem::permissions(folder_ / "closed.html", std::filesystem::perms::owner_all);
+  EXPECT_EQ(read_bytes(folder_ / "closed.html"), "mine");
+}
+
 TEST_F(ReportMode, SaysWhatThePageHolds) {
   const auto said = [&](const nlohmann::json& bench) {
     write_bytes(folder_ / "bench.json", bench.dump());
