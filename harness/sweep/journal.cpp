@@ -152,6 +152,12 @@ bool is_journal(const std::string& path) {
   return crc.size() == kChecksumDigits && are_digits(crc);
 }
 
+bool is_journal_or_torn(const std::string& path) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return false;
+  return std::filesystem::is_empty(path, none) || !leading_digits(path).empty();
+}
+
 JournalContent read_journal(const std::string& path) {
   return content_of(read_unpacked(path, "journal"), path);
 }
@@ -166,10 +172,7 @@ bool exists(const std::string& path) {
 // Gives a journal that is in the way another name; whatever else is in the way is not ours to move.
 void make_way(const std::string& path) {
   if (!exists(path)) return;
-  std::error_code none;
-  const bool regular = std::filesystem::is_regular_file(path, none);
-  // One that was cut off within its first line counts too.
-  if (!regular || (leading_digits(path).empty() && !std::filesystem::is_empty(path, none))) {
+  if (!is_journal_or_torn(path)) {
     fail(path, "is there and is no journal: name another, or move it away");
   }
   const int there = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -28,6 +28,10 @@ struct JournalContent {
 // with a brace.
 bool is_journal(const std::string& path);
 
+// Whether the file is empty, or begins as a journal that a kill may have cut off within its first
+// line: such a one may be moved away for another.
+bool is_journal_or_torn(const std::string& path);
+
 // Reads as far as lines are whole; the file may be compressed by gzip. One that was cut off within
 // its header is empty. Throws Failure (kExitUsage) for a file that cannot be read or does not begin
 // as a journal.
