@@ -1,12 +1,9 @@
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <optional>
 
-#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/device_lock.h"
@@ -18,6 +15,7 @@
 #include "harness/base/selection.h"
 #include "harness/base/terminal.h"
 #include "harness/base/tool_info.h"
+#include "harness/gate/files.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/plans_file.h"
 #include "harness/gate/report.h"
@@ -91,54 +89,6 @@ void require_device(const PlansFile& plans, const std::string& path, const Devic
   throw Failure(kExitUsage, "plans file '" + path + "' was made for " + display_name(plans.device) +
                                 ", driver " + plans.device.driver + "; this is " +
                                 display_name(device) + ", driver " + device.driver);
-}
-
-std::string cannot_append(const std::string& path) {
-  return "'" + printable(path, 300) + "', of GITHUB_STEP_SUMMARY, cannot be appended to";
-}
-
-// Where a run's files go, and what they must not be.
-void try_files(const Options& options, bool replaying) {
-  const GateArguments& gate = options.gate;
-  std::vector<NamedFile> written = {{"--markdown", gate.markdown}, {"--junit", gate.junit}};
-  const std::vector<NamedFile> read = {{"--gate", gate.base},
-                                       {"--against", gate.against},
-                                       {"--replay", options.replay},
-                                       {"--tuned", options.tuned}};
-  const NamedFile result{"--out", options.out};
-  if (!replaying) written.insert(written.begin(), result);
-  require_writable(written, read);
-  if (replaying) return;
-  require_ours(result, "loratune/gate", "result of a gate");
-  if (gate.step_summary.empty()) return;
-  const std::ofstream summary(gate.step_summary, std::ios::app);
-  if (!summary) throw Failure(kExitUsage, cannot_append(gate.step_summary));
-}
-
-// Tries every file, whatever becomes of the others. Returns false, after a line for each, where one
-// could not be written.
-bool write_files(const Options& options, bool replaying, const GateResult& result,
-                 const GateReport& report, const std::string& json) {
-  bool good = true;
-  const auto note = [&](const std::string& error) {
-    if (error.empty()) return;
-    std::fprintf(stderr, "lora-bench: %s\n", printable_line(error).c_str());
-    good = false;
-  };
-  const auto write = [&](const std::string& path, const std::string& text) {
-    if (!path.empty()) note(atomic_write(path, text));
-  };
-  const std::string markdown = to_markdown(result, report);
-  if (!replaying) write(options.out, json);
-  write(options.gate.markdown, markdown);
-  write(options.gate.junit, to_junit(result, report));
-  if (!replaying && !options.gate.step_summary.empty()) {
-    std::ofstream summary(options.gate.step_summary, std::ios::app);
-    summary << markdown;
-    summary.close();  // some file systems tell only then that a disk is full
-    if (!summary) note(cannot_append(options.gate.step_summary));
-  }
-  return good;
 }
 
 // What a command that runs a case again needs beside the two plans and the seed.
@@ -226,26 +176,13 @@ GateResult run_live(const Options& options) {
   return result;
 }
 
-// A file that --export-plans did not write is not written over: a name mistyped costs no work.
-void keep_foreign_file(const std::string& path) {
-  struct stat there {};
-  if (stat(path.c_str(), &there) != 0 || (S_ISREG(there.st_mode) && there.st_size == 0)) return;
-  try {
-    read_plans(path);
-  } catch (const Failure& failure) {
-    throw Failure(kExitUsage,
-                  "--export-plans writes over plans files only; name another file or "
-                  "move this one away: " +
-                      std::string(failure.what()));
-  }
-}
-
 }  // namespace
 
 int export_plans_mode(const Options& options) {
-  keep_foreign_file(options.gate.plans);
   const NamedFile file{"--export-plans", options.gate.plans};
-  require_writable({file}, {{"--tuned", options.tuned}});
+  require_writable({file}, {{"--tuned", options.tuned}, {"--problems", options.problems_file}});
+  // A name mistyped costs no work. A plans file of another version is ours too.
+  require_ours(file, "loratune/plans", "plans file");
   const Device device = select_device(options.device);
   const std::vector<Problem> problems =
       selects_problems(options) ? select_problems(options) : gate_problems();

@@ -1,5 +1,6 @@
 // lora-bench --gate from end to end: its exit codes, and that a replay says the same to the byte.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -176,6 +177,51 @@ TEST_F(GateRun, FilesThatMayNotBeWrittenAreRefusedBeforeTheWork) {
   EXPECT_EQ(run(gate + fine, "OCL_ICD_VENDORS=/nonexistent GITHUB_STEP_SUMMARY=/absent/s").code, 2);
   EXPECT_EQ(read_bytes(path("notes")), "precious");
   EXPECT_FALSE(std::filesystem::exists(path("gate.json")));
+}
+
+TEST_F(GateRun, AReportIsWrittenOverNoOtherFile) {
+  export_plans();
+  const std::string plans = read_bytes(path("base"));
+  write_bytes(path("notes"), "## precious\n");
+  write_bytes(path("keys"), "m16_k256_n256_r8_f32_acc\n");
+  write_bytes(path("empty"), "");
+  ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
+  const std::string gate = "--gate " + path("base") + " --device 'Portable Computing Language'" +
+                           " --problems " + path("keys") + " --variants naive";
+  const std::string out = " --out " + path("gate.json");
+  const auto refused = [&](const std::string& arguments, const std::string& summary = "") {
+    const Ran ran = run(arguments, summary.empty() ? "" : "GITHUB_STEP_SUMMARY=" + path(summary));
+    EXPECT_EQ(ran.code, 2) << arguments << summary << ": " << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  };
+  refused(gate + out + " --markdown " + path("keys"));
+  refused(gate + " --out " + path("keys"));
+  refused(gate + out + " --markdown " + path("notes"));
+  refused(gate + out + " --junit " + path("notes"));
+  refused(gate + out, "base");
+  refused(gate + out, "keys");
+  refused(gate + out, "gate.json");
+  refused(gate + out, "fifo");
+  EXPECT_EQ(read_bytes(path("base")), plans);
+  EXPECT_EQ(read_bytes(path("keys")), "m16_k256_n256_r8_f32_acc\n");
+  EXPECT_EQ(read_bytes(path("notes")), "## precious\n");
+  const std::string files = " --markdown " + path("empty") + " --junit " + path("junit");
+  for (int time = 0; time < 2; ++time) {  // over nothing, and over what it wrote
+    const Ran ran = run(gate + out + files, "GITHUB_STEP_SUMMARY=" + path("notes"));
+    EXPECT_EQ(ran.code, 0) << ran.err;
+  }
+  const std::string markdown = read_bytes(path("empty"));
+  EXPECT_EQ(read_bytes(path("notes")), "## precious\n" + markdown + markdown);
+  refused("--replay " + path("gate.json") + " --junit " + path("notes"));
+  refused("--replay " + path("gate.json") + " --markdown " + path("junit"));
+}
+
+TEST_F(GateRun, PlansOfAnotherVersionAreWrittenOver) {
+  export_plans();
+  const std::string plans = read_bytes(path("base"));
+  plant("base", [](json& earlier) { earlier["version"] = 0; });
+  export_plans();
+  EXPECT_EQ(read_bytes(path("base")), plans);
 }
 
 // A limit of file size stands for a disk that became full: what is tried is empty and fits.
