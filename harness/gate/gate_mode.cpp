@@ -200,12 +200,7 @@ int export_plans_mode(const Options& options) {
 int gate_mode(const Options& options) {
   const bool replaying = options.gate.base.empty();
   try_files(options, replaying);
-  GateResult result;
-  try {
-    result = replaying ? read_gate_result(options.replay) : run_live(options);
-  } catch (const Interrupted&) {
-    return kExitInterrupted;
-  }
+  const GateResult result = replaying ? read_gate_result(options.replay) : run_live(options);
   const GateReport report = judge(result);
   const std::string document = to_json_text(result, report);
   // The verdict comes first: it took minutes, and a disk may be full by now.

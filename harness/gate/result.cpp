@@ -177,24 +177,26 @@ json to_json(const GateResult& result) {
     sentinels.push_back(to_json(one, result.rules, true));
   }
   for (const GateCase& one : result.cases) cases.push_back(to_json(one, result.rules, false));
-  return {{"schema", "loratune/gate"},
-          {"version", kResultVersion},
-          {"clock", "wall"},
-          {"tool", to_json(result.tool)},
-          {"base_tool", to_json(result.base_tool)},
-          {"candidate_tool", to_json(result.candidate_tool)},
-          {"base_path", result.base_path},
-          {"against_path", result.against_path},
-          {"made_with", result.made_with},
-          {"device", to_json(result.device)},
-          {"seed", result.seed},
-          {"rules", to_json(result.rules)},
-          {"strict", result.strict},
-          {"time_unchanged", result.time_unchanged},
-          {"allow_missing", result.allow_missing},
-          {"launch_floor_ns", whole_ns(result.launch_floor_ns)},
-          {"sentinels", sentinels},
-          {"cases", cases}};
+  json value = {{"schema", "loratune/gate"},
+                {"version", kResultVersion},
+                {"clock", "wall"},
+                {"tool", to_json(result.tool)},
+                {"base_tool", to_json(result.base_tool)},
+                {"candidate_tool", to_json(result.candidate_tool)},
+                {"base_path", result.base_path},
+                {"against_path", result.against_path},
+                {"made_with", result.made_with},
+                {"device", to_json(result.device)},
+                {"seed", result.seed},
+                {"rules", to_json(result.rules)},
+                {"strict", result.strict},
+                {"time_unchanged", result.time_unchanged},
+                {"allow_missing", result.allow_missing},
+                {"launch_floor_ns", whole_ns(result.launch_floor_ns)},
+                {"sentinels", sentinels},
+                {"cases", cases}};
+  if (result.interrupted) value["interrupted"] = true;
+  return value;
 }
 
 GateResult gate_from_json(const json& value) {
@@ -218,6 +220,7 @@ GateResult gate_from_json(const json& value) {
   value.at("strict").get_to(result.strict);
   value.at("time_unchanged").get_to(result.time_unchanged);
   value.at("allow_missing").get_to(result.allow_missing);
+  if (value.contains("interrupted")) value.at("interrupted").get_to(result.interrupted);
   result.launch_floor_ns = number_from(value.at("launch_floor_ns"));
   for (const json& one : value.at("sentinels")) {
     result.sentinels.push_back(case_from(one, result.rules, true));

@@ -44,6 +44,7 @@ struct GateResult {
   GateRules rules;
   bool strict = false, time_unchanged = false;
   std::vector<std::string> allow_missing;
+  bool interrupted = false;  // the cases that it had not come to are missing here
   double launch_floor_ns = 0;
   std::vector<GateCase> sentinels, cases;
 };

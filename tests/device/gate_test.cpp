@@ -4,10 +4,13 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "device/faulty_driver.h"
 #include "unit/temporary_folder.h"
@@ -155,6 +158,34 @@ TEST_F(GateRun, AVariantOfOneSideOnlyIsNewOrMissingWhereItIsNamed) {
   EXPECT_NE(nobody.err.find("neither the base nor the candidate has a variant 'tilde'"),
             std::string::npos)
       << nobody.err;
+}
+
+TEST_F(GateRun, InterruptedGives130AndTheCasesThatAreWhole) {
+  const Words select = {"--device",   "Portable Computing Language",
+                        "--problem",  "m16_k256_n256_r8_f32_acc,m1_k256_n256_r8_f32_acc",
+                        "--variants", "naive,split"};
+  ASSERT_EQ(Process(folder_, Words{"--export-plans", "base"} + select, {}).wait().code, 0);
+  Process process(
+      folder_, Words{"--gate", "base", "--time-unchanged", "--json", "--out", "gate.json"} + select,
+      {"GITHUB_STEP_SUMMARY="});
+  while (read_bytes(folder_ / "stderr").find("\n2/") == std::string::npos) {
+    ASSERT_TRUE(process.running());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  process.signal(SIGINT);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  EXPECT_EQ(result.out, read_bytes(path("gate.json")));
+  const json gate = json::parse(result.out);
+  EXPECT_TRUE(gate.at("interrupted"));
+  EXPECT_EQ(gate.at("verdict"), "INTERRUPTED");
+  EXPECT_GE(gate.at("cases").size(), 2U);
+  EXPECT_LT(gate.at("cases").size(), 8U) << "two problems' naive, split, pick and pack";
+  for (const json& one : gate.at("cases")) EXPECT_NE(one.at("verdict"), "FAULT") << one.dump();
+  const Ran again =
+      run("--replay " + path("gate.json") + " --json", "OCL_ICD_VENDORS=/nonexistent");
+  EXPECT_EQ(again.code, 130);
+  EXPECT_EQ(again.out, result.out);
 }
 
 // Without a device, so that what is refused was refused before any work.
