@@ -82,6 +82,35 @@ void require_known_variants(const std::vector<std::string>& names, const PlansFi
   }
 }
 
+// The cases that --allow-missing names, by their whole names: a problem's key may be given short.
+// One that no side has may be gone for long, so that is only told.
+std::vector<std::string> allowed_cases(const std::vector<std::string>& given, const PlansFile& base,
+                                       const PlansFile& candidate) {
+  const auto there = [&](const std::string& name) {
+    const auto of_it = [&](const PlanCase& one) { return one.name == name; };
+    return std::any_of(base.cases.begin(), base.cases.end(), of_it) ||
+           std::any_of(candidate.cases.begin(), candidate.cases.end(), of_it);
+  };
+  std::vector<std::string> names;
+  for (const std::string& word : given) {
+    names.push_back(word);
+    if (there(word)) continue;
+    const std::size_t slash = word.find('/');
+    std::string why;
+    const auto problem =
+        parse_problem(slash == word.npos ? "" : std::string_view(word).substr(slash + 1), why);
+    if (!problem) {
+      throw Failure(kExitUsage, "--allow-missing: '" + printable(word, 200) +
+                                    "' is no case, as split/m16_k512_n512_r8_f32_acc is one");
+    }
+    names.back() = word.substr(0, slash + 1) + to_string(*problem);
+    if (there(names.back())) continue;
+    std::fprintf(stderr, "--allow-missing %s: no selected case has this name\n",
+                 printable_line(word).c_str());
+  }
+  return names;
+}
+
 void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
   DeviceInfo like_theirs = device;
   like_theirs.usable_cpus = plans.device.usable_cpus;  // plans do not depend on it
@@ -146,6 +175,8 @@ GateResult run_live(const Options& options) {
   if (base.cases.empty() && (candidate.cases.empty() || options.variants.empty())) {
     throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
   }
+  const std::vector<std::string> allow_missing =
+      allowed_cases(arguments.allow_missing, base, candidate);
   for (const PlansFile* side : {&base, &candidate}) {
     require_timeable(problems_of(*side), device.info);
   }
@@ -172,7 +203,7 @@ GateResult run_live(const Options& options) {
   result.against_path = arguments.against;
   result.made_with = made_with(options);
   result.strict = arguments.strict;
-  result.allow_missing = arguments.allow_missing;
+  result.allow_missing = allow_missing;
   return result;
 }
 
