@@ -100,6 +100,12 @@ bool is_torn_line(std::string_view bytes) {
   return bytes.empty() || bytes == " " || (bytes.starts_with(" {") && bytes.size() - 1 <= length);
 }
 
+// Whether a line begins as frame_line() makes one.
+bool begins_framed(std::string_view line) {
+  return line.size() > kChecksumDigits && are_digits(line.substr(0, kChecksumDigits)) &&
+         line[kChecksumDigits] == ' ';
+}
+
 // The first bytes of the file itself, as many as a line's checksum has, as far as they are digits.
 std::string leading_digits(const std::string& path) {
   std::string crc(kChecksumDigits, '\0');
@@ -115,7 +121,14 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
   std::size_t lines = 0;
   while (content.whole_bytes < bytes.size()) {
     const std::size_t newline = bytes.find('\n', content.whole_bytes);
-    if (newline == std::string::npos) break;
+    if (newline == std::string::npos) {
+      const std::string_view rest = std::string_view(bytes).substr(content.whole_bytes);
+      if (lines > 0 && !is_torn_line(rest)) {
+        content.damage = "what stands behind line " + std::to_string(lines) + " is no line (" +
+                         std::to_string(rest.size()) + " bytes): it is lost";
+      }
+      break;
+    }
     json value =
         unframe(std::string_view(bytes).substr(content.whole_bytes, newline - content.whole_bytes));
     if (value.is_discarded()) {
@@ -138,7 +151,8 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
   }
   if (content.header.is_null() && !bytes.empty()) {
     if (!is_torn_line(bytes)) {
-      fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
+      fail(path, content.damage.empty() || !begins_framed(bytes) ? "is no journal of a sweep"
+                                                                 : content.damage);
     }
     content.damage = "its header is cut off";  // or it is a few digits of somebody else's
   }

@@ -20,8 +20,8 @@ struct JournalContent {
   nlohmann::json header;                // null for an empty journal
   std::vector<nlohmann::json> replies;  // {"ask": tag, "t": seconds since the start, "reply": ...}
   std::size_t whole_bytes = 0;          // up to the end of the last whole line
-  std::string damage;  // which line is damaged, and what is lost with it; empty where only the last
-                       // line is torn, as a kill leaves it
+  std::string damage;  // what is damaged, and what is lost with it; empty where only the last line
+                       // is torn, as a kill leaves it
 };
 
 // Whether the file, which gzip may have compressed, begins as a journal does; a tuned file begins

@@ -212,6 +212,16 @@ TEST(CommandLine, AReplayIsOfWhatTheFileHolds) {
               parse({"--replay", path, "--out", "o"});
             }),
             "--out is not for --replay of a gate");
+  for (const char* gate : {"\xef\xbb\xbf{}", "\n {\"a\": 1}", R"({"schema": "loratune/gate"})"}) {
+    write_bytes(path, gate);
+    EXPECT_EQ(parse({"--replay", path}).command, Command::replay_gate) << gate;
+  }
+  const std::string tuned = read_bytes(LORATUNE_SOURCE_DIR "/tests/data/fictional.json");
+  ASSERT_FALSE(tuned.empty());
+  for (const std::string& other : {tuned, std::string(R"({"schema" : "loratune/plans"})")}) {
+    write_bytes(path, other);
+    EXPECT_EQ(parse({"--replay", path, "--out", "o"}).command, Command::replay_sweep) << other;
+  }
   const std::string fifo = (folder / "fifo").string();
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(parse({"--replay", fifo}).command, Command::replay_sweep) << "and does not wait for it";
