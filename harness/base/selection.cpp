@@ -148,8 +148,11 @@ std::vector<Problem> listed_problems(const Options& options) {
   for (const std::string& line :
        lines_of(read_file(options.problems_file, "--problems", kMostBytes))) {
     ++number;
-    if (line.empty() || line[0] == '#') continue;
-    add(line, name + ", line " + std::to_string(number) + ": ");
+    // A remark stands behind a #, in a line of its own or after a key.
+    std::string key = line.substr(0, line.find('#'));
+    key.resize(key.find_last_not_of(" \t") + 1);
+    if (key.empty()) continue;
+    add(key, name + ", line " + std::to_string(number) + ": ");
   }
   if (problems.empty()) usage(name + " holds no problem");
   return problems;

@@ -166,28 +166,30 @@ void thin(std::vector<Planned>& planned, int most) {
   }
 }
 
-void drop_long(std::vector<MatrixCase>& cases, double most_flops) {
-  if (most_flops <= 0) return;
-  std::erase_if(cases, [&](const MatrixCase& one) {
+// Returns how many it dropped.
+std::size_t drop_long(std::vector<MatrixCase>& cases, double most_flops) {
+  if (most_flops <= 0) return 0;
+  return std::erase_if(cases, [&](const MatrixCase& one) {
     return one.variant->flops(one.shape.problem, one.config) > most_flops;
   });
 }
 
+// Here and below `too_long` counts the cases that --max-flops leaves out.
 std::vector<Planned> selected_row(const Options& options, const Variant& variant,
-                                  const DeviceInfo& device) {
+                                  const DeviceInfo& device, std::size_t& too_long) {
   std::vector<Planned> planned(1);
   Planned& group = planned.front();
   group.row.variant = variant.name;
   group.row.dtype = group.row.write = "-";
   group.row.shape_class = "selected";
   group.cases = chosen_cases(options, variant, device);
-  drop_long(group.cases, options.max_flops);
+  too_long += drop_long(group.cases, options.max_flops);
   thin(planned, options.most_cases);
   return planned;
 }
 
 std::vector<Planned> planned_rows(const Options& options, const Variant& variant,
-                                  const DeviceInfo& device) {
+                                  const DeviceInfo& device, std::size_t& too_long) {
   const std::vector<Types> wanted = read_types(options.dtypes);
   std::vector<Planned> planned;
   for (const ShapeClass shape_class : kShapeClasses) {
@@ -203,7 +205,7 @@ std::vector<Planned> planned_rows(const Options& options, const Variant& variant
         group.row.write = accumulate ? "acc" : "set";
         group.row.shape_class = to_string(shape_class);
         group.cases = matrix_cases(variant, device, shape_class, types, accumulate, options.full);
-        drop_long(group.cases, options.max_flops);
+        too_long += drop_long(group.cases, options.max_flops);
         planned.push_back(std::move(group));
       }
     }
@@ -255,9 +257,13 @@ class Checking {
   int hung_ = 0;  // cases of the variant that did not end
 };
 
-// Why no selected variant takes a selected problem: what those need that do not run on every
-// device.
-std::string why_nothing(const Options& options) {
+// Why there is no case: the limit left none, or no selected variant takes a selected problem, with
+// what those need that do not run on every device.
+std::string why_nothing(const Options& options, std::size_t too_long) {
+  if (too_long > 0) {
+    return "every case has more operations than --max-flops allows (" + std::to_string(too_long) +
+           " cases)";
+  }
   std::string why;
   for (const Variant* variant : select_variants(options)) {
     if (variant->needs.empty()) return "no selected variant takes a selected problem";
@@ -293,16 +299,17 @@ int check_mode(const Options& options) {
     std::printf("%-17s %-10s %-4s %-13s %6s %8s %12s\n", "variant", "dtype", "y", "class", "cases",
                 "skipped", "error/bound");
   }
+  std::size_t too_long = 0;
   try {
     for (const Variant* variant : select_variants(options)) {
-      checking.run(selected ? selected_row(options, *variant, device)
-                            : planned_rows(options, *variant, device));
+      checking.run(selected ? selected_row(options, *variant, device, too_long)
+                            : planned_rows(options, *variant, device, too_long));
     }
   } catch (const Interrupted&) {  // what was checked until then is told
   }
   const std::vector<Row>& rows = checking.rows();
   if (rows.empty() && !interrupted()) {
-    throw Failure(kExitUsage, "nothing to check: " + why_nothing(options));
+    throw Failure(kExitUsage, "nothing to check: " + why_nothing(options, too_long));
   }
   ExitCode code = kExitGood;
   int failed = 0;

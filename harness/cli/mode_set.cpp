@@ -43,7 +43,7 @@ std::string words_of(Command mode) {
     case Command::worker:
       return "--worker";
     case Command::help:
-      return "--help";
+      return "--print";
   }
   return {};
 }

@@ -60,6 +60,7 @@ CLI::Option* OptionTable::add_read(const char* name, ModeSet modes, const char* 
 
 bool OptionTable::parse(const std::vector<const char*>& arguments, std::string& answer) {
   refuse_odd_lists(arguments);
+  refuse_odd_counts(arguments);
   std::vector<const char*> argv = {"lora-bench"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   try {
@@ -100,6 +101,21 @@ void OptionTable::refuse_odd_lists(const std::vector<const char*>& arguments) co
   }
 }
 
+// CLI11 takes `--flag=false` for the flag given, and has words of its own for an option that stands
+// twice.
+void OptionTable::refuse_odd_counts(const std::vector<const char*>& arguments) const {
+  std::set<std::string> before;
+  for (const std::string word : arguments) {
+    const std::string name = word.substr(0, word.find('='));
+    const CLI::Option* option =
+        name.starts_with("--") && name.size() > 2 ? app_.get_option_no_throw(name) : nullptr;
+    if (option == nullptr) continue;
+    if (option->get_items_expected_max() == 0 && name != word) usage(name + " takes no value");
+    const bool once = option->get_items_expected_max() == 1 && !lists_.contains(name);
+    if (once && !before.insert(name).second) usage(name + " stands twice");
+  }
+}
+
 void OptionTable::refuse_unknown() const {
   const std::vector<std::string> extras = app_.remaining();
   if (extras.empty()) return;
@@ -113,7 +129,9 @@ void OptionTable::refuse_unknown() const {
                                    [](const std::string& word) { return word.starts_with("-"); });
   const std::string& word = dashed != extras.end() ? *dashed : extras.front();
   const std::string name = word.substr(0, word.find('='));
-  const std::string meant = did_you_mean(name, known);
+  // One letter is as near to any other; `--` is near to all.
+  const std::size_t letters = name.size() - std::min(name.find_first_not_of('-'), name.size());
+  const std::string meant = letters > 1 ? did_you_mean(name, known) : "";
   usage((dashed != extras.end() ? name + ": there is no such option"
                                 : word + ": a word without an option") +
         (meant.empty() ? "; see --help" : "; did you mean " + meant + "?"));

@@ -47,7 +47,8 @@ class OptionTable {
                         const std::function<void(const std::string&)>& read);
 
   // Reads the words behind the program's name. Throws Failure (kExitUsage) for an unknown option
-  // (with the name that may have been meant), a value that is none, or an option without its value.
+  // (with the name that may have been meant), a value that is none, a flag with a value, an option
+  // without its value, or one that stands twice and has one value.
   // Returns false where --help or --version was asked for; `answer` is then what to print.
   bool parse(const std::vector<const char*>& arguments, std::string& answer);
 
@@ -77,6 +78,7 @@ class OptionTable {
   void enter_mode(const char* name, Command mode, CLI::Option* option);
   std::vector<ModeRow> chosen() const;
   void refuse_odd_lists(const std::vector<const char*>& arguments) const;
+  void refuse_odd_counts(const std::vector<const char*>& arguments) const;
   void refuse_unknown() const;
   void refuse_options_as_values() const;
   std::string help();

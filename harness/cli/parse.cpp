@@ -1,5 +1,7 @@
 #include "harness/cli/parse.h"
 
+#include <algorithm>
+#include <functional>
 #include <string_view>
 
 #include "harness/base/failure.h"
@@ -357,6 +359,10 @@ Options parse_command_line(int argc, const char* const* argv) {
   }
   if (options.command == sweep && table.given("--evaluations") && options.evaluations == 0) {
     usage("--evaluations: a share is of a recording; a sweep wants a number like 200");
+  }
+  const std::vector<int>& looks = options.gate.looks;
+  if (std::adjacent_find(looks.begin(), looks.end(), std::greater_equal<>()) != looks.end()) {
+    usage("--looks: rising numbers of rounds are wanted, like 20,40,80");
   }
   for (const char* option : {"--tuned", "--mode"}) {
     if (options.command == gate && table.given("--against") && table.given(option)) {

@@ -26,11 +26,12 @@ int pick_mode(const Options& options) {
   const auto problem = parse_problem(options.pick_key, why);
   if (!problem) throw Failure(kExitUsage, "--pick: " + printable(why, 300));
   DeviceInfo device;
-  // Without a device the answer is still what a runtime there would get: matches `none`.
+  // Without a device the answer is still what a runtime there would get: matches `none`. Whoever
+  // names a device wants the answer for that one.
   try {
     device = select_device(options.device).info;
   } catch (const Failure& failure) {
-    if (failure.code() != kExitNoDevice) throw;
+    if (failure.code() != kExitNoDevice || !options.device.empty()) throw;
     std::fprintf(stderr, "%s; answering for a device that matches none\n", failure.what());
     device.max_work_group_size = 64;
     device.local_mem_bytes = 16 * 1024;

@@ -9,10 +9,7 @@
 // same command with --resume goes on.
 //
 // A build without MPI has no_mpi.cpp in place of this file.
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -32,6 +29,7 @@
 #include "harness/base/options.h"
 #include "harness/base/selection.h"
 #include "harness/fleet/active_clock.h"
+#include "harness/fleet/folder.h"
 #include "harness/fleet/modes.h"
 #include "harness/fleet/post.h"
 #include "harness/fleet/schedule.h"
@@ -242,33 +240,6 @@ void serve(const Fleet& fleet, Post& post, Coordinator* coordinator) {
   }
 }
 
-int lock_folder(const std::filesystem::path& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) {
-    throw Failure(kExitUsage, "'" + folder.string() + "' is in use by another sweep");
-  }
-  return fd;
-}
-
-// Makes the folder of the journals and locks it, so that one sweep holds it at a time. A folder of
-// an earlier sweep is kept under another name, and one of a sweep that still runs is left alone.
-int claim_folder(const Fleet& fleet) {
-  namespace fs = std::filesystem;
-  const bool there = fs::exists(fleet.folder);
-  if (fleet.options.resume && !there) {
-    throw Failure(kExitUsage, "--resume: there is no folder '" + fleet.folder.string() + "'");
-  }
-  if (!fleet.options.resume && there) {
-    const int earlier = lock_folder(fleet.folder);
-    std::string old = fleet.folder.string() + ".old";
-    for (int i = 2; fs::exists(old); ++i) old = fleet.folder.string() + ".old." + std::to_string(i);
-    fs::rename(fleet.folder, old);
-    close(earlier);
-  }
-  fs::create_directories(fleet.folder);
-  return lock_folder(fleet.folder);
-}
-
 int coordinate(const Fleet& fleet, Post& post, const std::vector<std::size_t>& decided) {
   Coordinator coordinator(fleet, post, decided);
   std::fprintf(stderr, "%s: %d ranks, %zu problems, budget %.0f s\njournals: %s\n",
@@ -304,7 +275,7 @@ int fleet_mode(const Options& options) {
     fleet = make_fleet(options, post.rank_of_host(), post.ranks());
     if (post.rank() == 0) {
       require_writable(options.out);
-      claim_folder(fleet);
+      claim_folder(fleet.folder, options.resume);
       decided = decided_before(fleet);
     }
     const std::string header = lasting(make_header(fleet.setup)).dump();

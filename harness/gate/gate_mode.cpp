@@ -1,12 +1,9 @@
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <optional>
 
-#include "dispatch/internal/atomic_write.h"
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
 #include "harness/base/device_lock.h"
@@ -18,6 +15,7 @@
 #include "harness/base/selection.h"
 #include "harness/base/terminal.h"
 #include "harness/base/tool_info.h"
+#include "harness/gate/files.h"
 #include "harness/gate/modes.h"
 #include "harness/gate/plans_file.h"
 #include "harness/gate/report.h"
@@ -84,6 +82,35 @@ void require_known_variants(const std::vector<std::string>& names, const PlansFi
   }
 }
 
+// The cases that --allow-missing names, by their whole names: a problem's key may be given short.
+// One that no side has may be gone for long, so that is only told.
+std::vector<std::string> allowed_cases(const std::vector<std::string>& given, const PlansFile& base,
+                                       const PlansFile& candidate) {
+  const auto there = [&](const std::string& name) {
+    const auto of_it = [&](const PlanCase& one) { return one.name == name; };
+    return std::any_of(base.cases.begin(), base.cases.end(), of_it) ||
+           std::any_of(candidate.cases.begin(), candidate.cases.end(), of_it);
+  };
+  std::vector<std::string> names;
+  for (const std::string& word : given) {
+    names.push_back(word);
+    if (there(word)) continue;
+    const std::size_t slash = word.find('/');
+    std::string why;
+    const auto problem =
+        parse_problem(slash == word.npos ? "" : std::string_view(word).substr(slash + 1), why);
+    if (!problem) {
+      throw Failure(kExitUsage, "--allow-missing: '" + printable(word, 200) +
+                                    "' is no case, as split/m16_k512_n512_r8_f32_acc is one");
+    }
+    names.back() = word.substr(0, slash + 1) + to_string(*problem);
+    if (there(names.back())) continue;
+    std::fprintf(stderr, "--allow-missing %s: no selected case has this name\n",
+                 printable_line(word).c_str());
+  }
+  return names;
+}
+
 void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
   DeviceInfo like_theirs = device;
   like_theirs.usable_cpus = plans.device.usable_cpus;  // plans do not depend on it
@@ -91,54 +118,6 @@ void require_device(const PlansFile& plans, const std::string& path, const Devic
   throw Failure(kExitUsage, "plans file '" + path + "' was made for " + display_name(plans.device) +
                                 ", driver " + plans.device.driver + "; this is " +
                                 display_name(device) + ", driver " + device.driver);
-}
-
-std::string cannot_append(const std::string& path) {
-  return "'" + printable(path, 300) + "', of GITHUB_STEP_SUMMARY, cannot be appended to";
-}
-
-// Where a run's files go, and what they must not be.
-void try_files(const Options& options, bool replaying) {
-  const GateArguments& gate = options.gate;
-  std::vector<NamedFile> written = {{"--markdown", gate.markdown}, {"--junit", gate.junit}};
-  const std::vector<NamedFile> read = {{"--gate", gate.base},
-                                       {"--against", gate.against},
-                                       {"--replay", options.replay},
-                                       {"--tuned", options.tuned}};
-  const NamedFile result{"--out", options.out};
-  if (!replaying) written.insert(written.begin(), result);
-  require_writable(written, read);
-  if (replaying) return;
-  require_ours(result, "loratune/gate", "result of a gate");
-  if (gate.step_summary.empty()) return;
-  const std::ofstream summary(gate.step_summary, std::ios::app);
-  if (!summary) throw Failure(kExitUsage, cannot_append(gate.step_summary));
-}
-
-// Tries every file, whatever becomes of the others. Returns false, after a line for each, where one
-// could not be written.
-bool write_files(const Options& options, bool replaying, const GateResult& result,
-                 const GateReport& report, const std::string& json) {
-  bool good = true;
-  const auto note = [&](const std::string& error) {
-    if (error.empty()) return;
-    std::fprintf(stderr, "lora-bench: %s\n", printable_line(error).c_str());
-    good = false;
-  };
-  const auto write = [&](const std::string& path, const std::string& text) {
-    if (!path.empty()) note(atomic_write(path, text));
-  };
-  const std::string markdown = to_markdown(result, report);
-  if (!replaying) write(options.out, json);
-  write(options.gate.markdown, markdown);
-  write(options.gate.junit, to_junit(result, report));
-  if (!replaying && !options.gate.step_summary.empty()) {
-    std::ofstream summary(options.gate.step_summary, std::ios::app);
-    summary << markdown;
-    summary.close();  // some file systems tell only then that a disk is full
-    if (!summary) note(cannot_append(options.gate.step_summary));
-  }
-  return good;
 }
 
 // What a command that runs a case again needs beside the two plans and the seed.
@@ -196,6 +175,8 @@ GateResult run_live(const Options& options) {
   if (base.cases.empty() && (candidate.cases.empty() || options.variants.empty())) {
     throw Failure(kExitUsage, "plans file '" + arguments.base + "' holds no case that is selected");
   }
+  const std::vector<std::string> allow_missing =
+      allowed_cases(arguments.allow_missing, base, candidate);
   for (const PlansFile* side : {&base, &candidate}) {
     require_timeable(problems_of(*side), device.info);
   }
@@ -222,30 +203,17 @@ GateResult run_live(const Options& options) {
   result.against_path = arguments.against;
   result.made_with = made_with(options);
   result.strict = arguments.strict;
-  result.allow_missing = arguments.allow_missing;
+  result.allow_missing = allow_missing;
   return result;
-}
-
-// A file that --export-plans did not write is not written over: a name mistyped costs no work.
-void keep_foreign_file(const std::string& path) {
-  struct stat there {};
-  if (stat(path.c_str(), &there) != 0 || (S_ISREG(there.st_mode) && there.st_size == 0)) return;
-  try {
-    read_plans(path);
-  } catch (const Failure& failure) {
-    throw Failure(kExitUsage,
-                  "--export-plans writes over plans files only; name another file or "
-                  "move this one away: " +
-                      std::string(failure.what()));
-  }
 }
 
 }  // namespace
 
 int export_plans_mode(const Options& options) {
-  keep_foreign_file(options.gate.plans);
   const NamedFile file{"--export-plans", options.gate.plans};
-  require_writable({file}, {{"--tuned", options.tuned}});
+  require_writable({file}, {{"--tuned", options.tuned}, {"--problems", options.problems_file}});
+  // A name mistyped costs no work. A plans file of another version is ours too.
+  require_ours(file, "loratune/plans", "plans file");
   const Device device = select_device(options.device);
   const std::vector<Problem> problems =
       selects_problems(options) ? select_problems(options) : gate_problems();
@@ -263,12 +231,7 @@ int export_plans_mode(const Options& options) {
 int gate_mode(const Options& options) {
   const bool replaying = options.gate.base.empty();
   try_files(options, replaying);
-  GateResult result;
-  try {
-    result = replaying ? read_gate_result(options.replay) : run_live(options);
-  } catch (const Interrupted&) {
-    return kExitInterrupted;
-  }
+  const GateResult result = replaying ? read_gate_result(options.replay) : run_live(options);
   const GateReport report = judge(result);
   const std::string document = to_json_text(result, report);
   // The verdict comes first: it took minutes, and a disk may be full by now.

@@ -295,6 +295,10 @@ GateReport judge(const GateResult& result) {
     report.verdict = to_string(row.verdict);
   }
   if (report.exit == kExitGood) report.verdict = "PASS";
+  if (result.interrupted) {
+    report.exit = kExitInterrupted;
+    report.verdict = "INTERRUPTED";
+  }
   report.summary = "gate: " + report.verdict + ", exit " + std::to_string(report.exit) + ": " +
                    std::to_string(report.rows.size()) + " cases: " + counted(report.rows);
   return report;

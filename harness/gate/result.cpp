@@ -1,6 +1,8 @@
 #include "harness/gate/result.h"
 
+#include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/device_json.h"
@@ -162,6 +164,25 @@ GateCase case_from(const json& value, const GateRules& rules, bool sentinel) {
   return one;
 }
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
+// What kind of file of ours a JSON text says it is, without a parse of a file that may be long and
+// is parsed later; empty where it says nothing. A string that is no member's name has no colon
+// behind it.
+std::string schema_in(std::string_view text) {
+  constexpr std::string_view kName = "\"schema\"";
+  constexpr std::string_view kOurs = "\"loratune/";
+  for (std::size_t at = text.find(kName); at != text.npos; at = text.find(kName, at + 1)) {
+    const std::size_t colon = text.find_first_not_of(kBlanks, at + kName.size());
+    if (colon == text.npos || text[colon] != ':') continue;
+    const std::size_t value = text.find_first_not_of(kBlanks, colon + 1);
+    if (value == text.npos || !text.substr(value).starts_with(kOurs)) continue;
+    const std::size_t begin = value + kOurs.size();
+    return std::string(text.substr(begin, text.find('"', begin) - begin));
+  }
+  return {};
+}
+
 }  // namespace
 
 PairedTrial trial_of(const TrialRecord& record, const GateRules& rules, bool sentinel) {
@@ -177,24 +198,26 @@ json to_json(const GateResult& result) {
     sentinels.push_back(to_json(one, result.rules, true));
   }
   for (const GateCase& one : result.cases) cases.push_back(to_json(one, result.rules, false));
-  return {{"schema", "loratune/gate"},
-          {"version", kResultVersion},
-          {"clock", "wall"},
-          {"tool", to_json(result.tool)},
-          {"base_tool", to_json(result.base_tool)},
-          {"candidate_tool", to_json(result.candidate_tool)},
-          {"base_path", result.base_path},
-          {"against_path", result.against_path},
-          {"made_with", result.made_with},
-          {"device", to_json(result.device)},
-          {"seed", result.seed},
-          {"rules", to_json(result.rules)},
-          {"strict", result.strict},
-          {"time_unchanged", result.time_unchanged},
-          {"allow_missing", result.allow_missing},
-          {"launch_floor_ns", whole_ns(result.launch_floor_ns)},
-          {"sentinels", sentinels},
-          {"cases", cases}};
+  json value = {{"schema", "loratune/gate"},
+                {"version", kResultVersion},
+                {"clock", "wall"},
+                {"tool", to_json(result.tool)},
+                {"base_tool", to_json(result.base_tool)},
+                {"candidate_tool", to_json(result.candidate_tool)},
+                {"base_path", result.base_path},
+                {"against_path", result.against_path},
+                {"made_with", result.made_with},
+                {"device", to_json(result.device)},
+                {"seed", result.seed},
+                {"rules", to_json(result.rules)},
+                {"strict", result.strict},
+                {"time_unchanged", result.time_unchanged},
+                {"allow_missing", result.allow_missing},
+                {"launch_floor_ns", whole_ns(result.launch_floor_ns)},
+                {"sentinels", sentinels},
+                {"cases", cases}};
+  if (result.interrupted) value["interrupted"] = true;
+  return value;
 }
 
 GateResult gate_from_json(const json& value) {
@@ -218,6 +241,7 @@ GateResult gate_from_json(const json& value) {
   value.at("strict").get_to(result.strict);
   value.at("time_unchanged").get_to(result.time_unchanged);
   value.at("allow_missing").get_to(result.allow_missing);
+  if (value.contains("interrupted")) value.at("interrupted").get_to(result.interrupted);
   result.launch_floor_ns = number_from(value.at("launch_floor_ns"));
   for (const json& one : value.at("sentinels")) {
     result.sentinels.push_back(case_from(one, result.rules, true));
@@ -228,7 +252,21 @@ GateResult gate_from_json(const json& value) {
   return result;
 }
 
-bool is_gate_result(const std::string& path) { return unpacked_head(path, 1) == "{"; }
+bool is_gate_result(const std::string& path) {
+  constexpr std::size_t kHead = 100;
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  const std::string head = unpacked_head(path, kHead);
+  std::string_view text = head;
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  if (!text.starts_with('{')) return false;
+  try {
+    const std::string schema = schema_in(read_unpacked(path, "gate result"));
+    return schema.empty() || schema == "gate";
+  } catch (const Failure&) {
+    return true;  // read_gate_result() says what is wrong with it
+  }
+}
 
 GateResult read_gate_result(const std::string& path) {
   const std::string bytes = read_unpacked(path, "gate result");

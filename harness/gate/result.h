@@ -44,6 +44,7 @@ struct GateResult {
   GateRules rules;
   bool strict = false, time_unchanged = false;
   std::vector<std::string> allow_missing;
+  bool interrupted = false;  // the cases that it had not come to are missing here
   double launch_floor_ns = 0;
   std::vector<GateCase> sentinels, cases;
 };
@@ -53,8 +54,8 @@ nlohmann::json to_json(const GateResult& result);
 // Throws nlohmann::json::exception or std::invalid_argument.
 GateResult gate_from_json(const nlohmann::json& value);
 
-// Whether the file at `path` begins as one, not as a journal. False where it cannot be read. gzip
-// may have compressed it.
+// Whether the file at `path` may be one: JSON that does not say that it is another file of ours.
+// False where it cannot be read. gzip may have compressed it.
 bool is_gate_result(const std::string& path);
 
 // Throws Failure (kExitUsage) with one line.

@@ -310,31 +310,52 @@ GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const Gat
   const auto compared = [&](const Planned& one) { return tried(one) && !only_checked(one); };
   const bool timing = std::any_of(cases.begin(), cases.end(), compared);
   bool usable = true;
-  if (timing) {
-    progress({0, cases.size(), "sentinels"});
-    usable = run_sentinels(runner, options.rules, "before", result.sentinels);
-  }
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    Planned& one = cases[i];
-    if (!tried(one)) continue;
-    progress({i, cases.size(), one.result.name});
-    if (only_checked(one)) {
-      runner.check(one.pair, one.result);
-    } else if (const Planned* other = same_plans({cases.data(), i}, one)) {
-      one.result.same_as = other->result.name;
-    } else {
-      runner.run(one.pair, false, usable, one.result);
+  // How far an interrupted run came. What was under way then is not whole.
+  std::size_t tried_cases = 0;
+  std::size_t whole = 0;
+  const auto still_wanted = [&] {
+    if (interrupted()) throw Interrupted{};
+  };
+  try {
+    if (timing) {
+      progress({0, cases.size(), "sentinels"});
+      usable = run_sentinels(runner, options.rules, "before", result.sentinels);
     }
-  }
-  // What disturbs a machine passes: a case whose rounds it took has another trial in the end.
-  for (Planned& one : cases) {
-    if (!usable || !runner.disturbed(one.result)) continue;
-    progress({cases.size(), cases.size(), one.result.name});
-    runner.run(one.pair, false, usable, one.result);
-  }
-  if (timing && usable) {
-    progress({cases.size(), cases.size(), "sentinels"});
-    run_sentinels(runner, options.rules, "after", result.sentinels);
+    for (; whole < cases.size(); ++whole) {
+      Planned& one = cases[whole];
+      if (!tried(one)) continue;
+      progress({whole, cases.size(), one.result.name});
+      if (only_checked(one)) {
+        runner.check(one.pair, one.result);
+      } else if (const Planned* other = same_plans({cases.data(), whole}, one)) {
+        one.result.same_as = other->result.name;
+      } else {
+        runner.run(one.pair, false, usable, one.result);
+      }
+      still_wanted();  // its worker may have been ended by the same signal
+      ++tried_cases;
+    }
+    // What disturbs a machine passes: a case whose rounds it took has another trial in the end.
+    for (Planned& one : cases) {
+      if (!usable || !runner.disturbed(one.result)) continue;
+      progress({cases.size(), cases.size(), one.result.name});
+      GateCase again = one.result;
+      runner.run(one.pair, false, usable, again);
+      still_wanted();
+      one.result = std::move(again);
+    }
+    if (timing && usable) {
+      progress({cases.size(), cases.size(), "sentinels"});
+      std::vector<GateCase> after;
+      run_sentinels(runner, options.rules, "after", after);
+      still_wanted();
+      for (GateCase& one : after) result.sentinels.push_back(std::move(one));
+    }
+  } catch (const Interrupted&) {
+    if (tried_cases == 0) throw;  // nothing is lost
+    result.interrupted = true;
+    std::size_t at = 0;
+    std::erase_if(cases, [&](const Planned& one) { return at++ >= whole && tried(one); });
   }
   result.launch_floor_ns = worker.launch_floor_ns();
   for (Planned& one : cases) result.cases.push_back(std::move(one.result));

@@ -26,7 +26,8 @@ struct GateProgress {
 
 // Cases of the result: the union of both sides by name, and `pack/<problem>` for the picks that
 // both have. Equal plans are not tried unless `time_unchanged`; a candidate's new case is checked,
-// not timed. Throws Interrupted between requests when `interrupted` says so.
+// not timed. Ends between requests when `interrupted` says so: with the cases that are whole by
+// then, or where none is, by Interrupted.
 GateResult run_gate(const PlansFile& base, const PlansFile& candidate, const GateOptions& options,
                     Worker& worker, const std::function<bool()>& interrupted,
                     const std::function<void(const GateProgress&)>& progress);

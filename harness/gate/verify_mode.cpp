@@ -259,25 +259,38 @@ int verify_mode(const Options& options) {
   Worker worker(options.device, deadlines);
   worker.interrupt_when(interrupted);
   PreparedArms arms(worker);
-  for (std::size_t i = 0; i < dozen.size(); ++i) {
-    const double now = seconds_now();
-    verify_one(arms, dozen[i], options,
-               now + std::max(end - now, 0.0) / static_cast<double>(dozen.size() - i));
-    if (!options.json) print_row(dozen[i]);
-  }
-  for (Checked& checked : dozen) {  // noise comes and goes
-    if (checked.finding != Finding::noisy || seconds_now() > end) continue;
-    verify_one(arms, checked, options, end);
-    if (!options.json) print_row(checked);
+  const auto still_wanted = [] {
+    if (interrupted()) throw Interrupted{};
+  };
+  std::size_t whole = 0;  // what was under way at an interrupt is not
+  try {
+    for (; whole < dozen.size(); ++whole) {
+      const double now = seconds_now();
+      verify_one(arms, dozen[whole], options,
+                 now + std::max(end - now, 0.0) / static_cast<double>(dozen.size() - whole));
+      still_wanted();  // its worker may have been ended by the same signal
+      if (!options.json) print_row(dozen[whole]);
+    }
+    for (Checked& checked : dozen) {  // noise comes and goes
+      if (checked.finding != Finding::noisy || seconds_now() > end) continue;
+      Checked again = checked;
+      verify_one(arms, again, options, end);
+      still_wanted();
+      checked = std::move(again);
+      if (!options.json) print_row(checked);
+    }
+  } catch (const Interrupted&) {
+    dozen.resize(whole);
   }
   if (options.json) {
     nlohmann::json records = nlohmann::json::array();
     for (const Checked& checked : dozen) records.push_back(to_json(checked));
-    const nlohmann::json out = {{"device", display_name(device.info)},
-                                {"usable_records", selection.usable},
-                                {"differing_records", selection.differing.size()},
-                                {"cache", to_string(options.cache)},
-                                {"records", records}};
+    nlohmann::json out = {{"device", display_name(device.info)},
+                          {"usable_records", selection.usable},
+                          {"differing_records", selection.differing.size()},
+                          {"cache", to_string(options.cache)},
+                          {"records", records}};
+    if (interrupted()) out["interrupted"] = true;
     std::printf("%s\n", out.dump(2).c_str());
   }
   for (const Checked& checked : dozen) {
@@ -285,7 +298,7 @@ int verify_mode(const Options& options) {
     std::fprintf(stderr, "%s: %s\n", std::string(to_string(checked.finding)).c_str(),
                  printable_line(again(options, checked.record)).c_str());
   }
-  return exit_code(dozen);
+  return interrupted() ? kExitInterrupted : exit_code(dozen);
 }
 
 }  // namespace loratune

@@ -100,6 +100,12 @@ bool is_torn_line(std::string_view bytes) {
   return bytes.empty() || bytes == " " || (bytes.starts_with(" {") && bytes.size() - 1 <= length);
 }
 
+// Whether a line begins as frame_line() makes one.
+bool begins_framed(std::string_view line) {
+  return line.size() > kChecksumDigits && are_digits(line.substr(0, kChecksumDigits)) &&
+         line[kChecksumDigits] == ' ';
+}
+
 // The first bytes of the file itself, as many as a line's checksum has, as far as they are digits.
 std::string leading_digits(const std::string& path) {
   std::string crc(kChecksumDigits, '\0');
@@ -115,7 +121,14 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
   std::size_t lines = 0;
   while (content.whole_bytes < bytes.size()) {
     const std::size_t newline = bytes.find('\n', content.whole_bytes);
-    if (newline == std::string::npos) break;
+    if (newline == std::string::npos) {
+      const std::string_view rest = std::string_view(bytes).substr(content.whole_bytes);
+      if (lines > 0 && !is_torn_line(rest)) {
+        content.damage = "what stands behind line " + std::to_string(lines) + " is no line (" +
+                         std::to_string(rest.size()) + " bytes): it is lost";
+      }
+      break;
+    }
     json value =
         unframe(std::string_view(bytes).substr(content.whole_bytes, newline - content.whole_bytes));
     if (value.is_discarded()) {
@@ -138,7 +151,8 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
   }
   if (content.header.is_null() && !bytes.empty()) {
     if (!is_torn_line(bytes)) {
-      fail(path, content.damage.empty() ? "is no journal of a sweep" : content.damage);
+      fail(path, content.damage.empty() || !begins_framed(bytes) ? "is no journal of a sweep"
+                                                                 : content.damage);
     }
     content.damage = "its header is cut off";  // or it is a few digits of somebody else's
   }
@@ -150,6 +164,12 @@ JournalContent content_of(const std::string& bytes, const std::string& path) {
 bool is_journal(const std::string& path) {
   const std::string crc = unpacked_head(path, kChecksumDigits);
   return crc.size() == kChecksumDigits && are_digits(crc);
+}
+
+bool is_journal_or_torn(const std::string& path) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return false;
+  return std::filesystem::is_empty(path, none) || !leading_digits(path).empty();
 }
 
 JournalContent read_journal(const std::string& path) {
@@ -166,10 +186,7 @@ bool exists(const std::string& path) {
 // Gives a journal that is in the way another name; whatever else is in the way is not ours to move.
 void make_way(const std::string& path) {
   if (!exists(path)) return;
-  std::error_code none;
-  const bool regular = std::filesystem::is_regular_file(path, none);
-  // One that was cut off within its first line counts too.
-  if (!regular || (leading_digits(path).empty() && !std::filesystem::is_empty(path, none))) {
+  if (!is_journal_or_torn(path)) {
     fail(path, "is there and is no journal: name another, or move it away");
   }
   const int there = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);

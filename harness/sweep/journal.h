@@ -20,13 +20,17 @@ struct JournalContent {
   nlohmann::json header;                // null for an empty journal
   std::vector<nlohmann::json> replies;  // {"ask": tag, "t": seconds since the start, "reply": ...}
   std::size_t whole_bytes = 0;          // up to the end of the last whole line
-  std::string damage;  // which line is damaged, and what is lost with it; empty where only the last
-                       // line is torn, as a kill leaves it
+  std::string damage;  // what is damaged, and what is lost with it; empty where only the last line
+                       // is torn, as a kill leaves it
 };
 
 // Whether the file, which gzip may have compressed, begins as a journal does; a tuned file begins
 // with a brace.
 bool is_journal(const std::string& path);
+
+// Whether the file is empty, or begins as a journal that a kill may have cut off within its first
+// line: such a one may be moved away for another.
+bool is_journal_or_torn(const std::string& path);
 
 // Reads as far as lines are whole; the file may be compressed by gzip. One that was cut off within
 // its header is empty. Throws Failure (kExitUsage) for a file that cannot be read or does not begin

@@ -42,6 +42,9 @@ int merge_mode(const Options& options) {
     records += files.back().records.size();
     if (!sweep.whole) std::fprintf(stderr, "a journal ends before its sweep does\n");
   }
+  std::vector<TunedFile> all = files;
+  if (earlier) all.push_back(*earlier);
+  require_known(options.forget, all);
   keep_one_source(files, paths, options.forget);
   std::string why;
   const std::optional<TunedFile> merged = merge_tuned_files(files, why);

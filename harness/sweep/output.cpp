@@ -92,6 +92,16 @@ bool measured_again(const Rule& rule, const TunedFile& file) {
   });
 }
 
+// The folder of the file itself, behind the links that atomic_write follows too: who writes it
+// through a link and who does not lock the same folder.
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  std::error_code error;
+  std::filesystem::path itself = file;
+  if (std::filesystem::is_symlink(file, error)) itself = std::filesystem::canonical(file, error);
+  if (error) itself = file;  // a link that leads nowhere, which cannot be written either
+  return itself.has_parent_path() ? itself.parent_path() : std::filesystem::path(".");
+}
+
 // Held by whoever changes a file in the folder. The folder itself is locked: the file is replaced
 // by another one with every write. Where the file system has no locks it holds nothing.
 class FolderLock {
@@ -99,7 +109,7 @@ class FolderLock {
   // Waits for another holder, which may be no lora-bench and may never end: for `wait_s` seconds,
   // until it is interrupted, or for a second where it was before. Throws Failure (kExitUsage) then.
   FolderLock(const std::filesystem::path& file, double wait_s) {
-    const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    const std::filesystem::path folder = folder_of(file);
     fd_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const double began = seconds_now();
     const bool interrupted_before = interrupted();
@@ -166,6 +176,17 @@ void require_named(const Losses& losses, const std::vector<std::string>& forget,
                     "' holds records of other builds, and a tuned file knows one source "
                     "of a kernel: name another file, or let them go by --forget " +
                     unnamed);
+}
+
+void require_known(const std::vector<std::string>& forget, std::span<const TunedFile> files) {
+  for (const std::string& name : forget) {
+    const bool known = find_variant(name) != nullptr ||
+                       std::any_of(files.begin(), files.end(),
+                                   [&](const auto& file) { return file.kernels.contains(name); });
+    if (known) continue;
+    throw Failure(kExitUsage, "--forget: neither this build nor a file has a variant '" +
+                                  printable(name, 200) + "'");
+  }
 }
 
 void keep_one_source(std::vector<TunedFile>& files, const std::vector<std::string>& paths,
@@ -255,6 +276,10 @@ TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losse
 
 std::optional<TunedFile> earlier_file(const std::string& path) {
   if (access(path.c_str(), F_OK) != 0) return std::nullopt;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error) && std::filesystem::is_empty(path, error)) {
+    return std::nullopt;  // as mktemp makes one
+  }
   ParsedTunedFile parsed = load_tuned_file(path);
   if (!parsed.file) {
     throw Failure(kExitUsage, "--out '" + path + "' exists and is no tuned file of this version (" +

@@ -31,6 +31,10 @@ using Losses = std::map<std::pair<std::string, std::string>, Loss>;
 void require_named(const Losses& losses, const std::vector<std::string>& forget,
                    const std::string& path);
 
+// Throws Failure (kExitUsage) where `forget` names what is a variant neither of this build nor of
+// one of the files.
+void require_known(const std::vector<std::string>& forget, std::span<const TunedFile> files);
+
 // Leaves one source of each kernel in the files, which `paths` names: this build's source where a
 // file has it, else that of the first file. Lists as losses what goes with the other sources.
 // Throws Failure (kExitUsage) where a loss is of a variant that `forget` does not name.
@@ -44,8 +48,8 @@ void keep_one_source(std::vector<TunedFile>& files, const std::vector<std::strin
 // An earlier file may list a device twice: of two records of one problem the first stays.
 TunedFile merge_earlier(TunedFile fresh, const TunedFile& earlier, Losses& losses);
 
-// The tuned file at `path`; nothing if there is no file. Throws Failure (kExitUsage) for what is no
-// tuned file of this version.
+// The tuned file at `path`; nothing if there is no file, or an empty one. Throws Failure
+// (kExitUsage) for what is no tuned file of this version.
 std::optional<TunedFile> earlier_file(const std::string& path);
 
 // Merges `fresh` with what the file at `path` holds at this moment and writes it there; returns

@@ -36,7 +36,10 @@ void replay_into(SweepResult& result, const JournalContent& content) {
 JournalContent journal_to_replay(const std::string& path) {
   JournalContent content = read_journal(path);
   const std::string name = "journal '" + printable(path, 200) + "'";
-  if (content.header.is_null()) throw Failure(kExitUsage, name + " is empty");
+  if (content.header.is_null()) {
+    throw Failure(kExitUsage,
+                  name + (content.damage.empty() ? " is empty" : ": " + content.damage));
+  }
   try {
     setup_from(content.header);
   } catch (const Failure& failure) {

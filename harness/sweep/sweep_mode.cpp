@@ -13,6 +13,7 @@
 #include "harness/base/output_files.h"
 #include "harness/base/selection.h"
 #include "harness/sweep/modes.h"
+#include "harness/sweep/output.h"
 #include "harness/sweep/replay.h"
 #include "harness/sweep/report.h"
 
@@ -73,6 +74,10 @@ int sweep_mode(const Options& options) {
       replaying ? NamedFile{"--replay", options.replay} : NamedFile{"--journal", options.journal};
   require_apart({"--out", options.out}, {journal});
   require_writable(options.out);
+  if (!options.forget.empty()) {
+    const std::optional<TunedFile> earlier = earlier_file(options.out);
+    require_known(options.forget, {earlier ? &*earlier : nullptr, earlier ? 1U : 0U});
+  }
   Live live;
   const SweepResult result = replaying ? replay(options) : sweep(options, live);
   // Who interrupts does not want to wait for the ceilings.

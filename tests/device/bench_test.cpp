@@ -4,10 +4,13 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "device/environment.h"
 #include "device/faulty_driver.h"
@@ -316,6 +319,26 @@ TEST(Verify, ARecordSlowerThanTheDefaultIsFound) {
   if (ran.code == 1) {
     EXPECT_NE(ran.out.find("SLOWER"), std::string::npos);
   }
+}
+
+TEST(Verify, InterruptedGives130AndWhatItHas) {
+  const TemporaryFolder folder;
+  const TunedFile naive = file_of_a_record("m512_k2048_n2048_r16_f32_acc", "naive");
+  ASSERT_EQ(write_tuned_file(folder / "t.json", naive), "");
+  Process process(folder,
+                  {"--verify", "t.json", "--json", "--device", "Portable Computing Language"}, {});
+  // The last line before interrupts are noted and the worker is started.
+  while (read_bytes(folder / "stderr").find(" timed\n") == std::string::npos ||
+         process.children().empty()) {
+    ASSERT_TRUE(process.running());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.signal(SIGINT);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  const json document = json::parse(result.out);
+  EXPECT_TRUE(document.at("interrupted"));
+  EXPECT_EQ(document.at("differing_records"), 1);
 }
 
 // The dispatcher uses it too: here in a process that may use another share of the CPU. It is the

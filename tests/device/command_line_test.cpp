@@ -178,8 +178,7 @@ TEST_F(CommandLine, ALimitOnTheSizeOfFilesIsToldAndGoneOnFrom) {
 }
 
 TEST_F(CommandLine, AnOutThatIsNoTunedFileIsLeftAsItIs) {
-  for (const std::string& precious :
-       {std::string("my thesis\n"), std::string(), std::string(R"({"a": 1})")}) {
+  for (const std::string& precious : {std::string("my thesis\n"), std::string(R"({"a": 1})")}) {
     write_bytes(folder_ / "precious", precious);
     expect_failure(2, Words{"--sweep", "--device", kPocl, "--out", "precious", "--budget", "1s"} +
                           kOneProblem);
@@ -209,6 +208,7 @@ TEST_F(CommandLine, WithoutADeviceWhatNeedsOneIs77AndTheRestWorks) {
   EXPECT_EQ(complaints(pick), 0) << pick.err;
   EXPECT_EQ(json::parse(pick.out).at("shape_match"), "fallback");
   EXPECT_EQ(json::parse(pick.out).at("device_match"), "no_device");
+  expect_failure(77, {"--pick", "m1_k64_n64_r4_f32_acc", "--device", "NVIDIA"}, {kNoDevice});
   // Bad input is told before the missing device.
   expect_failure(2, {"--check", "--ranks", "0"}, {kNoDevice});
   expect_failure(2, {"--sweep", "--variants", "no_such_variant"}, {kNoDevice});
@@ -221,6 +221,13 @@ TEST_F(CommandLine, ListIsJsonWhenAsked) {
   EXPECT_GE(list.at("devices").size(), 1U);
   EXPECT_EQ(list.at("variants").size(), variants().size());
   EXPECT_EQ(list.at("problems").size(), 120U);
+}
+
+TEST_F(CommandLine, ACheckSaysThatItsLimitLeavesNothing) {
+  const Result result = run({"--check", "--device", kPocl, "--variants", "naive", "--max-flops",
+                             "1e-9", "--problem", "m3_k64_n64_r4_f32_acc"});
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_NE(result.err.find("than --max-flops allows"), std::string::npos) << result.err;
 }
 
 TEST_F(CommandLine, CheckPrintsATableAndJson) {

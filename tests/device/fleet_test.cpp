@@ -115,24 +115,24 @@ TEST_F(FleetTest, DecidesAllAndWritesOneFileThatItsJournalsGiveAgain) {
 
 TEST_F(FleetTest, KeepsEarlierJournalsAndLeavesThoseOfARunningSweepAlone) {
   const auto folder = folder_ / "tuned.json.journal.d";
-  for (const char* text : {"first", "second"}) {
+  for (const char* text : {"00000001 first", "00000002 second"}) {
     std::filesystem::create_directories(folder);
-    write_bytes(folder / "it", text);
+    write_bytes(folder / "it.journal", text);
     const Result result = start(sweep(2, "8s")).wait();
     EXPECT_EQ(result.code, 0) << result.err;
     std::filesystem::remove_all(folder);
   }
-  EXPECT_EQ(read_bytes(folder_ / "tuned.json.journal.d.old" / "it"), "first");
-  EXPECT_EQ(read_bytes(folder_ / "tuned.json.journal.d.old.2" / "it"), "second");
+  EXPECT_EQ(read_bytes(folder_ / "tuned.json.journal.d.old" / "it.journal"), "00000001 first");
+  EXPECT_EQ(read_bytes(folder_ / "tuned.json.journal.d.old.2" / "it.journal"), "00000002 second");
 
   std::filesystem::create_directories(folder);
-  write_bytes(folder / "it", "of another sweep");
+  write_bytes(folder / "it.journal", "00000003 of another sweep");
   const int held = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   ASSERT_EQ(flock(held, LOCK_EX | LOCK_NB), 0);
   const Result result = start(sweep(2, "8s")).wait();
   EXPECT_EQ(result.code, 2) << result.err;
   EXPECT_NE(result.err.find("is in use by another sweep"), std::string::npos) << result.err;
-  EXPECT_EQ(read_bytes(folder / "it"), "of another sweep");
+  EXPECT_EQ(read_bytes(folder / "it.journal"), "00000003 of another sweep");
   close(held);
 }
 

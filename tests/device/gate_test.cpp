@@ -1,12 +1,16 @@
 // lora-bench --gate from end to end: its exit codes, and that a replay says the same to the byte.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "device/faulty_driver.h"
 #include "unit/temporary_folder.h"
@@ -121,7 +125,13 @@ TEST_F(GateRun, AVanishedCaseIs6UnlessAllowed) {
   EXPECT_EQ(ran.code, 6) << ran.out << ran.err;
   EXPECT_NE(ran.out.find("MISSING"), std::string::npos);
   EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r8_f32_acc").code, 0);
-  EXPECT_EQ(gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r9_f32_acc").code, 6);
+  EXPECT_EQ(gate("fewer", "--allow-missing tiled/m16_k256_n256_r8_f32_acc").code, 0);
+  const Ran other = gate("fewer", "--allow-missing tiled/fwd_m16_k256_n256_r9_f32_acc");
+  EXPECT_EQ(other.code, 6);
+  EXPECT_NE(other.err.find("no selected case has this name"), std::string::npos) << other.err;
+  for (const char* nonsense : {"tiled", "tiled/fwd", "m16_k256_n256_r8_f32_acc"}) {
+    EXPECT_EQ(gate("fewer", std::string("--allow-missing ") + nonsense).code, 2) << nonsense;
+  }
 }
 
 // Takes a variant's cases away, so that the other side's are new or missing.
@@ -156,6 +166,34 @@ TEST_F(GateRun, AVariantOfOneSideOnlyIsNewOrMissingWhereItIsNamed) {
       << nobody.err;
 }
 
+TEST_F(GateRun, InterruptedGives130AndTheCasesThatAreWhole) {
+  const Words select = {"--device",   "Portable Computing Language",
+                        "--problem",  "m16_k256_n256_r8_f32_acc,m1_k256_n256_r8_f32_acc",
+                        "--variants", "naive,split"};
+  ASSERT_EQ(Process(folder_, Words{"--export-plans", "base"} + select, {}).wait().code, 0);
+  Process process(
+      folder_, Words{"--gate", "base", "--time-unchanged", "--json", "--out", "gate.json"} + select,
+      {"GITHUB_STEP_SUMMARY="});
+  while (read_bytes(folder_ / "stderr").find("\n2/") == std::string::npos) {
+    ASSERT_TRUE(process.running());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  process.signal(SIGINT);
+  const Result result = process.wait();
+  EXPECT_EQ(result.code, 130) << result.err;
+  EXPECT_EQ(result.out, read_bytes(path("gate.json")));
+  const json gate = json::parse(result.out);
+  EXPECT_TRUE(gate.at("interrupted"));
+  EXPECT_EQ(gate.at("verdict"), "INTERRUPTED");
+  EXPECT_GE(gate.at("cases").size(), 2U);
+  EXPECT_LT(gate.at("cases").size(), 8U) << "two problems' naive, split, pick and pack";
+  for (const json& one : gate.at("cases")) EXPECT_NE(one.at("verdict"), "FAULT") << one.dump();
+  const Ran again =
+      run("--replay " + path("gate.json") + " --json", "OCL_ICD_VENDORS=/nonexistent");
+  EXPECT_EQ(again.code, 130);
+  EXPECT_EQ(again.out, result.out);
+}
+
 // Without a device, so that what is refused was refused before any work.
 TEST_F(GateRun, FilesThatMayNotBeWrittenAreRefusedBeforeTheWork) {
   export_plans();
@@ -176,6 +214,51 @@ TEST_F(GateRun, FilesThatMayNotBeWrittenAreRefusedBeforeTheWork) {
   EXPECT_EQ(run(gate + fine, "OCL_ICD_VENDORS=/nonexistent GITHUB_STEP_SUMMARY=/absent/s").code, 2);
   EXPECT_EQ(read_bytes(path("notes")), "precious");
   EXPECT_FALSE(std::filesystem::exists(path("gate.json")));
+}
+
+TEST_F(GateRun, AReportIsWrittenOverNoOtherFile) {
+  export_plans();
+  const std::string plans = read_bytes(path("base"));
+  write_bytes(path("notes"), "## precious\n");
+  write_bytes(path("keys"), "m16_k256_n256_r8_f32_acc\n");
+  write_bytes(path("empty"), "");
+  ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
+  const std::string gate = "--gate " + path("base") + " --device 'Portable Computing Language'" +
+                           " --problems " + path("keys") + " --variants naive";
+  const std::string out = " --out " + path("gate.json");
+  const auto refused = [&](const std::string& arguments, const std::string& summary = "") {
+    const Ran ran = run(arguments, summary.empty() ? "" : "GITHUB_STEP_SUMMARY=" + path(summary));
+    EXPECT_EQ(ran.code, 2) << arguments << summary << ": " << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  };
+  refused(gate + out + " --markdown " + path("keys"));
+  refused(gate + " --out " + path("keys"));
+  refused(gate + out + " --markdown " + path("notes"));
+  refused(gate + out + " --junit " + path("notes"));
+  refused(gate + out, "base");
+  refused(gate + out, "keys");
+  refused(gate + out, "gate.json");
+  refused(gate + out, "fifo");
+  EXPECT_EQ(read_bytes(path("base")), plans);
+  EXPECT_EQ(read_bytes(path("keys")), "m16_k256_n256_r8_f32_acc\n");
+  EXPECT_EQ(read_bytes(path("notes")), "## precious\n");
+  const std::string files = " --markdown " + path("empty") + " --junit " + path("junit");
+  for (int time = 0; time < 2; ++time) {  // over nothing, and over what it wrote
+    const Ran ran = run(gate + out + files, "GITHUB_STEP_SUMMARY=" + path("notes"));
+    EXPECT_EQ(ran.code, 0) << ran.err;
+  }
+  const std::string markdown = read_bytes(path("empty"));
+  EXPECT_EQ(read_bytes(path("notes")), "## precious\n" + markdown + markdown);
+  refused("--replay " + path("gate.json") + " --junit " + path("notes"));
+  refused("--replay " + path("gate.json") + " --markdown " + path("junit"));
+}
+
+TEST_F(GateRun, PlansOfAnotherVersionAreWrittenOver) {
+  export_plans();
+  const std::string plans = read_bytes(path("base"));
+  plant("base", [](json& earlier) { earlier["version"] = 0; });
+  export_plans();
+  EXPECT_EQ(read_bytes(path("base")), plans);
 }
 
 // A limit of file size stands for a disk that became full: what is tried is empty and fits.

@@ -212,6 +212,16 @@ TEST(CommandLine, AReplayIsOfWhatTheFileHolds) {
               parse({"--replay", path, "--out", "o"});
             }),
             "--out is not for --replay of a gate");
+  for (const char* gate : {"\xef\xbb\xbf{}", "\n {\"a\": 1}", R"({"schema": "loratune/gate"})"}) {
+    write_bytes(path, gate);
+    EXPECT_EQ(parse({"--replay", path}).command, Command::replay_gate) << gate;
+  }
+  const std::string tuned = read_bytes(LORATUNE_SOURCE_DIR "/tests/data/fictional.json");
+  ASSERT_FALSE(tuned.empty());
+  for (const std::string& other : {tuned, std::string(R"({"schema" : "loratune/plans"})")}) {
+    write_bytes(path, other);
+    EXPECT_EQ(parse({"--replay", path, "--out", "o"}).command, Command::replay_sweep) << other;
+  }
   const std::string fifo = (folder / "fifo").string();
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(parse({"--replay", fifo}).command, Command::replay_sweep) << "and does not wait for it";
@@ -235,6 +245,10 @@ TEST(CommandLine, SaysWhatWasMeant) {
       {{"--list", "--no-such-option"}, "--no-such-option: there is no such option; see --help"},
       {{"--list", "quick"}, "quick: a word without an option; did you mean --quick?"},
       {{"--list", "--workr"}, "--workr: there is no such option; see --help"},
+      {{"-list"}, "-list: there is no such option; did you mean --list?"},
+      {{"--list", "-l"}, "-l: there is no such option; see --help"},
+      {{"--list", "-1"}, "-1: there is no such option; see --help"},
+      {{"--list", "--"}, "--: there is no such option; see --help"},
   };
   for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
 }
@@ -252,6 +266,29 @@ TEST(CommandLine, SaysWhichValuesThereAre) {
       {{"--sweep", "--device", "--quick"}, "--device wants a value before --quick"},
   };
   for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
+}
+
+TEST(CommandLine, AFlagTakesNoValueAndAnOptionStandsOnce) {
+  const std::pair<Words, std::string> cases[] = {
+      {{"--list=false"}, "--list takes no value"},
+      {{"--sweep=false", "--list"}, "--sweep takes no value"},
+      {{"--list", "--quick=5"}, "--quick takes no value"},
+      {{"--list", "--json=abc"}, "--json takes no value"},
+      {{"--help=1"}, "--help takes no value"},
+      {{"--sweep", "--budget", "1s", "--budget", "2s"}, "--budget stands twice"},
+      {{"--sweep", "--out=a", "--out", "a"}, "--out stands twice"},
+      {{"--pick", "k", "--pick", "l"}, "--pick stands twice"},
+      {{"--print", "man", "--json"}, "--json is not for --print"},
+      {{"--gate", "b", "--looks", "20,20"},
+       "--looks: rising numbers of rounds are wanted, like 20,40,80"},
+  };
+  for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
+  EXPECT_EQ(parse({"--list", "--json", "--json"}).command, Command::list);
+  EXPECT_EQ(parse({"--gate", "b", "--looks", "20", "--looks", "40"}).gate.looks,
+            (std::vector<int>{20, 40}));
+  EXPECT_EQ(
+      parse({"--gate", "b", "--allow-missing", "a", "--allow-missing", "c"}).gate.allow_missing,
+      (Words{"a", "c"}));
 }
 
 TEST(ConfigFault, NamesWhatIsMissingOrWrong) {

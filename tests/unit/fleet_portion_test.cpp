@@ -1,8 +1,11 @@
 // Journals of one sweep on a device whose free memory changes: PoCL makes max_alloc_bytes of it.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "fictional.h"
 #include "harness/base/failure.h"
+#include "harness/fleet/folder.h"
 #include "harness/fleet/sweep.h"
 #include "harness/sweep/replay.h"
 #include "temporary_folder.h"
@@ -37,6 +40,63 @@ TEST(FleetPortion, IsGoneOnWithWhereLessMemoryIsFree) {
   EXPECT_EQ(again.options.budget_s, 10);
   fleet.setup.device.driver += " and another";
   EXPECT_THROW(open_portion(fleet, 0, 20), Failure);
+}
+
+// The line of the Failure; empty where there is none.
+std::string refused(const std::filesystem::path& folder, bool resume) {
+  try {
+    claim_folder(folder, resume);
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.code(), kExitUsage);
+    return failure.what();
+  }
+  return "";
+}
+
+TEST(ClaimFolder, MovesAndUsesAFolderOfJournalsAlone) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const fs::path journals = folder / "a.d";
+  const std::string head = frame_line({{"schema", "loratune/journal"}});
+  EXPECT_EQ(refused(journals, false), "");
+  write_bytes(journals / "m1.journal", head);
+  write_bytes(journals / "m1.journal.old", head + head);
+  write_bytes(journals / "m2.journal", head.substr(0, 5));
+  write_bytes(journals / "m3.journal", "");
+  const fs::path copy = folder / "b.d";  // one that this process has not locked
+  fs::copy(journals, copy);
+  EXPECT_EQ(refused(copy, true), "");
+  EXPECT_TRUE(fs::exists(copy / "m1.journal"));
+  EXPECT_NE(refused(copy, false).find("is in use by another sweep"), std::string::npos);
+  const fs::path again = folder / "c.d";
+  fs::copy(journals, again);
+  EXPECT_EQ(refused(again, false), "");
+  EXPECT_TRUE(fs::is_empty(again));
+  EXPECT_TRUE(fs::exists(folder / "c.d.old" / "m1.journal"));
+}
+
+TEST(ClaimFolder, LeavesAloneWhatIsNoFolderOfJournals) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "conf.d");
+  write_bytes(folder / "conf.d" / "a.conf", "precious");
+  fs::create_directory(folder / "notes.d");
+  write_bytes(folder / "notes.d" / "a.journal", "precious");
+  fs::create_directories(folder / "deep.d" / "b.journal");
+  write_bytes(folder / "file.d", "precious");
+  fs::create_symlink("nowhere", folder / "link.d");
+  for (const char* name : {"conf.d", "notes.d", "deep.d", "file.d", "link.d"}) {
+    for (const bool resume : {false, true}) {
+      EXPECT_NE(refused(folder / name, resume).find("is there and is no folder of journals"),
+                std::string::npos)
+          << name;
+    }
+  }
+  EXPECT_EQ(read_bytes(folder / "conf.d" / "a.conf"), "precious");
+  EXPECT_EQ(read_bytes(folder / "file.d"), "precious");
+  EXPECT_FALSE(fs::exists(folder / "nowhere"));
+  EXPECT_NE(refused(folder / "absent.d", true).find("--resume: there is no folder"),
+            std::string::npos);
 }
 
 TEST(ReplayJournals, TakesPartsForOneSweepWhateverMemoryWasFree) {

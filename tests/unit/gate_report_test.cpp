@@ -272,6 +272,17 @@ TEST(GateReport, AMissingCaseMayBeAllowedByItsName) {
   EXPECT_EQ(judge(result).exit, kExitGood);
 }
 
+TEST(GateReport, OfAnInterruptedRunIs130) {
+  GateResult result = result_of({kGood, kWrong});
+  EXPECT_FALSE(to_json(result).contains("interrupted"));
+  result.interrupted = true;
+  const GateResult read = gate_from_json(to_json(result));
+  EXPECT_TRUE(read.interrupted);
+  EXPECT_EQ(judge(read).exit, kExitInterrupted);
+  EXPECT_EQ(judge(read).verdict, "INTERRUPTED");
+  EXPECT_NE(to_text(read, judge(read)).find("WRONG "), std::string::npos);
+}
+
 TEST(GateReport, AResultSurvivesJsonToTheByte) {
   GateResult result = result_of({kRed, kGood, missing("split/m"), kWrong, kFault});
   result.cases[0].trials[0].replies[2].stolen = true;

@@ -225,6 +225,23 @@ TEST_F(JournalTest, SaysWhichLineIsDamagedAndKeepsTheWhole) {
   EXPECT_NE(failure([&] { read_journal(path()); }).find("line 1 is damaged"), std::string::npos);
 }
 
+// As a file system may leave a file's end after a power cut.
+TEST_F(JournalTest, SaysThatItsEndIsNoLine) {
+  for (const std::string& end : {std::string(4096, '\0'), std::string("garbage")}) {
+    write(kFirst + kSecond + end);
+    const JournalContent content = read_journal(path());
+    EXPECT_EQ(content.replies.size(), 1U);
+    EXPECT_EQ(content.damage, "what stands behind line 2 is no line (" +
+                                  std::to_string(end.size()) + " bytes): it is lost");
+    { resumed(); }
+    EXPECT_EQ(bytes(), kFirst + kSecond);
+  }
+  EXPECT_EQ(read_bytes(path() + ".damaged"), kFirst + kSecond + std::string(4096, '\0'));
+  write("# A file of lines\n\nand more\n");
+  EXPECT_NE(failure([&] { read_journal(path()); }).find("is no journal of a sweep"),
+            std::string::npos);
+}
+
 TEST_F(JournalTest, RefusesALineThatIsNoReply) {
   for (const json& foreign :
        {json(7), json{{"ask", 7}, {"t", 1}, {"reply", 0}}, json{{"ask", "a"}, {"t", 1}},

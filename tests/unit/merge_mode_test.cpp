@@ -81,6 +81,28 @@ TEST_F(MergeMode, JoinsFilesOfDifferentBuildsWhereTheLossIsNamed) {
       << "neither is of this build: the first stays";
 }
 
+TEST_F(MergeMode, ForgetsOnlyWhatIsAVariant) {
+  TunedFile removed = file_;
+  removed.kernels["of_before"] = {std::string(64, '1'), 1};
+  write("one.json", file_);
+  write("removed.json", removed);
+  const Words out = {"--out", "out.json", "--forget"};
+  const Result refused = merge(Words{"one.json"} + out + Words{"naive,of_before"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("--forget: neither this build nor a file has a variant 'of_before'"),
+            std::string::npos)
+      << refused.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out.json"));
+  EXPECT_EQ(merge(Words{"removed.json"} + out + Words{"naive,of_before"}).code, 0);
+}
+
+TEST_F(MergeMode, TakesAnEmptyFileForNone) {
+  write("one.json", file_);
+  write_bytes(folder_ / "out.json", "");
+  EXPECT_EQ(merge({"one.json", "--out", "out.json"}).code, 0);
+  EXPECT_EQ(read("out.json").records, file_.records);
+}
+
 TEST_F(MergeMode, NamesTheJournalThatItCannotReplay) {
   write_bytes(folder_ / "old.journal", report_inputs::journal());  // of a build of other variants
   const Result result = merge({"old.journal", "--out", "out.json"});

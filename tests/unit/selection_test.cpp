@@ -39,7 +39,7 @@ TEST_F(ProblemsFile, IsReadAsEditorsOfAllSystemsWriteIt) {
       read("m1_k512_n512_r8_f32_acc\nfwd_m16_k512_n512_r8_f32_acc\n");
   ASSERT_EQ(plain.size(), 2U);
   EXPECT_EQ(read("\xef\xbb\xbf# comment\r\n\r\n m1_k512_n512_r8_f32_acc \t\r\n"
-                 "  # another\r\nm16_k512_n512_r8_f32_acc  "),
+                 "  # another\r\nm16_k512_n512_r8_f32_acc  # a remark"),
             plain);
 }
 

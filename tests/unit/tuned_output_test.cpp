@@ -307,6 +307,20 @@ TEST_F(UpdateTunedFile, LosesNoRecordWhereManyEndAtOnce) {
   EXPECT_EQ(load_tuned_file(path_).file.value().records.size(), 5U * kWriters);
 }
 
+// Who writes through a link and who does not must wait for one another.
+TEST_F(UpdateTunedFile, LocksTheFolderOfTheFileBehindALink) {
+  std::filesystem::create_directories(folder_ / "links");
+  const std::string link = folder_ / "links" / "tuned.json";
+  std::filesystem::create_symlink("../tuned.json", link);
+  update_tuned_file(path_, make({}), {});
+  const int held = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(held, LOCK_EX), 0);
+  EXPECT_THROW(update_tuned_file(link, make({}), {}, 0.05), Failure);
+  close(held);
+  update_tuned_file(link, make({decided(fictional::problem())}), {}, 0.05);
+  EXPECT_EQ(load_tuned_file(path_).file.value().records.size(), 1U);
+}
+
 // As `flock FOLDER lora-bench --sweep` has it: who holds the folder waits for the sweep's end.
 TEST_F(UpdateTunedFile, DoesNotWaitForEverForWhoHoldsTheFolder) {
   const int held = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
