@@ -26,7 +26,7 @@ TEST(ExportPlans, WritesOverNothingButPlans) {
     const Result result = exported("foreign");
     EXPECT_EQ(result.code, 2);
     EXPECT_EQ(complaints(result), 1) << result.err;
-    EXPECT_NE(result.err.find("'foreign' is no plans file"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("'foreign' exists and is no plans file"), std::string::npos) << result.err;
     EXPECT_EQ(read_bytes(folder / "foreign"), foreign);
   }
   EXPECT_EQ(exported("/dev/null").code, 2);
