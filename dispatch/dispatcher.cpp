@@ -210,15 +210,17 @@ std::vector<Choice> Dispatcher::choices(const Problem& problem, Mode mode) const
   });
   add(default_choice(problem, state_->device, mode));
   const DeviceInfo& device = state_->device;
-  for (const Choice& choice : fallback_choices(regardless_of_m(problem, mode), device)) {
+  const Problem fixed = regardless_of_m(problem, mode);
+  const auto add_if_it_runs = [&](const Choice& choice) {
     if (can_run(*choice.variant, choice.config, problem, device)) add(choice);
-  }
+  };
+  for (const Choice& choice : fallback_choices(fixed, device)) add_if_it_runs(choice);
   // Functions of the process need no compiler, whatever the driver's says.
   for (const Variant* variant : variants()) {
-    if (!variant->supports(problem, device)) continue;
-    const Config config = variant->default_config(problem, device);
-    if (!is_native(variant->plan(problem, config, device))) continue;
-    add({variant, config, DeviceMatch::none, ShapeMatch::fallback});
+    if (!variant->supports(fixed, device)) continue;
+    const Config config = variant->default_config(fixed, device);
+    if (!is_native(variant->plan(fixed, config, device))) continue;
+    add_if_it_runs({variant, config, DeviceMatch::none, ShapeMatch::fallback});
   }
   return all;
 }

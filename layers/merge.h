@@ -41,8 +41,9 @@ class Merge {
   ~Merge();
 
   // W += factor * scale * B A on the queue; returns when that is done. Throws std::invalid_argument
-  // for extents that are not the layer's or that do not fit the buffer, and for one of another
-  // context or that kernels may not read and write, nothing being written, std::runtime_error where no kernel can be built, and OpenclError.
+  // for extents that are not the layer's or that do not fit the buffer, and for a buffer of another
+  // context or that kernels may not read and write, nothing being written; std::runtime_error where
+  // no kernel can be built, and OpenclError.
   void merge(cl_command_queue queue, const LoraLinear& layer, const WeightMatrix& w,
              double factor = 1);
 
@@ -56,7 +57,8 @@ class Merge {
 
 // Enqueues a copy of the elements of W, row by row: to keep them, or to have them back. Throws
 // std::invalid_argument for other extents or types, matrices that do not fit their buffers or
-// overlap, or buffers of another context than the queue's, and OpenclError. Within one buffer rows of two pitches take a command each.
+// overlap, or buffers of another context than the queue's, and OpenclError. Within one buffer rows
+// of two pitches take a command each.
 void copy_weights(cl_command_queue queue, const WeightMatrix& from, const WeightMatrix& to);
 
 }  // namespace loratune

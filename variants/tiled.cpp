@@ -33,7 +33,7 @@ std::int64_t h_floats(const Config& config, const Problem& problem) {
 
 // PoCL 5.0 computes wrong sums over lanes where the rank is read from the route: whether its
 // compiler keeps the block's values for all work-items then depends on what is in memory. PoCL 3.1
-// and 6.0 do not, but lanes gain nothing on a CPU.
+// and 6.0 compute them right; but lanes gain nothing on a CPU.
 bool lanes_are_summed_right(const Problem& problem, const DeviceInfo& device) {
   return problem.adapters == 0 || !is_pocl(device);
 }
