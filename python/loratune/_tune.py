@@ -59,6 +59,8 @@ def tune(
     the problems. `progress` is called with each change. Raises TuneError where lora-bench fails, with
     what it said last.
     """
+    if isinstance(problems, str):
+        raise TypeError("problems must be several, like [key]: a text alone would be taken letter by letter")
     problems = list(problems)
     modes = {problem.mode for problem in problems if isinstance(problem, Problem)}
     if mode is not None:

@@ -63,3 +63,8 @@ def test_a_failure_says_what_lora_bench_said(tmp_path):
     with pytest.raises(loratune.TuneError, match="no problem key") as raised:
         loratune.tune(["nonsense"], out=tmp_path / "tuned.json")
     assert raised.value.code == 2
+
+
+def test_a_text_is_no_list_of_problems():
+    with pytest.raises(TypeError, match="like \\[key\\]"):
+        loratune.tune("fwd_m4_k64_n64_r4_f32_acc")
