@@ -101,7 +101,7 @@ TEST(CApi, APlanSaysWhatTheWeightsOfGroupsAndOfDoraTake) {
   const Problem group = parsed("fwd_m33_k37_n32+16+16_r3_f32_acc");
   const Problem dora = parsed("fwd_m33_k37_n32_r3_f32_acc_dora");
   int asked = 0;
-  for (const char* name : {"naive", "register_tiled"}) {
+  for (const char* name : {"naive", "split", "tiled"}) {
     const Variant& variant = *find_variant(name);
     for (const Problem& problem : {group, dora}) {
       if (!variant.supports(problem, fictional::device())) continue;
