@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <string_view>
 #include <vector>
 
@@ -14,7 +13,6 @@
 #include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "harness/base/output_files.h"
-#include "harness/base/read_file.h"
 
 namespace loratune {
 namespace {
@@ -47,26 +45,15 @@ bool append_summary(const std::string& path, std::string_view text) {
   return close(fd) == 0 && good;  // some file systems tell only then that a disk is full
 }
 
-using Begins = bool (*)(std::string_view text);
-
 // As to_markdown() and to_junit() begin.
 bool begins_as_markdown(std::string_view text) {
+  text = text.substr(0, 300);
   return text.starts_with("## ") && text.substr(0, text.find('\n')).ends_with(": performance gate");
 }
 bool begins_as_junit(std::string_view text) {
+  text = text.substr(0, 300);
   return text.starts_with("<?xml") && text.find("\n<testsuites>\n") != std::string_view::npos &&
          text.find("\"lora-bench gate\"") != std::string_view::npos;
-}
-
-// What is there and begins otherwise is somebody else's.
-void require_report(const NamedFile& file, Begins begins) {
-  std::error_code error;
-  if (file.path.empty() || !std::filesystem::is_regular_file(file.path, error)) return;
-  if (std::filesystem::file_size(file.path, error) == 0) return;
-  if (begins(unpacked_head(file.path, 300))) return;
-  throw Failure(kExitUsage, file.option + " '" + printable(file.path, 300) +
-                                "' exists and is no such report of a gate; name another or move "
-                                "it away");
 }
 
 }  // namespace
@@ -84,8 +71,8 @@ void try_files(const Options& options, bool replaying) {
                                    {"--problems", options.problems_file}};
   if (!replaying) written.insert(written.begin(), result);
   require_writable(written, others);
-  require_report(markdown, begins_as_markdown);
-  require_report(junit, begins_as_junit);
+  require_head(markdown, begins_as_markdown, "such report of a gate");
+  require_head(junit, begins_as_junit, "such report of a gate");
   if (replaying) return;
   require_ours(result, "loratune/gate", "result of a gate");
   if (gate.step_summary.empty()) return;
