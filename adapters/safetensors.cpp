@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +12,7 @@
 
 #include "adapters/internal/fault.h"
 #include "adapters/internal/header_scan.h"
+#include "adapters/internal/names_once.h"
 
 namespace loratune {
 namespace {
@@ -70,14 +73,32 @@ std::string span_text(std::uint64_t begin, std::uint64_t end) {
 // The end of a message about a bound of all files together.
 std::string with_others(bool several) { return several ? " with the adapter's other files" : ""; }
 
+// What tensors point into: the file, and names that stand in it with escapes.
+struct Held {
+  std::shared_ptr<const MappedFile> file;
+  std::deque<std::string> names;
+};
+
 // Follows the header from word to word and keeps its tensors, so that no tree of JSON is made. The
 // header is an object of the tensors, each an object of dtype, shape and data_offsets, and of
 // __metadata__, which is an object of texts, or null as MLX writes it.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  HeaderReader(std::string_view file, std::span<const std::byte> data, HeaderRoom& room)
-      : file_(file), data_(data), room_(room) {}
+  HeaderReader(std::string_view header, std::span<const std::byte> data, HeaderRoom& room,
+               Held& held)
+      : header_(header),
+        at_(header.data()),
+        file_(held.file->path()),
+        data_(data),
+        room_(room),
+        held_(held) {
+    // There are no more tensors than braces.
+    const auto braces = static_cast<std::size_t>(std::count(header.begin(), header.end(), '{'));
+    tensors_.reserve(std::min(braces, room.tensors));
+  }
   std::vector<Tensor> take() { return std::move(tensors_); }
+  // Where the parser says how far it has come.
+  const char** at() { return &at_; }
 
   bool null() override {
     if (where_ == Where::header && name_ == kMetadata) return true;
@@ -177,7 +198,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (key == kMetadata && std::exchange(has_metadata_, true)) {
       refuse(file_, "__metadata__ stands twice");
     }
-    name_ = key;
+    name_ = kept(key);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&,
@@ -189,6 +210,21 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   enum class Where : std::uint8_t { outside, header, metadata, tensor, shape, offsets };
   enum Member : unsigned { kNone = 0, kDtype = 1, kShape = 2, kOffsets = 4 };
   static constexpr std::string_view kMetadata = "__metadata__";
+
+  // The key, of which the parser has just read the closing quote, as it stands in the header. A key
+  // that stands there in other words is kept apart.
+  std::string_view kept(const std::string& key) {
+    const auto read = static_cast<std::size_t>(at_ - header_.data());
+    if (read > key.size()) {
+      const std::string_view there = header_.substr(read - 1 - key.size(), key.size());
+      if (there == key) return there;
+    }
+    if (key.size() > room_.escaped) {
+      refuse(file_, "its keys with escapes are longer than 1 MiB together");
+    }
+    room_.escaped -= key.size();
+    return held_.names.emplace_back(key);
+  }
 
   // Gives the tensor at hand its bytes.
   void place() {
@@ -221,12 +257,15 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     fail("wants " + std::string(wanted()) + ", not " + std::string(found));
   }
 
+  std::string_view header_;
+  const char* at_;  // behind what the parser has read
   std::string_view file_;
   std::span<const std::byte> data_;
   HeaderRoom& room_;
+  Held& held_;
   std::vector<Tensor> tensors_;
   std::set<std::string> metadata_;
-  std::string name_;  // of the tensor at hand
+  std::string_view name_;  // of the tensor at hand
   std::size_t name_bytes_ = 0;
   Where where_ = Where::outside;
   unsigned member_ = kNone, members_ = 0;  // of the tensor at hand
@@ -235,14 +274,33 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool has_metadata_ = false;
 };
 
-void refuse_twice(std::string_view file, const std::vector<Tensor>& tensors) {
-  std::vector<std::string_view> names;
-  names.reserve(tensors.size());
-  for (const Tensor& tensor : tensors) names.push_back(tensor.name);
-  std::sort(names.begin(), names.end());
-  const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) refuse(file, *twice, "stands twice");
-}
+// Steps through the header and tells the reader, through `at`, how far the parser has come.
+class HeaderCursor {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  HeaderCursor(const char* here, const char** at) : here_(here), at_(at) {}
+  reference operator*() const { return *here_; }
+  HeaderCursor& operator++() {
+    *at_ = ++here_;
+    return *this;
+  }
+  HeaderCursor operator++(int) {
+    const HeaderCursor before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const HeaderCursor& other) const { return here_ == other.here_; }
+  bool operator!=(const HeaderCursor& other) const { return here_ != other.here_; }
+
+ private:
+  const char* here_;
+  const char** at_;
+};
 
 }  // namespace
 
@@ -275,11 +333,14 @@ TensorFile read_safetensors(std::shared_ptr<const MappedFile> file, HeaderRoom& 
   const std::string why = oversized_word(header, kMostText);
   if (!why.empty()) refuse(path, "its header " + why);
   const std::span<const std::byte> data = all.subspan(sizeof length + length);
-  HeaderReader reader(path, data, room);
-  nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
+  auto held = std::make_shared<Held>(Held{std::move(file), {}});
+  HeaderReader reader(header, data, room, *held);
+  const char* const end = header.data() + header.size();
+  nlohmann::json::sax_parse(HeaderCursor(header.data(), reader.at()),
+                            HeaderCursor(end, reader.at()), &reader);
   TensorFile result;
   result.tensors = reader.take();
-  refuse_twice(path, result.tensors);
+  refuse_twice(path, names_of(result.tensors));
 
   // The order of the header says nothing of the order of the data.
   const auto begin_of = [&](const Tensor& tensor) {
@@ -287,8 +348,8 @@ TensorFile read_safetensors(std::shared_ptr<const MappedFile> file, HeaderRoom& 
   };
   std::sort(result.tensors.begin(), result.tensors.end(),
             [&](const Tensor& one, const Tensor& other) {
-              return std::tuple(begin_of(one), one.bytes.size(), std::string_view(one.name)) <
-                     std::tuple(begin_of(other), other.bytes.size(), std::string_view(other.name));
+              return std::tuple(begin_of(one), one.bytes.size(), one.name.data()) <
+                     std::tuple(begin_of(other), other.bytes.size(), other.name.data());
             });
   std::uint64_t covered = 0;
   for (const Tensor& tensor : result.tensors) {
@@ -305,7 +366,7 @@ TensorFile read_safetensors(std::shared_ptr<const MappedFile> file, HeaderRoom& 
     refuse(path, "its tensors end at byte " + std::to_string(covered) + " of " +
                      std::to_string(data.size()) + " bytes of data");
   }
-  result.mapping = std::move(file);
+  result.mapping = std::move(held);
   return result;
 }
 

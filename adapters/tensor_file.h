@@ -20,12 +20,11 @@ namespace loratune {
 
 inline constexpr int kMostDims = 6;
 
-// `shape` is in the order of C: the last extent is that of neighbours in memory. `element` is none
-// for a type that only other tools read; `type` is the file's word for it. The bytes may stand at
-// any address.
+// The name is one that TensorFile::mapping keeps. `shape` is in the order of C: the last extent is
+// that of neighbours in memory. `element` is none for a type that only other tools read; `type` is
+// the file's word for it. The bytes may stand at any address.
 struct Tensor {
-  std::string name;
-  std::string_view type;
+  std::string_view name, type;
   std::optional<Element> element;
   int dims = 0;
   std::array<std::int64_t, kMostDims> shape{};

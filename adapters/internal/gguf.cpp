@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "adapters/internal/fault.h"
+#include "adapters/internal/names_once.h"
 
 namespace loratune {
 namespace {
@@ -36,8 +36,7 @@ enum ValueType : std::uint32_t {
   kI64,
   kF64
 };
-// What is read as a number; another value would count as one that is not there.
-constexpr std::string_view kNumbers[] = {"adapter.lora.alpha", "general.alignment"};
+constexpr std::string_view kAlora = "adapter.alora.";
 
 // Bytes of a value of a fixed size; 0 for the others.
 std::uint64_t size_of(std::uint32_t type) {
@@ -74,7 +73,9 @@ class Reader {
     const std::uint64_t tensors = count(kMostTensors, "tensors");
     const std::uint64_t pairs = count(kMostPairs, "key-value pairs");
     for (std::uint64_t i = 0; i < pairs; ++i) read_pair();
+    refuse_twice(path(), std::exchange(keys_, {}));
     read_tensors(tensors);
+    refuse_twice(path(), names_of(result_.file.tensors));
     result_.file.mapping = file_;
     return std::move(result_);
   }
@@ -115,14 +116,14 @@ class Reader {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
-  std::string name(std::uint64_t most) {
+  std::string_view name(std::uint64_t most) {
     const std::string_view name = text();
     if (name.empty() || name.size() > most) {
       refuse(path(), name.substr(0, 60), "a name has 1 to " + std::to_string(most) + " bytes");
     }
     names_ += name.size();
     if (names_ > kMostNames) refuse(path(), "its names are longer than 12 MiB together");
-    return std::string(name);
+    return name;
   }
 
   double plain_number(std::uint32_t type) {
@@ -151,28 +152,40 @@ class Reader {
     }
   }
 
+  // Where a number is kept; another value would count as one that is not there.
+  double* number_for(std::string_view key) {
+    if (key == "adapter.lora.alpha") return &result_.alpha;
+    return key == "general.alignment" ? &alignment_ : nullptr;
+  }
+
+  std::string* text_for(std::string_view key) {
+    if (key == "general.type") return &result_.type;
+    if (key == "adapter.type") return &result_.adapter_type;
+    return key == "general.architecture" ? &result_.architecture : nullptr;
+  }
+
   void read_pair() {
-    const std::string key = name(kMostKey);
-    if (!keys_.insert(key).second) refuse(path(), key, "stands twice");
+    const std::string_view key = keys_.emplace_back(name(kMostKey));
+    if (key.starts_with(kAlora)) result_.alora = key;
     const auto type = number<std::uint32_t>();
-    const bool wants_number =
-        std::find(std::begin(kNumbers), std::end(kNumbers), key) != std::end(kNumbers);
-    if (wants_number && (type == kText || type == kList || type == kBool)) {
+    double* const kept_number = number_for(key);
+    if (kept_number != nullptr && (type == kText || type == kList || type == kBool)) {
       refuse(path(), key, "is no number");
     }
     if (type == kText) {
       const std::string_view value = text();
-      result_.texts.emplace(key, value.substr(0, kMostText));
+      if (std::string* const kept_text = text_for(key)) *kept_text = value.substr(0, kMostText);
     } else if (type == kList) {
       pass_list(key);
     } else if (size_of(type) != 0) {
-      result_.numbers.emplace(key, plain_number(type));
+      const double value = plain_number(type);
+      if (kept_number != nullptr) *kept_number = value;
     } else {
       refuse(path(), key, "has a value of type " + std::to_string(type) + ", which is none");
     }
   }
 
-  void pass_list(const std::string& key) {
+  void pass_list(std::string_view key) {
     const auto type = number<std::uint32_t>();
     const auto length = number<std::uint64_t>();
     const std::uint64_t left = bytes_.size() - at_;
@@ -191,18 +204,16 @@ class Reader {
     } else {
       take(length * size_of(type));
     }
-    result_.lists.push_back(key);
   }
 
   void read_tensors(std::uint64_t count) {
     std::vector<std::uint64_t> offsets;
     std::vector<Tensor>& tensors = result_.file.tensors;
-    std::set<std::string_view> names;
     tensors.reserve(count);
+    offsets.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
       Tensor& tensor = tensors.emplace_back();
       tensor.name = name(kMostName);
-      if (!names.insert(tensor.name).second) refuse(path(), tensor.name, "stands twice");
       const auto dims = number<std::uint32_t>();
       if (dims < 1 || dims > kGgufDims) {
         refuse(
@@ -257,11 +268,10 @@ class Reader {
   }
 
   void place(const std::vector<std::uint64_t>& offsets) {
-    const auto found = result_.numbers.find("general.alignment");
-    const double stated = found == result_.numbers.end() ? 32 : found->second;
-    const bool valid = stated >= 1 && stated <= static_cast<double>(kMostAlignment);
-    const auto alignment = valid ? static_cast<std::uint64_t>(stated) : 0;
-    if (!valid || static_cast<double>(alignment) != stated || (alignment & (alignment - 1)) != 0) {
+    const bool valid = alignment_ >= 1 && alignment_ <= static_cast<double>(kMostAlignment);
+    const auto alignment = valid ? static_cast<std::uint64_t>(alignment_) : 0;
+    if (!valid || static_cast<double>(alignment) != alignment_ ||
+        (alignment & (alignment - 1)) != 0) {
       refuse(path(), "general.alignment", "is no power of two up to 2^20");
     }
     const auto padded = [&](std::uint64_t size) {
@@ -295,7 +305,8 @@ class Reader {
   std::shared_ptr<const MappedFile> file_;
   std::span<const std::byte> bytes_;
   std::uint64_t at_ = 0, texts_ = 0, names_ = 0;
-  std::set<std::string> keys_;
+  double alignment_ = 32;
+  std::vector<std::string_view> keys_;
   GgufFile result_;
 };
 

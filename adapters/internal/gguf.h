@@ -1,8 +1,7 @@
-// Reads llama.cpp's container: key-value pairs of many types, of which a few texts and numbers are
-// kept, then what tensors there are, then their bytes.
+// Reads llama.cpp's container: key-value pairs of many types, of which a few are kept, then what
+// tensors there are, then their bytes.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -11,13 +10,13 @@
 
 namespace loratune {
 
-// `texts` and `numbers` are the values of plain types by key; lists are passed over, with their
-// keys in `lists`.
+// What the file says of itself, empty or 0 where it does not: `general.type`, `adapter.type`,
+// `general.architecture`, `adapter.lora.alpha`. `alora` is a key that says that the adapter is of
+// activated LoRA, whatever its value is.
 struct GgufFile {
   TensorFile file;
-  std::map<std::string, std::string, std::less<>> texts;
-  std::map<std::string, double, std::less<>> numbers;
-  std::vector<std::string> lists;
+  std::string type, adapter_type, architecture, alora;
+  double alpha = 0;
 };
 
 // Throws AdapterFault. As llama.cpp it wants each tensor where the one before it ends, up to the

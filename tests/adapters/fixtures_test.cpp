@@ -46,7 +46,7 @@ void expect_agrees(const LoraModule& module, const fs::path& file) {
   Element element = Element::f32;
   for (const Tensor& tensor : loaded.file->tensors) {
     element = *tensor.element;
-    arrays[tensor.name] = to_floats(element, tensor.bytes);
+    arrays[std::string(tensor.name)] = to_floats(element, tensor.bytes);
   }
   const std::vector<float>& want = arrays.at("y");
   std::vector<float> y = arrays.at("base");

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 #include <filesystem>
+#include <set>
+#include <string_view>
 
 #include "adapters/adapter_files.h"
 #include "loratune/adapters/tensor_file.h"
@@ -140,6 +142,35 @@ TEST(Safetensors, RefusesMoreTensorsThanMemoryIsFor) {
               R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
   }
   EXPECT_SAYS(error_of(safetensors(header + "}")), "more than 100000 tensors");
+}
+
+std::string empty_tensor(const std::string& key) {
+  return '"' + key + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+}
+
+// A name is a part of the file, unless it stands there in other words.
+TEST(Safetensors, NamesAreTheSameWithAndWithoutEscapes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "f",
+              safetensors("{" + empty_tensor(R"(\u0061b)") + "," + empty_tensor("cd") + "}"));
+  const LoadedTensors loaded = load_safetensors((folder / "f").string());
+  ASSERT_TRUE(loaded.file) << loaded.error;
+  ASSERT_EQ(loaded.file->tensors.size(), 2U);
+  const std::set<std::string_view> names = {loaded.file->tensors[0].name,
+                                            loaded.file->tensors[1].name};
+  EXPECT_EQ(names, (std::set<std::string_view>{"ab", "cd"}));
+  EXPECT_SAYS(
+      error_of(safetensors("{" + empty_tensor(R"(\u0061b)") + "," + empty_tensor("ab") + "}")),
+      "key 'ab': stands twice");
+}
+
+TEST(Safetensors, RefusesMoreEscapedNamesThanMemoryIsFor) {
+  std::string header = "{";
+  for (int i = 0; i < 1100; ++i) {
+    header +=
+        (i > 0 ? "," : "") + empty_tensor(std::string(1000, 'a') + R"(\u0061)" + std::to_string(i));
+  }
+  EXPECT_SAYS(error_of(safetensors(header + "}")), "keys with escapes");
 }
 
 TEST(Safetensors, RefusesWhatIsNoRegularFile) {

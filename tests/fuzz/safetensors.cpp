@@ -16,7 +16,7 @@ bool read_and_use(std::string_view bytes) {
       shape_text(tensor);
       if (!tensor.element) continue;
       to_floats(*tensor.element, tensor.bytes);
-      arrays.push_back({tensor.name,
+      arrays.push_back({std::string(tensor.name),
                         *tensor.element,
                         {tensor.shape.begin(), tensor.shape.begin() + tensor.dims},
                         {tensor.bytes.begin(), tensor.bytes.end()}});
