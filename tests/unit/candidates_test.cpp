@@ -154,6 +154,24 @@ TEST(Candidates, TiledHasNoLanesForRowsOfSeveralAdaptersOnPocl) {
   EXPECT_GT(with_lanes(problem(16, 512), info), 0);
 }
 
+// The threads are those of the process, and a device of one unit says nothing of the host's.
+TEST(Candidates, NativeTakesMoreThreadsThanUnitsWhereThereIsOneUnit) {
+  const Variant& variant = *find_variant("native");
+  const auto most_threads = [&](int units) {
+    DeviceInfo info = device(DeviceType::cpu);
+    info.compute_units = units;
+    std::int32_t most = 0;
+    for (const Config& config :
+         allowed_configs(variant, axes_of(variant.space), problem(16, 512), info)) {
+      most = std::max(most, config[0]);
+    }
+    return most;
+  };
+  EXPECT_EQ(most_threads(1), 128);
+  EXPECT_EQ(most_threads(2), 2);
+  EXPECT_EQ(most_threads(24), 16);
+}
+
 TEST(Candidates, HalfOfALargeSampleStaysNearTheDefaultsInTurnWithTheRest) {
   const Variant& variant = *find_variant("tiled");
   const DeviceInfo info = device(DeviceType::gpu);
