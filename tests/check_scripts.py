@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(sys.argv.pop(1)).resolve()
@@ -153,9 +154,17 @@ class Scripts(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""), script)
             self.assertIn("usage: ", done.stdout)
             self.assertEqual(self.run_it(self.command(script, "--nonsense")).returncode, 2, script)
-        package = self.run_it([ROOT / "scripts/prove-package", "--help"])
-        self.assertEqual((package.returncode, package.stderr), (0, ""))
-        self.assertIn("scripts/prove-package [--build", package.stdout)
+        for script in ("aarch64", "fuzz", "gate", "prove-package", "setup", "wheel"):  # shell: the lines at their head
+            lines = (ROOT / "scripts" / script).read_text(encoding="utf-8").splitlines()[1:]
+            head = [line[2:] for line in takewhile(lambda line: line.startswith("#"), lines)]
+            for option in ("--help", "-h"):
+                done = self.run_it([ROOT / "scripts" / script, option])
+                self.assertEqual((done.returncode, done.stderr), (0, ""), script)
+                self.assertEqual(done.stdout.splitlines(), head, script)
+                self.assertIn(f"scripts/{script} ", done.stdout)
+            done = self.run_it([ROOT / "scripts" / script, "--nonsense"])
+            self.assertEqual((done.returncode, done.stdout), (2, ""), script)
+            self.assertIn(f"scripts/{script} ", done.stderr)
 
 
 if __name__ == "__main__":
