@@ -6,6 +6,7 @@ python3 tests/check_scripts.py ROOT
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -147,6 +148,19 @@ class Scripts(unittest.TestCase):
             self.run_it(self.command("compare-strategies", "--strategies", "cold", "absent.jsonl")),
             "compare-strategies",
         )
+
+    def test_a_compiler_that_is_absent(self):
+        tools = self.folder / "tools"
+        tools.mkdir()
+        for tool in ("bash", "dirname"):
+            (tools / tool).symlink_to(shutil.which(tool))
+        for package in ("clang-14", "libclang-rt-14-dev"):
+            done = self.run_it([ROOT / "scripts/fuzz", "1"], env={"PATH": str(tools)})
+            self.is_refused(done, "fuzz")
+            self.assertIn(f"package {package}\n", done.stderr)
+            compiler = tools / "clang++-14"  # its folder of libraries is empty
+            compiler.write_text(f"#!/bin/sh\necho {self.folder}/none\n", encoding="utf-8")
+            compiler.chmod(0o755)
 
     def test_each_says_what_it_is_for(self):
         for script in sorted({reader[0] for reader in READERS} | {"compare-strategies", "prove-resume", "screenshots"}):
