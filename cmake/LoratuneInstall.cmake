@@ -12,13 +12,8 @@ install(TARGETS loratune_host EXPORT loratuneHostTargets
 install(TARGETS loratune_engine loratune_layers EXPORT loratuneEngineTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 
-# The interface is every header that is in no internal/ folder.
-install(DIRECTORY variants dispatch adapters host engine layers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
-        COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN internal EXCLUDE)
 install(TARGETS loratune_c loratune_cl_c EXPORT loratuneDispatcherTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development)
-install(FILES capi/loratune.h capi/loratune_cl.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/loratune
-        COMPONENT development)
 
 # The files of pkg-config say where they are themselves, so the folder may be moved.
 file(RELATIVE_PATH PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
@@ -29,8 +24,7 @@ foreach(name loratune loratune-cl)
           COMPONENT development)
 endforeach()
 
-install(DIRECTORY results/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/loratune
-        COMPONENT development)
+include(LoratuneFiles)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/loratune)
 foreach(library Dispatcher Host Engine)

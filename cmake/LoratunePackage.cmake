@@ -36,12 +36,6 @@ foreach(package_of_component libloratune0=runtime libloratune-dev=development lo
   list(GET pair 1 component)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} RENAME copyright COMPONENT ${component})
 endforeach()
-# Side by side, as in the source: the documents' links to examples hold. The rest of examples/ tests them.
-set(documents ${CMAKE_INSTALL_DATADIR}/doc/libloratune-dev)
-install(DIRECTORY docs DESTINATION ${documents} COMPONENT development)
-install(DIRECTORY examples DESTINATION ${documents} COMPONENT development
-        PATTERN examples/CMakeLists.txt EXCLUDE PATTERN build_and_run.sh EXCLUDE PATTERN compare.py EXCLUDE
-        PATTERN install.cmake EXCLUDE PATTERN target EXCLUDE PATTERN __pycache__ EXCLUDE)
 set(CPACK_PACKAGE_NAME loratune)
 set(CPACK_PACKAGE_VENDOR loratune)
 set(CPACK_PACKAGE_CONTACT "loratune <loratune@localhost>")

@@ -6,10 +6,12 @@ python3 tests/check_scripts.py ROOT
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(sys.argv.pop(1)).resolve()
@@ -147,15 +149,36 @@ class Scripts(unittest.TestCase):
             "compare-strategies",
         )
 
+    def test_a_compiler_that_is_absent(self):
+        tools = self.folder / "tools"
+        tools.mkdir()
+        for tool in ("bash", "dirname"):
+            (tools / tool).symlink_to(shutil.which(tool))
+        for package in ("clang-14", "libclang-rt-14-dev"):
+            done = self.run_it([ROOT / "scripts/fuzz", "1"], env={"PATH": str(tools)})
+            self.is_refused(done, "fuzz")
+            self.assertIn(f"package {package}\n", done.stderr)
+            compiler = tools / "clang++-14"  # its folder of libraries is empty
+            compiler.write_text(f"#!/bin/sh\necho {self.folder}/none\n", encoding="utf-8")
+            compiler.chmod(0o755)
+
     def test_each_says_what_it_is_for(self):
         for script in sorted({reader[0] for reader in READERS} | {"compare-strategies", "prove-resume", "screenshots"}):
             done = self.run_it(self.command(script, "--help"))
             self.assertEqual((done.returncode, done.stderr), (0, ""), script)
             self.assertIn("usage: ", done.stdout)
             self.assertEqual(self.run_it(self.command(script, "--nonsense")).returncode, 2, script)
-        package = self.run_it([ROOT / "scripts/prove-package", "--help"])
-        self.assertEqual((package.returncode, package.stderr), (0, ""))
-        self.assertIn("scripts/prove-package [--build", package.stdout)
+        for script in ("aarch64", "fuzz", "gate", "prove-package", "setup", "wheel"):  # shell: the lines at their head
+            lines = (ROOT / "scripts" / script).read_text(encoding="utf-8").splitlines()[1:]
+            head = [line[2:] for line in takewhile(lambda line: line.startswith("#"), lines)]
+            for option in ("--help", "-h"):
+                done = self.run_it([ROOT / "scripts" / script, option])
+                self.assertEqual((done.returncode, done.stderr), (0, ""), script)
+                self.assertEqual(done.stdout.splitlines(), head, script)
+                self.assertIn(f"scripts/{script} ", done.stdout)
+            done = self.run_it([ROOT / "scripts" / script, "--nonsense"])
+            self.assertEqual((done.returncode, done.stdout), (2, ""), script)
+            self.assertIn(f"scripts/{script} ", done.stderr)
 
 
 if __name__ == "__main__":

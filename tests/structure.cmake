@@ -48,6 +48,15 @@ add_test(NAME gate-script
          COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_gate_script.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(gate-script PROPERTIES LABELS unit)
 
+add_test(NAME installed-documents
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_installed_documents.py ${PROJECT_SOURCE_DIR}
+                 ${CMAKE_COMMAND})
+set_tests_properties(installed-documents PROPERTIES LABELS unit)
+
+add_test(NAME toolchains
+         COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_toolchains.py ${PROJECT_SOURCE_DIR} ${CMAKE_COMMAND})
+set_tests_properties(toolchains PROPERTIES LABELS unit)
+
 if(GIT_EXECUTABLE)
   add_test(NAME commit
            COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/check_commit.py ${PROJECT_SOURCE_DIR} ${CMAKE_COMMAND})

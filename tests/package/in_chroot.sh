@@ -25,7 +25,7 @@ for package in libloratune0 libloratune-dev loratune-tools; do
   [[ -s /usr/share/doc/$package/copyright ]] || fail "$package has no copyright file"
 done
 doc=/usr/share/doc/libloratune-dev
-[[ -s $doc/docs/other-languages.md ]] || fail "no documents"
+[[ -s $doc/docs/other-languages.md && -s $doc/engine/engine.h ]] || fail "no documents, or no headers beside them"
 
 say "completion in a real bash"
 # shellcheck source=/dev/null

@@ -13,9 +13,9 @@ endforeach()
 if(NOT EXISTS ${prefix}/share/loratune/schema/tuned-v2.schema.json)
   message(FATAL_ERROR "the schema is not installed")
 endif()
-# Headers name documents, and these name examples.
+# Headers name documents, and these link to examples, headers and more: check_installed_documents.py follows each link.
 set(documents ${prefix}/share/doc/libloratune-dev)
-foreach(file docs/other-languages.md docs/pictures/page.png examples/plan_to_run.cpp examples/c/lora.c examples/cpp/CMakeLists.txt
+foreach(file docs/other-languages.md docs/pictures/page.png engine/engine.h results/schema/tuned-v2.schema.json examples/plan_to_run.cpp examples/c/lora.c examples/cpp/CMakeLists.txt
     examples/python/run_plan.py examples/rust/src/main.rs)
   if(NOT EXISTS ${documents}/${file})
     message(FATAL_ERROR "${file} is not installed")
