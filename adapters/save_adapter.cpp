@@ -158,6 +158,8 @@ void require_unchanged(const Adapter& adapter, const std::string& folder) {
 void save(const Adapter& adapter, Format format, const std::string& folder,
           const SaveOptions& options) {
   if (adapter.modules.empty()) refuse(folder, "cannot be written: the adapter has no modules");
+  const std::string unused = unused_option(adapter, format, options);
+  if (!unused.empty()) refuse(folder, "cannot be written: " + unused);
   require_unchanged(adapter, folder);
   if (adapter.changes_base) {
     refuse(folder, "cannot be written: the adapter changes the base's weights when it is loaded: " +
@@ -216,6 +218,21 @@ void save(const Adapter& adapter, Format format, const std::string& folder,
 }
 
 }  // namespace
+
+std::string unused_option(const Adapter& adapter, Format format, const SaveOptions& options) {
+  if (options.alpha && format != Format::metal_candle) {
+    return "alpha is for metal-candle, which stores none; " + std::string(to_string(format)) +
+           " stores the adapter's own";
+  }
+  if (options.heads == 0 && options.heads_kv == 0) return {};
+  if (std::any_of(adapter.modules.begin(), adapter.modules.end(),
+                  [&](const LoraModule& module) { return is_reordered(adapter, module); })) {
+    return {};
+  }
+  return std::string(options.heads != 0 ? "heads" : "heads_kv") +
+         " is for the queries and keys of a GGUF's llama model, and this " +
+         std::string(to_string(adapter.format)) + " adapter has none";
+}
 
 std::string save_adapter(const Adapter& adapter, Format format, const std::string& folder,
                          const SaveOptions& options) {

@@ -247,6 +247,8 @@ std::int32_t loratune_adapter_save(const loratune_adapter* adapter,
     save.alpha = alpha_of(given.has_alpha, given.alpha);
     save.heads = given.heads;
     save.heads_kv = given.heads_kv;
+    const std::string unused = unused_option(from, *format, save);
+    if (!unused.empty()) throw Refused(LORATUNE_INVALID_VALUE, unused);
     const std::string error =
         save_adapter(from, *format, required(given.folder, "options.folder"), save);
     if (!error.empty()) throw Refused(LORATUNE_INVALID_FILE, error);

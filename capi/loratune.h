@@ -298,7 +298,7 @@ int32_t loratune_adapter_run(const loratune_adapter* adapter, const loratune_ada
 
 /* Writes the adapter as another tool's folder, which must not exist or be empty. A new folder appears
  * whole or not at all. One that is there keeps its mode, and its files appear one by one, the config
- * last. */
+ * last. An option that would be dropped is LORATUNE_INVALID_VALUE. */
 typedef struct loratune_save_options {
   uint32_t size;
   int32_t format; /* loratune_format, neither ANY nor GGUF */

@@ -32,6 +32,13 @@ SkipReason bind_config(const std::string& name, const NamedConfig& config, const
   return contains(variant->space, bound.config) ? SkipReason::none : SkipReason::unknown_value;
 }
 
+// Whether a config that check_config() found good for the mode is deterministic too. Other modes
+// than `fast` ask that of it.
+bool is_deterministic(const BoundConfig& bound, const Problem& problem, Mode mode,
+                      const DeviceInfo& device) {
+  return mode != Mode::fast || bound.variant->plan(problem, bound.config, device).deterministic;
+}
+
 // A plan is deterministic or not by its config; the corners of the ranges stand for the rest.
 SkipReason check_rule(const BoundConfig& bound, const Rule& rule, Mode mode,
                       const DeviceInfo& device) {
@@ -138,8 +145,7 @@ Dispatcher::State::State(TunedFile tuned, const DeviceInfo& at_hand)
       }
       record_skips[i] = skip;
       if (skip != SkipReason::none) continue;
-      const bool deterministic =
-          check_config(bound, record.problem, Mode::deterministic, device) == SkipReason::none;
+      const bool deterministic = is_deterministic(bound, record.problem, record.mode, device);
       const BoundEntry entry{place_of(bound), i, false, deterministic};
       usable.emplace_back(make_key(record.problem, record.mode), entry);
       if (key != usable.back().first) for_every_m.emplace_back(key, entry);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "kernels/separate.cl.h"
 #include "variants/internal/planning.h"
@@ -29,24 +30,38 @@ Part part(const Problem& problem, std::int32_t rows, int i, const DeviceInfo& de
   return can_run(*best, config, alone, device) ? Part{best, config} : Part{};
 }
 
+// The first slice of as many columns, which has the same part.
+int first_alike(const Problem& problem, int slice) {
+  int first = 0;
+  while (slice_columns(problem, first) != slice_columns(problem, slice)) ++first;
+  return first;
+}
+
 bool constraint(const Config& config, const Problem& problem, const DeviceInfo& device) {
   for (int i = 0; i < slice_count(problem); ++i) {
+    if (first_alike(problem, i) != i) continue;
     if (part(problem, config[kRows], i, device).variant == nullptr) return false;
   }
   return true;
 }
 
-Config default_config(const Problem& problem, const DeviceInfo& device) {
-  const Config nearest = {at_most(kParameters[kRows], problem.m)};
-  if (constraint(nearest, problem, device)) return nearest;
+// Nothing where no config runs. A tuned file may ask this 65,536 times, and parts are not cheap: no
+// config is tried twice.
+std::optional<Config> running_config(const Problem& problem, const DeviceInfo& device) {
+  const std::int32_t nearest = at_most(kParameters[kRows], problem.m);
+  if (constraint({nearest}, problem, device)) return Config{nearest};
   for (const std::int32_t rows : kRowsValues) {
-    if (constraint({rows}, problem, device)) return {rows};
+    if (rows != nearest && constraint({rows}, problem, device)) return Config{rows};
   }
-  return nearest;
+  return std::nullopt;
+}
+
+Config default_config(const Problem& problem, const DeviceInfo& device) {
+  return running_config(problem, device).value_or(Config{at_most(kParameters[kRows], problem.m)});
 }
 
 bool supports(const Problem& problem, const DeviceInfo& device) {
-  return slice_count(problem) > 1 && constraint(default_config(problem, device), problem, device);
+  return slice_count(problem) > 1 && running_config(problem, device).has_value();
 }
 
 double flops(const Problem& problem, const Config&) { return useful_flops(problem); }
@@ -55,6 +70,10 @@ LaunchPlan plan(const Problem& problem, const Config& config, const DeviceInfo& 
   LaunchPlan plan;
   plan.made_for.problem = problem;
   for (int i = 0; i < slice_count(problem); ++i) {
+    if (const int alike = first_alike(problem, i); alike != i) {
+      plan.parts.push_back(plan.parts[static_cast<std::size_t>(alike)]);
+      continue;
+    }
     const Part one = part(problem, config[kRows], i, device);
     plan.parts.push_back(one.variant->plan(slice_problem(problem, i), one.config, device));
     const LaunchPlan& added = plan.parts.back();

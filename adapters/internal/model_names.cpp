@@ -118,8 +118,7 @@ std::string rename_llama_cpp(const Adapter& adapter, int heads, int heads_kv, Re
   for (LoraModule& module : renamed.modules) {
     const auto name = name_of_llama_cpp(module.path);
     if (!name) return "the model's name of module " + in_quotes(module.path) + " is not known";
-    if (adapter.architecture == "llama" &&
-        (module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k"))) {
+    if (is_reordered(adapter, module)) {
       std::string why;
       const std::int64_t of_module = heads_of(adapter, module, heads, heads_kv, why);
       if (!why.empty()) return why;
@@ -147,6 +146,11 @@ std::string rename_metal_candle(Renamed& renamed) {
 }
 
 }  // namespace
+
+bool is_reordered(const Adapter& adapter, const LoraModule& module) {
+  return adapter.format == Format::gguf && adapter.architecture == "llama" &&
+         (module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k"));
+}
 
 ModelModules model_modules(const Adapter& adapter, Format to, int heads, int heads_kv) {
   ModelModules result{adapter.modules, adapter.storage, {}};

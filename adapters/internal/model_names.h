@@ -11,6 +11,9 @@
 
 namespace loratune {
 
+// Whether llama.cpp has reordered the module's rows of B, which only the model's heads put back.
+bool is_reordered(const Adapter& adapter, const LoraModule& module);
+
 // The adapter's modules under the names and in the order of rows that the format `to` has, or why
 // these are not known. Modules that need no change are the adapter's own, which outlives them.
 // `storage` keeps renamed modules and reordered factors valid. `heads` and `heads_kv` as in

@@ -1,5 +1,5 @@
-#include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "dispatch/internal/printable.h"
 #include "harness/adapter/modes.h"
@@ -8,17 +8,6 @@
 #include "loratune/adapters/save_adapter.h"
 
 namespace loratune {
-namespace {
-
-// Whether llama.cpp has reordered rows of the adapter, which only the heads put back.
-bool wants_heads(const Adapter& adapter) {
-  return adapter.format == Format::gguf && adapter.architecture == "llama" &&
-         std::any_of(adapter.modules.begin(), adapter.modules.end(), [](const LoraModule& module) {
-           return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
-         });
-}
-
-}  // namespace
 
 int convert_mode(const Options& options) {
   const auto format = parse_format(options.convert.to);
@@ -35,10 +24,8 @@ int convert_mode(const Options& options) {
   if (!heads.empty()) saving.heads = heads.front();
   if (heads.size() == 2) saving.heads_kv = heads.back();
   const Adapter adapter = open_adapter(reading);
-  if (!heads.empty() && !wants_heads(adapter)) {
-    throw Failure(kExitUsage, "--heads is for the queries and keys of a GGUF's llama model, and " +
-                                  printable(options.adapter.path, 300) + " has none");
-  }
+  const std::string unused = unused_option(adapter, *format, saving);
+  if (!unused.empty()) throw Failure(kExitUsage, "--" + unused);
   print_remarks(adapter);
   const std::string error = save_adapter(adapter, *format, options.out, saving);
   if (!error.empty()) throw Failure(kExitUsage, error);

@@ -88,14 +88,6 @@ void require_product(const NamedFile& out) {
         "' exists and is no y of --forward; name another or move it away");
 }
 
-// The host has no device, and no kernels to choose among.
-void require_no_choice(const Options& options) {
-  const auto refuse = [](const std::string& option) { usage(option + " is not for --host"); };
-  if (!options.device.empty()) refuse("--device");
-  if (!options.tuned.empty()) refuse("--tuned");
-  if (options.mode != Mode::fast) refuse("--mode");
-}
-
 // The type that holds every number of the element.
 Dtype dtype_of(Element element) {
   if (element == Element::f16) return Dtype::f16;
@@ -145,7 +137,6 @@ bool forward_on_device(const Options& options, const LoraLinear& layer, const Ty
 }  // namespace
 
 int forward_mode(const Options& options) {
-  if (options.forward.host) require_no_choice(options);
   const Adapter adapter = open_adapter(options.adapter);
   print_remarks(adapter);
   const LoraModule& module = require_module(adapter, options.adapter.module);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <iterator>
+#include <set>
+#include <tuple>
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/adapter_source.h"
@@ -249,6 +252,17 @@ std::vector<Problem> grid_problems(const Options& o) {
 
 }  // namespace
 
+std::vector<Problem> distinct(const std::vector<Problem>& problems) {
+  const auto key = [](const Problem& p) {
+    return std::tuple(kind_of(p), p.m, p.k, p.n, p.rank, p.align);
+  };
+  std::set<decltype(key(problems.front()))> seen;
+  std::vector<Problem> kept;
+  std::copy_if(problems.begin(), problems.end(), std::back_inserter(kept),
+               [&](const Problem& problem) { return seen.insert(key(problem)).second; });
+  return kept;
+}
+
 std::vector<Problem> select_problems(const Options& options) {
   std::vector<Problem> problems;
   if (!options.adapter.path.empty()) {
@@ -258,13 +272,7 @@ std::vector<Problem> select_problems(const Options& options) {
   } else {
     problems = listed_problems(options);
   }
-  std::vector<Problem> distinct;
-  for (const Problem& problem : problems) {
-    if (std::find(distinct.begin(), distinct.end(), problem) == distinct.end()) {
-      distinct.push_back(problem);
-    }
-  }
-  return distinct;
+  return distinct(problems);
 }
 
 }  // namespace loratune

@@ -33,6 +33,9 @@ bool selects_problems(const Options& options);
 // What --dtypes names, `f32_w_bf16` for one. Throws Failure (kExitUsage) for what is no type.
 std::vector<Types> read_types(const std::vector<std::string>& names);
 
+// The problems, each once, in the order in which they come first.
+std::vector<Problem> distinct(const std::vector<Problem>& problems);
+
 // The problems that the options select, each once: those of the adapter's modules with --adapter;
 // without options the default grid. Throws Failure
 // for a shape out of range, an unreadable file, or a file without a problem.

@@ -84,6 +84,13 @@ std::optional<Number> number_of(std::string_view text) {
   return number;
 }
 
+// The value of --benchmark_min_time without the `s` that it may have since version 1.8 of the
+// library. Every version takes the number alone.
+std::string_view without_unit(std::string_view seconds) {
+  if (seconds.ends_with('s')) seconds.remove_suffix(1);
+  return seconds;
+}
+
 void check_numbers(const Flags& flags) {
   for (const std::string& flag : flags) {
     if (const auto value = value_in(flag, full_name("repetitions"))) {
@@ -93,11 +100,15 @@ void check_numbers(const Flags& flags) {
         usage(flag + ": a whole number from 1 to " + std::to_string(kMost) + " is wanted");
       }
     }
-    for (const char* name : {"min_time", "min_warmup_time"}) {
+    for (const std::string_view name : {"min_time", "min_warmup_time"}) {
       const auto value = value_in(flag, full_name(name));
       if (!value) continue;
-      const auto seconds = number_of<double>(*value);
-      const bool may_be_0 = flag.starts_with(full_name("min_warmup_time"));
+      const bool of_a_run = name == "min_time";
+      if (of_a_run && value->ends_with('x')) {
+        usage(flag + ": --bench takes no number of iterations, but of seconds, like 0.5 or 0.5s");
+      }
+      const auto seconds = number_of<double>(of_a_run ? without_unit(*value) : *value);
+      const bool may_be_0 = !of_a_run;
       if (!seconds || !std::isfinite(*seconds) || *seconds < 0 || (*seconds == 0 && !may_be_0)) {
         usage(flag + ": a number of seconds is wanted, like 0.5");
       }
@@ -187,6 +198,9 @@ std::vector<std::string> benchmark_flags(const Options& options) {
   check_context(flags);
   check_list(flags);
   check_file(flags, options);
+  for (std::string& flag : flags) {
+    if (value_in(flag, full_name("min_time"))) flag.resize(without_unit(flag).size());
+  }
   return flags;
 }
 

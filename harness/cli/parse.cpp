@@ -360,6 +360,12 @@ Options parse_command_line(int argc, const char* const* argv) {
   if (options.command == sweep && table.given("--evaluations") && options.evaluations == 0) {
     usage("--evaluations: a share is of a recording; a sweep wants a number like 200");
   }
+  // The host has no device, and no kernels to choose among.
+  for (const char* option : {"--device", "--tuned", "--mode"}) {
+    if (options.forward.host && table.given(option)) {
+      usage(std::string(option) + " is not for --host");
+    }
+  }
   const std::vector<int>& looks = options.gate.looks;
   if (std::adjacent_find(looks.begin(), looks.end(), std::greater_equal<>()) != looks.end()) {
     usage("--looks: rising numbers of rounds are wanted, like 20,40,80");

@@ -36,13 +36,9 @@ std::string folder_reason(const std::filesystem::path& folder) {
 std::vector<Problem> problems_of(const Options& options, const std::optional<TunedFile>& tuned) {
   if (!tuned || selects_problems(options)) return select_problems(options);
   std::vector<Problem> problems;
-  for (const Record& record : tuned->records) {
-    if (std::find(problems.begin(), problems.end(), record.problem) == problems.end()) {
-      problems.push_back(record.problem);
-    }
-  }
+  for (const Record& record : tuned->records) problems.push_back(record.problem);
   if (problems.empty()) throw Failure(kExitUsage, "--tuned: the file has no records");
-  return problems;
+  return distinct(problems);
 }
 
 // Takes out what the table has no word for, and says so.

@@ -146,8 +146,8 @@ class Adapter(Handle):
         heads: int = 0,
         heads_kv: int = 0,
     ) -> None:
-        """Writes it as another tool's folder, which must not exist or be empty. `heads` of the queries and
-        `heads_kv` of the keys are for a GGUF's llama model."""
+        """Writes it as another tool's folder, which must not exist or be empty. `alpha` is for metal-candle,
+        `heads` of the queries and `heads_kv` of the keys are for a GGUF's llama model; elsewhere they raise."""
         options = SaveOptions(
             format=number_of("format", format, _FORMATS),
             folder=os.fsencode(folder),
@@ -156,7 +156,12 @@ class Adapter(Handle):
             heads=heads,
             heads_kv=heads_kv,
         )
-        check(library().loratune_adapter_save, self._handle, ctypes.byref(options))
+        try:
+            check(library().loratune_adapter_save, self._handle, ctypes.byref(options))
+        except Error as error:
+            if error.name != "LORATUNE_INVALID_VALUE":
+                raise
+            raise ValueError(str(error)) from None  # an argument is wrong, not a file
 
     def _index(self, module: int | str) -> int:
         return self.find(module) if isinstance(module, str) else range(len(self.modules))[module]

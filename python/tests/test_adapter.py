@@ -34,6 +34,18 @@ def test_it_is_written_as_another_tools(source, tmp_path):
         np.testing.assert_array_equal(adapter.factors(before.path)[0], again.factors(after.path)[0])
 
 
+def test_an_option_that_would_be_dropped_is_refused(source, tmp_path):
+    adapter = loratune.Adapter(source / "tests/data/adapters/peft_plain")
+    for option, why in (
+        ({"alpha": 8.0}, "alpha is for metal-candle, .* mlx-lm"),
+        ({"heads": 4}, "heads is for .* GGUF's llama model, and this peft adapter"),
+        ({"heads_kv": 2}, "heads_kv is for .* GGUF's llama model, and this peft adapter"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            adapter.save(tmp_path / "mlx", "mlx-lm", **option)
+    assert not (tmp_path / "mlx").exists()
+
+
 def test_what_the_user_should_know_is_told(source, tmp_path):
     fixtures = source / "tests/data/adapters"
     with warnings.catch_warnings():

@@ -84,6 +84,7 @@ TEST_P(Fixture, IsConvertedAndBackWithNothingLost) {
   SaveOptions saving;
   saving.heads = 4;
   saving.heads_kv = 2;
+  if (!unused_option(*loaded.adapter, Format::peft, saving).empty()) saving = {};
   int held = 0;
   for (const Format format : {Format::peft, Format::mlx_lm, Format::go_mlx}) {
     const TemporaryFolder folder;

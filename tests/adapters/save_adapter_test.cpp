@@ -231,6 +231,26 @@ TEST(SaveAdapter, MetalCandleWantsItsAlphaSaid) {
   expect_same(*again.adapter, *loaded.adapter);
 }
 
+TEST(SaveAdapter, AnOptionThatWouldBeDroppedIsRefused) {
+  AdapterFolder folder;
+  const LoadedAdapter loaded =
+      folder.peft(peft_config(), peft_pair("layers.0.q_proj", 8, 7, 4)).load();
+  ASSERT_TRUE(loaded.adapter) << loaded.error;
+  const TemporaryFolder target;
+  const auto save = [&](Format format, const SaveOptions& options) {
+    return save_adapter(*loaded.adapter, format, (target / "x").string(), options);
+  };
+  EXPECT_SAYS(save(Format::mlx_lm, {.alpha = 8}), "alpha is for metal-candle, which stores none");
+  EXPECT_SAYS(save(Format::mlx_lm, {.alpha = 8}), "mlx-lm stores the adapter's own");
+  EXPECT_SAYS(save(Format::mlx_lm, {.alpha = {}, .heads = 4}),
+              "heads is for the queries and keys of a GGUF's");
+  EXPECT_SAYS(save(Format::metal_candle, {.alpha = 8, .heads_kv = 2}), "heads_kv is for");
+  EXPECT_SAYS(save(Format::metal_candle, {.alpha = 8, .heads_kv = 2}),
+              "this peft adapter has none");
+  EXPECT_EQ(target.files(), 0);
+  EXPECT_EQ(save(Format::metal_candle, {.alpha = 8}), "");
+}
+
 // It does not say which block of the layer a module is of, and others want that.
 TEST(SaveAdapter, WhatMetalCandleLeavesOutOfANameIsWrittenWhereItIsKnown) {
   const auto adapter_of = [](const std::string& module) {

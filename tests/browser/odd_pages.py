@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
@@ -231,3 +232,11 @@ class LittleInIt(PageTest):
             self.run_js("return document.getElementById('footer').textContent"),
         )
         self.assertGreater(self.marks("progress", "symbol"), 1)
+
+    def test_a_journal_is_replayed_before_there_is_a_pick(self):
+        key = "fwd_m1_k512_n512_r8_f32_acc"
+        line = self.run_js("return lines.pick(arguments[0], { source: 0, device: 0 })", key)
+        replay, pick = line.split(" && ")
+        self.assertEqual(replay, f"lora-bench --replay {shlex.quote(str(self.files[0]))} --out again.json")
+        self.assertTrue(pick.startswith(f"lora-bench --pick {key} --device "), pick)
+        self.assertTrue(pick.endswith(" --tuned again.json"), pick)

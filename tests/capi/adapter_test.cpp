@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "c_api.h"
 #include "unit/temporary_folder.h"
@@ -139,6 +140,26 @@ TEST(CAdapter, IsWrittenAndReadAgain) {
   EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_VALUE);
   options.format = LORATUNE_FORMAT_GGUF;
   EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_VALUE);
+}
+
+TEST(CAdapter, RefusesAnOptionThatItWouldDrop) {
+  const AdapterHandle adapter = loaded("peft_plain");
+  const TemporaryFolder folder;
+  const std::string path = folder / "saved";
+  auto plain = zeroed<loratune_save_options>();
+  plain.folder = path.c_str();
+  plain.format = LORATUNE_FORMAT_MLX_LM;
+  loratune_save_options with_alpha = plain, with_heads = plain;
+  with_alpha.has_alpha = 1;
+  with_alpha.alpha = 8;
+  with_heads.heads = 4;
+  for (const auto& [options, why] : {std::pair(with_alpha, "alpha is for metal-candle"),
+                                     std::pair(with_heads, "heads is for the queries")}) {
+    Text detail;
+    EXPECT_EQ(loratune_adapter_save(adapter.get(), &options, detail.out()), LORATUNE_INVALID_VALUE);
+    EXPECT_NE(detail.str().find(why), std::string::npos) << detail.str();
+    EXPECT_FALSE(std::filesystem::exists(path));
+  }
 }
 
 TEST(CAdapter, SaysWhatTheUserShouldKnow) {

@@ -145,6 +145,7 @@ TEST(Bench, ValuesThatWouldMeasureNothingAreErrors) {
       {"--benchmark_repetitions", "wants a value"},
       {"--benchmark_min_time=abc", "a number of seconds"},
       {"--benchmark_min_time=0", "a number of seconds"},
+      {"--benchmark_min_time=100x", "takes no number of iterations, but of seconds"},
       {"--benchmark_min_warmup_time=-1", "a number of seconds"},
       {"--benchmark_color=purple", "no such value"},
       {"--benchmark_list_tests=maybe", "no such value"},

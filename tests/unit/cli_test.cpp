@@ -150,6 +150,8 @@ TEST(CommandLine, AnEmptyValueIsRefusedOfEveryOption) {
 }
 
 TEST(CommandLine, AnOptionThatTheModeWouldDropIsRefused) {
+  const Words on_host = {"--forward", "--host",   "--adapter", "a",   "--out",
+                         "y",         "--module", "q",         "--x", "x"};
   const std::pair<Words, std::string> cases[] = {
       {{"--pick", "k", "--variants", "naive"}, "--variants is not for --pick"},
       {{"--list", "--budget", "1s"}, "--budget is not for --list"},
@@ -169,6 +171,9 @@ TEST(CommandLine, AnOptionThatTheModeWouldDropIsRefused) {
        "--tuned makes the plans of this build; --against has others"},
       {{"--gate", "b", "--mode", "fast", "--against", "p"},
        "--mode makes the plans of this build; --against has others"},
+      {with(on_host, {"--device", "0"}), "--device is not for --host"},
+      {with(on_host, {"--tuned", "t"}), "--tuned is not for --host"},
+      {with(on_host, {"--mode", "fast"}), "--mode is not for --host"},
   };
   for (const auto& one : cases) EXPECT_EQ(refusal([&] { parse(one.first); }), one.second);
 }

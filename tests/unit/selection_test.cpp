@@ -65,5 +65,41 @@ TEST_F(ProblemsFile, IsARegularFileOfABoundedSize) {
   EXPECT_NE(refusal(folder_ / "large").find("is larger than"), std::string::npos);
 }
 
+// Of 100,000 problems none may be compared with all others: that takes half a minute.
+TEST(Distinct, KeepsEachProblemOnceInTheOrderOfTheFirst) {
+  std::vector<Problem> once;
+  for (int i = 0; i < 100'000; ++i) {
+    Problem problem;
+    problem.m = 1 + i * 7919 % 100'000;
+    problem.k = problem.n = 512;
+    problem.rank = 8;
+    once.push_back(problem);
+  }
+  std::vector<Problem> twice = once;
+  twice.insert(twice.end(), once.rbegin(), once.rend());
+  EXPECT_TRUE(distinct(twice) == once);
+}
+
+TEST(Distinct, TellsProblemsByAllThatTheyAre) {
+  const Problem plain = {.rank = 8, .m = 1, .k = 64, .n = 64};
+  std::vector<Problem> all(11, plain);
+  all[1].dtype = Dtype::f16;
+  all[2].accumulate = false;
+  all[3].rank = 4;
+  all[4].align = 64;
+  all[5].m = 2;
+  all[6].k = 32;
+  all[7].n = 32;
+  all[8].weights = Dtype::bf16;
+  all[9].adapters = 2;
+  all[10].dora = true;
+  all.push_back(plain);
+  all.back().slices = {{32, 32}, 2};
+  EXPECT_TRUE(distinct(all) == all);
+  Problem stated = plain;  // the type that the weights have anyway
+  stated.weights = plain.dtype;
+  EXPECT_EQ(distinct({plain, stated}).size(), 1U);
+}
+
 }  // namespace
 }  // namespace loratune

@@ -55,6 +55,26 @@ TEST(Separate, HasTheDefaultPlanOfEachModule) {
   }
 }
 
+// They are planned once, wherever they stand.
+TEST(Separate, HasThePlanOfEachModuleWhereSomeAreAlike) {
+  Problem problem = group(16);
+  problem.slices = {{512, 2048, 512, 2048, 1024}, 5};
+  problem.n = 512 + 2048 + 512 + 2048 + 1024;
+  for (const DeviceInfo& device : kDevices) {
+    const Config config = separate().default_config(problem, device);
+    ASSERT_TRUE(can_run(separate(), config, problem, device)) << device.name;
+    const LaunchPlan plan = separate().plan(problem, config, device);
+    ASSERT_EQ(plan.parts.size(), 5U);
+    for (int i = 0; i < 5; ++i) {
+      const Problem alone = slice_problem(problem, i);
+      const Choice choice = default_choice(alone, device);
+      EXPECT_EQ(plan.parts[static_cast<std::size_t>(i)],
+                choice.variant->plan(alone, choice.config, device))
+          << device.name << ", slice " << i;
+    }
+  }
+}
+
 // What Mode::batch_invariant rests on.
 TEST(Separate, KeepsTheKernelsOfAConfigWhateverMIs) {
   for (const DeviceInfo& device : kDevices) {

@@ -104,6 +104,8 @@ function deviceOption(row) {
 
 const modeOption = (mode) => (mode && mode !== "fast" ? ` --mode ${mode}` : "");
 
+const kReplayed = "again.json"; // the tuned file that a replay writes
+
 // The command lines that measure a row again.
 const lines = {
   record(row) {
@@ -121,7 +123,7 @@ const lines = {
     return `lora-bench --check --variants ${shellWord(variant)} --problem ${problemOf(row).key} --config ${shellWord(config)}`;
   },
   progress(row) {
-    return `lora-bench --replay ${shellWord(sourceOf(row).path)} --out again.json`;
+    return `lora-bench --replay ${shellWord(sourceOf(row).path)} --out ${kReplayed}`;
   },
   gate(gate, row) {
     const key = row.problem === undefined ? "" : ` --problem ${report.problems[row.problem].key}`;
@@ -129,8 +131,12 @@ const lines = {
     const against = gate.against ? ` --against ${shellWord(gate.against)}` : "";
     return `lora-bench --gate ${shellWord(gate.base)}${against}${deviceOption(gate)}${key}${variant}`;
   },
+  // --pick reads no journal: a replay makes the tuned file that it reads.
   pick(key, row) {
-    return `lora-bench --pick ${key}${deviceOption(row)} --tuned ${shellWord(sourceOf(row).path)}${modeOption(state.mode)}`;
+    const source = sourceOf(row);
+    const [first, tuned] =
+      source.kind === "journal" ? [`${lines.progress(row)} && `, kReplayed] : ["", shellWord(source.path)];
+    return `${first}lora-bench --pick ${key}${deviceOption(row)} --tuned ${tuned}${modeOption(state.mode)}`;
   },
 };
 
