@@ -1,108 +1,18 @@
-// Whether operands fit a plan: shapes, pitches and offsets against the sizes of the buffers.
+// Whether operands fit a plan: shapes, pitches and offsets against the sizes of the buffers, and
+// what is written against all else.
 #include "engine/internal/operands.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <string_view>
 
-#include "dispatch/internal/byte_rows.h"
 #include "engine/internal/opencl.h"
+#include "engine/internal/spans.h"
 #include "engine/internal/weights_shape.h"
 #include "loratune/engine/route.h"
 #include "loratune/variants/packing.h"
 
 namespace loratune {
 namespace {
-
-// Rows of elements in a buffer. `off`, `pitch` and `row` are in elements of `bytes` bytes. `begin`
-// is where the buffer begins in the one that it is a part of, in bytes, once in_whole() knows it.
-struct Span {
-  const char* name;
-  cl_mem buffer;
-  std::int64_t bytes, rows, row, off, pitch;
-  std::int64_t begin = 0;
-};
-
-// A few spans: those of y, or of the weights.
-struct Spans {
-  void add(const Span& span) { all[count++] = span; }
-  const Span* begin() const { return all.data(); }
-  const Span* end() const { return all.data() + count; }
-  std::array<Span, 2 * kMaxSlices> all;  // the first `count`: a run need not clear the others
-  std::size_t count = 0;
-};
-
-std::int64_t size_of(cl_mem buffer) { return static_cast<std::int64_t>(buffer_bytes(buffer)); }
-
-// The name ends where its explanation begins: "a, which holds both matrices,".
-std::string first_word(const Span& span) {
-  const std::string_view name = span.name;
-  return std::string(name.substr(0, name.find(',')));
-}
-
-std::string offset_text(const Span& span) {
-  return "off_" + first_word(span) + " is " + std::to_string(span.off);
-}
-
-std::string offset_reason(const Span& span) {
-  return offset_text(span) + ", before the buffer begins";
-}
-
-// Why the rows do not stand in their buffer, or nothing. Sums are not formed before it is known
-// that they are no larger than the buffer: they could overflow.
-std::string tensor_reason(const Span& span) {
-  if (span.buffer == nullptr) return std::string(span.name) + " has no buffer";
-  if (span.off < 0) return offset_reason(span);
-  if (span.pitch < span.row) {
-    const std::string name = first_word(span);
-    return "ld_" + name + " is " + std::to_string(span.pitch) + ", a row of " + name + " has " +
-           std::to_string(span.row) + " elements";
-  }
-  const std::int64_t size = size_of(span.buffer) / span.bytes;
-  const bool fits =
-      span.off <= size && span.row <= size - span.off &&
-      (span.rows == 1 || span.pitch <= (size - span.off - span.row) / (span.rows - 1));
-  if (fits) return {};
-  return first_word(span) + " does not fit: " + std::to_string(span.rows) + " rows of " +
-         std::to_string(span.row) + " elements at offset " + std::to_string(span.off) +
-         " and pitch " + std::to_string(span.pitch) + ", its buffer holds " + std::to_string(size);
-}
-
-// Packed weights are one row of elements. Where nobody says whose they are, the size of their
-// buffer is all that tells weights of one shape, rank or type from those of another.
-std::string weights_reason(const Span& span, bool known) {
-  if (span.buffer == nullptr) return std::string(span.name) + " has no buffer";
-  if (span.off < 0) return offset_reason(span);
-  if (span.off % (kWeightsAlign / span.bytes) != 0) {
-    return offset_text(span) + " elements, packed weights begin at a multiple of " +
-           std::to_string(kWeightsAlign) + " bytes";
-  }
-  const std::int64_t size = size_of(span.buffer);
-  if (size == span.row * span.bytes && span.off == 0) return {};
-  if (known && span.off <= size / span.bytes && span.row <= size / span.bytes - span.off) return {};
-  return std::string(span.name) + " has " + std::to_string(size) +
-         " bytes, the plan's layout takes " + std::to_string(span.row * span.bytes) +
-         " from offset " + std::to_string(span.off) + " on" +
-         (known ? "" : ": these are weights of another shape, type or layout");
-}
-
-// The same rows in the buffer that theirs is a part of: two parts of one buffer share bytes, and no
-// handle.
-Span in_whole(Span span) {
-  const Whole whole = whole_of(span.buffer);
-  span.buffer = whole.buffer;
-  span.begin = static_cast<std::int64_t>(whole.begin);
-  return span;
-}
-
-// Whether two spans of in_whole(), each of which fits its buffer, share bytes.
-bool overlap(const Span& a, const Span& b) {
-  const auto rows = [](const Span& s) {
-    return byte_rows(s.begin + s.off * s.bytes, s.bytes, s.row, s.pitch, s.rows);
-  };
-  return a.buffer == b.buffer && share_bytes(rows(a), rows(b));
-}
 
 // Why the slices do not say alike where their rows of y stand, or nothing.
 std::string slices_reason(const Problem& problem, const Operands& operands) {

@@ -4,10 +4,12 @@
 #include <mpi.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <list>
 #include <optional>
+#include <thread>
 #include <vector>
 
 namespace loratune {
@@ -83,10 +85,16 @@ class Post {
                    static_cast<int>(words[1]), words[2]};
   }
 
-  // What each rank says, by rank.
+  // What each rank says, by rank. Who waits for the others sleeps between looks: MPI_Allgather()
+  // would keep a core busy, which a replay of rank 0 or another sweep on the host wants.
   std::vector<long> gather(long mine) const {
     std::vector<long> all(static_cast<std::size_t>(ranks_));
-    MPI_Allgather(&mine, 1, MPI_LONG, all.data(), 1, MPI_LONG, MPI_COMM_WORLD);
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Iallgather(&mine, 1, MPI_LONG, all.data(), 1, MPI_LONG, MPI_COMM_WORLD, &request);
+    int done = 0;
+    while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     return all;
   }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
@@ -27,7 +30,12 @@ void replay_into(SweepResult& result, const JournalContent& content) {
       [](const SweepProgress&) {});
   const bool whole = sweep.run();
   result.whole = result.whole && whole;
-  result.decided.insert(result.decided.end(), sweep.decided().begin(), sweep.decided().end());
+  std::set<std::string> known;
+  for (Decided one : sweep.decided()) {
+    set_align(one.problem, one.problem.align);
+    // An earlier build may have swept a problem under both of its keys: the first one counts.
+    if (known.insert(to_string(one.problem)).second) result.decided.push_back(std::move(one));
+  }
   result.quarantine.add(sweep.quarantine());
 }
 
@@ -56,7 +64,8 @@ std::vector<SweepResult> replay_journals(std::span<const JournalContent> journal
   std::vector<json> headers;
   for (const JournalContent& content : journals) {
     if (content.header.is_null()) throw Failure(kExitUsage, "a journal is empty");
-    const SweepSetup setup = setup_from(content.header);
+    SweepSetup setup = setup_from(content.header);
+    for (Problem& problem : setup.options.problems) set_align(problem, problem.align);
     const json header = common_header(content.header);
     const auto& added = setup.options.problems;
     std::size_t i = 0;

@@ -25,7 +25,8 @@ JournalContent journal_to_replay(const std::string& path);
 
 // What the journals hold. Those of one device, one build and the same options count as parts of one
 // sweep, as far as none of their problems is in two of them: its rules are then made from all of
-// their problems. Throws Failure (kExitUsage) for what this build cannot replay.
+// their problems. A problem whose alignment an earlier build stated, though it is the element's
+// own, counts as the one without. Throws Failure (kExitUsage) for what this build cannot replay.
 std::vector<SweepResult> replay_journals(std::span<const JournalContent> journals);
 
 }  // namespace loratune

@@ -36,12 +36,23 @@ std::vector<Known> known_of(const TunedFile& file) {
   return known;
 }
 
+// The problem of a key in a journal, as the sweep told it from others. Earlier builds took one
+// whose alignment is the element's own for another than the one without; its key names the
+// questions of such a sweep and seeds its choices, so that it keeps the alignment here.
+std::optional<Problem> as_swept(const std::string& key, std::string& why) {
+  std::optional<Problem> problem = parse_problem(key, why);
+  if (!problem || problem->align != 0) return problem;
+  Problem stated = *problem;
+  stated.align = element_bytes(stated.dtype);
+  return to_string(stated) == key ? stated : problem;
+}
+
 // What a journal's header says was known when it was begun.
 std::vector<Known> known_from(const json& header) {
   std::vector<Known> known;
   for (const json& one : header.at("known")) {
     std::string why;
-    const auto problem = parse_problem(one.at("problem").get<std::string>(), why);
+    const auto problem = as_swept(one.at("problem").get<std::string>(), why);
     const Variant* variant = find_variant(one.at("variant").get<std::string>());
     const auto config = variant == nullptr
                             ? std::nullopt
@@ -205,7 +216,7 @@ SweepSetup parse_header(const json& header) {
   setup.device = device_from_json(header.at("device"));
   for (const json& key : header.at("problems")) {
     std::string why;
-    const auto problem = parse_problem(key.get<std::string>(), why);
+    const auto problem = as_swept(key.get<std::string>(), why);
     if (!problem) throw std::invalid_argument(why);
     options.problems.push_back(*problem);
   }

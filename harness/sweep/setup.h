@@ -30,8 +30,9 @@ nlohmann::json make_header(const SweepSetup& setup);
 // buffer, which PoCL makes of the memory that is free at the moment.
 nlohmann::json lasting(nlohmann::json header);
 
-// The setup that the header of a journal is of. Throws Failure (kExitUsage) where this build has
-// other sources of the kernels, or what is no header.
+// The setup that the header of a journal is of. A problem of an earlier build may state an
+// alignment that is the element's own. Throws Failure (kExitUsage) where this build has other
+// sources of the kernels, or what is no header.
 SweepSetup setup_from(const nlohmann::json& header);
 
 }  // namespace loratune

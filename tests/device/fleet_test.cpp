@@ -4,11 +4,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
+#include "device/faulty_driver.h"
 #include "device/process.h"
 #include "loratune/dispatch/tuned_file.h"
 
@@ -31,11 +34,14 @@ class FleetTest : public testing::Test {
             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"};
   }
 
+  // What each rank runs.
+  static Words bench(const std::string& budget) {
+    return {LORATUNE_BENCH, "--sweep",  "--device", kFleetDevice, "--features",
+            "64",           "--tokens", "1,4",      "--ranks",    "4,8,16",
+            "--dtypes",     "f32",      "--budget", budget};
+  }
   static Words sweep(int ranks, const std::string& budget, const Words& launcher = {}) {
-    return Words{"--oversubscribe", "-n", std::to_string(ranks)} + launcher +
-           Words{LORATUNE_BENCH, "--sweep",  "--device", kFleetDevice, "--features",
-                 "64",           "--tokens", "1,4",      "--ranks",    "4,8,16",
-                 "--dtypes",     "f32",      "--budget", budget};
+    return Words{"--oversubscribe", "-n", std::to_string(ranks)} + launcher + bench(budget);
   }
 
   Process start(const Words& words) const { return {folder_, words, environment(), "mpirun"}; }
@@ -84,8 +90,50 @@ class FleetTest : public testing::Test {
     return ranks;
   }
 
+  // Seconds of a processor that the process has had.
+  static double processor_s(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    std::istringstream fields(stat.substr(std::min(stat.rfind(')'), stat.size() - 1) + 1));
+    std::string skipped;
+    for (int field = 3; field < 14; ++field) fields >> skipped;
+    double user = 0;
+    double system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  }
+
   TemporaryFolder folder_;
 };
+
+// The driver of rank 0 hangs for half a minute, as long as a replay of large journals may take.
+TEST_F(FleetTest, SleepsWhereItWaitsForRankZero) {
+  const Words one = {"-n", "1", "/usr/bin/env", "HWLOC_COMPONENTS=-opencl"};  // MPI asks no driver
+  Process fleet = start(Words{"--oversubscribe"} + one + with_fault("platform:hang") + bench("8s") +
+                        Words{":"} + one + bench("8s"));
+  // Both ask for devices once MPI has begun.
+  const auto has_driver = [](pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/maps");
+    const std::string maps{std::istreambuf_iterator<char>(file), {}};
+    return maps.find("libpocl") != std::string::npos;
+  };
+  std::vector<pid_t> ranks;
+  wait_for(fleet, [&] {
+    ranks = ranks_of(fleet, 2);
+    return ranks.size() == 2 && has_driver(ranks[0]) && has_driver(ranks[1]);
+  });
+  ASSERT_EQ(ranks.size(), 2U);
+  double least_s = 2;
+  while (fleet.running() && least_s > 0.2) {
+    const double before_s = processor_s(ranks[1]);
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    if (fleet.running()) least_s = std::min(least_s, processor_s(ranks[1]) - before_s);
+  }
+  EXPECT_LE(least_s, 0.2) << "of two seconds: it does not sleep";
+  if (fleet.running() && ranks[0] > 0) kill(ranks[0], SIGKILL);
+  const Result result = fleet.wait();
+  EXPECT_NE(result.code, 0) << result.err;
+}
 
 TEST_F(FleetTest, DecidesAllAndWritesOneFileThatItsJournalsGiveAgain) {
   const Result result = start(sweep(2, "8s")).wait();
