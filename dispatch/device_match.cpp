@@ -129,7 +129,9 @@ std::string limit_text(const TunedDevice& device) {
   std::array<char, 32> text{};
   const auto [end, error] =
       std::to_chars(text.data(), text.data() + text.size(), device.usable_cpus);
-  return std::string(text.data(), end) + " of " + std::to_string(device.compute_units) + " CPUs";
+  const std::string cpus(text.data(), end);
+  if (device.usable_cpus > device.compute_units) return cpus + " CPUs beside one compute unit";
+  return cpus + " of " + std::to_string(device.compute_units) + " CPUs";
 }
 
 void add_known(TunedDevice& device, const TunedDevice& same) {

@@ -40,7 +40,7 @@ struct TunedDevice {
   // What earlier builds did not write, and drivers need not say: empty or 0 where unknown.
   std::string device_version, architecture;  // the latter as architecture_of() has it
   int sub_group_size = 0;
-  // How many of the CPUs could be used where it was measured; 0 where as many as there are units.
+  // How many CPUs could be used where it was measured; 0 where as many as there are units.
   double usable_cpus = 0;
   auto operator<=>(const TunedDevice&) const = default;
 };

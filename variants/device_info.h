@@ -23,7 +23,7 @@ struct DeviceInfo {
   DeviceType type = DeviceType::other;
   int compute_units = 1;
   // Of a CPU device: the CPUs whose time the process may use, by its affinity and its cgroups'
-  // quotas, where these are fewer than the compute units; else 0.
+  // quotas, where these are fewer than the compute units, or more than one unit; else 0.
   double usable_cpus = 0;
   bool native_kernels = false;  // runs functions of the process in a queue's order
   int preferred_multiple = 1;  // work-items that run in step (warp, wavefront); 1 where unknown

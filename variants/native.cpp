@@ -16,10 +16,8 @@ std::int64_t processors(const DeviceInfo& device) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(usable));
 }
 
-// The threads are no threads of the device. A device of one unit, as PoCL's that computes in the
-// caller's thread, does not say how many processors the host has.
 bool constraint(const Config& config, const Problem&, const DeviceInfo& device) {
-  return device.compute_units == 1 || config[kThreads] <= processors(device);
+  return config[kThreads] <= processors(device);
 }
 
 bool supports(const Problem&, const DeviceInfo& device) { return device.native_kernels; }

@@ -73,13 +73,14 @@ CpuLimits cpu_limits() {
 
 double usable_cpus(int compute_units, const CpuLimits& limits) {
   const double all = compute_units;
-  double usable = limits.allowed > 0 ? std::min<double>(limits.allowed, all) : all;
+  double usable = limits.allowed > 0 ? limits.allowed : all;
+  if (compute_units > 1) usable = std::min(usable, all);
   for (const std::string& quota : limits.quotas) {
     const double cpus = granted(quota);
     if (cpus > 0) usable = std::min(usable, cpus);
   }
   usable = std::max(std::round(100 * usable) / 100, 0.01);
-  return usable < all ? usable : 0;
+  return usable != all ? usable : 0;
 }
 
 }  // namespace loratune

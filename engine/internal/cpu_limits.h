@@ -17,8 +17,9 @@ struct CpuLimits {
 // Those of the calling thread. What cannot be read is no limit.
 CpuLimits cpu_limits();
 
-// The CPUs whose time so many compute units can have, to hundredths, where that is less than all of
-// them; else 0.
+// The CPUs whose time a device of so many compute units can have, to hundredths, where these are
+// not as many; else 0. There are more only where there is one unit: such a device computes in one
+// thread, and functions of the process may have more.
 double usable_cpus(int compute_units, const CpuLimits& limits);
 
 }  // namespace loratune

@@ -42,7 +42,7 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   DeviceInfo d;
   const MembersFromJson visit{json};
   visit_members(d, visit);
-  if (!(d.usable_cpus >= 0 && d.usable_cpus <= d.compute_units)) d.usable_cpus = 0;
+  if (!(d.usable_cpus >= 0 && d.usable_cpus <= kMaxComputeUnits)) d.usable_cpus = 0;
   return d;
 }
 

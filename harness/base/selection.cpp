@@ -31,6 +31,7 @@ std::string reasons(const std::vector<std::string>& complaints) {
 std::string display_name(const DeviceInfo& device) { return device.platform + ": " + device.name; }
 
 void tell_limit(const DeviceInfo& device) {
+  if (device.usable_cpus > device.compute_units) return;
   const std::string limit = limit_text(tuned_device(device));
   if (limit.empty()) return;
   std::fprintf(

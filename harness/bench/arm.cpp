@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/plan_text.h"
 
 namespace loratune {
 namespace {
@@ -85,6 +86,7 @@ double worst_error(const Problem& p, const std::vector<float>& y, const Oracle& 
 BenchArm plan_arm(Engine& engine, Checker& checker, WeightRing& ring, const LaunchPlan& plan) {
   BenchArm arm;
   arm.launches = launch_count(plan);
+  arm.on_device = !is_native(plan);
   Built built = engine.build(checker.problem_case().problem, plan);
   arm.outcome = built.outcome;
   arm.detail = built.detail;

@@ -16,7 +16,7 @@ namespace loratune {
 struct BenchArm {
   std::string label;  // what runs, in words
   int launches = 0;   // kernels that it enqueues on the device; 0 where a library does not say
-  bool on_device = true;
+  bool on_device = true;  // by its units, and not by threads of the process
   bool computes = true;  // the problem; an empty launch does not
   TimedArm timed;
   // Runs the arm on fresh operands and compares with the oracle. An arm that computes nothing is

@@ -38,10 +38,9 @@ void Judge::judge(const Problem& problem, BenchArm& arm, int number, const Paire
 }
 
 Throughput Judge::believed_throughput(const Problem& problem, const BenchArm& arm, double wall_ns) {
-  // The ceilings of a device say nothing about the host beside it.
-  const bool known = arm.on_device || engine_.info().type == DeviceType::cpu;
+  const bool known = ceilings_hold(engine_.info(), arm.on_device);
   Throughput first = throughput(problem, wall_ns, known ? ceilings_ : Ceilings{});
-  if (first.refused.empty() || !(wall_ns > 0) || asks_left_ == 0) return first;
+  if (!known || first.refused.empty() || !(wall_ns > 0) || asks_left_ == 0) return first;
   --asks_left_;
   ceilings_ = highest(ceilings_, measure_ceilings(engine_, probes_));
   return throughput(problem, wall_ns, ceilings_);

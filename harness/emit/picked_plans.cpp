@@ -1,23 +1,13 @@
 #include "harness/emit/picked_plans.h"
 
-#include <algorithm>
-
 #include "dispatch/internal/printable.h"
 #include "harness/base/failure.h"
 #include "harness/base/selection.h"
 #include "harness/base/tool_info.h"
 #include "loratune/dispatch/default_choice.h"
+#include "loratune/dispatch/plan_text.h"
 
 namespace loratune {
-namespace {
-
-bool is_native(const Problem& problem, const Choice& choice, const DeviceInfo& device) {
-  const LaunchPlan plan = choice.variant->plan(problem, choice.config, device);
-  return std::any_of(plan.launches.begin(), plan.launches.end(),
-                     [](const Launch& launch) { return launch.native; });
-}
-
-}  // namespace
 
 bool has_words(const Problem& problem) {
   return problem.slices.count == 0 && problem.adapters == 0 && !problem.dora;
@@ -29,7 +19,8 @@ std::vector<EmittedPlan> picked_plans(const std::vector<Problem>& problems,
   std::vector<EmittedPlan> plans;
   for (const Problem& problem : problems) {
     Choice choice = dispatcher.pick(problem, mode);
-    if (choice.variant != nullptr && is_native(problem, choice, device)) {
+    if (choice.variant != nullptr &&
+        is_native(choice.variant->plan(problem, choice.config, device))) {
       // A function of ours: who links nothing of ours runs the default instead.
       choice = default_choice(problem, device, mode);
     }

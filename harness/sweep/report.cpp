@@ -14,33 +14,43 @@
 #include "harness/sweep/adapter_gain.h"
 #include "harness/sweep/output.h"
 #include "harness/sweep/result_table.h"
+#include "loratune/dispatch/dispatcher.h"
+#include "loratune/dispatch/plan_text.h"
 #include "tuner/portfolio.h"
 
 namespace loratune {
 namespace {
 
-bool contradicted(const Ceilings& ceilings, const TunedFile& file) {
-  return std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
-    const auto time_ns = static_cast<double>(record.time_ns);
-    return !throughput(record.problem, time_ns, ceilings).refused.empty();
-  });
+Throughput throughput_of(const Record& record, const Ceilings& ceilings, const Dispatcher& tuned) {
+  const DeviceInfo& device = tuned.device();
+  const Choice choice = tuned.pick(record.problem, record.mode);
+  const bool on_units = choice.variant == nullptr ||
+                        !is_native(choice.variant->plan(record.problem, choice.config, device));
+  return throughput(record.problem, static_cast<double>(record.time_ns),
+                    ceilings_hold(device, on_units) ? ceilings : Ceilings{});
 }
 
 // Asked again where a time contradicts them: beside another process a device does less.
-std::optional<Ceilings> ceilings_of(Worker& worker, const TunedFile& file) {
+std::optional<Ceilings> ceilings_of(Worker& worker, const TunedFile& file,
+                                    const Dispatcher& tuned) {
   std::optional<Ceilings> ceilings = worker.ceilings();
-  if (!ceilings || !contradicted(*ceilings, file)) return ceilings;
+  if (!ceilings) return ceilings;
+  const bool contradicted =
+      std::any_of(file.records.begin(), file.records.end(), [&](const Record& record) {
+        return !throughput_of(record, *ceilings, tuned).refused.empty();
+      });
+  if (!contradicted) return ceilings;
   const std::optional<Ceilings> again = worker.ceilings();
   return again ? highest(*ceilings, *again) : ceilings;
 }
 
 // What the times come to, beside what the device does at most. Nothing for a time that cannot be.
-void print_rates(const TunedFile& file, const Ceilings& ceilings) {
+void print_rates(const TunedFile& file, const Ceilings& ceilings, const Dispatcher& tuned) {
   std::printf("\n%s\n%-36s %9s %9s %9s %9s %9s\n", describe(ceilings).c_str(), "problem", "us",
               "GB/s", "of copy", "GFLOP/s", "of peak");
   for (const Record& record : file.records) {
     const auto time_ns = static_cast<double>(record.time_ns);
-    const Throughput rate = throughput(record.problem, time_ns, ceilings);
+    const Throughput rate = throughput_of(record, ceilings, tuned);
     std::printf("%-36s ", to_string(record.problem).c_str());
     if (rate.refused.empty()) {
       std::printf("%9.2f %9.3g %7.1f %% %9.3g %7.1f %%\n", time_ns * 1e-3, rate.gbps,
@@ -145,9 +155,10 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
     std::printf("%s", serialize(made).c_str());
   } else {
     std::printf("%s", result_table(made, terminal_of(STDOUT_FILENO)).c_str());
+    const Dispatcher tuned(made, swept.setup.device);
     const std::optional<Ceilings> ceilings =
-        worker != nullptr ? ceilings_of(*worker, made) : std::nullopt;
-    if (ceilings) print_rates(made, *ceilings);
+        worker != nullptr ? ceilings_of(*worker, made, tuned) : std::nullopt;
+    if (ceilings) print_rates(made, *ceilings, tuned);
   }
   const ExitCode code = report_outcomes(swept.decided, swept.quarantine);
   if (worker != nullptr) {

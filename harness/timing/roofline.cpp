@@ -37,6 +37,10 @@ double memory_roof_gbps(const Ceilings& ceilings, double bytes) {
   return roof;
 }
 
+bool ceilings_hold(const DeviceInfo& device, bool on_units) {
+  return on_units || (device.type == DeviceType::cpu && device.usable_cpus <= device.compute_units);
+}
+
 Throughput throughput(const Problem& problem, double time_ns, const Ceilings& ceilings) {
   Throughput result;
   if (!std::isfinite(time_ns) || time_ns <= 0) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "loratune/variants/device_info.h"
 #include "loratune/variants/problem.h"
 
 namespace loratune {
@@ -31,6 +32,10 @@ Ceilings highest(const Ceilings& one, const Ceilings& other);
 // The highest rate that a kernel can have on so many bytes: small operands stay in caches, so what
 // counts is the best of all measured footprints that are no smaller than a half of it. 0: unknown.
 double memory_roof_gbps(const Ceilings& ceilings, double bytes);
+
+// Whether the device's ceilings hold for what runs on its units, or on threads of the process: for
+// the latter only where the units are all CPUs that the process may use.
+bool ceilings_hold(const DeviceInfo& device, bool on_units);
 
 // Of one run of a problem. `refused`: why the time cannot be, and then no figure is given: it is
 // not positive, or it says more bytes or operations a second than the device has ever shown, by

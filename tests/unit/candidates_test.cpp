@@ -154,12 +154,13 @@ TEST(Candidates, TiledHasNoLanesForRowsOfSeveralAdaptersOnPocl) {
   EXPECT_GT(with_lanes(problem(16, 512), info), 0);
 }
 
-// The threads are those of the process, and a device of one unit says nothing of the host's.
-TEST(Candidates, NativeTakesMoreThreadsThanUnitsWhereThereIsOneUnit) {
+// The threads are those of the process, which may have more of them than a device of one unit.
+TEST(Candidates, NativeTakesAsManyThreadsAsTheProcessMayUse) {
   const Variant& variant = *find_variant("native");
-  const auto most_threads = [&](int units) {
+  const auto most_threads = [&](int units, double usable_cpus) {
     DeviceInfo info = device(DeviceType::cpu);
     info.compute_units = units;
+    info.usable_cpus = usable_cpus;
     std::int32_t most = 0;
     for (const Config& config :
          allowed_configs(variant, axes_of(variant.space), problem(16, 512), info)) {
@@ -167,9 +168,10 @@ TEST(Candidates, NativeTakesMoreThreadsThanUnitsWhereThereIsOneUnit) {
     }
     return most;
   };
-  EXPECT_EQ(most_threads(1), 128);
-  EXPECT_EQ(most_threads(2), 2);
-  EXPECT_EQ(most_threads(24), 16);
+  EXPECT_EQ(most_threads(24, 0), 16);
+  EXPECT_EQ(most_threads(24, 1.5), 1);
+  EXPECT_EQ(most_threads(1, 0), 1);
+  EXPECT_EQ(most_threads(1, 24), 16);
 }
 
 TEST(Candidates, HalfOfALargeSampleStaysNearTheDefaultsInTurnWithTheRest) {

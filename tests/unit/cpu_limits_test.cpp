@@ -18,6 +18,14 @@ TEST(UsableCpus, TheLeastOfUnitsAffinityAndQuotas) {
   EXPECT_EQ(usable_cpus(1, {1, {"1 1000000"}}), 0.01);
 }
 
+// It computes in one thread, and functions of the process may have more.
+TEST(UsableCpus, OfOneUnitAreAllOfTheProcess) {
+  EXPECT_EQ(usable_cpus(1, {16, {}}), 16);
+  EXPECT_EQ(usable_cpus(1, {16, {"150000 100000"}}), 1.5);
+  EXPECT_EQ(usable_cpus(1, {1, {}}), 0);
+  EXPECT_EQ(usable_cpus(1, {}), 0);
+}
+
 TEST(UsableCpus, WhatCannotBeReadIsNoLimit) {
   EXPECT_EQ(usable_cpus(4, {}), 0);
   for (const char* quota : {"", " ", "max", "150000", "150000 ", "150000 x", "0 100000",

@@ -93,6 +93,10 @@ TEST(MatchDevice, WhatTheProcessMayUse) {
   EXPECT_EQ(match_device(of_part, of_part), DeviceMatch::exact);
   EXPECT_EQ(limit_text(of_part), "1.5 of 20 CPUs");
   EXPECT_EQ(limit_text(of_whole), "");
+  DeviceInfo one_unit = whole;
+  one_unit.compute_units = 1;
+  one_unit.usable_cpus = 16;
+  EXPECT_EQ(limit_text(tuned_device(one_unit)), "16 CPUs beside one compute unit");
 
   TunedFile file = fictional::file();
   file.devices = {{"d0", of_part}};

@@ -85,5 +85,21 @@ TEST(Roofline, UnknownCeilingsRefuseNothingAndGiveNoShare) {
 
 TEST(Roofline, CeilingsGoThroughJson) { EXPECT_EQ(ceilings_from_json(to_json(kDevice)), kDevice); }
 
+TEST(Roofline, CeilingsHoldForThreadsOfTheProcessWhereTheUnitsAreAllItsCpus) {
+  DeviceInfo device;
+  device.type = DeviceType::cpu;
+  device.compute_units = 16;
+  EXPECT_TRUE(ceilings_hold(device, false));
+  device.usable_cpus = 2;
+  EXPECT_TRUE(ceilings_hold(device, false));
+  device.compute_units = 1;
+  device.usable_cpus = 16;
+  EXPECT_FALSE(ceilings_hold(device, false));
+  EXPECT_TRUE(ceilings_hold(device, true));
+  device.type = DeviceType::gpu;
+  device.usable_cpus = 0;
+  EXPECT_FALSE(ceilings_hold(device, false));
+}
+
 }  // namespace
 }  // namespace loratune
