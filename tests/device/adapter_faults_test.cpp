@@ -17,7 +17,9 @@ struct Fault {
   bool accumulate;
   const char* from;
   const char* to;
-  const char* without = "";  // goes too, where a kernel has it
+  // Becomes something else too, where a kernel has it.
+  const char* also_from = "";
+  const char* also_to = "";
 };
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that GoogleTest calls
@@ -33,8 +35,11 @@ const Fault kFaults[] = {
     {"rows_as_they_stand", true, "route + entry[1]", "route"},
     {"a_row_too_many", true, "block.count = entry[2];", "block.count = entry[2] + 1;"},
     {"a_row_too_few", true, "block.count = entry[2];", "block.count = max(entry[2] - 1, 1);"},
-    {"zero_added_to_rows_of_an_empty_slot", true, "if (block.rank == 0) block.count = 0;", ""},
-    {"rows_of_an_empty_slot_set", false, "if (block.rank == 0) block.count = 0;", ""},
+    // tensor stores behind each part of the ranks, of which an empty slot has none.
+    {"zero_added_to_rows_of_an_empty_slot", true, "if (block.rank == 0) block.count = 0;", "",
+     "rank0 < rank;", "rank0 < max(rank, 1);"},
+    {"rows_of_an_empty_slot_set", false, "if (block.rank == 0) block.count = 0;", "",
+     "rank0 < rank;", "rank0 < max(rank, 1);"},
     {"rank_one_too_few", true, "block.rank = block.slot[2 * module];",
      "block.rank = block.slot[2 * module] - 1;"},
 };
@@ -90,9 +95,11 @@ TEST_P(AdapterFaults, AreCaught) {
     const std::size_t at = plan.source.find(GetParam().from);
     ASSERT_NE(at, std::string::npos) << variant->name << " no longer holds: " << GetParam().from;
     plan.source.replace(at, std::string(GetParam().from).size(), GetParam().to);
-    const std::string without = GetParam().without;
-    const std::size_t also = without.empty() ? std::string::npos : plan.source.find(without);
-    if (also != std::string::npos) plan.source.erase(also, without.size());
+    const std::string also_from = GetParam().also_from;
+    const std::size_t also = also_from.empty() ? std::string::npos : plan.source.find(also_from);
+    if (also != std::string::npos) {
+      plan.source.replace(also, also_from.size(), GetParam().also_to);
+    }
     EXPECT_EQ(to_string(check().outcome), "correctness") << variant->name;
     ++planted;
   }

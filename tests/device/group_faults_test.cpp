@@ -38,8 +38,10 @@ void replace(LaunchPlan& plan, const std::string& from, const std::string& to) {
 const GroupFault kGroupFaults[] = {
     {"h_of_another_slice", false, true, Fill::exact,
      [](LaunchPlan& plan) {
-       if (plan.launches.size() == 1) return take_from(plan, Role::off_a, 1, 0);
-       replace(plan, "which * call.rank_padded", "0");
+       for (const char* h : {"which * call.rank_padded", "which * apart"}) {
+         if (plan.source.find(h) != std::string::npos) return replace(plan, h, "0");
+       }
+       take_from(plan, Role::off_a, 1, 0);
      }},
     {"offset_of_b_of_another_slice", false, true, Fill::exact,
      [](LaunchPlan& plan) { take_from(plan, Role::off_b, 2, 1); }},
