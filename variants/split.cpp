@@ -77,7 +77,7 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   const std::int64_t groups =
       ceil_div(problem.m, rows) * slice_count(problem) * ceil_div(problem.rank, config[kATile]);
   const std::int64_t wish =
-      std::min(ceil_div(4 * device.compute_units, std::max<std::int64_t>(groups, 1)),
+      std::min(ceil_div(std::int64_t{4} * device.compute_units, std::max<std::int64_t>(groups, 1)),
                ceil_div(problem.k, 4 * config[kKLanes]));
   const std::int32_t single = config[kSlices];
   config[kSlices] = at_most(kParameters[kSlices], wish);

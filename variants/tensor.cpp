@@ -169,7 +169,8 @@ Config default_config(const Problem& problem, const DeviceInfo& device) {
   const int most_slices = halves ? 2 : 4;
   const auto slices_fill = [&] {
     const Cut now = cut(problem, config);
-    return 4 * most_slices * now.shrink_units >= 3 * device.compute_units * now.slices;
+    return 4 * most_slices * now.shrink_units >=
+           std::int64_t{3} * device.compute_units * now.slices;
   };
   const auto few_slices_fill = [&] {
     const Cut now = cut(problem, config);

@@ -21,7 +21,7 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 
 // Whether so many work-groups are one for each compute unit, or nearly.
 constexpr bool fills(std::int64_t groups, const DeviceInfo& device) {
-  return 10 * groups >= 9 * device.compute_units;
+  return 10 * groups >= std::int64_t{9} * device.compute_units;
 }
 
 // The smallest power of two that is at least `value`; value in [1, 2^30].
