@@ -30,36 +30,47 @@ Pairing::Pairing(Format format, bool lenient, bool dora, const Files& files, Ada
   }
 }
 
+// A run of more than an A, a B and magnitudes has one of them twice, which pair_of() refuses: its
+// count may end there.
+template <class See>
+void Pairing::for_each_run(See see) const {
+  for (std::size_t first = 0; first < halves_.size();) {
+    std::size_t end = first + 1;
+    while (end < halves_.size() && halves_[end].same == halves_[first].same) ++end;
+    constexpr std::size_t kMost = 4;
+    see(Run{static_cast<std::uint32_t>(first),
+            static_cast<std::uint16_t>(std::min(end - first, kMost))});
+    first = end;
+  }
+}
+
 void Pairing::finish(const std::string& source, const ModuleRules& rules) {
   bounded_sort(halves_, [](const Half& one, const Half& other) {
     return std::tie(one.same, one.file, one.index) < std::tie(other.same, other.file, other.index);
   });
   leave_out_modules_of_what_was_left_out();
   std::size_t pairs = 0;
-  for (std::size_t first = 0; first < halves_.size(); first = end_of_module(first)) {
-    const Pair pair = pair_of(first);
+  for_each_run([&](const Run& run) {
+    const Pair pair = pair_of(run);
     if (rules.foresee) rules.foresee(pair.module);
     ++pairs;
-  }
+  });
   if (const auto& [file, tensor, why] = other_spelling_; tensor != nullptr) {
     refuse(file->path, tensor->name, why);
   }
   std::vector<Found> found;
   found.reserve(pairs);
   bool matched = false;
-  for (std::size_t first = 0; first < halves_.size(); first = end_of_module(first)) {
-    const Pair pair = pair_of(first);
-    Found module = {static_cast<std::uint32_t>(first), false, {}};
-    std::string why = why_no_module(pair, halves_[first].same);
+  for_each_run([&](const Run& run) {
+    const Pair pair = pair_of(run);
+    Found module = {run, false, {}};
+    std::string why = why_no_module(pair, halves_[run.first].same);
     if (why.empty()) why = scaling_of(pair, rules, module.scaling);
-    if (!why.empty()) {
-      complain(*pair.file, *pair.last, why);
-      continue;
-    }
+    if (!why.empty()) return complain(*pair.file, *pair.last, why);
     module.matched = rules.targets(std::string(pair.module));
     matched = matched || module.matched;
     found.push_back(module);
-  }
+  });
   if (more_skipped_ > 0) {
     adapter_.skipped.push_back("and " + std::to_string(more_skipped_) + " more keys");
   }
@@ -67,8 +78,8 @@ void Pairing::finish(const std::string& source, const ModuleRules& rules) {
     refuse(source, "holds no LoRA module, expected keys like " + example_key());
   }
   if (!matched) {
-    std::string_view example = pair_of(found.front().first).module;
-    for (const Found& module : found) example = std::min(example, pair_of(module.first).module);
+    std::string_view example = pair_of(found.front().run).module;
+    for (const Found& module : found) example = std::min(example, pair_of(module.run).module);
     refuse(source, "its config names none of its " + std::to_string(found.size()) +
                        " modules, such as " + in_quotes(example));
   }
@@ -173,25 +184,18 @@ void Pairing::add(std::uint16_t at, std::uint32_t index) {
   add_half(at, index, key, key.is_b ? Kind::b : Kind::a);
 }
 
-std::size_t Pairing::end_of_module(std::size_t first) const {
-  std::size_t end = first + 1;
-  while (end < halves_.size() && halves_[end].same == halves_[first].same) ++end;
-  return end;
-}
-
 // The tensors of a module. Which of two A would be meant nobody can tell, so these are an error in
 // lenient reading too.
-Pairing::Pair Pairing::pair_of(std::size_t first) const {
+Pairing::Pair Pairing::pair_of(const Run& run) const {
   Pair pair;
-  const std::size_t end = end_of_module(first);
-  for (std::size_t i = first; i < end; ++i) {
+  for (std::size_t i = run.first; i < run.first + run.count; ++i) {
     const Half& half = halves_[i];
     pair.file = &files_[half.file];
     pair.last = &pair.file->tensors.tensors[half.index];
     // PEFT's paths begin behind the prefix, which the whole file has; others as the file has them.
     const char* const begin = format_ == Format::peft ? half.same.data() : pair.last->name.data();
     const auto length = static_cast<std::size_t>(half.same.data() + half.same.size() - begin);
-    if (i == first) pair.module = {begin, length};
+    if (i == run.first) pair.module = {begin, length};
     const Tensor*& place = half.kind == Kind::a   ? pair.a
                            : half.kind == Kind::b ? pair.b
                                                   : pair.magnitude;
@@ -255,7 +259,7 @@ std::string Pairing::scaling_of(const Pair& pair, const ModuleRules& rules,
 }
 
 LoraModule Pairing::module_of(const Found& found) const {
-  const Pair pair = pair_of(found.first);
+  const Pair pair = pair_of(found.run);
   LoraModule module = {.path = std::string(pair.module),
                        .a = factor_of(*pair.a),
                        .b = factor_of(*pair.b),

@@ -48,9 +48,14 @@ class Pairing {
     const Tensor* tensor = nullptr;
     std::string why;
   };
-  // A module that is as it should be: where its halves begin, and what the rules say of it.
-  struct Found {
+  // The halves of a module: the first, and how many there are.
+  struct Run {
     std::uint32_t first;
+    std::uint16_t count;
+  };
+  // A module that is as it should be, and what the rules say of it.
+  struct Found {
+    Run run;
     bool matched;
     Scaling scaling;
   };
@@ -61,8 +66,9 @@ class Pairing {
   void leave_out(const OpenFile& file, const Tensor& tensor, const std::string& why);
   void want_one_spelling(const OpenFile& file, const Tensor& tensor, const Key& key);
   void leave_out_modules_of_what_was_left_out();
-  std::size_t end_of_module(std::size_t first) const;
-  Pair pair_of(std::size_t first) const;
+  template <class See>
+  void for_each_run(See see) const;
+  Pair pair_of(const Run& run) const;
   Factor factor_of(const Tensor& tensor) const;
   std::string why_no_module(const Pair& pair, std::string_view same) const;
   std::string scaling_of(const Pair& pair, const ModuleRules& rules, Scaling& scaling) const;
