@@ -277,11 +277,13 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 // Steps through the header and tells the reader, through `at`, how far the parser has come.
 class HeaderCursor {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): what std::iterator_traits asks for
   using iterator_category = std::input_iterator_tag;
   using value_type = char;
   using difference_type = std::ptrdiff_t;
   using pointer = const char*;
   using reference = const char&;
+  // NOLINTEND(readability-identifier-naming)
 
   HeaderCursor(const char* here, const char** at) : here_(here), at_(at) {}
   reference operator*() const { return *here_; }

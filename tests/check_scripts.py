@@ -3,6 +3,7 @@
 python3 tests/check_scripts.py ROOT
 """
 
+import fcntl
 import gzip
 import json
 import os
@@ -161,6 +162,33 @@ class Scripts(unittest.TestCase):
             compiler = tools / "clang++-14"  # its folder of libraries is empty
             compiler.write_text(f"#!/bin/sh\necho {self.folder}/none\n", encoding="utf-8")
             compiler.chmod(0o755)
+
+    def test_the_fuzzer_runs_the_readers_that_are_named(self):
+        root = self.folder / "fuzzed"
+        stubs = {
+            "scripts/fuzz": (ROOT / "scripts/fuzz").read_text(encoding="utf-8"),
+            "tools/cmake": "#!/bin/sh\n",
+            "tools/clang++-14": f"#!/bin/sh\necho {root}\n",
+            "libclang_rt.fuzzer-none.a": "",
+            "build/fuzz/build.ninja": "",
+            "build/fuzz/tests/fuzz_one": "#!/bin/sh\necho stat::number_of_executed_units: 7\nsleep 0.1\n",
+            "build/fuzz/runs.tsv": "other\t9\t0.001\t5\tgood\n",  # has had less than `one` will
+        }
+        for name, text in stubs.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            path.chmod(0o755)
+        command = [root / "scripts/fuzz", "--until", "3 seconds", "1", "one"]
+        environment = {"PATH": f"{root}/tools:{os.environ['PATH']}"}
+        done = self.run_it(command, env=environment)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        runs = [line.split("\t") for line in (root / "build/fuzz/runs.tsv").read_text(encoding="utf-8").splitlines()]
+        self.assertGreater(len(runs), 2)
+        self.assertEqual({(run[0], *run[3:]) for run in runs[1:]}, {("one", "7", "good")})
+        with open(root / "build/fuzz/one.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.is_refused(self.run_it(command, env=environment), "fuzz")
 
     def test_each_says_what_it_is_for(self):
         for script in sorted({reader[0] for reader in READERS} | {"compare-strategies", "prove-resume", "screenshots"}):

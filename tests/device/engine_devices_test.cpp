@@ -78,6 +78,15 @@ TEST_F(BadDevices, AreToldFromAMissingIcd) {
   EXPECT_FALSE(says(unwritable.err, "no ICD")) << unwritable.err;
 }
 
+// The loader cuts the list in the process that asks it, and its worker gets the whole list.
+TEST_F(BadDevices, TheListOfDriversReachesWorkers) {
+  const Words words = {"--check", "--variants", "naive", "--problem", "m3_k64_n64_r4_f32_acc"};
+  const Result checked = run(words, "platform:cut", {"OCL_ICD_FILENAMES=one.so:other.so"});
+  EXPECT_EQ(checked.code, 0) << checked.err;
+  EXPECT_EQ(run(words, "platform:cut", {"OCL_ICD_FILENAMES=one.so"}).code, 77)
+      << "without the second driver there is no device";
+}
+
 TEST_F(BadDevices, ACacheFolderWithoutANameIsTheUsualOne) {
   const Result result = run(pick_, "none", {"POCL_CACHE_DIR="});
   EXPECT_EQ(result.code, 0) << result.err;

@@ -14,6 +14,9 @@
 //                    with $LORATUNE_ONCE these three happen once: where this file is made
 //   context:exit     making a context ends the process with exit(0)
 //   context:crash    making a context ends the process
+//   platform:cut     asking for platforms ends $OCL_ICD_FILENAMES at its first colon, as the loader
+//   of
+//                    Khronos leaves it, and finds none where the list has one name alone
 //   platform:exit    asking for platforms ends the process with exit(0)
 //   platform:broken  there is a second platform, and it fails to list its devices
 //   platform:hang    there is a second platform, and it never lists its devices
@@ -27,6 +30,7 @@
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -121,9 +125,24 @@ static int two_platforms(void) {
   return fault("platform:broken") || fault("platform:hang") || fault("platform:abort");
 }
 
+// Cuts the list of drivers, unless that was done before this process began.
+static int driver_is_cut_off(void) {
+  static int asked = 0, cut_off = 0;
+  if (!asked++) {
+    char* names = getenv("OCL_ICD_FILENAMES");
+    cut_off = names == NULL || strchr(names, ':') == NULL;
+    if (!cut_off) *strchr(names, ':') = 0;
+  }
+  return cut_off;
+}
+
 // The second platform is the first one again, so that the loader can follow the handle.
 cl_int clGetPlatformIDs(cl_uint room, cl_platform_id* platforms, cl_uint* count) {
   cl_uint found = 0;
+  if (fault("platform:cut") && driver_is_cut_off()) {
+    if (count != NULL) *count = 0;
+    return CL_PLATFORM_NOT_FOUND_KHR;
+  }
   if (fault("platform:exit")) exit(0);
   if (!two_platforms()) return NEXT(clGetPlatformIDs)(room, platforms, count);
   if (count != NULL) *count = 2;
