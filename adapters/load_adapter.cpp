@@ -8,6 +8,7 @@
 
 #include "adapters/internal/fault.h"
 #include "adapters/internal/gguf.h"
+#include "adapters/internal/model_names.h"
 #include "adapters/internal/pairing.h"
 #include "adapters/internal/rules.h"
 #include "adapters/internal/safetensors.h"
@@ -25,7 +26,7 @@ void open_all(const std::vector<std::string>& paths, HeaderRoom& room, Files& fi
   }
 }
 
-// What the modules need of their files: names and shapes are let go of.
+// What the modules need of their files: names and shapes are let go of, but for names with escapes.
 void keep_mappings(std::shared_ptr<Files> files, Adapter& adapter) {
   for (OpenFile& file : *files) {
     file.tensors.tensors = {};
@@ -56,11 +57,8 @@ Adapter load_gguf(const Source& source, const LoadOptions& options) {
   Pairing(Format::gguf, options.lenient, false, *files, adapter)
       .finish(path, gguf_rules(gguf.alpha));
   keep_mappings(std::move(files), adapter);
-  const auto reordered = [](const LoraModule& module) {
-    return module.path.ends_with(".attn_q") || module.path.ends_with(".attn_k");
-  };
-  if (adapter.architecture == "llama" &&
-      std::any_of(adapter.modules.begin(), adapter.modules.end(), reordered)) {
+  if (std::any_of(adapter.modules.begin(), adapter.modules.end(),
+                  [&](const LoraModule& module) { return is_reordered(adapter, module); })) {
     adapter.notes.push_back(
         path +
         ": the outputs of attn_q and attn_k are in llama.cpp's order of rows, not the model's");

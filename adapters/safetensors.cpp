@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "adapters/internal/bounded_sort.h"
 #include "adapters/internal/fault.h"
 #include "adapters/internal/header_scan.h"
 #include "adapters/internal/names_once.h"
@@ -18,8 +19,9 @@ namespace loratune {
 namespace {
 
 constexpr HeaderRoom kAllRoom;
-constexpr std::size_t kMostRemarks = 4096;               // members of __metadata__
-constexpr std::size_t kMostText = std::size_t{1} << 20;  // of a value of the metadata
+constexpr std::size_t kMostRemarks = 4096;                      // members of __metadata__
+constexpr std::size_t kMostRemarkNames = std::size_t{1} << 20;  // bytes of their names
+constexpr std::size_t kMostText = std::size_t{1} << 20;         // of a value of the metadata
 
 struct StoredType {
   std::string_view name;
@@ -158,6 +160,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override {
     if (where_ == Where::tensor) place();
+    if (where_ == Where::metadata) metadata_.clear();
     where_ = where_ == Where::header ? Where::outside : Where::header;
     return true;
   }
@@ -192,7 +195,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     name_bytes_ += key.size();
     if (where_ == Where::metadata) {
       if (!metadata_.insert(key).second) refuse(file_, key, "stands twice in __metadata__");
-      if (metadata_.size() > kMostRemarks) refuse(file_, "its __metadata__ has too many members");
+      remark_bytes_ += key.size();
+      if (metadata_.size() > kMostRemarks || remark_bytes_ > kMostRemarkNames) {
+        refuse(file_, "its __metadata__ has too many members");
+      }
       return true;
     }
     if (key == kMetadata && std::exchange(has_metadata_, true)) {
@@ -219,10 +225,13 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       const std::string_view there = header_.substr(read - 1 - key.size(), key.size());
       if (there == key) return there;
     }
-    if (key.size() > room_.escaped) {
-      refuse(file_, "its keys with escapes are longer than 1 MiB together");
+    const std::size_t cost = sizeof(std::string) + key.size();
+    if (cost > room_.escaped) {
+      refuse(file_, "its keys with escapes take more than 1 MiB" +
+                        with_others(escaped_bytes_ + cost <= kAllRoom.escaped));
     }
-    room_.escaped -= key.size();
+    room_.escaped -= cost;
+    escaped_bytes_ += cost;
     return held_.names.emplace_back(key);
   }
 
@@ -266,7 +275,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::vector<Tensor> tensors_;
   std::set<std::string> metadata_;
   std::string_view name_;  // of the tensor at hand
-  std::size_t name_bytes_ = 0;
+  std::size_t name_bytes_ = 0, remark_bytes_ = 0, escaped_bytes_ = 0;
   Where where_ = Where::outside;
   unsigned member_ = kNone, members_ = 0;  // of the tensor at hand
   int bits_ = 0, offsets_ = 0;
@@ -348,11 +357,10 @@ TensorFile read_safetensors(std::shared_ptr<const MappedFile> file, HeaderRoom& 
   const auto begin_of = [&](const Tensor& tensor) {
     return static_cast<std::uint64_t>(tensor.bytes.data() - data.data());
   };
-  std::sort(result.tensors.begin(), result.tensors.end(),
-            [&](const Tensor& one, const Tensor& other) {
-              return std::tuple(begin_of(one), one.bytes.size(), one.name.data()) <
-                     std::tuple(begin_of(other), other.bytes.size(), other.name.data());
-            });
+  bounded_sort(result.tensors, [&](const Tensor& one, const Tensor& other) {
+    return std::tuple(begin_of(one), one.bytes.size(), one.name) <
+           std::tuple(begin_of(other), other.bytes.size(), other.name);
+  });
   std::uint64_t covered = 0;
   for (const Tensor& tensor : result.tensors) {
     const std::uint64_t begin = begin_of(tensor);

@@ -20,9 +20,10 @@ namespace loratune {
 
 inline constexpr int kMostDims = 6;
 
-// The name is one that TensorFile::mapping keeps. `shape` is in the order of C: the last extent is
-// that of neighbours in memory. `element` is none for a type that only other tools read; `type` is
-// the file's word for it. The bytes may stand at any address.
+// The name and the bytes are there while TensorFile::mapping is, and change where somebody writes
+// to the file. `shape` is in the order of C: the last extent is that of neighbours in memory.
+// `element` is none for a type that only other tools read; `type` is the file's word for it. The
+// bytes may stand at any address.
 struct Tensor {
   std::string_view name, type;
   std::optional<Element> element;

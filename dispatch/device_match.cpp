@@ -130,8 +130,9 @@ std::string limit_text(const TunedDevice& device) {
   const auto [end, error] =
       std::to_chars(text.data(), text.data() + text.size(), device.usable_cpus);
   const std::string cpus(text.data(), end);
-  if (device.usable_cpus > device.compute_units) return cpus + " CPUs beside one compute unit";
-  return cpus + " of " + std::to_string(device.compute_units) + " CPUs";
+  const std::string units = std::to_string(device.compute_units);
+  if (device.usable_cpus <= device.compute_units) return cpus + " of " + units + " CPUs";
+  return cpus + " CPUs beside " + units + (units == "1" ? " compute unit" : " compute units");
 }
 
 void add_known(TunedDevice& device, const TunedDevice& same) {

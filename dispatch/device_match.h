@@ -44,7 +44,7 @@ DeviceMatch match_device(const TunedDevice& tuned, const TunedDevice& at_hand);
 std::vector<std::pair<std::string, DeviceMatch>> ranked_devices(const TunedFile& file,
                                                                 const TunedDevice& at_hand);
 
-// "1.5 of 2 CPUs" where the process may use no more of a CPU device, "16 CPUs beside one compute
+// "1.5 of 2 CPUs" where the process may use no more of a CPU device, "16 CPUs beside 1 compute
 // unit" where it may use more; else empty.
 std::string limit_text(const TunedDevice& device);
 

@@ -49,7 +49,8 @@ DeviceInfo read_device(const Node& node) {
   number("vendor_id", device.vendor_id, 0, UINT32_MAX);
   number("compute_units", device.compute_units, 1, kMaxUnits);
   if (node.has("usable_cpus")) {
-    device.usable_cpus = node["usable_cpus"].number(0, kMaxUnits);
+    device.usable_cpus =
+        node["usable_cpus"].number(0, device.compute_units == 1 ? kMaxUnits : device.compute_units);
   }
   number("preferred_multiple", device.preferred_multiple, 1, 1024);
   number("max_work_group_size", device.max_work_group_size, 1, limits::kBytes);

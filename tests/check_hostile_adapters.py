@@ -171,6 +171,24 @@ class HostileAdapters(unittest.TestCase):
         header(self.model, remarks(3_000_000))
         self.refused("too many members")
 
+    def test_many_remarks_beside_many_keys_with_escapes(self):
+        def parts(remarks, escaped):
+            yield '{"__metadata__":{"a":"' + "b" * 1_000_000 + '"'
+            for i in range(remarks):
+                yield f',"{i:01000}":""'
+            yield "}"
+            for i in range(100_000):
+                name = f"{chr(92)}u0061{i:06}" if i < escaped else f"{i:0106}"
+                yield f',"{name}":{EMPTY}'
+            yield "}"
+
+        header(self.model, parts(4000, 100_000))
+        self.refused("too many members")
+        header(self.model, parts(1000, 100_000))
+        self.refused("keys with escapes")
+        header(self.model, parts(1000, 20_000))
+        self.refused("is no key of a LoRA pair")
+
     # As much as the reader may hold at the worst: 100,000 keys of 120 bytes.
     def test_many_halves(self):
         factors(self.model, 100_000, lambda i: f"{i:0106}.lora_A")

@@ -13,8 +13,8 @@ namespace loratune {
 // Of the name of a tensor, in bytes.
 inline constexpr std::size_t kMostName = 1024;
 
-// How much the headers of all files of an adapter may still hold: `names` are bytes, `escaped`
-// those of names that are written with escapes, `header` is what the format allows one file.
+// How much the headers of all files of an adapter may still hold: `names` are bytes, `escaped` what
+// names take that are written with escapes, `header` is what the format allows one file.
 struct HeaderRoom {
   std::size_t tensors = 100000;
   std::size_t names = std::size_t{12} << 20;

@@ -42,7 +42,8 @@ DeviceInfo device_from_json(const nlohmann::json& json) {
   DeviceInfo d;
   const MembersFromJson visit{json};
   visit_members(d, visit);
-  if (!(d.usable_cpus >= 0 && d.usable_cpus <= kMaxComputeUnits)) d.usable_cpus = 0;
+  const int most = d.compute_units == 1 ? kMaxComputeUnits : d.compute_units;
+  if (!(d.usable_cpus >= 0 && d.usable_cpus <= most)) d.usable_cpus = 0;
   return d;
 }
 

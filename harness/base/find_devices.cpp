@@ -31,6 +31,11 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// As the process began, before MPI or anything else may have asked for devices. The loader of
+// Khronos takes this list apart where it stands, and who inherits the environment would know of the
+// first driver alone.
+const std::string kDrivers = environment("OCL_ICD_FILENAMES");
+
 constexpr const char* kPocl = "Portable Computing Language";
 
 // PoCL has no device, or not even a platform, where it cannot write its cache, and does not say so:
@@ -82,14 +87,13 @@ void add_silent_drivers(const std::vector<std::string>& platforms,
 std::vector<Device> find_devices(std::vector<std::string>& complaints) {
   // PoCL takes an empty name for that of a folder, where every other variable would not count.
   if (environment("POCL_CACHE_DIR").empty()) unsetenv("POCL_CACHE_DIR");
-  // The loader of Khronos takes this list apart where it stands, and who inherits the environment
-  // would know of the first driver alone.
-  const std::string drivers = environment("OCL_ICD_FILENAMES");
   std::vector<std::string> platforms;
   PlatformGuard guard;
   std::vector<Device> devices =
       list_devices(complaints, platforms, [&](std::size_t number, const std::string& name) {
-        if (!drivers.empty()) setenv("OCL_ICD_FILENAMES", drivers.c_str(), 1);
+        if (environment("OCL_ICD_FILENAMES") != kDrivers) {
+          setenv("OCL_ICD_FILENAMES", kDrivers.c_str(), 1);
+        }
         return guard.before(number, name);
       });
   const std::string empty = std::string("platform ") + kPocl + " has no device";

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "harness/base/failure.h"
+
 namespace loratune {
 
 enum class Word : std::uint8_t { idle, ended, alive, run, stop };
@@ -85,17 +87,21 @@ class Post {
                    static_cast<int>(words[1]), words[2]};
   }
 
-  // What each rank says, by rank. Who waits for the others sleeps between looks: MPI_Allgather()
-  // would keep a core busy, which a replay of rank 0 or another sweep on the host wants.
+  // What each rank says, by rank. Throws Failure (kExitDeviceFault) where MPI cannot. Who waits for
+  // the others sleeps between looks: MPI_Allgather() would keep a core busy, which a replay of rank
+  // 0 or another sweep on the host wants.
   std::vector<long> gather(long mine) const {
     std::vector<long> all(static_cast<std::size_t>(ranks_));
     MPI_Request request = MPI_REQUEST_NULL;
-    MPI_Iallgather(&mine, 1, MPI_LONG, all.data(), 1, MPI_LONG, MPI_COMM_WORLD, &request);
-    int done = 0;
-    while (MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && done == 0) {
+    const auto require = [](int code) {
+      if (code != MPI_SUCCESS) throw Failure(kExitDeviceFault, "the ranks of the fleet lost touch");
+    };
+    require(MPI_Iallgather(&mine, 1, MPI_LONG, all.data(), 1, MPI_LONG, MPI_COMM_WORLD, &request));
+    for (int done = 0;;) {
+      require(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+      if (done != 0) return all;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    return all;
   }
 
  private:

@@ -113,7 +113,8 @@ std::vector<std::string> allowed_cases(const std::vector<std::string>& given, co
 
 void require_device(const PlansFile& plans, const std::string& path, const DeviceInfo& device) {
   DeviceInfo like_theirs = device;
-  like_theirs.usable_cpus = plans.device.usable_cpus;  // plans do not depend on it
+  // Only native plans by these, and no gate times it.
+  like_theirs.usable_cpus = plans.device.usable_cpus;
   if (same_device(plans.device, like_theirs)) return;
   throw Failure(kExitUsage, "plans file '" + path + "' was made for " + display_name(plans.device) +
                                 ", driver " + plans.device.driver + "; this is " +

@@ -213,7 +213,7 @@ struct Planned {
 };
 
 // Whether a plan runs functions of this program and no kernel of its own.
-bool is_native(const LaunchPlan& plan) {
+bool is_all_native(const LaunchPlan& plan) {
   return !plan.launches.empty() && std::ranges::all_of(plan.launches, &Launch::native);
 }
 
@@ -235,7 +235,7 @@ std::vector<Planned> plan_cases(const PlansFile& base, const PlansFile& candidat
     planned.result.in_candidate = plans[1] != nullptr;
     if (plans[0] == nullptr || plans[1] == nullptr) continue;
     planned.result.equal = *plans[0] == *plans[1];
-    if (is_native(*plans[0]) && is_native(*plans[1])) {
+    if (is_all_native(*plans[0]) && is_all_native(*plans[1])) {
       planned.result.untimed = "both sides run the code of the lora-bench that ran the gate";
     }
     // Parts are packed as the variants that they are of.

@@ -45,12 +45,15 @@ std::optional<Ceilings> ceilings_of(Worker& worker, const TunedFile& file,
 }
 
 // What the times come to, beside what the device does at most. Nothing for a time that cannot be.
-void print_rates(const TunedFile& file, const Ceilings& ceilings, const Dispatcher& tuned) {
-  std::printf("\n%s\n%-36s %9s %9s %9s %9s %9s\n", describe(ceilings).c_str(), "problem", "us",
+void print_rates(Worker& worker, const TunedFile& file, const DeviceInfo& device) {
+  const Dispatcher tuned(file, device);
+  const std::optional<Ceilings> ceilings = ceilings_of(worker, file, tuned);
+  if (!ceilings) return;
+  std::printf("\n%s\n%-36s %9s %9s %9s %9s %9s\n", describe(*ceilings).c_str(), "problem", "us",
               "GB/s", "of copy", "GFLOP/s", "of peak");
   for (const Record& record : file.records) {
     const auto time_ns = static_cast<double>(record.time_ns);
-    const Throughput rate = throughput_of(record, ceilings, tuned);
+    const Throughput rate = throughput_of(record, *ceilings, tuned);
     std::printf("%-36s ", to_string(record.problem).c_str());
     if (rate.refused.empty()) {
       std::printf("%9.2f %9.3g %7.1f %% %9.3g %7.1f %%\n", time_ns * 1e-3, rate.gbps,
@@ -155,10 +158,7 @@ ExitCode finish_sweep(const Options& options, const SweepResult& swept, Worker* 
     std::printf("%s", serialize(made).c_str());
   } else {
     std::printf("%s", result_table(made, terminal_of(STDOUT_FILENO)).c_str());
-    const Dispatcher tuned(made, swept.setup.device);
-    const std::optional<Ceilings> ceilings =
-        worker != nullptr ? ceilings_of(*worker, made, tuned) : std::nullopt;
-    if (ceilings) print_rates(made, *ceilings, tuned);
+    if (worker != nullptr) print_rates(*worker, made, swept.setup.device);
   }
   const ExitCode code = report_outcomes(swept.decided, swept.quarantine);
   if (worker != nullptr) {

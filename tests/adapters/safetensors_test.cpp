@@ -170,7 +170,7 @@ TEST(Safetensors, RefusesMoreEscapedNamesThanMemoryIsFor) {
     header +=
         (i > 0 ? "," : "") + empty_tensor(std::string(1000, 'a') + R"(\u0061)" + std::to_string(i));
   }
-  EXPECT_SAYS(error_of(safetensors(header + "}")), "keys with escapes");
+  EXPECT_SAYS(error_of(safetensors(header + "}")), "keys with escapes take more than 1 MiB");
 }
 
 TEST(Safetensors, RefusesWhatIsNoRegularFile) {

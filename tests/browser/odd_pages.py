@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import re
 import shlex
 import subprocess
 import tempfile
@@ -237,6 +238,8 @@ class LittleInIt(PageTest):
         key = "fwd_m1_k512_n512_r8_f32_acc"
         line = self.run_js("return lines.pick(arguments[0], { source: 0, device: 0 })", key)
         replay, pick = line.split(" && ")
-        self.assertEqual(replay, f"lora-bench --replay {shlex.quote(str(self.files[0]))} --out again.json")
+        journal = str(self.files[0])
+        tuned = shlex.quote(re.sub(r"(\.json)?\.journal$", "", journal) + ".replayed.json")
+        self.assertEqual(replay, f"lora-bench --replay {shlex.quote(journal)} --out {tuned}")
         self.assertTrue(pick.startswith(f"lora-bench --pick {key} --device "), pick)
-        self.assertTrue(pick.endswith(" --tuned again.json"), pick)
+        self.assertTrue(pick.endswith(f" --tuned {tuned}"), pick)

@@ -15,8 +15,7 @@
 //   context:exit     making a context ends the process with exit(0)
 //   context:crash    making a context ends the process
 //   platform:cut     asking for platforms ends $OCL_ICD_FILENAMES at its first colon, as the loader
-//   of
-//                    Khronos leaves it, and finds none where the list has one name alone
+//                    of Khronos leaves it, and finds none where the list has one name alone
 //   platform:exit    asking for platforms ends the process with exit(0)
 //   platform:broken  there is a second platform, and it fails to list its devices
 //   platform:hang    there is a second platform, and it never lists its devices

@@ -99,7 +99,7 @@ class FleetTest : public testing::Test {
     for (int field = 3; field < 14; ++field) fields >> skipped;
     double user = 0;
     double system = 0;
-    fields >> user >> system;
+    EXPECT_TRUE(fields >> user >> system) << "process " << pid << " is gone";
     return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
 
@@ -129,6 +129,7 @@ TEST_F(FleetTest, SleepsWhereItWaitsForRankZero) {
     std::this_thread::sleep_for(std::chrono::seconds(2));
     if (fleet.running()) least_s = std::min(least_s, processor_s(ranks[1]) - before_s);
   }
+  EXPECT_GE(least_s, 0) << "it began anew";
   EXPECT_LE(least_s, 0.2) << "of two seconds: it does not sleep";
   if (fleet.running() && ranks[0] > 0) kill(ranks[0], SIGKILL);
   const Result result = fleet.wait();

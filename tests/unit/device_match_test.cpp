@@ -96,7 +96,7 @@ TEST(MatchDevice, WhatTheProcessMayUse) {
   DeviceInfo one_unit = whole;
   one_unit.compute_units = 1;
   one_unit.usable_cpus = 16;
-  EXPECT_EQ(limit_text(tuned_device(one_unit)), "16 CPUs beside one compute unit");
+  EXPECT_EQ(limit_text(tuned_device(one_unit)), "16 CPUs beside 1 compute unit");
 
   TunedFile file = fictional::file();
   file.devices = {{"d0", of_part}};

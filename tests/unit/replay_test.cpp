@@ -120,12 +120,17 @@ TEST(ReplayJournals, TakeAStatedAlignmentThatIsTheElementsOwnForNone) {
 }
 
 TEST(ReplayJournals, TakeTheFirstOfAProblemUnderTwoKeys) {
-  const JournalContent content = journal_of(setup_of({small_problem(0), small_problem(4)}));
+  const SweepSetup setup = setup_of({small_problem(0), small_problem(4)});
+  const JournalContent content = journal_of(setup);
   const SweepResult replayed = replay_journals({&content, 1}).front();
   EXPECT_TRUE(replayed.whole);
   const TunedFile file = make_tuned_file(replayed.decided, Mode::fast, made_up::cpu(),
                                          {"lora-bench", "0.1.0", "0123456789ab"});
   EXPECT_EQ(file.records.size(), 1U);
+  const Swept swept = sweep_of(setup, content);
+  ASSERT_EQ(swept.decided.size(), 2U);
+  ASSERT_EQ(replayed.decided.size(), 1U);
+  EXPECT_EQ(replayed.decided[0].verdict, swept.decided[0].verdict);
   const auto parsed = parse_tuned_file(serialize(file));
   EXPECT_TRUE(parsed.file) << parsed.error;
 }

@@ -104,7 +104,8 @@ function deviceOption(row) {
 
 const modeOption = (mode) => (mode && mode !== "fast" ? ` --mode ${mode}` : "");
 
-const kReplayed = "again.json"; // the tuned file that a replay writes
+// The tuned file that a replay of the journal writes: one of its own, since a replay adds to a file that is there.
+const replayedFile = (journal) => `${journal.replace(/(\.json)?\.journal(\.gz)?$/, "")}.replayed.json`;
 
 // The command lines that measure a row again.
 const lines = {
@@ -123,7 +124,8 @@ const lines = {
     return `lora-bench --check --variants ${shellWord(variant)} --problem ${problemOf(row).key} --config ${shellWord(config)}`;
   },
   progress(row) {
-    return `lora-bench --replay ${shellWord(sourceOf(row).path)} --out ${kReplayed}`;
+    const journal = sourceOf(row).path;
+    return `lora-bench --replay ${shellWord(journal)} --out ${shellWord(replayedFile(journal))}`;
   },
   gate(gate, row) {
     const key = row.problem === undefined ? "" : ` --problem ${report.problems[row.problem].key}`;
@@ -135,8 +137,8 @@ const lines = {
   pick(key, row) {
     const source = sourceOf(row);
     const [first, tuned] =
-      source.kind === "journal" ? [`${lines.progress(row)} && `, kReplayed] : ["", shellWord(source.path)];
-    return `${first}lora-bench --pick ${key}${deviceOption(row)} --tuned ${tuned}${modeOption(state.mode)}`;
+      source.kind === "journal" ? [`${lines.progress(row)} && `, replayedFile(source.path)] : ["", source.path];
+    return `${first}lora-bench --pick ${key}${deviceOption(row)} --tuned ${shellWord(tuned)}${modeOption(state.mode)}`;
   },
 };
 
