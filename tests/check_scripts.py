@@ -192,6 +192,8 @@ echo $now | tee {root}/now
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         runs = [line.split("\t") for line in (root / "build/fuzz/runs.tsv").read_text(encoding="utf-8").splitlines()]
         self.assertEqual([(run[0], *run[3:]) for run in runs[1:]], 3 * [("one", "7", "good")])
+        readers = sorted(file.stem for file in (ROOT / "tests/fuzz").glob("*.cpp") if file.stem != "driver")
+        self.assertEqual(self.run_it([ROOT / "scripts/fuzz", "--list"]).stdout.split(), readers)
         with open(root / "build/fuzz/one.lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             (root / "now").write_text("0", encoding="utf-8")
