@@ -11,6 +11,7 @@
 #include "harness/sweep/replay.h"
 #include "tuner/merge.h"
 #include "unit/made_up_devices.h"
+#include "unit/made_up_replies.h"
 
 namespace loratune::fuzz {
 namespace {
@@ -48,37 +49,7 @@ void replay(const JournalContent& content) {
   }
 }
 
-// What the first word that stands so in the line is followed by, up to `end`.
-std::string after(const std::string& line, const std::string& word, const std::string& end) {
-  const std::size_t at = line.find(word);
-  if (at == std::string::npos) return {};
-  const std::size_t begin = at + word.size();
-  return line.substr(begin, line.find(end, begin) - begin);
-}
-
-// A reply that answers whatever a sweep may ask, a round of `blocks` blocks among it; of every
-// third round the arm `failed` could not go on.
-json reply_to_all(int blocks, int number, int failed) {
-  json reply = {{"outcome", "correct"},
-                {"probe_ns", 1000 + 10 * number},
-                {"error", 0.25},
-                {"detail", ""},
-                {"seconds", 0.01},
-                {"late", false},
-                {"ns", std::vector<double>(static_cast<std::size_t>(blocks), 1000.0 + number)},
-                {"stolen", false},
-                {"stop", number > 20},
-                {"built_s", {0.1}},
-                {"event_ns", 900},
-                {"event_fault", ""}};
-  if (failed >= 0 && number % 3 == 0) {
-    reply["failed"] = failed;
-    reply["failure"] = "runtime";
-  }
-  return reply;
-}
-
-// What a replay of these replies complains of; empty where all of them are taken.
+// What a replay of these replies complains of, or "whole".
 std::string complaint(const json& header, const std::vector<json>& replies) {
   JournalContent content;
   content.header = header;
@@ -90,8 +61,7 @@ std::string complaint(const json& header, const std::vector<json>& replies) {
   }
 }
 
-// The journal of a small sweep of this build, made without a device: each reply is corrected until
-// the sweep takes it.
+// The journal of a small sweep of this build, made without a device.
 std::string small_journal(int failed) {
   SweepSetup setup;
   setup.device = made_up::cpu();
@@ -103,21 +73,9 @@ std::string small_journal(int failed) {
   setup.options.variants = {find_variant("naive")};
   setup.options.evaluations = 3;
   const json header = make_header(setup);
-  std::vector<json> replies;
-  std::string said;
-  for (int number = 0; said != "whole"; ++number) {
-    expect(number < 200, "a small sweep ends: " + said);
-    replies.push_back(
-        {{"ask", "?"}, {"t", 0.01 * number}, {"reply", reply_to_all(1, number, failed)}});
-    for (int tries = 0; tries < 3; ++tries) {
-      said = complaint(header, replies);
-      const std::string asked = after(said, "where '", "' is asked");
-      const std::string blocks = after(said, "a round of ", " ");
-      if (!asked.empty()) replies.back()["ask"] = asked;
-      if (!blocks.empty())
-        replies.back()["reply"] = reply_to_all(std::stoi(blocks), number, failed);
-    }
-  }
+  const std::vector<json> replies = made_up::replies(
+      200, [&](const std::vector<json>& so_far) { return complaint(header, so_far); }, failed);
+  expect(!replies.empty(), "a small sweep ends");
   std::string lines = header.dump() + '\n';
   for (const json& reply : replies) lines += reply.dump() + '\n';
   return lines;

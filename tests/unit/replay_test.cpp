@@ -10,6 +10,7 @@
 #include "harness/sweep/output.h"
 #include "loratune/dispatch/tuned_file.h"
 #include "made_up_devices.h"
+#include "made_up_replies.h"
 
 namespace loratune {
 namespace {
@@ -57,49 +58,16 @@ Swept sweep_of(const SweepSetup& setup, const JournalContent& content) {
   return swept;
 }
 
-// What stands between the words; empty where the first is not there.
-std::string between(const std::string& text, const std::string& word, const std::string& end) {
-  const std::size_t at = text.find(word);
-  if (at == std::string::npos) return {};
-  const std::size_t begin = at + word.size();
-  return text.substr(begin, text.find(end, begin) - begin);
-}
-
-// Answers whatever may be asked, a round of `blocks` blocks among it.
-json answer_to_all(int number, int blocks) {
-  return {{"outcome", "correct"},
-          {"probe_ns", 1000 + 10 * number},
-          {"error", 0.25},
-          {"detail", ""},
-          {"seconds", 0.01},
-          {"late", false},
-          {"ns", std::vector<double>(static_cast<std::size_t>(blocks), 1000.0 + number)},
-          {"stolen", false},
-          {"stop", number > 20},
-          {"built_s", {0.1}},
-          {"event_ns", 900},
-          {"event_fault", ""}};
-}
-
-// The journal that the sweep would have left: each reply is corrected until the sweep takes it.
+// The journal that the sweep would have left.
 JournalContent journal_of(const SweepSetup& setup) {
   JournalContent content;
   content.header = make_header(setup);
-  for (int number = 0; number < 400; ++number) {
-    content.replies.push_back(
-        {{"ask", "?"}, {"t", 0.01 * number}, {"reply", answer_to_all(number, 1)}});
-    for (int tries = 0; tries < 3; ++tries) {
-      const Swept swept = sweep_of(setup, content);
-      if (swept.whole) return content;
-      const std::string asked = between(swept.complaint, "where '", "' is asked");
-      const std::string blocks = between(swept.complaint, "a round of ", " ");
-      if (!asked.empty()) content.replies.back()["ask"] = asked;
-      if (!blocks.empty()) {
-        content.replies.back()["reply"] = answer_to_all(number, std::stoi(blocks));
-      }
-    }
-  }
-  ADD_FAILURE() << "a small sweep ends";
+  content.replies = made_up::replies(400, [&](const std::vector<json>& so_far) {
+    content.replies = so_far;
+    const Swept swept = sweep_of(setup, content);
+    return swept.whole ? "whole" : swept.complaint;
+  });
+  EXPECT_FALSE(content.replies.empty()) << "a small sweep ends";
   return content;
 }
 
